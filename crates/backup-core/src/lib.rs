@@ -1,0 +1,36 @@
+//! The domain of the backup system: what a backup, a schedule and a restore are, which states a job may pass through,
+//! and the traits a source of data implements. It does no I/O: time and randomness come in as values ([`Clock`],
+//! [`Random`]), bytes through the traits of [`pipeline`].
+
+pub mod backup;
+pub mod clock;
+pub mod config;
+pub mod contents;
+pub mod entry;
+pub mod error;
+pub mod id;
+pub mod job;
+pub mod list;
+pub mod pipeline;
+pub mod progress;
+pub mod random;
+pub mod receipt;
+pub mod restore;
+pub mod schedule;
+pub mod text_enum;
+pub mod usage;
+pub mod user;
+
+pub use backup::{Backup, BackupSource, BackupTrigger, BackupType, NewBackup, VerifyLevel};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use contents::{BackupContents, Warning, WarningCode};
+pub use entry::{Entry, EntryKind, EntryPath};
+pub use error::PipelineError;
+pub use id::{
+    AlertId, AuditId, BackupId, IdGenerator, RestoreId, ScheduleId, SessionId, TokenId, UsageId, UserId, VerificationId,
+};
+pub use job::{JobStatus, Transition};
+pub use pipeline::{ArchiveSink, JobControl, PartReader, Source, Target};
+pub use progress::Step;
+pub use random::{OsRandom, Random};
+pub use receipt::{ArchiveSeal, Receipt};

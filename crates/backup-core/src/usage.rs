@@ -1,0 +1,55 @@
+//! How much the backups take up.
+
+use chrono::{DateTime, Utc};
+
+use crate::list::BackupSummary;
+
+/// What the good backups take up now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StorageUsage {
+    /// Bytes of all of them.
+    pub total_size_bytes: u64,
+    /// How many there are.
+    pub backup_count: u64,
+    /// When the oldest was asked for.
+    pub oldest_backup: Option<DateTime<Utc>>,
+    /// When the newest was asked for.
+    pub newest_backup: Option<DateTime<Utc>>,
+}
+
+impl StorageUsage {
+    /// Percent of the quota in use; `None` without a quota.
+    pub fn percent_of(&self, quota_bytes: Option<u64>) -> Option<f64> {
+        quota_bytes
+            .filter(|quota| *quota > 0)
+            .map(|quota| self.total_size_bytes as f64 / quota as f64 * 100.0)
+    }
+}
+
+/// A sample of the usage, kept as history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UsageSample {
+    /// When it was taken.
+    pub recorded_at: DateTime<Utc>,
+    /// What was in use.
+    pub usage: StorageUsage,
+    /// The quota then.
+    pub quota_bytes: Option<u64>,
+}
+
+/// What an administrator wants to see first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusOverview {
+    /// The newest good backup.
+    pub last_successful: Option<BackupSummary>,
+    /// The newest failed one.
+    pub last_failed: Option<BackupSummary>,
+    /// When the next schedule fires.
+    pub next_scheduled: Option<DateTime<Utc>>,
+    /// Whether any schedule is enabled.
+    pub is_auto_backup_enabled: bool,
+    /// How many backups wait or run.
+    pub active_backups: u64,
+    /// What the good ones take up.
+    pub usage: StorageUsage,
+}
