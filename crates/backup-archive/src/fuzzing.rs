@@ -1,0 +1,220 @@
+//! What fuzzing and the hostile corpus call: bytes that an attacker who holds the key could have written. They are
+//! sealed and hashed rightly, so that they get past the authentication and reach every parser behind it.
+
+use std::io::Read;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use backup_core::receipt::Codec;
+use backup_core::{ArchiveSeal, EntryPath, JobControl, PartReader, PipelineError};
+use bytes::Bytes;
+use openssl::sha::sha256;
+
+use crate::codec::{Content, Decoder, Encoder};
+use crate::index::{MAX_INDEX_MEMBER, Member, PartRow, Root, Segment, SegmentDraft, SegmentRow};
+use crate::sink::ByteSource;
+use crate::trailer::{Trailer, VERSION};
+use crate::{ArchiveKey, ArchiveReader, Error, Keyring, tar};
+
+static KEY: LazyLock<Result<ArchiveKey, Error>> = LazyLock::new(|| ArchiveKey::from_passphrase(&"fuzzing".into()));
+
+/// Reads at most so much of what hostile bytes inflate to.
+const MOST: u64 = 64 << 20;
+
+struct Stored(Vec<u8>);
+
+impl ByteSource for Stored {
+    fn len(&self) -> Result<u64, PipelineError> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> Result<Bytes, PipelineError> {
+        let end = offset.checked_add(len as u64).filter(|end| *end <= self.0.len() as u64);
+        let end = end.ok_or_else(|| PipelineError::failed("a read behind the end", ""))?;
+        Ok(Bytes::copy_from_slice(&self.0[offset as usize..end as usize]))
+    }
+
+    fn stream(&self, offset: u64) -> Result<Box<dyn Read + Send>, PipelineError> {
+        let rest = self.0.get(offset as usize..).unwrap_or_default();
+        Ok(Box::new(std::io::Cursor::new(rest.to_vec())))
+    }
+}
+
+/// Hands `data` to a parser that its first byte chooses. It must neither panic nor run or allocate without bounds;
+/// whatever it returns is right.
+pub fn reader(data: &[u8]) -> Result<(), PipelineError> {
+    let Some((choice, data)) = data.split_first() else {
+        return Ok(());
+    };
+    match choice % 6 {
+        0 => {
+            let codec = if data.starts_with(&[0x1f]) {
+                Codec::Gzip
+            } else {
+                Codec::Zstd
+            };
+            read_all(data.to_vec(), codec)
+        }
+        1 => read_all(build(&[0; 4096], data, None)?, Codec::Gzip),
+        2 => read_all(build(&[0; 4096], &[], Some(data))?, Codec::Gzip),
+        3 => read_all(build(data, &[], None)?, Codec::Gzip),
+        4 => {
+            for codec in [Codec::Gzip, Codec::Zstd] {
+                let _decoded = Decoder::new(codec)?.decode(data, 1 << 20);
+            }
+            Ok(())
+        }
+        _ => {
+            let plain = [&[0; tar::BLOCK], data].concat();
+            let row = row(&plain, data.len(), (0, 0));
+            let segment = Segment::parse(0, &row, &plain, (0, 0))?;
+            let mut cursor = segment.first();
+            while let Ok(Some((record, next))) = segment.record(cursor) {
+                let _checked = record.entry();
+                cursor = next;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// An archive of one member with `content` and one segment with these encoded records, or with this root.
+pub fn build(content: &[u8], records: &[u8], root: Option<&[u8]>) -> Result<Vec<u8>, PipelineError> {
+    let mut encoder = Encoder::new(Codec::Gzip)?;
+    let content = if content.is_empty() { &[0][..] } else { content };
+    let mut file = encoder.encode(content, Content::Files)?;
+    let member = Member {
+        offset: 0,
+        stored: file.len() as u64,
+        tar_offset: 0,
+        plain: content.len() as u64,
+        sha256: sha256(content),
+    };
+    let mut blank = row(&[], 0, (0, content.len() as u64));
+    (blank.members, blank.entries) = (1, count(records));
+    let mut draft = SegmentDraft::new(0, blank, records, 0);
+    draft.fill(&[member])?;
+    let stored = encoder.encode(&draft.bytes, Content::Files)?;
+    let row = SegmentRow {
+        offset: file.len() as u64,
+        stored: stored.len() as u64,
+        sha256: sha256(&draft.bytes).into(),
+        ..draft.row
+    };
+    file.extend_from_slice(&stored);
+    let index = Root {
+        version: VERSION,
+        archive_id: [0; 16].into(),
+        created_at: 0,
+        parts: vec![PartRow {
+            name: "p".to_owned(),
+            entries: row.entries,
+            content: 0,
+        }],
+        segments: vec![row],
+        bases: Vec::new(),
+    };
+    let index = minicbor::to_vec(&index).map_err(|error| PipelineError::failed("cannot encode", "").because(error))?;
+    let plain = [&[0; tar::BLOCK], root.unwrap_or(&index), &tar::END].concat();
+    let stored = encoder.encode(&plain, Content::Files)?;
+    let trailer = Trailer {
+        version: VERSION,
+        archive_id: [0; 16],
+        root_offset: file.len() as u64,
+        root_stored: stored.len() as u64,
+        root_plain: plain.len() as u64,
+        fingerprint: [0; 16],
+    };
+    file.extend_from_slice(&stored);
+    file.extend_from_slice(&trailer.encode(Codec::Gzip));
+    Ok(file)
+}
+
+/// How many CBOR items there are.
+fn count(records: &[u8]) -> u64 {
+    let mut decoder = minicbor::Decoder::new(records);
+    let mut count = 0;
+    while decoder.position() < records.len() && decoder.skip().is_ok() {
+        count += 1;
+    }
+    count
+}
+
+fn row(plain: &[u8], length: usize, place: (u64, u64)) -> SegmentRow {
+    SegmentRow {
+        part: Some(0),
+        offset: place.0,
+        stored: 0,
+        plain: plain.len() as u64,
+        sha256: sha256(plain).into(),
+        length: length as u64,
+        tar_offset: place.1,
+        members: 0,
+        entries: 0,
+        first: Some(Vec::new().into()),
+        last: None,
+    }
+}
+
+/// The seal that these bytes would have had. `None` where not even a root can be found in them.
+fn forge(file: &[u8], codec: Codec, key: &ArchiveKey) -> Option<(ArchiveSeal, [u8; 16])> {
+    let at = file.len().checked_sub(Trailer::length(codec))?;
+    let trailer = Trailer::decode(codec, &file[at..])?;
+    let root = file.get(trailer.root_offset as usize..at)?;
+    if trailer.root_plain > MAX_INDEX_MEMBER {
+        return None;
+    }
+    let root = Decoder::new(codec).ok()?.decode(root, trailer.root_plain as usize)?;
+    let mut hmac = key.file_hmac();
+    hmac.update(file);
+    let seal = ArchiveSeal {
+        format_version: VERSION,
+        codec,
+        encrypted: false,
+        key_fingerprint: key.fingerprint(),
+        size_bytes: file.len() as u64,
+        sha256: hex::encode(sha256(file)),
+        hmac: hex::encode(hmac.finish()),
+        index_hmac: hex::encode(key.index_hmac(&root)),
+        tar_bytes: 0,
+    };
+    Some((seal, trailer.archive_id))
+}
+
+/// Reads an archive in every way there is.
+fn read_all(file: Vec<u8>, codec: Codec) -> Result<(), PipelineError> {
+    let Ok(key) = &*KEY else { return Ok(()) };
+    let Some((seal, id)) = forge(&file, codec, key) else {
+        return Ok(());
+    };
+    let keys = Keyring::new(key.clone(), Vec::new());
+    let archive = ArchiveReader::open(Arc::new(Stored(file)), &keys, &seal, id)?;
+    let job = JobControl::new(Duration::from_secs(1));
+    archive.verify_stored(&job)?;
+    let whole = archive.verify_content(&job);
+    let names: Vec<String> = archive.parts().iter().take(4).cloned().collect();
+    for name in &names {
+        let mut rest = MOST;
+        let mut read = || -> Result<(), PipelineError> {
+            let mut stream = archive.part(name)?;
+            let mut number = 0;
+            while let Some(entry) = stream.next_entry()? {
+                let copied = std::io::copy(&mut stream.content().take(rest), &mut std::io::sink()).unwrap_or(0);
+                rest = rest.saturating_sub(copied);
+                if number < 8
+                    && let Some((_, file)) = archive.open_file(name, &entry.path)?
+                {
+                    // Its errors are the same as in sequence.
+                    let _read = std::io::copy(&mut file.take(MOST), &mut std::io::sink());
+                }
+                number += 1;
+            }
+            Ok(())
+        };
+        // Where the sequence breaks off, the index can still be asked.
+        let _sequence = read();
+        let _found = archive.find(name, &EntryPath::root());
+        let _listed = archive.list(name, &EntryPath::root(), None, 10);
+    }
+    whole
+}

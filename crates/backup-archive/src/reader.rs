@@ -1,0 +1,174 @@
+//! The reader: checks first, then releases bytes. Everything hangs on the seal: its `index_hmac` vouches for the root, the
+//! root for the segments, the segments for the members.
+
+mod feed;
+mod lookup;
+mod open;
+mod part;
+mod verify;
+mod walk;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use backup_core::receipt::Codec;
+use backup_core::{ArchiveSeal, PipelineError};
+
+use crate::cipher::Cover;
+use crate::codec::Decoder;
+use crate::error::damaged;
+use crate::index::{Member, Root, Segment};
+use crate::sink::ByteSource;
+use crate::{ArchiveKey, Keyring};
+
+pub use lookup::FileContent;
+pub use part::PartStream;
+
+/// Bytes of index segments that are kept in memory.
+const CACHE: usize = 8 << 20;
+
+/// Reads one archive. Opening it checks size, key, trailer and the index's root; every later read checks what it reads
+/// before it releases a byte.
+pub struct ArchiveReader {
+    archive: Arc<Archive>,
+    parts: Vec<String>,
+}
+
+impl ArchiveReader {
+    /// Opens the archive that `seal` describes, by two short reads at its end. Errors are
+    /// [`PipelineError::Integrity`] and say which: truncated, wrong key, damaged, another archive, unknown version.
+    pub fn open(
+        source: Arc<dyn ByteSource>,
+        keys: &Keyring,
+        seal: &ArchiveSeal,
+        archive_id: [u8; 16],
+    ) -> Result<Self, PipelineError> {
+        let archive = open::open(source, keys, seal, archive_id)?;
+        let parts = archive.root.parts.iter().map(|part| part.name.clone()).collect();
+        Ok(Self {
+            archive: Arc::new(archive),
+            parts,
+        })
+    }
+
+    /// The parts, in the order in which they were written.
+    pub fn parts(&self) -> &[String] {
+        &self.parts
+    }
+
+    /// Reads a part from its first entry to its last, ahead and on several threads.
+    pub fn part(&self, name: &str) -> Result<PartStream, PipelineError> {
+        PartStream::new(self.archive.clone(), self.part_number(name)?)
+    }
+
+    fn part_number(&self, name: &str) -> Result<usize, PipelineError> {
+        self.parts.iter().position(|part| part == name).ok_or_else(|| {
+            PipelineError::not_found(
+                format!("the archive has no part '{name}'"),
+                format!("Its parts are: {}.", self.parts.join(", ")),
+            )
+        })
+    }
+}
+
+impl fmt::Debug for ArchiveReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchiveReader")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An opened archive: what all ways of reading share.
+pub(crate) struct Archive {
+    source: Arc<dyn ByteSource>,
+    key: ArchiveKey,
+    seal: ArchiveSeal,
+    cover: Cover,
+    root: Root,
+    segments: Mutex<Vec<(usize, Arc<Segment>)>>,
+}
+
+impl Archive {
+    fn codec(&self) -> Codec {
+        self.seal.codec
+    }
+
+    /// Bytes of the plain file's `range`.
+    fn read_plain(&self, range: &Range<u64>) -> Result<Vec<u8>, PipelineError> {
+        read_plain(self.source.as_ref(), &self.cover, range)
+    }
+
+    /// Where the members that segment `number` describes begin: in the plain file, and in the tar stream.
+    fn segment_start(&self, number: usize) -> (u64, u64) {
+        match number.checked_sub(1).and_then(|before| self.root.segments.get(before)) {
+            None => (0, 0),
+            Some(row) => (row.offset + row.stored, row.tar_offset + row.plain),
+        }
+    }
+
+    /// Segment `number`, checked; kept for a while.
+    fn segment(&self, number: usize) -> Result<Arc<Segment>, PipelineError> {
+        let lock = || self.segments.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, segment)) = lock().iter().find(|(kept, _)| *kept == number) {
+            return Ok(segment.clone());
+        }
+        let row = self
+            .root
+            .segments
+            .get(number)
+            .ok_or_else(|| damaged("the index ends early"))?;
+        let stored = self.read_plain(&(row.offset..row.offset + row.stored))?;
+        let plain = Decoder::new(self.codec())?.decode(&stored, row.plain as usize);
+        let plain = plain
+            .filter(|plain| openssl::sha::sha256(plain) == *row.sha256)
+            .ok_or_else(|| {
+                damaged(format!(
+                    "index segment {number} at offset {} is not what was written",
+                    row.offset
+                ))
+            })?;
+        let segment = Arc::new(Segment::parse(number, row, &plain, self.segment_start(number))?);
+        let mut kept = lock();
+        kept.push((number, segment.clone()));
+        while kept.len() > 1 && kept.iter().map(|(_, segment)| segment.weight()).sum::<usize>() > CACHE {
+            kept.remove(0);
+        }
+        Ok(segment)
+    }
+
+    /// The segments of a part, and of no part where `part` is `None`.
+    fn segments_of(&self, part: usize) -> Range<usize> {
+        let part = u32::try_from(part).ok();
+        let rows = &self.root.segments;
+        let start = rows.iter().position(|row| row.part == part).unwrap_or(rows.len());
+        let count = rows[start..].iter().take_while(|row| row.part == part).count();
+        start..start + count
+    }
+
+    /// The member's tar bytes, from the stored bytes of its span.
+    fn decode(&self, decoder: &mut Decoder, member: &Member, stored: &[u8]) -> Result<Vec<u8>, PipelineError> {
+        let range = member.offset..member.offset + member.stored;
+        let stored = self.cover.uncover(stored, &range)?;
+        decoder
+            .decode(&stored, member.plain as usize)
+            .filter(|plain| openssl::sha::sha256(plain) == member.sha256)
+            .ok_or_else(|| {
+                damaged(format!(
+                    "the member at offset {} is not what was written",
+                    member.offset
+                ))
+            })
+    }
+}
+
+fn read_plain(source: &dyn ByteSource, cover: &Cover, range: &Range<u64>) -> Result<Vec<u8>, PipelineError> {
+    let span = cover.span(range);
+    let length = (span.end - span.start) as usize;
+    let stored = source.read_at(span.start, length)?;
+    if stored.len() != length {
+        return Err(PipelineError::failed("a read of the archive came back short", ""));
+    }
+    cover.uncover(&stored, range)
+}

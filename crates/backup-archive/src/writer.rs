@@ -1,0 +1,244 @@
+//! The writer: entries go in, the stored file comes out in order, compressed on several threads on its way.
+
+mod emitter;
+mod part;
+mod tape;
+
+use std::fmt;
+
+use backup_core::receipt::Codec;
+use backup_core::{ArchiveSeal, PipelineError, Random};
+
+use crate::ArchiveKey;
+use crate::error::failed_before;
+use crate::index::{PartRow, SegmentDraft, SegmentRow};
+use crate::sink::ByteSink;
+use crate::tar;
+use crate::trailer::VERSION;
+
+pub use part::PartWriter;
+
+/// How an archive is made.
+#[derive(Debug, Clone, Copy)]
+pub struct WriterOptions {
+    /// How the tar stream is compressed.
+    pub codec: Codec,
+    /// Whether the file is encrypted with the archive key.
+    pub encrypt: bool,
+    /// What the archive is called inside: its backup's id.
+    pub archive_id: [u8; 16],
+    /// How many threads compress (at least one).
+    pub workers: usize,
+    /// Time stamp of what the archive adds itself, in seconds since 1970.
+    pub created_at_secs: i64,
+}
+
+/// Where the tar stream is cut. The default is what every archive uses; tests use smaller pieces.
+#[derive(Debug, Clone, Copy)]
+pub struct Cuts {
+    /// Plain bytes of a member, at most 8 MiB.
+    pub member_bytes: usize,
+    /// Encoded bytes of an index segment after which it is written.
+    pub segment_bytes: usize,
+    /// Bytes of one entry after which its members double in length, up to 8 MiB, so that their table stays short.
+    pub doubling_bytes: u64,
+}
+
+impl Default for Cuts {
+    fn default() -> Self {
+        Self {
+            member_bytes: 1 << 20,
+            segment_bytes: 512 << 10,
+            doubling_bytes: 64 << 30,
+        }
+    }
+}
+
+/// Writes one archive. Entries are appended part by part; compressing, hashing and encrypting happen on threads of its
+/// own. Dropped before [`Self::finish`], it stops and joins them and writes nothing more.
+pub struct ArchiveWriter {
+    tape: tape::Tape,
+    cuts: Cuts,
+    created_at: i64,
+    parts: Vec<PartRow>,
+    open: Option<OpenPart>,
+    segments: u64,
+    /// An error came up in the middle of something: nothing can follow.
+    failed: bool,
+}
+
+/// The part that is being written, and what the next segment will say.
+struct OpenPart {
+    records: Vec<u8>,
+    entries: u64,
+    first: Option<Vec<u8>>,
+    last: Option<backup_core::Entry>,
+}
+
+impl ArchiveWriter {
+    /// Starts an archive that goes to `sink`. The first bytes are written from a thread of its own.
+    pub fn create(
+        sink: Box<dyn ByteSink>,
+        key: &ArchiveKey,
+        options: WriterOptions,
+        random: &dyn Random,
+    ) -> Result<Self, PipelineError> {
+        Self::with_cuts(sink, key, &options, random, Cuts::default())
+    }
+
+    /// As [`Self::create`], with other cuts.
+    pub fn with_cuts(
+        sink: Box<dyn ByteSink>,
+        key: &ArchiveKey,
+        options: &WriterOptions,
+        random: &dyn Random,
+        cuts: Cuts,
+    ) -> Result<Self, PipelineError> {
+        let emitter = emitter::Emitter::new(sink, key, options, random)?;
+        let mut tape = tape::Tape::new(emitter, options, cuts)?;
+        let about = about(options);
+        let header = tar::plain_file(b".backup/format.json", about.len() as u64, options.created_at_secs);
+        tape.write(&header)?;
+        tape.write(about.as_bytes())?;
+        tape.pad(about.len() as u64)?;
+        Ok(Self {
+            tape,
+            cuts,
+            created_at: options.created_at_secs,
+            parts: Vec::new(),
+            open: None,
+            segments: 0,
+            failed: false,
+        })
+    }
+
+    /// Begins the next part: a top folder of the tar. Names are ASCII letters, digits, `-` and `_`, each used once. The
+    /// part ends with the next one or with the archive.
+    pub fn part(&mut self, name: &str) -> Result<PartWriter<'_>, PipelineError> {
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(valid) {
+            return Err(PipelineError::failed(
+                format!("'{name}' cannot be the name of a part"),
+                "Use at most 64 ASCII letters, digits, '-' and '_'.",
+            ));
+        }
+        if self.parts.iter().any(|part| part.name == name) {
+            return Err(PipelineError::failed(
+                format!("the archive already has a part '{name}'"),
+                "",
+            ));
+        }
+        self.attempt(Self::end_part)?;
+        self.parts.push(PartRow {
+            name: name.to_owned(),
+            entries: 0,
+            content: 0,
+        });
+        self.open = Some(OpenPart {
+            records: Vec::new(),
+            entries: 0,
+            first: None,
+            last: None,
+        });
+        Ok(PartWriter::new(self))
+    }
+
+    /// Writes the index and the trailer and waits until the sink has taken the last byte. Only now the archive is whole.
+    pub fn finish(mut self) -> Result<ArchiveSeal, PipelineError> {
+        self.attempt(|writer| {
+            writer.end_part()?;
+            writer.write_segment()
+        })?;
+        self.tape.finish(std::mem::take(&mut self.parts))
+    }
+
+    /// Does a step after which, where it fails, nothing more is taken.
+    fn attempt<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, PipelineError>) -> Result<T, PipelineError> {
+        if self.failed {
+            return Err(failed_before("writer"));
+        }
+        let done = step(self);
+        self.failed = done.is_err();
+        done
+    }
+
+    fn end_part(&mut self) -> Result<(), PipelineError> {
+        if self.open.is_some() {
+            self.write_segment()?;
+            self.open = None;
+        }
+        Ok(())
+    }
+
+    /// Writes a segment where enough has gathered.
+    fn segment_if_full(&mut self) -> Result<(), PipelineError> {
+        // Many segments make a long root, so they grow with their number.
+        let growth = 1 << (self.segments / 1024).min(2);
+        let gathered = self.open.as_ref().map_or(0, |open| open.records.len());
+        if gathered + self.tape.members() as usize * 40 >= self.cuts.segment_bytes * growth {
+            self.write_segment()?;
+        }
+        Ok(())
+    }
+
+    fn write_segment(&mut self) -> Result<(), PipelineError> {
+        self.tape.cut()?;
+        let part = self
+            .open
+            .as_ref()
+            .and_then(|_| u32::try_from(self.parts.len() - 1).ok());
+        let (records, entries, first, last) = match &mut self.open {
+            None => (Vec::new(), 0, None, None),
+            Some(open) => {
+                let last = open.last.as_ref().filter(|_| open.entries > 0);
+                let last = last.and_then(|entry| SegmentRow::last_path(entry.path.as_bytes()));
+                (
+                    std::mem::take(&mut open.records),
+                    std::mem::take(&mut open.entries),
+                    open.first.take().map(Into::into),
+                    last,
+                )
+            }
+        };
+        if self.tape.members() == 0 && entries == 0 {
+            return Ok(());
+        }
+        let row = SegmentRow {
+            part,
+            offset: 0,
+            stored: 0,
+            plain: 0,
+            sha256: [0; 32].into(),
+            length: 0,
+            tar_offset: self.tape.offset(),
+            members: self.tape.members(),
+            entries,
+            first,
+            last,
+        };
+        let draft = SegmentDraft::new(self.segments, row, &records, self.created_at);
+        self.segments += 1;
+        self.tape.segment(draft)
+    }
+}
+
+impl fmt::Debug for ArchiveWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchiveWriter")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first entry: tells a person who finds the file what it is.
+fn about(options: &WriterOptions) -> String {
+    format!(
+        "{{\n  \"format\": \"backup-archive\",\n  \"version\": {VERSION},\n  \"archiveId\": \"{}\",\n  \
+         \"createdAtSeconds\": {},\n  \"codec\": \"{}\",\n  \"encrypted\": {},\n  \
+         \"note\": \"A tar archive: every top folder but .backup is a part of the backup; .backup holds the index.\"\n}}\n",
+        hex::encode(options.archive_id),
+        options.created_at_secs,
+        options.codec.as_str(),
+        options.encrypt,
+    )
+}

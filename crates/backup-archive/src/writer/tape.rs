@@ -1,0 +1,294 @@
+//! The tar stream on its way into members.
+
+use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+use backup_core::{ArchiveSeal, PipelineError};
+use openssl::sha::sha256;
+
+use super::emitter::{Compressed, Emitter, Next};
+use super::{Cuts, WriterOptions};
+use crate::codec::{Content, Encoder};
+use crate::error::{failed_before, from_io};
+use crate::index::{PartRow, SegmentDraft};
+use crate::pool::{Pool, spawn, stopped};
+use crate::tar;
+
+/// Members never get longer than this, so that those in flight fit into memory.
+const MAX_MEMBER_BYTES: usize = 8 << 20;
+
+/// A member that is being filled. The buffer is longer than what is filled.
+struct Buffer {
+    bytes: Vec<u8>,
+    filled: usize,
+    content: Content,
+}
+
+/// Collects the tar stream in members and sends them through the compressing threads to the emitter.
+pub(super) struct Tape {
+    current: Buffer,
+    /// Full members that wait until a header in the first of them is known.
+    held: Vec<Buffer>,
+    holding: bool,
+    member_bytes: usize,
+    cuts: Cuts,
+    /// Length of the tar stream so far.
+    offset: u64,
+    /// Members cut since the last segment.
+    members: u64,
+    order: Option<SyncSender<Next>>,
+    emitter: Option<JoinHandle<Result<ArchiveSeal, PipelineError>>>,
+    pool: Pool<Buffer, Result<Compressed, PipelineError>>,
+    used: Receiver<Vec<u8>>,
+    stop: Arc<AtomicBool>,
+}
+
+/// Where a header stands whose size is not known yet.
+pub(super) struct Mark {
+    at: usize,
+    length: usize,
+}
+
+impl Tape {
+    pub(super) fn new(emitter: Emitter, options: &WriterOptions, cuts: Cuts) -> Result<Self, PipelineError> {
+        let workers = options.workers.max(1);
+        // Enough that nobody waits while one member takes longer than another; also the bound of memory.
+        let (order, next) = sync_channel(2 * workers + 2);
+        let (give_back, used) = channel();
+        let mut compress = Vec::new();
+        for _ in 0..workers {
+            let mut encoder = Encoder::new(options.codec)?;
+            let give_back: Sender<Vec<u8>> = give_back.clone();
+            compress.push(move |buffer: Buffer| {
+                let plain = &buffer.bytes[..buffer.filled];
+                let compressed = encoder.encode(plain, buffer.content).map(|stored| Compressed {
+                    stored,
+                    plain: plain.len() as u64,
+                    sha256: sha256(plain),
+                });
+                // Nobody takes it back when the writer is being dropped.
+                let _dropped = give_back.send(buffer.bytes);
+                compressed
+            });
+        }
+        let pool = Pool::start("compress", compress)?;
+        let stop = emitter.stop_flag();
+        let emitter = spawn("emit", move || emitter.run(&next))?;
+        let member_bytes = cuts.member_bytes.clamp(tar::BLOCK, MAX_MEMBER_BYTES);
+        Ok(Self {
+            current: Buffer {
+                bytes: vec![0; member_bytes],
+                filled: 0,
+                content: Content::Files,
+            },
+            held: Vec::new(),
+            holding: false,
+            member_bytes,
+            cuts,
+            offset: 0,
+            members: 0,
+            order: Some(order),
+            emitter: Some(emitter),
+            pool,
+            used,
+            stop,
+        })
+    }
+
+    /// Length of the tar stream so far.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many members were cut since the last segment.
+    pub(super) fn members(&self) -> u64 {
+        self.members
+    }
+
+    /// Appends bytes.
+    pub(super) fn write(&mut self, mut bytes: &[u8]) -> Result<(), PipelineError> {
+        while !bytes.is_empty() {
+            let room = self.room()?;
+            let length = room.len().min(bytes.len());
+            room[..length].copy_from_slice(&bytes[..length]);
+            self.advance(length);
+            bytes = &bytes[length..];
+        }
+        Ok(())
+    }
+
+    /// Appends up to `length` bytes of `content`, read straight into the members. Returns how many there were.
+    pub(super) fn read(
+        &mut self,
+        content: &mut dyn Read,
+        length: u64,
+        name: &dyn std::fmt::Display,
+    ) -> Result<u64, PipelineError> {
+        let mut done = 0;
+        while done < length {
+            let doublings = (done / self.cuts.doubling_bytes.max(1)).min(6) as u32;
+            self.member_bytes = (self.cuts.member_bytes << doublings).clamp(tar::BLOCK, MAX_MEMBER_BYTES);
+            let room = self.room()?;
+            let wanted = room.len().min(usize::try_from(length - done).unwrap_or(usize::MAX));
+            match content.read(&mut room[..wanted]) {
+                Ok(0) => break,
+                Ok(read) => {
+                    self.advance(read.min(wanted));
+                    done += read as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(from_io(error, format!("read the content of '{name}'"))),
+            }
+        }
+        self.member_bytes = self.cuts.member_bytes.clamp(tar::BLOCK, MAX_MEMBER_BYTES);
+        Ok(done)
+    }
+
+    /// Fills up the last tar block of `length` bytes of content.
+    pub(super) fn pad(&mut self, length: u64) -> Result<(), PipelineError> {
+        self.zeros(tar::padding(length) as u64)
+    }
+
+    /// Appends zeros.
+    pub(super) fn zeros(&mut self, mut length: u64) -> Result<(), PipelineError> {
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        while length > 0 {
+            let piece = length.min(ZEROS.len() as u64) as usize;
+            self.write(&ZEROS[..piece])?;
+            length -= piece as u64;
+        }
+        Ok(())
+    }
+
+    /// Appends headers whose size is set later, and holds everything behind them back until then.
+    pub(super) fn hold(&mut self, headers: &[u8]) -> Result<Mark, PipelineError> {
+        if self.current.filled + headers.len() > self.member_bytes {
+            self.cut()?;
+        }
+        if self.current.bytes.len() < headers.len() {
+            self.current.bytes.resize(headers.len(), 0);
+        }
+        self.holding = true;
+        self.current.content = Content::Stream;
+        let at = self.current.filled;
+        self.current.bytes[at..at + headers.len()].copy_from_slice(headers);
+        self.advance(headers.len());
+        Ok(Mark {
+            at,
+            length: headers.len(),
+        })
+    }
+
+    /// Sets the size in the headers at `mark` and lets go of what was held back.
+    pub(super) fn release(&mut self, mark: &Mark, size: u64) -> Result<(), PipelineError> {
+        let buffer = self.held.first_mut().unwrap_or(&mut self.current);
+        tar::set_size(&mut buffer.bytes[mark.at..mark.at + mark.length], size);
+        self.holding = false;
+        for buffer in std::mem::take(&mut self.held) {
+            self.send(buffer)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back headers behind which nothing was written.
+    pub(super) fn take_back(&mut self, mark: &Mark) {
+        // The headers may have filled a member to its end.
+        if let Some(buffer) = self.held.pop() {
+            self.current = buffer;
+            self.members -= 1;
+        }
+        self.current.filled = mark.at;
+        self.offset -= mark.length as u64;
+        self.holding = false;
+    }
+
+    /// Ends the current member.
+    pub(super) fn cut(&mut self) -> Result<(), PipelineError> {
+        if self.current.filled == 0 {
+            return Ok(());
+        }
+        let mut bytes = self.used.try_recv().unwrap_or_default();
+        bytes.resize(self.member_bytes, 0);
+        let next = Buffer {
+            bytes,
+            filled: 0,
+            content: if self.holding { Content::Stream } else { Content::Files },
+        };
+        let full = std::mem::replace(&mut self.current, next);
+        self.members += 1;
+        if self.holding {
+            self.held.push(full);
+            Ok(())
+        } else {
+            self.send(full)
+        }
+    }
+
+    /// Appends a segment of the index behind the member that was cut last.
+    pub(super) fn segment(&mut self, draft: SegmentDraft) -> Result<(), PipelineError> {
+        self.offset += draft.row.plain;
+        self.members = 0;
+        self.pass(Next::Segment(Box::new(draft)))
+    }
+
+    /// Ends the file and waits for it.
+    pub(super) fn finish(mut self, parts: Vec<PartRow>) -> Result<ArchiveSeal, PipelineError> {
+        self.pass(Next::End {
+            parts,
+            tar_offset: self.offset,
+        })?;
+        self.order = None;
+        let emitter = self.emitter.take().ok_or_else(stopped)?;
+        emitter.join().map_err(|_| stopped())?
+    }
+
+    /// The room in the current member, at least one byte.
+    fn room(&mut self) -> Result<&mut [u8], PipelineError> {
+        if self.current.filled >= self.member_bytes {
+            self.cut()?;
+        }
+        let end = self.member_bytes.max(self.current.filled + 1);
+        if self.current.bytes.len() < end {
+            self.current.bytes.resize(end, 0);
+        }
+        Ok(&mut self.current.bytes[self.current.filled..end])
+    }
+
+    fn advance(&mut self, length: usize) {
+        self.current.filled += length;
+        self.offset += length as u64;
+    }
+
+    fn send(&mut self, buffer: Buffer) -> Result<(), PipelineError> {
+        let ticket = self.pool.submit(buffer)?;
+        self.pass(Next::Member(ticket))
+    }
+
+    /// Gives the emitter its next thing, or tells why it has ended.
+    fn pass(&mut self, next: Next) -> Result<(), PipelineError> {
+        let order = self.order.as_ref().ok_or_else(|| failed_before("writer"))?;
+        if order.send(next).is_ok() {
+            return Ok(());
+        }
+        self.order = None;
+        let emitter = self.emitter.take().ok_or_else(|| failed_before("writer"))?;
+        match emitter.join() {
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(_)) | Err(_) => Err(stopped()),
+        }
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.order = None;
+        if let Some(emitter) = self.emitter.take() {
+            // Whoever drops the writer half-way does not want to know how it would have ended.
+            let _abandoned = emitter.join();
+        }
+    }
+}

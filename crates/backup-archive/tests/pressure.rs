@@ -1,0 +1,214 @@
+//! The writer under pressure: slow and failing sinks, early ends, very many entries.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
+mod kit;
+
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+
+use backup_archive::{ArchiveWriter, ByteSink};
+use backup_core::receipt::Codec;
+use backup_core::{ArchiveSink, PartReader, PipelineError};
+use bytes::Bytes;
+use kit::{Fixed, KEY, file, job, open, options, path, write};
+
+/// Takes some bytes, then fails.
+struct Full(u64);
+
+impl ByteSink for Full {
+    fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
+        self.0 = self
+            .0
+            .checked_sub(bytes.len() as u64)
+            .ok_or_else(|| PipelineError::unavailable("the disk is full", ""))?;
+        Ok(())
+    }
+}
+
+/// Noise without end that counts what was taken.
+struct Endless(Arc<AtomicU64>);
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let number = self.0.fetch_add(buffer.len() as u64, Ordering::SeqCst);
+        buffer.copy_from_slice(&kit::noise(number, buffer.len()));
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn a_failing_sink_ends_the_append_soon_and_the_writer_for_good() {
+    for room in [0, 1 << 20, 5 << 20] {
+        let mut writer = ArchiveWriter::create(Box::new(Full(room)), &KEY, options(Codec::Gzip, true), &Fixed).unwrap();
+        let taken = Arc::new(AtomicU64::new(0));
+        let mut part = writer.part("p").unwrap();
+        let error = part.append_stream(&path("s"), &mut Endless(taken.clone())).unwrap_err();
+        assert!(error.to_string().contains("the disk is full"), "{error}");
+        let behind = taken.load(Ordering::SeqCst) - room;
+        assert!(behind < 40 << 20, "read {behind} bytes that nobody could take");
+        assert!(writer.finish().is_err());
+    }
+}
+
+#[test]
+fn an_error_of_the_content_comes_out_as_it_is() {
+    struct Lost;
+    impl Read for Lost {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other(PipelineError::Cancelled))
+        }
+    }
+    let sink = kit::Memory::default();
+    let mut writer = ArchiveWriter::create(Box::new(sink), &KEY, options(Codec::Zstd, true), &Fixed).unwrap();
+    let mut part = writer.part("p").unwrap();
+    assert!(matches!(
+        part.append(&file(b"a", 10), &mut Lost),
+        Err(PipelineError::Cancelled)
+    ));
+    // The entry stands half-written in the tar: nothing more may follow it.
+    assert!(part.append(&file(b"b", 0), &mut std::io::empty()).is_err());
+    assert!(writer.finish().is_err());
+}
+
+/// Blocks in every write until it is let go, and tells when it is gone.
+struct Gate {
+    open: mpsc::Receiver<()>,
+    taken: Arc<AtomicU64>,
+    gone: mpsc::Sender<()>,
+}
+
+impl ByteSink for Gate {
+    fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
+        self.taken.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        // Closed for good means open.
+        let _closed = self.open.recv();
+        Ok(())
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _test_over = self.gone.send(());
+    }
+}
+
+#[test]
+fn a_slow_sink_holds_up_the_source_and_a_dropped_writer_leaves_nothing() {
+    let (open_gate, open) = mpsc::channel();
+    let (gone, is_gone) = mpsc::channel();
+    let (written, taken) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let gate = Gate {
+        open,
+        taken: written.clone(),
+        gone,
+    };
+    let mut writer = ArchiveWriter::create(Box::new(gate), &KEY, options(Codec::None, true), &Fixed).unwrap();
+    let (done, is_done) = mpsc::channel();
+    let source = taken.clone();
+    let thread = std::thread::spawn(move || {
+        let mut part = writer.part("p").unwrap();
+        let result = part.append_stream(&path("s"), &mut Endless(source).take(200 << 20));
+        done.send(result.is_ok()).unwrap();
+        drop(writer);
+    });
+    // Only one write is let through at a time, so the source can be ahead by what is in flight only.
+    for _ in 0..30 {
+        open_gate.send(()).unwrap();
+    }
+    while written.load(Ordering::SeqCst) < 31 << 20 {
+        std::thread::yield_now();
+    }
+    let ahead = taken
+        .load(Ordering::SeqCst)
+        .saturating_sub(written.load(Ordering::SeqCst));
+    assert!(ahead < 48 << 20, "{ahead} bytes in flight");
+    drop(open_gate);
+    assert!(is_done.recv().unwrap());
+    thread.join().unwrap();
+    is_gone.recv().unwrap();
+}
+
+#[test]
+fn dropped_half_way_it_writes_no_end() {
+    let sink = kit::Memory::default();
+    let mut writer = ArchiveWriter::create(Box::new(sink.clone()), &KEY, options(Codec::Gzip, false), &Fixed).unwrap();
+    let mut part = writer.part("p").unwrap();
+    part.append(&file(b"a", 3_000_000), &mut kit::noise(1, 3_000_000).as_slice())
+        .unwrap();
+    drop(writer);
+    let bytes = sink.bytes();
+    assert!(bytes.len() < 3_000_000 && Arc::strong_count(&sink.0) == 1);
+}
+
+/// The most memory that this process has had, in KiB.
+fn high_water() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Only counts, so that the archive itself takes no memory.
+struct Count(Arc<AtomicU64>);
+
+impl ByteSink for Count {
+    fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
+        self.0.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+#[ignore = "measures the memory of a process of its own: started by the test below"]
+fn a_million_entries() {
+    let before = high_water();
+    let stored = Arc::new(AtomicU64::new(0));
+    let mut writer = ArchiveWriter::create(
+        Box::new(Count(stored.clone())),
+        &KEY,
+        options(Codec::Zstd, true),
+        &Fixed,
+    )
+    .unwrap();
+    let mut part = writer.part("files").unwrap();
+    for number in 0..1_000_000 {
+        let entry = file(format!("folder-{:04}/file-{number:08}", number / 1000).as_bytes(), 20);
+        part.append(&entry, &mut &b"twenty bytes of text"[..]).unwrap();
+    }
+    writer.finish().unwrap();
+    let grown = high_water() - before;
+    println!("grown {grown} KiB, stored {} bytes", stored.load(Ordering::SeqCst));
+    assert!(grown < 48 << 10, "the writer took {grown} KiB");
+}
+
+#[test]
+fn a_million_entries_need_little_memory() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "a_million_entries"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn many_entries_are_read_back_through_many_segments() {
+    let count = 60_000;
+    let (bytes, seal) = write(&options(Codec::Gzip, true), backup_archive::Cuts::default(), |writer| {
+        let mut part = writer.part("files")?;
+        for number in 0..count {
+            part.append(&file(format!("f{number:08}").as_bytes(), 3), &mut &b"abc"[..])?;
+        }
+        part.finish()
+    });
+    let reader = open(&bytes, &seal).unwrap();
+    reader.verify_content(&job()).unwrap();
+    let mut stream = reader.part("files").unwrap();
+    let mut read = 0;
+    while stream.next_entry().unwrap().is_some() {
+        read += 1;
+    }
+    assert_eq!(read, count);
+    let page = reader.list("files", &path(""), Some(&path("f00055554")), 2).unwrap();
+    assert_eq!(page[0].path, path("f00055555"));
+}
