@@ -1,0 +1,292 @@
+//! Azure, S3 and GCS, by way of object_store.
+
+mod answer;
+mod azure;
+mod connect;
+mod upload;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use object_store::path::Path;
+use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use tokio::time::timeout;
+
+use crate::error::{At, Error};
+use crate::parts::{Limits, PartSizes};
+use crate::path::is_partial;
+use crate::settings::StorageSettings;
+use crate::stall::within;
+use crate::store::BlobInfo;
+
+pub(crate) use answer::Secrets;
+pub(crate) use upload::RemoteUpload;
+
+/// Bytes of one ranged request of a stream, and how many of them are on their way at once: one connection alone
+/// reaches half of what the store can give.
+const READ_BYTES: u64 = 4 << 20;
+const READS: usize = 4;
+
+/// How often a create-only write is asked for again when its answer was lost.
+const CREATES: usize = 3;
+
+/// A container or bucket, and the prefix in it below which everything of ours is.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    /// Tries again for as long as a transfer may be silent.
+    store: Arc<dyn ObjectStore>,
+    /// Gives up within seconds: for opening and probing.
+    impatient: Arc<dyn ObjectStore>,
+    prefix: String,
+    describe: String,
+    secrets: Secrets,
+    limits: Limits,
+    stall_timeout: Duration,
+    open_timeout: Duration,
+    upload_memory: usize,
+    max_in_flight: usize,
+}
+
+impl Remote {
+    pub(crate) async fn open(settings: &StorageSettings) -> Result<Self, Error> {
+        let (remote, azure) = connect::connect(settings)?;
+        let at = At::whole(&remote.describe, "open");
+        match azure {
+            Some(account) => {
+                within(
+                    remote.open_timeout * 3,
+                    at,
+                    account.ensure_container(at, &remote.secrets),
+                )
+                .await?;
+            }
+            None => within(remote.open_timeout * 3, at, remote.look()).await?,
+        }
+        Ok(remote)
+    }
+
+    // Whether the bucket is there and may be listed.
+    async fn look(&self) -> Result<(), Error> {
+        let at = At::whole(&self.describe, "open");
+        match self.impatient.list(self.list_prefix().as_ref()).next().await {
+            Some(Err(object_store::Error::NotFound { .. })) => Err(at.refused(
+                "the bucket does not exist",
+                "Create the bucket, or correct its name in the storage URL.",
+            )),
+            Some(Err(error)) => Err(self.error(at, &error)),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    pub(crate) fn describe(&self) -> &str {
+        &self.describe
+    }
+
+    fn at<'a>(&'a self, action: &'static str, path: &'a str) -> At<'a> {
+        At::new(&self.describe, action, path)
+    }
+
+    fn error(&self, at: At<'_>, error: &object_store::Error) -> Error {
+        answer::error(at, error, &self.secrets)
+    }
+
+    // `Path::from` would encode what is not ASCII into the name itself.
+    fn location(&self, at: At<'_>, path: &str) -> Result<Path, Error> {
+        Path::parse(format!("{}{path}", self.prefix)).map_err(|error| at.refused(error, "Give a plain relative path."))
+    }
+
+    fn list_prefix(&self) -> Option<Path> {
+        Path::parse(&self.prefix)
+            .ok()
+            .filter(|prefix| !prefix.as_ref().is_empty())
+    }
+
+    pub(crate) async fn probe(&self, path: &str, bytes: Bytes) -> Result<Bytes, Error> {
+        let at = self.at("write", path);
+        let location = self.location(at, path)?;
+        within(self.open_timeout * 3, At::whole(&self.describe, "probe"), async {
+            self.impatient
+                .put(&location, bytes.into())
+                .await
+                .map_err(|error| self.error(at, &error))?;
+            let read = async { self.impatient.get(&location).await?.bytes().await }.await;
+            let deleted = self.impatient.delete(&location).await;
+            let read = read.map_err(|error| self.error(self.at("read", path), &error))?;
+            deleted.map_err(|error| self.error(self.at("delete", path), &error))?;
+            Ok(read)
+        })
+        .await
+    }
+
+    pub(crate) fn upload(self: &Arc<Self>, path: &str, expected: Option<u64>) -> Result<RemoteUpload, Error> {
+        let location = self.location(self.at("write", path), path)?;
+        Ok(RemoteUpload::new(
+            Arc::clone(self),
+            path,
+            location,
+            PartSizes::new(self.limits, expected),
+        ))
+    }
+
+    pub(crate) async fn get(&self, path: &str, range: Range<u64>) -> Result<Bytes, Error> {
+        let at = self.at("read", path);
+        let location = self.location(at, path)?;
+        within(self.stall_timeout, at, async {
+            let wanted = range.end - range.start;
+            let bytes = self
+                .store
+                .get_range(&location, range.clone())
+                .await
+                .map_err(|error| self.error(at, &error))?;
+            if bytes.len() as u64 == wanted {
+                return Ok(bytes);
+            }
+            Err(at.failed(
+                format_args!("it ends before byte {}", range.end),
+                "The blob was cut short: verify the backup.",
+            ))
+        })
+        .await
+    }
+
+    /// The bytes of `range` in order, by several ranged requests side by side. Each can be repeated alone, so a line
+    /// that breaks does not begin the whole again.
+    pub(crate) fn stream(self: Arc<Self>, path: String, range: Range<u64>) -> BoxStream<'static, Result<Bytes, Error>> {
+        let path: Arc<str> = path.into();
+        let end = range.end;
+        let starts = (range.start..end).step_by(READ_BYTES as usize);
+        stream::iter(starts)
+            .map(move |start| {
+                let (remote, path) = (Arc::clone(&self), Arc::clone(&path));
+                async move { remote.get(&path, start..end.min(start + READ_BYTES)).await }
+            })
+            .buffered(READS)
+            .boxed()
+    }
+
+    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, Error> {
+        let at = self.at("look at", path);
+        let location = self.location(at, path)?;
+        within(self.stall_timeout, at, async {
+            match self.store.head(&location).await {
+                Ok(meta) => Ok(Some(meta.size)),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(self.error(at, &error)),
+            }
+        })
+        .await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
+        let at = self.at("delete", path);
+        let location = self.location(at, path)?;
+        within(self.stall_timeout, at, async {
+            match self.store.delete(&location).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(error) => Err(self.error(at, &error)),
+            }
+        })
+        .await
+    }
+
+    /// Creates a small blob; an error where there is one already. A write whose answer was lost is asked for again,
+    /// which then may find its own blob there: the caller compares.
+    pub(crate) async fn create(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
+        let at = self.at("create", path);
+        let location = self.location(at, path)?;
+        let attributes = Attributes::from_iter([(Attribute::ContentType, "application/json")]);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let result = self
+                .create_once(at, &location, bytes.clone().into(), attributes.clone())
+                .await;
+            match result {
+                Err(Error::Unavailable(_)) if tries < CREATES => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn create_once(
+        &self,
+        at: At<'_>,
+        location: &Path,
+        payload: PutPayload,
+        attributes: Attributes,
+    ) -> Result<(), Error> {
+        let options = PutOptions {
+            mode: PutMode::Create,
+            attributes,
+            ..PutOptions::default()
+        };
+        within(self.stall_timeout, at, async {
+            match self.store.put_opts(location, payload, options).await {
+                Ok(_) => Ok(()),
+                Err(object_store::Error::Precondition { .. }) => {
+                    Err(at.already_exists("there is one already", "Blobs are never replaced: delete it first."))
+                }
+                Err(error) => Err(self.error(at, &error)),
+            }
+        })
+        .await
+    }
+
+    /// Everything below the prefix, page by page.
+    pub(crate) fn list(self: &Arc<Self>) -> BoxStream<'static, Result<BlobInfo, Error>> {
+        let (remote, pages) = (Arc::clone(self), self.store.list(self.list_prefix().as_ref()));
+        stream::try_unfold(pages, move |mut pages| {
+            let remote = Arc::clone(&remote);
+            async move {
+                let at = At::whole(&remote.describe, "list");
+                let next = within(remote.stall_timeout, at, async {
+                    pages.try_next().await.map_err(|error| remote.error(at, &error))
+                });
+                Ok(next.await?.map(|meta| (meta, pages)))
+            }
+        })
+        .try_filter_map({
+            let remote = Arc::clone(self);
+            move |meta: object_store::ObjectMeta| {
+                let path = meta
+                    .location
+                    .as_ref()
+                    .strip_prefix(&remote.prefix)
+                    .filter(|path| !path.is_empty());
+                let info = path.map(|path| BlobInfo {
+                    path: path.to_owned(),
+                    size: meta.size,
+                    modified: meta.last_modified,
+                    partial: is_partial(path),
+                });
+                async move { Ok(info) }
+            }
+        })
+        .boxed()
+    }
+}
+
+/// The attributes of an archive: as specified, and true to what its name says of the encryption.
+fn archive_attributes(path: &str) -> Attributes {
+    let encrypted = path.rsplit('.').next() == Some("enc");
+    let mut attributes = Attributes::from_iter([
+        (Attribute::ContentType, "application/octet-stream"),
+        (
+            Attribute::Metadata("encrypted".into()),
+            if encrypted { "true" } else { "false" },
+        ),
+    ]);
+    if encrypted {
+        attributes.insert(Attribute::Metadata("algorithm".into()), "aes-256-cbc".into());
+    }
+    attributes
+}
+
+/// Waits for `work`, but no longer than `limit`; `None` when it took longer.
+async fn at_most<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    timeout(limit, work).await.ok()
+}

@@ -1,0 +1,231 @@
+//! What a store's answer means: for the program (which variant) and for people (what to do), without its secrets.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use object_store::Error as StoreError;
+use object_store::client::{HttpError, HttpErrorKind};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{At, Error};
+
+/// The texts that no message may hold.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets(Vec<SecretString>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// Keeps the text out of messages; a text too short to be a secret is left alone.
+    pub(crate) fn add(&mut self, secret: &str) {
+        if secret.len() >= 8 {
+            self.0.push(secret.into());
+        }
+    }
+
+    /// The text without any of the secrets.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.expose_secret(), "***")
+        })
+    }
+}
+
+/// The error for what object_store said.
+pub(crate) fn error(at: At<'_>, error: &StoreError, secrets: &Secrets) -> Error {
+    let reason = secrets.scrub(&reason(error));
+    match error {
+        StoreError::NotFound { .. } if code(error).as_deref() == Some("ContainerNotFound") => missing_container(at),
+        StoreError::NotFound { .. } if code(error).as_deref() == Some("NoSuchUpload") => lost(at, &reason),
+        StoreError::NotFound { .. } => at.not_found("there is no such blob", ""),
+        StoreError::AlreadyExists { .. } if code(error).as_deref() == Some("ContainerBeingDeleted") => at.unavailable(
+            "the container is being deleted",
+            "Wait until it is gone, then try again.",
+        ),
+        StoreError::AlreadyExists { .. } => {
+            at.already_exists("there is one already", "Blobs are never replaced: delete it first.")
+        }
+        StoreError::PermissionDenied { .. } => refused_rights(at, &format!("403 {reason}")),
+        StoreError::Unauthenticated { .. } => refused_rights(at, &format!("401 {reason}")),
+        _ => transport(at, error).unwrap_or_else(|| by_status(at, error, reason)),
+    }
+}
+
+/// The credentials or their rights do not suffice.
+pub(crate) fn refused_rights(at: At<'_>, reason: &str) -> Error {
+    at.refused(
+        format_args!("the store refused the credentials or their rights ({reason})"),
+        "Check the account, the key or signature and when it ends, its rights to read, write, create, delete and list, and this machine's clock.",
+    )
+}
+
+fn missing_container(at: At<'_>) -> Error {
+    at.refused(
+        "the container does not exist",
+        "Create the container, or correct BACKUP_CONTAINER_NAME.",
+    )
+}
+
+fn lost(at: At<'_>, reason: &str) -> Error {
+    at.upload_lost(
+        format_args!("the store no longer has what was uploaded so far ({reason})"),
+        "Start the backup again: the store was restarted, or the upload was removed by others.",
+    )
+}
+
+fn by_status(at: At<'_>, error: &StoreError, reason: String) -> Error {
+    match (status(error), code(error).as_deref()) {
+        (_, Some("InvalidBlockList" | "NoSuchUpload" | "InvalidPart" | "InvalidBlockId")) => lost(at, &reason),
+        (Some(507), _) | (_, Some("QuotaExceeded" | "AccountLimitExceeded" | "XMinioStorageFull")) => {
+            at.no_space(reason, "Raise the quota of the account, or shorten the retention.")
+        }
+        (Some(400 | 401), _) if text(error).contains("oken") => refused_rights(at, &reason),
+        (Some(408 | 429 | 500..), _) => {
+            at.unavailable(reason, "The service has trouble or is overloaded: try again later.")
+        }
+        (None, _) if text(error).contains("redential") || text(error).contains("oken") => at.refused(
+            format_args!("no credentials could be had ({reason})"),
+            "Give a connection string or a key, or run where a managed identity is assigned.",
+        ),
+        _ => at.failed(reason, ""),
+    }
+}
+
+/// The error for a request that got no answer, where that is what happened.
+fn transport(at: At<'_>, error: &(dyn StdError + 'static)) -> Option<Error> {
+    let http = chain(error).find_map(|error| error.downcast_ref::<HttpError>())?;
+    Some(no_answer(at, http))
+}
+
+/// The error for a request that got no answer.
+pub(crate) fn no_answer(at: At<'_>, http: &HttpError) -> Error {
+    let all: Vec<String> = chain(http).map(ToString::to_string).collect();
+    let io_kind = chain(http)
+        .find_map(|error| error.downcast_ref::<io::Error>())
+        .map(io::Error::kind);
+    let about = |word: &str| all.iter().any(|text| text.to_ascii_lowercase().contains(word));
+    let (reason, hint) = if about("dns") || about("failed to lookup address") {
+        (
+            "its host name cannot be resolved",
+            "Check the account name, the endpoint and the DNS of this machine.",
+        )
+    } else if about("certificate") {
+        (
+            "its TLS certificate is not trusted",
+            "Check the endpoint, this machine's clock and its certificate authorities.",
+        )
+    } else if about("url scheme is not allowed") {
+        (
+            "its address is not https",
+            "Use https, or name the endpoint in the connection string.",
+        )
+    } else if io_kind == Some(io::ErrorKind::ConnectionRefused) {
+        (
+            "the connection was refused",
+            "Check that the service runs, and its host and port.",
+        )
+    } else if http.kind() == HttpErrorKind::Timeout {
+        (
+            "it does not answer",
+            "Check the network, the firewall and the endpoint.",
+        )
+    } else {
+        (
+            "the connection failed",
+            "Check the network and the endpoint, then try again.",
+        )
+    };
+    let last = all.last().map(String::as_str).unwrap_or_default();
+    at.unavailable(format_args!("{reason} ({last})"), hint)
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
+}
+
+fn text(error: &StoreError) -> String {
+    chain(error).last().unwrap_or(error).to_string()
+}
+
+// "…status code: 400 Bad Request: <body>": object_store keeps the status to itself but in its text.
+fn status(error: &StoreError) -> Option<u16> {
+    let text = text(error);
+    text.split("status code: ").nth(1)?.get(..3)?.parse().ok()
+}
+
+fn code(error: &StoreError) -> Option<String> {
+    element(&text(error), "Code")
+}
+
+/// The content of an element of an error's body, its first line only.
+pub(crate) fn element(body: &str, name: &str) -> Option<String> {
+    let content = body
+        .split(&format!("<{name}>"))
+        .nth(1)?
+        .split(&format!("</{name}>"))
+        .next()?;
+    content.lines().next().map(|line| line.trim().to_owned())
+}
+
+// The code and message of the answer's body, or the last error beneath without a body: what a person can use.
+fn reason(error: &StoreError) -> String {
+    let text = text(error);
+    match (element(&text, "Code"), element(&text, "Message")) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code,
+        _ => text.lines().next().unwrap_or_default().chars().take(300).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(text: &str) -> StoreError {
+        StoreError::Generic {
+            store: "test",
+            source: text.into(),
+        }
+    }
+
+    #[test]
+    fn forgotten_blocks_ask_for_a_new_upload() {
+        let body = "Server returned non-2xx status code: 400 Bad Request: <Error><Code>InvalidBlockList</Code><Message>The specified block list is invalid.\nRequestId:1</Message></Error>";
+        let error = error(At::whole("store", "finish"), &answered(body), &Secrets::default());
+        assert!(matches!(error, Error::UploadLost(_)), "{error:?}");
+        assert!(
+            error
+                .to_string()
+                .contains("InvalidBlockList: The specified block list is invalid.")
+        );
+        assert!(!error.to_string().contains("RequestId"));
+    }
+
+    #[test]
+    fn a_full_account_and_an_overloaded_service_are_told_apart() {
+        let at = At::whole("store", "write");
+        let full = answered("Server returned non-2xx status code: 507 Insufficient Storage: ");
+        assert!(matches!(error(at, &full, &Secrets::default()), Error::NoSpace(_)));
+        let busy = answered(
+            "Server returned non-2xx status code: 503 Service Unavailable: <Error><Code>ServerBusy</Code></Error>",
+        );
+        assert!(matches!(error(at, &busy, &Secrets::default()), Error::Unavailable(_)));
+    }
+
+    #[test]
+    fn secrets_are_taken_out() {
+        let mut secrets = Secrets::default();
+        secrets.add("c2lnbmF0dXJl");
+        let told = error(
+            At::whole("store", "write"),
+            &answered("bad sig=c2lnbmF0dXJl given"),
+            &secrets,
+        );
+        assert!(told.to_string().contains("bad sig=*** given"), "{told}");
+    }
+}

@@ -1,0 +1,416 @@
+//! From settings to a store: which provider, whose account, how patient.
+
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::client::{HttpConnector as _, ReqwestConnector};
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::Remote;
+use super::answer::{self, Secrets};
+use super::azure::Account;
+use crate::connection_string::{ConnectionString, Credential, http_url};
+use crate::error::{At, Error};
+use crate::parts::{self, Limits};
+use crate::path;
+use crate::settings::StorageSettings;
+
+/// After that long no request is tried again, since it was signed with credentials that may end.
+const RETRY_LIMIT: Duration = Duration::from_mins(3);
+
+/// The store of the settings, not yet looked at; for Azure, the account beside it.
+pub(crate) fn connect(settings: &StorageSettings) -> Result<(Remote, Option<Account>), Error> {
+    use_ring();
+    let place = Place::of(settings)?;
+    match place.provider {
+        Provider::Azure => azure(settings, &place).map(|(remote, account)| (remote, Some(account))),
+        Provider::S3 => s3(settings, &place).map(|remote| (remote, None)),
+        Provider::Gcs => gcs(settings, &place).map(|remote| (remote, None)),
+    }
+}
+
+// rustls wants one provider of cryptography for the process; whoever was first has chosen.
+fn use_ring() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if rustls::crypto::ring::default_provider().install_default().is_err() {
+            tracing::debug!("the process has chosen its TLS cryptography already");
+        }
+    });
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Provider {
+    Azure,
+    S3,
+    Gcs,
+}
+
+/// Where the URL leads.
+#[derive(Debug)]
+struct Place {
+    provider: Provider,
+    bucket: String,
+    prefix: String,
+    account: Option<String>,
+    endpoint: Option<String>,
+}
+
+impl Place {
+    fn of(settings: &StorageSettings) -> Result<Self, Error> {
+        let at = At::whole("storage URL", "use");
+        if settings.connection_string.is_some() && !settings.url.starts_with("az://") {
+            if settings.url.starts_with("s3://") || settings.url.starts_with("gs://") {
+                return Err(at.refused(
+                    "both an Azure connection string and another provider's URL are given",
+                    "Remove AZURE_STORAGE_CONNECTION_STRING, or the BACKUP_STORAGE_URL.",
+                ));
+            }
+            return Ok(Self {
+                provider: Provider::Azure,
+                bucket: container_name(at, &settings.container)?,
+                prefix: String::new(),
+                account: None,
+                endpoint: None,
+            });
+        }
+        let url = Url::parse(&settings.url).map_err(|error| at.refused(error, ACCEPTED))?;
+        let provider = match url.scheme() {
+            "az" => Provider::Azure,
+            "s3" => Provider::S3,
+            "gs" => Provider::Gcs,
+            other => return Err(at.refused(format_args!("the scheme {other}:// is not known"), ACCEPTED)),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(at.refused(
+                "it holds a user or a password",
+                "Give credentials by the environment, never in the URL.",
+            ));
+        }
+        let bucket = match (url.host_str().unwrap_or_default(), provider) {
+            ("", Provider::Azure) => container_name(at, &settings.container)?,
+            ("", _) => return Err(at.refused("it names no bucket", ACCEPTED)),
+            (host, Provider::Azure) => container_name(at, host)?,
+            (host, _) => host.to_owned(),
+        };
+        let prefix = url.path().trim_matches('/');
+        if !prefix.is_empty() {
+            path::check(at, prefix)?;
+        }
+        let mut place = Self {
+            provider,
+            bucket,
+            prefix: if prefix.is_empty() {
+                String::new()
+            } else {
+                format!("{prefix}/")
+            },
+            account: None,
+            endpoint: None,
+        };
+        for (name, value) in url.query_pairs() {
+            match (name.as_ref(), provider) {
+                ("account", Provider::Azure) => place.account = Some(value.into_owned()),
+                ("endpoint", Provider::Azure) => {
+                    let endpoint = http_url("endpoint", &value).map_err(|reason| at.refused(reason, ACCEPTED))?;
+                    place.endpoint = Some(endpoint);
+                }
+                _ => return Err(at.refused("it has a parameter that is not known", ACCEPTED)),
+            }
+        }
+        Ok(place)
+    }
+
+    fn below(&self) -> String {
+        match self.prefix.trim_end_matches('/') {
+            "" => String::new(),
+            prefix => format!(" below {prefix}"),
+        }
+    }
+}
+
+const ACCEPTED: &str =
+    "Use file://PATH, az://CONTAINER/PREFIX?account=NAME&endpoint=URL, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX.";
+
+fn container_name(at: At<'_>, name: &str) -> Result<String, Error> {
+    let plain = name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let ends = name.starts_with('-') || name.ends_with('-') || name.contains("--");
+    if (3..=63).contains(&name.len()) && plain && !ends {
+        return Ok(name.to_owned());
+    }
+    Err(at.refused(
+        format_args!("'{name}' is no name for an Azure container"),
+        "Use 3 to 63 lower-case letters, digits and single hyphens.",
+    ))
+}
+
+fn retry(limit: Duration, longest_pause: Duration) -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(500).min(longest_pause),
+            max_backoff: longest_pause,
+            base: 2.0,
+        },
+        // Time is the limit, not a number.
+        max_retries: 1_000,
+        retry_timeout: limit,
+    }
+}
+
+struct Patience {
+    retry: RetryConfig,
+    client: ClientOptions,
+}
+
+// A request has no time limit as a whole, since a slow line is not a broken one; a silent connection has.
+fn patient(settings: &StorageSettings) -> Patience {
+    Patience {
+        retry: retry(RETRY_LIMIT.min(settings.stall_timeout), Duration::from_secs(15)),
+        client: ClientOptions::new()
+            .with_timeout_disabled()
+            .with_read_timeout(settings.stall_timeout)
+            .with_connect_timeout(Duration::from_secs(10).min(settings.stall_timeout))
+            .with_pool_max_idle_per_host(settings.max_in_flight),
+    }
+}
+
+fn impatient(settings: &StorageSettings) -> Patience {
+    Patience {
+        retry: retry(settings.open_timeout, Duration::from_secs(1)),
+        client: ClientOptions::new()
+            .with_timeout(settings.open_timeout)
+            .with_connect_timeout(settings.open_timeout / 2),
+    }
+}
+
+struct Parts {
+    store: Arc<dyn ObjectStore>,
+    impatient: Arc<dyn ObjectStore>,
+    describe: String,
+    secrets: Secrets,
+    limits: Limits,
+}
+
+fn remote(settings: &StorageSettings, place: &Place, parts: Parts) -> Remote {
+    Remote {
+        store: parts.store,
+        impatient: parts.impatient,
+        prefix: place.prefix.clone(),
+        describe: parts.describe,
+        secrets: parts.secrets,
+        limits: parts.limits,
+        stall_timeout: settings.stall_timeout,
+        open_timeout: settings.open_timeout,
+        upload_memory: settings.upload_memory,
+        max_in_flight: settings.max_in_flight.max(1),
+    }
+}
+
+// What is given by the environment or the options and must not be told.
+fn option_secrets(settings: &StorageSettings, secrets: &mut Secrets) {
+    for (_, value) in &settings.options {
+        secrets.add(value.expose_secret());
+    }
+}
+
+fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account), Error> {
+    let named = format!("Azure container {}{}", place.bucket, place.below());
+    let at = At::whole(&named, "open");
+    let mut secrets = Secrets::default();
+    option_secrets(settings, &mut secrets);
+    let mut builder = match &settings.connection_string {
+        Some(text) => from_connection_string(at, text, &mut secrets)?,
+        None => from_environment(at, settings, place)?,
+    }
+    .with_container_name(&place.bucket);
+    let Some(name) = builder.get_config_value(&AzureConfigKey::AccountName) else {
+        return Err(at.refused(
+            "no storage account is named",
+            "Set AZURE_STORAGE_CONNECTION_STRING, or add ?account=NAME to the storage URL, or set AZURE_STORAGE_ACCOUNT_NAME.",
+        ));
+    };
+    for key in [
+        AzureConfigKey::AccessKey,
+        AzureConfigKey::SasKey,
+        AzureConfigKey::ClientSecret,
+        AzureConfigKey::Token,
+    ] {
+        secrets.add(&builder.get_config_value(&key).unwrap_or_default());
+    }
+    let is_sas = builder.get_config_value(&AzureConfigKey::SasKey).is_some();
+    let endpoint = match builder.get_config_value(&AzureConfigKey::Endpoint) {
+        Some(endpoint) => http_url("the endpoint", &endpoint).map_err(|reason| at.refused(reason, ACCEPTED))?,
+        None => format!("https://{name}.blob.core.windows.net"),
+    };
+    builder = builder.with_endpoint(endpoint.clone());
+    let describe = format!("Azure container {} at {endpoint}{}", place.bucket, place.below());
+    let at = At::whole(&describe, "open");
+
+    let allow_http = endpoint.starts_with("http://");
+    let build = |patience: Patience| {
+        builder
+            .clone()
+            .with_retry(patience.retry)
+            .with_client_options(patience.client.with_allow_http(allow_http))
+            .build()
+            .map_err(|error| answer::error(at, &error, &secrets))
+    };
+    let (store, quick) = (build(patient(settings))?, build(impatient(settings))?);
+    let client = ReqwestConnector::default()
+        .connect(&impatient(settings).client.with_allow_http(allow_http))
+        .map_err(|error| answer::error(at, &error, &secrets))?;
+    let account = Account {
+        name,
+        container_url: format!("{endpoint}/{}", place.bucket),
+        credentials: Arc::clone(quick.credentials()),
+        client,
+        open_timeout: settings.open_timeout,
+        is_sas,
+    };
+    let parts = Parts {
+        store: Arc::new(store),
+        impatient: Arc::new(quick),
+        describe: describe.clone(),
+        secrets: secrets.clone(),
+        limits: parts::AZURE,
+    };
+    Ok((remote(settings, place, parts), account))
+}
+
+fn from_connection_string(
+    at: At<'_>,
+    text: &SecretString,
+    secrets: &mut Secrets,
+) -> Result<MicrosoftAzureBuilder, Error> {
+    let parsed = ConnectionString::parse(text).map_err(|reason| {
+        at.refused(
+            format_args!("the connection string is not right: {reason}"),
+            "Copy AZURE_STORAGE_CONNECTION_STRING again from the storage account's access keys.",
+        )
+    })?;
+    let builder = MicrosoftAzureBuilder::new()
+        .with_account(parsed.account)
+        .with_endpoint(parsed.endpoint);
+    Ok(match parsed.credential {
+        Credential::Key(key) => builder.with_access_key(key.expose_secret()),
+        Credential::Sas(sas) => {
+            // The signature by itself too: encoded as it is given, and as it is sent.
+            for part in sas
+                .expose_secret()
+                .split('&')
+                .filter_map(|part| part.strip_prefix("sig="))
+            {
+                secrets.add(part);
+            }
+            for (_, value) in
+                url::form_urlencoded::parse(sas.expose_secret().as_bytes()).filter(|(name, _)| name == "sig")
+            {
+                secrets.add(&value);
+            }
+            builder.with_config(AzureConfigKey::SasKey, sas.expose_secret())
+        }
+    })
+}
+
+// Key, signature, service principal, workload identity or, with none of them, the managed identity of the machine.
+fn from_environment(at: At<'_>, settings: &StorageSettings, place: &Place) -> Result<MicrosoftAzureBuilder, Error> {
+    let mut builder = MicrosoftAzureBuilder::from_env();
+    for (name, value) in &settings.options {
+        builder = builder.with_config(known(at, name)?, value.expose_secret());
+    }
+    if let Some(account) = &place.account {
+        builder = builder.with_account(account);
+    }
+    if let Some(endpoint) = &place.endpoint {
+        builder = builder.with_endpoint(endpoint.clone());
+    }
+    Ok(builder)
+}
+
+fn known<K: std::str::FromStr>(at: At<'_>, name: &str) -> Result<K, Error> {
+    name.parse().map_err(|_| {
+        at.refused(
+            format_args!("the provider's option {name} is not known"),
+            "Use the provider's names, in lower case.",
+        )
+    })
+}
+
+fn s3(settings: &StorageSettings, place: &Place) -> Result<Remote, Error> {
+    use object_store::aws::AmazonS3ConfigKey as Key;
+    let named = format!("S3 bucket {}{}", place.bucket, place.below());
+    let at = At::whole(&named, "open");
+    let mut secrets = Secrets::default();
+    option_secrets(settings, &mut secrets);
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(&place.bucket);
+    for (name, value) in &settings.options {
+        builder = builder.with_config(known(at, name)?, value.expose_secret());
+    }
+    for key in [Key::SecretAccessKey, Key::Token] {
+        secrets.add(&builder.get_config_value(&key).unwrap_or_default());
+    }
+    let endpoint = builder.get_config_value(&Key::Endpoint);
+    let allow_http = endpoint
+        .as_ref()
+        .is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let describe = match endpoint {
+        Some(endpoint) => {
+            let endpoint =
+                http_url("the endpoint", &endpoint).map_err(|reason| at.refused(reason, "Correct AWS_ENDPOINT."))?;
+            format!("S3 bucket {} at {endpoint}{}", place.bucket, place.below())
+        }
+        None => named.clone(),
+    };
+    let build = |patience: Patience| {
+        builder
+            .clone()
+            .with_retry(patience.retry)
+            .with_client_options(patience.client.with_allow_http(allow_http))
+            .build()
+            .map_err(|error| answer::error(at, &error, &secrets))
+    };
+    let (store, quick) = (build(patient(settings))?, build(impatient(settings))?);
+    let parts = Parts {
+        store: Arc::new(store),
+        impatient: Arc::new(quick),
+        describe,
+        secrets,
+        limits: parts::S3,
+    };
+    Ok(remote(settings, place, parts))
+}
+
+fn gcs(settings: &StorageSettings, place: &Place) -> Result<Remote, Error> {
+    let describe = format!("Google Cloud Storage bucket {}{}", place.bucket, place.below());
+    let at = At::whole(&describe, "open");
+    let mut secrets = Secrets::default();
+    option_secrets(settings, &mut secrets);
+    let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(&place.bucket);
+    for (name, value) in &settings.options {
+        builder = builder.with_config(known(at, name)?, value.expose_secret());
+    }
+    let build = |patience: Patience| {
+        builder
+            .clone()
+            .with_retry(patience.retry)
+            .with_client_options(patience.client.with_allow_http(true))
+            .build()
+            .map_err(|error| answer::error(at, &error, &secrets))
+    };
+    let (store, quick) = (build(patient(settings))?, build(impatient(settings))?);
+    let parts = Parts {
+        store: Arc::new(store),
+        impatient: Arc::new(quick),
+        describe: describe.clone(),
+        secrets: secrets.clone(),
+        limits: parts::S3,
+    };
+    Ok(remote(settings, place, parts))
+}

@@ -1,0 +1,232 @@
+//! An archive on its way to a remote store, in parts that go side by side.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use object_store::path::Path;
+use object_store::{Error as StoreError, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
+use tokio::task::JoinSet;
+
+use super::{Remote, archive_attributes, at_most};
+use crate::error::{At, Error};
+use crate::parts::PartSizes;
+use crate::stall::within;
+
+/// Pieces below this are copied together, so that a few bytes do not hold a large buffer.
+const SMALL: usize = 64 << 10;
+
+/// An upload in parts. The first part is held until it is full, so that a small archive is one request. Dropped, its
+/// parts are no more sent; what was sent is invisible.
+#[derive(Debug)]
+pub(crate) struct RemoteUpload {
+    remote: Arc<Remote>,
+    path: String,
+    location: Path,
+    sizes: PartSizes,
+    number: u64,
+    written: u64,
+    part: Vec<Bytes>,
+    small: BytesMut,
+    filled: usize,
+    multipart: Option<Box<dyn MultipartUpload>>,
+    in_flight: JoinSet<(usize, Result<(), StoreError>)>,
+    bytes_in_flight: usize,
+    failed: bool,
+}
+
+impl RemoteUpload {
+    pub(crate) fn new(remote: Arc<Remote>, path: &str, location: Path, sizes: PartSizes) -> Self {
+        Self {
+            remote,
+            path: path.to_owned(),
+            location,
+            sizes,
+            number: 0,
+            written: 0,
+            part: Vec::new(),
+            small: BytesMut::new(),
+            filled: 0,
+            multipart: None,
+            in_flight: JoinSet::new(),
+            bytes_in_flight: 0,
+            failed: false,
+        }
+    }
+
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+        if self.failed {
+            return Err(self.at("write").failed("it has failed already", ""));
+        }
+        let result = self.append(bytes).await;
+        if result.is_err() {
+            self.give_up().await;
+        }
+        result
+    }
+
+    async fn append(&mut self, mut bytes: Bytes) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let Some(size) = self.sizes.size(self.number) else {
+                return Err(self.at("write").failed(
+                    format_args!("the store takes no more parts after {} bytes", self.written),
+                    "Back up less at once, or into a store without this limit.",
+                ));
+            };
+            let piece = bytes.split_to(bytes.len().min(size - self.filled));
+            self.filled += piece.len();
+            self.written += piece.len() as u64;
+            if piece.len() < SMALL {
+                self.small.extend_from_slice(&piece);
+            } else {
+                self.gather();
+                self.part.push(piece);
+            }
+            if self.filled == size {
+                self.send_part().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self) {
+        if !self.small.is_empty() {
+            self.part.push(self.small.split().freeze());
+        }
+    }
+
+    fn take_part(&mut self) -> PutPayload {
+        self.gather();
+        self.filled = 0;
+        std::mem::take(&mut self.part).into_iter().collect()
+    }
+
+    async fn send_part(&mut self) -> Result<(), Error> {
+        let size = self.filled;
+        while !self.in_flight.is_empty()
+            && (self.in_flight.len() >= self.remote.max_in_flight
+                || self.bytes_in_flight + size > self.remote.upload_memory)
+        {
+            self.wait_for_part().await?;
+        }
+        if self.multipart.is_none() {
+            self.multipart = Some(self.begin().await?);
+        }
+        let payload = self.take_part();
+        if let Some(multipart) = &mut self.multipart {
+            let sending = multipart.put_part(payload);
+            self.number += 1;
+            self.bytes_in_flight += size;
+            self.in_flight.spawn(async move { (size, sending.await) });
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<Box<dyn MultipartUpload>, Error> {
+        let options = PutMultipartOptions {
+            attributes: archive_attributes(&self.path),
+            ..PutMultipartOptions::default()
+        };
+        let at = self.at("write");
+        within(self.remote.stall_timeout, at, async {
+            let begun = self.remote.store.put_multipart_opts(&self.location, options).await;
+            begun.map_err(|error| self.remote.error(at, &error))
+        })
+        .await
+    }
+
+    // Every part that arrives starts the stall clock again: a slow line is no silent one.
+    async fn wait_for_part(&mut self) -> Result<(), Error> {
+        let limit = self.remote.stall_timeout;
+        let at = At::new(&self.remote.describe, "write", &self.path);
+        let joined = within(limit, at, async { Ok(self.in_flight.join_next().await) }).await?;
+        let (size, result) = match joined {
+            None => return Ok(()),
+            Some(Ok(joined)) => joined,
+            Some(Err(error)) => return Err(at.failed(format_args!("the sending task ended: {error}"), "")),
+        };
+        self.bytes_in_flight -= size;
+        result.map_err(|error| self.remote.error(at, &error))
+    }
+
+    pub(crate) async fn finish(mut self) -> Result<u64, Error> {
+        if self.failed {
+            return Err(self.at("finish").failed("it has failed already", ""));
+        }
+        let result = self.commit().await;
+        if result.is_err() {
+            self.give_up().await;
+        }
+        result.map(|()| self.written)
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        if self.multipart.is_none() {
+            let payload = self.take_part();
+            let attributes = archive_attributes(&self.path);
+            return self
+                .remote
+                .create_once(self.at("finish"), &self.location, payload, attributes)
+                .await;
+        }
+        if self.filled > 0 {
+            self.send_part().await?;
+        }
+        while !self.in_flight.is_empty() {
+            self.wait_for_part().await?;
+        }
+        // A commit replaces what is there, and no store offers otherwise: so look, right before, whether somebody
+        // else has finished this archive.
+        if self.remote.size(&self.path).await?.is_some() {
+            return Err(self
+                .at("finish")
+                .already_exists("there is one already", "Blobs are never replaced: delete it first."));
+        }
+        let at = At::new(&self.remote.describe, "finish", &self.path);
+        let Some(multipart) = &mut self.multipart else {
+            return Ok(());
+        };
+        within(self.remote.stall_timeout, at, async {
+            multipart
+                .complete()
+                .await
+                .map_err(|error| self.remote.error(at, &error))
+        })
+        .await?;
+        self.multipart = None;
+        Ok(())
+    }
+
+    // After a failure: best effort, since the failure is what matters and nothing that is left is visible.
+    async fn give_up(&mut self) {
+        self.failed = true;
+        if let Err(error) = self.cancel().await {
+            tracing::warn!(path = self.path, %error, "a failed upload could not be aborted");
+        }
+    }
+
+    async fn cancel(&mut self) -> Result<(), Error> {
+        self.in_flight.shutdown().await;
+        self.part.clear();
+        self.small = BytesMut::new();
+        let Some(mut multipart) = self.multipart.take() else {
+            return Ok(());
+        };
+        let at = self.at("abort");
+        match at_most(self.remote.open_timeout, multipart.abort()).await {
+            Some(Ok(()) | Err(StoreError::NotFound { .. })) => Ok(()),
+            Some(Err(error)) => Err(self.remote.error(at, &error)),
+            None => Err(at.unavailable(
+                "it does not answer",
+                "What is left is invisible; the store cleans it up by its own rules.",
+            )),
+        }
+    }
+
+    pub(crate) async fn abort(mut self) -> Result<(), Error> {
+        self.cancel().await
+    }
+
+    fn at(&self, action: &'static str) -> At<'_> {
+        At::new(&self.remote.describe, action, &self.path)
+    }
+}

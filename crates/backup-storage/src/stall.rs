@@ -1,0 +1,21 @@
+//! Silence has an end.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::error::{At, Error};
+
+/// What `work` yields, or an error that names the store once it took longer than `limit`.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    at: At<'_>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(_) => Err(at.unavailable(
+            format_args!("nothing moved for {} seconds", limit.as_secs_f32().round()),
+            "Check the network and the storage service, then try again; a slow line needs a longer BACKUP_STALL_SECONDS.",
+        )),
+    }
+}

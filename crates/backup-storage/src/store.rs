@@ -1,0 +1,337 @@
+//! The store as the rest of the system sees it.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use backup_core::BackupId;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::future;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use crate::error::{At, Error};
+use crate::folder::{Folder, FolderUpload};
+use crate::path::{self, PROBE_PREFIX};
+use crate::remote::Remote;
+use crate::settings::StorageSettings;
+use crate::stall::within;
+use crate::upload::{Inner, Upload};
+
+/// Bytes of the largest receipt that is read: many times what a database of 100,000 tables needs.
+pub const MAX_RECEIPT_BYTES: u64 = 64 << 20;
+
+/// A blob as a listing tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobInfo {
+    /// Its path in the store.
+    pub path: String,
+    /// Its bytes.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: DateTime<Utc>,
+    /// Not a blob but what an upload left, which may still be going on.
+    pub partial: bool,
+}
+
+/// A place where archives and receipts are kept. Cheap to clone; all clones are the same store.
+#[derive(Debug, Clone)]
+pub struct BlobStore {
+    backend: Backend,
+    stall_timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Folder(Arc<Folder>),
+    Remote(Arc<Remote>),
+}
+
+impl BlobStore {
+    /// Opens the store, and creates its folder or its Azure container when that is missing. S3 and GCS buckets must
+    /// be there.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for settings that cannot work, [`Error::Unavailable`] when nothing answers within
+    /// [`StorageSettings::open_timeout`].
+    pub async fn open(settings: &StorageSettings) -> Result<Self, Error> {
+        let stall_timeout = settings.stall_timeout;
+        let backend = if let Some(root) = settings.folder() {
+            let folder = blocking(&settings.url, stall_timeout, move || Folder::open(root)).await?;
+            Backend::Folder(Arc::new(folder))
+        } else {
+            Backend::Remote(Arc::new(Remote::open(settings).await?))
+        };
+        Ok(Self { backend, stall_timeout })
+    }
+
+    /// The store in words for people: `Azure container backups at https://acct.blob.core.windows.net`,
+    /// `folder /var/backups`. Holds no secret.
+    pub fn describe(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn name(&self) -> &str {
+        match &self.backend {
+            Backend::Folder(folder) => folder.describe(),
+            Backend::Remote(remote) => remote.describe(),
+        }
+    }
+
+    fn at<'a>(&'a self, action: &'static str, path: &'a str) -> At<'a> {
+        At::new(self.name(), action, path)
+    }
+
+    async fn in_folder<T: Send + 'static>(
+        &self,
+        folder: &Arc<Folder>,
+        work: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let folder = Arc::clone(folder);
+        blocking(self.name(), self.stall_timeout, move || work(&folder)).await
+    }
+
+    /// Writes a small blob, reads it back and deletes it, to see that all three work now.
+    pub async fn probe(&self) -> Result<(), Error> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = format!("{PROBE_PREFIX}{}-{number}", std::process::id());
+        let written = Bytes::from_static(b"backup storage probe");
+        match &self.backend {
+            Backend::Folder(folder) => {
+                let probe = move |folder: &Folder| {
+                    folder.delete(&path)?;
+                    folder.create(&path, &written)?;
+                    let read = folder.get(&path, &(0..written.len() as u64));
+                    folder.delete(&path)?;
+                    same(At::new(folder.describe(), "read back", &path), &read?, &written)
+                };
+                self.in_folder(folder, probe).await
+            }
+            Backend::Remote(remote) => {
+                let read = remote.probe(&path, written.clone()).await?;
+                same(self.at("read back", &path), &read, &written)
+            }
+        }
+    }
+
+    /// Begins an archive at `path`, of unknown size.
+    pub async fn upload(&self, path: &str) -> Result<Upload, Error> {
+        self.upload_sized(path, None).await
+    }
+
+    /// Begins an archive at `path` of about `expected` bytes, which only sets the size of its parts: from some
+    /// hundred gigabytes on it keeps them, and so the memory, small.
+    pub async fn upload_sized(&self, path: &str, expected: Option<u64>) -> Result<Upload, Error> {
+        path::check(self.at("write", path), path)?;
+        Ok(Upload(match &self.backend {
+            Backend::Folder(folder) => {
+                Inner::Folder(FolderUpload::start(Arc::clone(folder), path, self.stall_timeout).await?)
+            }
+            Backend::Remote(remote) => Inner::Remote(remote.upload(path, expected)?),
+        }))
+    }
+
+    /// Exactly the bytes of `range`, held in memory at once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Failed`] where the blob ends before the range does.
+    pub async fn get(&self, path: &str, range: Range<u64>) -> Result<Bytes, Error> {
+        path::check(self.at("read", path), path)?;
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        match &self.backend {
+            Backend::Folder(folder) => {
+                let path = path.to_owned();
+                self.in_folder(folder, move |folder| folder.get(&path, &range)).await
+            }
+            Backend::Remote(remote) => remote.get(path, range).await,
+        }
+    }
+
+    /// The bytes of `range` in order, in pieces of a few MiB, read a little ahead. An end of `u64::MAX` means the end
+    /// of the blob. The stream ends early only with an error; nothing is asked of the store before it is polled.
+    pub fn stream(&self, path: &str, range: Range<u64>) -> BoxStream<'static, Result<Bytes, Error>> {
+        let (store, path) = (self.clone(), path.to_owned());
+        stream::once(async move { store.open_stream(path, range).await })
+            .try_flatten()
+            .boxed()
+    }
+
+    async fn open_stream(
+        self,
+        path: String,
+        mut range: Range<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        let at = self.at("read", &path);
+        path::check(at, &path)?;
+        if range.end == u64::MAX {
+            range.end = self
+                .size(&path)
+                .await?
+                .ok_or_else(|| at.not_found("there is no such blob", ""))?;
+        }
+        if range.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        match self.backend {
+            Backend::Folder(folder) => Ok(folder.stream(path, range)),
+            Backend::Remote(remote) => Ok(remote.stream(path, range)),
+        }
+    }
+
+    /// The blob's bytes; `None` where there is no such blob.
+    pub async fn size(&self, path: &str) -> Result<Option<u64>, Error> {
+        path::check(self.at("look at", path), path)?;
+        match &self.backend {
+            Backend::Folder(folder) => {
+                let path = path.to_owned();
+                self.in_folder(folder, move |folder| folder.size(&path)).await
+            }
+            Backend::Remote(remote) => remote.size(path).await,
+        }
+    }
+
+    /// Deletes the blob. One that is not there is deleted already.
+    pub async fn delete(&self, path: &str) -> Result<(), Error> {
+        path::check(self.at("delete", path), path)?;
+        match &self.backend {
+            Backend::Folder(folder) => {
+                let path = path.to_owned();
+                self.in_folder(folder, move |folder| folder.delete(&path)).await
+            }
+            Backend::Remote(remote) => remote.delete(path).await,
+        }
+    }
+
+    /// Writes a receipt, durably, unless there is one: with it the backup exists. Writing the very same receipt again
+    /// succeeds, so that one whose answer was lost can be repeated.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] where another receipt stands there; it is left as it is.
+    pub async fn put_receipt(&self, path: &str, json: Bytes) -> Result<(), Error> {
+        path::check(self.at("create", path), path)?;
+        let created = match &self.backend {
+            Backend::Folder(folder) => {
+                let (path, json) = (path.to_owned(), json.clone());
+                self.in_folder(folder, move |folder| folder.create(&path, &json)).await
+            }
+            Backend::Remote(remote) => remote.create(path, json.clone()).await,
+        };
+        match created {
+            Err(Error::AlreadyExists(detail)) => match self.get_receipt(path).await? {
+                Some(found) if found == json => Ok(()),
+                _ => Err(Error::AlreadyExists(detail)),
+            },
+            result => result,
+        }
+    }
+
+    /// The receipt's bytes; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] for one of more than [`MAX_RECEIPT_BYTES`].
+    pub async fn get_receipt(&self, path: &str) -> Result<Option<Bytes>, Error> {
+        let Some(size) = self.size(path).await? else {
+            return Ok(None);
+        };
+        if size > MAX_RECEIPT_BYTES {
+            return Err(self.at("read", path).failed(
+                format_args!("a receipt of {size} bytes is none of ours"),
+                "Look at what wrote this file, and move it away.",
+            ));
+        }
+        match self.get(path, 0..size).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Paths of all receipts, `YYYY/MM-DD/ID.json`, in no promised order, page by page as the stream is read.
+    pub fn receipts(&self) -> BoxStream<'static, Result<String, Error>> {
+        let receipt = |info: BlobInfo| future::ready(Ok(path::is_receipt(&info.path).then_some(info.path)));
+        self.list().try_filter_map(receipt).boxed()
+    }
+
+    /// Everything else in the store: archives, what was put there by others, and what killed uploads left, which is
+    /// marked. In no promised order, page by page as the stream is read.
+    pub fn blobs(&self) -> BoxStream<'static, Result<BlobInfo, Error>> {
+        self.list()
+            .try_filter(|info| future::ready(!path::is_receipt(&info.path)))
+            .boxed()
+    }
+
+    fn list(&self) -> BoxStream<'static, Result<BlobInfo, Error>> {
+        match &self.backend {
+            Backend::Folder(folder) => Arc::clone(folder).list(),
+            Backend::Remote(remote) => remote.list(),
+        }
+    }
+
+    /// Where the receipt of the backup `id` is; `None` where it has none. The days after the time that is in the
+    /// identifier are tried first, then all receipts are listed.
+    pub async fn find_receipt(&self, id: &str) -> Result<Option<String>, Error> {
+        let Ok(id) = id.parse::<BackupId>() else {
+            return Ok(None);
+        };
+        for path in path::likely_receipts(id) {
+            if self.size(&path).await?.is_some() {
+                return Ok(Some(path));
+            }
+        }
+        let name = format!("{id}.json");
+        let mut receipts = self.receipts();
+        while let Some(path) = receipts.try_next().await? {
+            if path::name_of(&path) == name {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes what a killed upload of this path may have left: its hidden files, and the archive itself where it was
+    /// finished but never got its receipt. An archive with a receipt stays. To be called before an archive is
+    /// uploaded again.
+    pub async fn discard_partial(&self, path: &str) -> Result<(), Error> {
+        path::check(self.at("clean up", path), path)?;
+        if let Backend::Folder(folder) = &self.backend {
+            let path = path.to_owned();
+            self.in_folder(folder, move |folder| folder.discard_partial(&path))
+                .await?;
+        }
+        if self.size(&path::receipt_beside(path)).await?.is_none() {
+            self.delete(path).await?;
+        }
+        Ok(())
+    }
+}
+
+fn same(at: At<'_>, read: &Bytes, written: &Bytes) -> Result<(), Error> {
+    if read == written {
+        Ok(())
+    } else {
+        Err(at.failed(
+            "what is read is not what was written",
+            "Check the storage: it does not keep what it is given.",
+        ))
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    store: &str,
+    stall_timeout: Duration,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let at = At::whole(store, "use the disk");
+    within(stall_timeout, at, async {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) => Err(at.failed(format_args!("the thread ended: {error}"), "")),
+        }
+    })
+    .await
+}
