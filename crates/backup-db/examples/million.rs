@@ -1,0 +1,306 @@
+//! How fast the catalog answers with a million backups in it: fills an empty one and measures what the console asks for.
+//!
+//! `cargo run --release -p backup-db --example million -- sqlite:///tmp/million.db` (or an empty PostgreSQL database)
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "an example that measures and prints"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backup_core::list::{BackupListOptions, SortBy, SortOrder};
+use backup_core::{
+    BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator, JobStatus, NewBackup, OsRandom, ScheduleId,
+    Step, SystemClock,
+};
+use backup_db::Store;
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+const ROWS: u32 = 1_000_000;
+const ROUNDS: u32 = 7;
+
+/// A row for each number from 1: every minute one, of all kinds, two in a hundred failed, one in ten thousand cancelled.
+fn fill(number: &str, at: &str, pad: &str) -> String {
+    format!(
+        "INSERT INTO backups (id, config_key, name, description, backup_type, source, \"trigger\", status, progress, \
+         current_step, created_at, completed_at, attempts, cancel_requested, storage_path, size_bytes, source_bytes, checksum, \
+         contents, warnings, protected, deleting, search_text, schedule_id) \
+         SELECT {pad}, 'default', 'backup-full_system-full-' || n, NULL, \
+         CASE n % 7 WHEN 0 THEN 'FULL' WHEN 1 THEN 'DIFFERENTIAL' ELSE 'INCREMENTAL' END, \
+         CASE n % 4 WHEN 0 THEN 'DATABASE' WHEN 1 THEN 'FILES' WHEN 2 THEN 'CONFIG' ELSE 'FULL_SYSTEM' END, \
+         CASE WHEN n % 500 = 0 THEN 'MANUAL' ELSE 'SCHEDULED' END, \
+         CASE WHEN n % 10000 = 3 THEN 'CANCELLED' WHEN n % 50 = 1 THEN 'FAILED' ELSE 'COMPLETED' END, \
+         100, 'FINISHED', {at}, {at}, 1, {no}, '2026/01-01/' || n || '.tar.gz.enc', (CAST(n AS BIGINT) * 7919) % 1000000007, n, \
+         'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', \
+         '{{\"database\":{{\"sizeBytes\":1,\"tables\":[\"public.t\"],\"rowCount\":1}}}}', '[]', {no}, {no}, \
+         'backup-full_system-full-' || n, \
+         CASE WHEN n % 1000 = 0 THEN '00000000-0000-7000-8000-000000000001' ELSE NULL END FROM {number}",
+        no = if number.contains("generate_series") {
+            "FALSE"
+        } else {
+            "0"
+        },
+    )
+}
+
+fn seed(url: &str) {
+    let schedule = "INSERT INTO backup_schedules (id, config_key, name, is_enabled, backup_type, backup_source, \
+                    cron_expression, timezone, retention_days, max_backups, created_at, updated_at) VALUES \
+                    ('00000000-0000-7000-8000-000000000001', 'default', 's', TRUE, 'FULL', 'FILES', '0 2 * * *', \
+                    'UTC', 30, 1000, '2026-01-01 00:00:00', '2026-01-01 00:00:00');";
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        let mut connection = SqliteConnection::establish(path).unwrap();
+        let numbers = format!(
+            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s)"
+        );
+        let at = "strftime('%Y-%m-%d %H:%M:%S', 1735689600 + n * 60, 'unixepoch')";
+        let sql = fill(&numbers, at, "printf('00000000-0000-7000-8000-%012d', n)");
+        connection
+            .batch_execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000")
+            .unwrap();
+        connection
+            .batch_execute(&format!("BEGIN; {schedule} {sql}; COMMIT; ANALYZE"))
+            .unwrap();
+    } else {
+        let mut connection = PgConnection::establish(url).unwrap();
+        let at = "to_timestamp(1735689600 + n * 60) AT TIME ZONE 'UTC'";
+        let sql = fill(
+            &format!("generate_series(1, {ROWS}) AS n"),
+            at,
+            "'00000000-0000-7000-8000-' || lpad(n::text, 12, '0')",
+        );
+        connection.batch_execute(&format!("{schedule} {sql}; ANALYZE")).unwrap();
+        connection.batch_execute("VACUUM ANALYZE backups").unwrap();
+    }
+}
+
+async fn measure<T, F: Future<Output = Result<T, backup_db::Error>>>(what: &str, work: impl Fn() -> F) {
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        work().await.unwrap();
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
+    println!(
+        "{what:<58} {:>8.1} ms  (worst {:.1})",
+        milliseconds(times[times.len() / 2]),
+        milliseconds(times[times.len() - 1])
+    );
+}
+
+fn day(text: &str) -> Option<DateTime<Utc>> {
+    Some(text.parse().unwrap())
+}
+
+#[tokio::main]
+async fn main() {
+    let url = std::env::args().nth(1).expect("the URL of an empty catalog");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Store::open(&url, clock.clone()).await.unwrap();
+    if store.usage().await.unwrap().backup_count == 0 {
+        let (url, begun) = (url.clone(), Instant::now());
+        tokio::task::spawn_blocking(move || seed(&url)).await.unwrap();
+        println!("filled in {:.0?}", begun.elapsed());
+    }
+    let base = BackupListOptions::default();
+    let schedule: ScheduleId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+    let lists = [
+        ("the first page", base.clone()),
+        (
+            "200 of them",
+            BackupListOptions {
+                limit: 200,
+                ..base.clone()
+            },
+        ),
+        (
+            "page 25,001",
+            BackupListOptions {
+                offset: 500_000,
+                ..base.clone()
+            },
+        ),
+        (
+            "the last page",
+            BackupListOptions {
+                offset: 999_980,
+                ..base.clone()
+            },
+        ),
+        (
+            "oldest first",
+            BackupListOptions {
+                sort_order: SortOrder::Asc,
+                ..base.clone()
+            },
+        ),
+        (
+            "by size, largest first",
+            BackupListOptions {
+                sort_by: SortBy::SizeBytes,
+                ..base.clone()
+            },
+        ),
+        (
+            "by size, smallest first",
+            BackupListOptions {
+                sort_by: SortBy::SizeBytes,
+                sort_order: SortOrder::Asc,
+                ..base.clone()
+            },
+        ),
+        (
+            "by completion, newest first",
+            BackupListOptions {
+                sort_by: SortBy::CompletedAt,
+                ..base.clone()
+            },
+        ),
+        (
+            "status COMPLETED",
+            BackupListOptions {
+                status: Some(JobStatus::Completed),
+                ..base.clone()
+            },
+        ),
+        (
+            "status FAILED",
+            BackupListOptions {
+                status: Some(JobStatus::Failed),
+                ..base.clone()
+            },
+        ),
+        (
+            "status CANCELLED by size",
+            BackupListOptions {
+                status: Some(JobStatus::Cancelled),
+                sort_by: SortBy::SizeBytes,
+                ..base.clone()
+            },
+        ),
+        (
+            "status PENDING (none)",
+            BackupListOptions {
+                status: Some(JobStatus::Pending),
+                ..base.clone()
+            },
+        ),
+        (
+            "type FULL, source CONFIG",
+            BackupListOptions {
+                backup_type: Some(BackupType::Full),
+                source: Some(BackupSource::Config),
+                ..base.clone()
+            },
+        ),
+        (
+            "trigger PRE_RESTORE (none)",
+            BackupListOptions {
+                trigger: Some(BackupTrigger::PreRestore),
+                ..base.clone()
+            },
+        ),
+        (
+            "MANUAL and FAILED (none)",
+            BackupListOptions {
+                trigger: Some(BackupTrigger::Manual),
+                status: Some(JobStatus::Failed),
+                ..base.clone()
+            },
+        ),
+        (
+            "of one schedule",
+            BackupListOptions {
+                schedule_id: Some(schedule),
+                ..base.clone()
+            },
+        ),
+        (
+            "one month",
+            BackupListOptions {
+                date_from: day("2025-06-01T05:00:00Z"),
+                date_to: day("2025-07-01T05:00:00Z"),
+                ..base.clone()
+            },
+        ),
+        (
+            "18 months, status FAILED, by size",
+            BackupListOptions {
+                date_from: day("2025-02-01T00:00:00Z"),
+                date_to: day("2026-07-31T23:59:59Z"),
+                status: Some(JobStatus::Failed),
+                sort_by: SortBy::SizeBytes,
+                ..base.clone()
+            },
+        ),
+        (
+            "search, many hits",
+            BackupListOptions {
+                query: Some("full_system".to_owned()),
+                ..base.clone()
+            },
+        ),
+        (
+            "search, one hit",
+            BackupListOptions {
+                query: Some("full-777777".to_owned()),
+                ..base.clone()
+            },
+        ),
+        (
+            "search, an id",
+            BackupListOptions {
+                query: Some("00000000-0000-7000-8000-000000777777".to_owned()),
+                ..base.clone()
+            },
+        ),
+    ];
+    for (what, options) in lists {
+        measure(&format!("list: {what}"), || store.list_backups(&options)).await;
+    }
+    measure("overview", || store.overview()).await;
+    measure("usage", || store.usage()).await;
+    let one: BackupId = "00000000-0000-7000-8000-000000500000".parse().unwrap();
+    measure("one backup", || store.get_backup(one)).await;
+    measure("newest completed FULL of FILES", || {
+        store.newest_completed("default", BackupSource::Files, Some(BackupType::Full))
+    })
+    .await;
+    measure("dependents", || store.dependents(one)).await;
+    measure("tombstones", || store.deleting()).await;
+    measure("schedules with their counts", || store.list_schedules()).await;
+    measure("claim, nothing to do", || {
+        store.claim_job("w", Duration::from_mins(1), 3)
+    })
+    .await;
+    let ids = IdGenerator::new(clock, Arc::new(OsRandom));
+    let new = || NewBackup {
+        id: ids.next().unwrap(),
+        config_key: "default".to_owned(),
+        backup_type: BackupType::Full,
+        source: BackupSource::Files,
+        trigger: BackupTrigger::Manual,
+        description: None,
+        created_by: None,
+        schedule_id: None,
+    };
+    measure("create", || store.create_backup(new())).await;
+    let lease = store
+        .claim_job("w", Duration::from_mins(1), 3)
+        .await
+        .unwrap()
+        .unwrap()
+        .lease;
+    measure("claim", || store.claim_job("w", Duration::from_mins(1), 3)).await;
+    measure("heartbeat", || {
+        store.heartbeat(&lease, 10, Step::Files, Duration::from_mins(1))
+    })
+    .await;
+    store.close().await.unwrap();
+}

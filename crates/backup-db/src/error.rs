@@ -1,0 +1,158 @@
+//! What a call to the catalog can end in. The variants say what the caller can do: try again later, tell the person what
+//! is in the way, stop working on a lost job. No message holds a password.
+
+use backup_core::{BackupId, JobStatus, PipelineError};
+
+use crate::JobKind;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a call to the catalog gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The catalog cannot be reached, or is too busy: nothing was changed, or the change can be asked for again.
+    #[error("the catalog {catalog} cannot be used now: {reason}")]
+    Unavailable {
+        /// Which catalog, without its password.
+        catalog: String,
+        /// What the database or the system said.
+        reason: String,
+        /// What lies beneath.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// The catalog cannot be opened as it is set up: a person has to act.
+    #[error("the catalog {catalog} cannot be opened: {reason} (HINT: {hint})")]
+    Refused {
+        /// Which catalog, without its password.
+        catalog: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do, a sentence.
+        hint: String,
+        /// What lies beneath.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// Another worker has the job now, or it has ended: stop, and write nothing more about it.
+    #[error("the lease of {kind} {id} is lost: another worker has taken it over, or it has ended")]
+    LeaseLost {
+        /// Which kind of job.
+        kind: JobKind,
+        /// Which job.
+        id: String,
+    },
+    /// There is no such row.
+    #[error("there is no {what} {id}")]
+    NotFound {
+        /// What was looked for, in the singular.
+        what: &'static str,
+        /// Which one.
+        id: String,
+    },
+    /// The state does not allow it.
+    #[error("{what} {id} is {status}, which does not allow it")]
+    WrongState {
+        /// What it is, in the singular.
+        what: &'static str,
+        /// Which one.
+        id: String,
+        /// Where it stands.
+        status: JobStatus,
+    },
+    /// A backup that waits or runs is not deleted.
+    #[error("backup {0} is running (HINT: Cancel it first.)")]
+    Running(BackupId),
+    /// A protected backup is not deleted.
+    #[error("backup {0} is protected (HINT: Lift the protection first.)")]
+    Protected(BackupId),
+    /// A backup that a running restore or verification reads is not deleted.
+    #[error("backup {id} is in use by {}", .jobs.join(", "))]
+    InUse {
+        /// The backup.
+        id: BackupId,
+        /// The jobs that read it, as `restore ID` or `verification ID`.
+        jobs: Vec<String>,
+    },
+    /// A backup that others build on is not deleted without them.
+    #[error("other backups build on backup {id}: {} (HINT: Delete those too.)", join(.dependents))]
+    HasDependents {
+        /// The backup.
+        id: BackupId,
+        /// Every backup that cannot be restored without it, the ones to delete first first.
+        dependents: Vec<BackupId>,
+    },
+    /// There is one already, with the same unique name.
+    #[error("there is already a {what} {name}")]
+    AlreadyExists {
+        /// What it is, in the singular.
+        what: &'static str,
+        /// The name that is taken.
+        name: String,
+    },
+    /// The last administrator who can log in stays one.
+    #[error("the last administrator cannot be removed, deactivated or made a viewer")]
+    LastAdmin,
+    /// Anything else: a fault in the program or in the database's files.
+    #[error("the catalog failed in {action}: {reason}")]
+    Failed {
+        /// Which transaction.
+        action: &'static str,
+        /// What the database said.
+        reason: String,
+        /// What lies beneath.
+        #[source]
+        source: Option<Cause>,
+    },
+}
+
+fn join(ids: &[BackupId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Error {
+    pub(crate) fn not_found(what: &'static str, id: &impl ToString) -> Self {
+        Self::NotFound {
+            what,
+            id: id.to_string(),
+        }
+    }
+}
+
+impl From<Error> for PipelineError {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        let pipeline = match &error {
+            Error::Unavailable { .. } => {
+                Self::unavailable(message, "Check that the catalog's database runs and can be reached.")
+            }
+            Error::NotFound { .. } => Self::not_found(message, ""),
+            Error::Failed { .. } => Self::failed(message, ""),
+            _ => Self::refused(message, ""),
+        };
+        pipeline.because(error)
+    }
+}
+
+/// What ends a transaction: the database's own error, which may be worth another try, or ours, which is not.
+#[derive(Debug)]
+pub(crate) enum TxError {
+    Database(diesel::result::Error),
+    Domain(Error),
+}
+
+impl From<diesel::result::Error> for TxError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for TxError {
+    fn from(error: Error) -> Self {
+        Self::Domain(error)
+    }
+}
+
+/// The result of a step inside a transaction.
+pub(crate) type TxResult<T> = Result<T, TxError>;

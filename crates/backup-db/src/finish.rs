@@ -1,0 +1,283 @@
+//! The end of a job, and what its worker records on the way there.
+
+use backup_core::{Backup, BackupContents, BackupId, BackupType, Receipt, Transition, Warning};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use crate::error::TxResult;
+use crate::jobs::{JobKind, Lease, lost};
+use crate::leases::{Ending, backup_jobs, restore_jobs, verification_jobs};
+use crate::schema::backups;
+use crate::store::Tx;
+use crate::types::{big, json};
+use crate::{Error, Store};
+
+/// How a backup ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BackupOutcome {
+    /// Its receipt is in storage.
+    Completed(Box<CompletedBackup>),
+    /// It cannot be made.
+    Failed {
+        /// Why, with what to do.
+        message: String,
+    },
+    /// It stopped on request; nothing of it is left in storage.
+    Cancelled,
+}
+
+/// What is known of a backup once its receipt is in storage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompletedBackup {
+    /// How much of the data it stores itself, which may be more than was asked for.
+    pub backup_type: BackupType,
+    /// The backup it builds on.
+    pub base_id: Option<BackupId>,
+    /// Where the archive is.
+    pub storage_path: String,
+    /// Bytes stored.
+    pub size_bytes: u64,
+    /// Bytes read from the sources.
+    pub source_bytes: u64,
+    /// SHA-256 of the stored file, lower-case hex.
+    pub checksum: String,
+    /// What it holds.
+    pub contents: BackupContents,
+    /// Remarks made while it was taken.
+    pub warnings: Vec<Warning>,
+    /// When the archive was committed.
+    pub completed_at: DateTime<Utc>,
+    /// When retention may remove it.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Receipt> for CompletedBackup {
+    fn from(receipt: &Receipt) -> Self {
+        Self {
+            backup_type: receipt.backup_type,
+            base_id: receipt.base_id,
+            storage_path: receipt.storage_path.clone(),
+            size_bytes: receipt.size_bytes,
+            source_bytes: receipt.source_bytes,
+            checksum: receipt.checksum.clone(),
+            contents: receipt.contents.clone(),
+            warnings: receipt.warnings.clone(),
+            completed_at: receipt.completed_at,
+            expires_at: None,
+        }
+    }
+}
+
+/// How a restore ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RestoreOutcome {
+    /// What was asked for is restored.
+    Completed,
+    /// It cannot be done.
+    Failed {
+        /// Why, with what to do.
+        message: String,
+    },
+    /// It stopped on request.
+    Cancelled,
+}
+
+/// How a verification ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VerificationOutcome {
+    /// It ran to its end and found nothing wrong; so it says on the backup.
+    Passed,
+    /// It ran to its end and found something wrong; so it says on the backup.
+    Found {
+        /// What is wrong, with what to do.
+        problem: String,
+    },
+    /// It could not run to its end; the backup says nothing of it.
+    Failed {
+        /// Why, with what to do.
+        message: String,
+    },
+    /// It stopped on request.
+    Cancelled,
+}
+
+/// What came of ending a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finished {
+    /// It has ended now.
+    Now,
+    /// This worker had already ended it so: an answer was lost on the way.
+    Before,
+}
+
+impl Finished {
+    fn new(now: bool) -> Self {
+        if now { Self::Now } else { Self::Before }
+    }
+}
+
+impl Store {
+    /// Records where the archive will be. To be called before its first byte is written, so that whoever takes the job
+    /// over knows where to look.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] where the job is no longer this worker's: nothing may be written then.
+    pub async fn set_storage_path(&self, lease: &Lease, path: &str) -> Result<(), Error> {
+        let (lease, path) = (lease.clone(), path.to_owned());
+        self.write("set_storage_path", move |tx| {
+            let row = held(tx, &lease)?;
+            diesel::update(backups::table.filter(backups::id.eq(&lease.id)))
+                .set(backups::storage_path.eq(&path))
+                .execute(tx.db)?;
+            backup_jobs::announce(tx, &row)
+        })
+        .await
+    }
+
+    /// Records what the backup builds on and so what type it really is, before it is read: from now on the base cannot be
+    /// deleted.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the base is gone or being deleted, [`Error::WrongState`] where it is not COMPLETED,
+    /// [`Error::LeaseLost`].
+    pub async fn set_base(
+        &self,
+        lease: &Lease,
+        backup_type: BackupType,
+        base_id: Option<BackupId>,
+    ) -> Result<(), Error> {
+        let lease = lease.clone();
+        self.write("set_base", move |tx| {
+            let row = held(tx, &lease)?;
+            if let Some(base) = base_id {
+                crate::backups::completed(tx, base)?;
+            }
+            diesel::update(backups::table.filter(backups::id.eq(&lease.id)))
+                .set((
+                    backups::backup_type.eq(backup_type.as_str()),
+                    backups::base_id.eq(base_id.map(|id| id.to_string())),
+                ))
+                .execute(tx.db)?;
+            backup_jobs::announce(tx, &row)
+        })
+        .await
+    }
+
+    /// Ends a backup. Saying the same twice is no error: the first answer may have been lost.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] where the job is no longer this worker's; its row is then left as it is.
+    pub async fn finish_backup(&self, lease: &Lease, outcome: BackupOutcome) -> Result<Finished, Error> {
+        let lease = lease.clone();
+        self.write("finish_backup", move |tx| {
+            let (transition, error_message, at) = match &outcome {
+                BackupOutcome::Completed(done) => {
+                    // The schema wants the results before the state that promises them.
+                    if !ended_by(tx, &lease)? {
+                        write_results(tx, &lease.id, done)?;
+                    }
+                    (Transition::Complete, None, done.completed_at)
+                }
+                BackupOutcome::Failed { message } => (Transition::Fail, Some(message.as_str()), tx.now),
+                BackupOutcome::Cancelled => (Transition::Cancel, None, tx.now),
+            };
+            let ending = Ending {
+                transition,
+                error_message,
+                at,
+            };
+            backup_jobs::end(tx, &lease, &ending).map(Finished::new)
+        })
+        .await
+    }
+
+    /// Ends a restore, as [`Self::finish_backup`] ends a backup.
+    pub async fn finish_restore(&self, lease: &Lease, outcome: RestoreOutcome) -> Result<Finished, Error> {
+        let lease = lease.clone();
+        self.write("finish_restore", move |tx| {
+            let (transition, error_message) = match &outcome {
+                RestoreOutcome::Completed => (Transition::Complete, None),
+                RestoreOutcome::Failed { message } => (Transition::Fail, Some(message.as_str())),
+                RestoreOutcome::Cancelled => (Transition::Cancel, None),
+            };
+            let ending = Ending {
+                transition,
+                error_message,
+                at: tx.now,
+            };
+            restore_jobs::end(tx, &lease, &ending).map(Finished::new)
+        })
+        .await
+    }
+
+    /// Ends a verification, as [`Self::finish_backup`] ends a backup, and writes what it found on the backup.
+    pub async fn finish_verification(&self, lease: &Lease, outcome: VerificationOutcome) -> Result<Finished, Error> {
+        let lease = lease.clone();
+        self.write("finish_verification", move |tx| {
+            let (transition, error_message) = match &outcome {
+                VerificationOutcome::Passed => (Transition::Complete, None),
+                VerificationOutcome::Found { problem } => (Transition::Complete, Some(problem.as_str())),
+                VerificationOutcome::Failed { message } => (Transition::Fail, Some(message.as_str())),
+                VerificationOutcome::Cancelled => (Transition::Cancel, None),
+            };
+            let row = verification_jobs::row(tx, &lease.id)?.ok_or_else(|| lost(&lease))?;
+            let ending = Ending {
+                transition,
+                error_message,
+                at: tx.now,
+            };
+            let now = verification_jobs::end(tx, &lease, &ending)?;
+            if now && transition == Transition::Complete {
+                diesel::update(backups::table.filter(backups::id.eq(row.backup_id.0.to_string())))
+                    .set((
+                        backups::verified_at.eq(tx.now.naive_utc()),
+                        backups::verify_level.eq(row.level.0.as_str()),
+                        backups::verify_error.eq(error_message),
+                    ))
+                    .execute(tx.db)?;
+            }
+            Ok(Finished::new(now))
+        })
+        .await
+    }
+
+    /// Brings a receipt that was found in storage into the catalog, as a COMPLETED backup: for a catalog that was lost, and
+    /// for a backup whose worker died between its receipt and its row. A backup that a worker still holds, that is being
+    /// deleted, or that is COMPLETED already, is left as it is. Gives back the row as it stands then.
+    pub async fn adopt_backup(&self, receipt: &Receipt) -> Result<Backup, Error> {
+        let receipt = receipt.clone();
+        self.write("adopt_backup", move |tx| crate::backups::adopt(tx, &receipt))
+            .await
+    }
+}
+
+fn held(tx: &mut Tx<'_>, lease: &Lease) -> TxResult<crate::backups::BackupRow> {
+    if lease.kind != JobKind::Backup {
+        return Err(lost(lease));
+    }
+    backup_jobs::held(tx, lease)
+}
+
+/// Whether the lease's worker has already ended the job; refuses a lease that is not the job's last one.
+fn ended_by(tx: &mut Tx<'_>, lease: &Lease) -> TxResult<bool> {
+    let row = backup_jobs::row(tx, &lease.id)?.filter(|row| row.lease_token.as_deref() == Some(lease.token.as_str()));
+    row.map(|row| row.status.0.is_final()).ok_or_else(|| lost(lease))
+}
+
+/// Writes what a finished backup is, leaving its state as it is.
+pub(crate) fn write_results(tx: &mut Tx<'_>, id: &str, done: &CompletedBackup) -> TxResult<()> {
+    diesel::update(backups::table.filter(backups::id.eq(id)))
+        .set((
+            backups::backup_type.eq(done.backup_type.as_str()),
+            backups::base_id.eq(done.base_id.map(|id| id.to_string())),
+            backups::storage_path.eq(&done.storage_path),
+            backups::size_bytes.eq(big(done.size_bytes)),
+            backups::source_bytes.eq(big(done.source_bytes)),
+            backups::checksum.eq(&done.checksum),
+            backups::contents.eq(json(&done.contents)?),
+            backups::warnings.eq(json(&done.warnings)?),
+            backups::expires_at.eq(done.expires_at.map(|at| at.naive_utc())),
+        ))
+        .execute(tx.db)?;
+    Ok(())
+}

@@ -1,0 +1,335 @@
+//! The statements of a job's life, written once for the three job tables, whose job columns are the same.
+
+use std::time::Duration;
+
+use backup_core::{JobStatus, Step, Transition};
+use diesel::prelude::*;
+
+use crate::error::TxResult;
+use crate::jobs::{CancelResult, ClaimedJob, Heartbeat, Job, JobKind, Lease, add, lost, new_token};
+use crate::store::Tx;
+use crate::types::{Time, Word, small};
+use crate::{Error, EventKind};
+
+/// What is to be done to a job that its worker ends.
+pub(crate) struct Ending<'a> {
+    pub(crate) transition: Transition,
+    pub(crate) error_message: Option<&'a str>,
+    pub(crate) at: chrono::DateTime<chrono::Utc>,
+}
+
+macro_rules! job_table {
+    ($module:ident, $table:ident, $row:path, $kind:ident, $what:literal, $event:expr) => {
+        pub(crate) mod $module {
+            use super::*;
+            use crate::schema::$table::{self, dsl};
+
+            type Row = $row;
+
+            /// The job that is next: waiting and due, or held by a lease that ran out.
+            pub(crate) fn next(tx: &mut Tx<'_>) -> TxResult<Option<(String, bool)>> {
+                let now = tx.now.naive_utc();
+                let row: Option<(String, Word<JobStatus>)> = $table::table
+                    .filter(dsl::status.eq_any([JobStatus::Pending.as_str(), JobStatus::InProgress.as_str()]))
+                    .filter(
+                        dsl::status
+                            .eq(JobStatus::Pending.as_str())
+                            .and(dsl::run_after.is_null().or(dsl::run_after.le(now)))
+                            .or(dsl::status
+                                .eq(JobStatus::InProgress.as_str())
+                                .and(dsl::lease_expires_at.le(now))),
+                    )
+                    .order((dsl::created_at.asc(), dsl::id.asc()))
+                    .select((dsl::id, dsl::status))
+                    .first(tx.db)
+                    .optional()?;
+                Ok(row.map(|(id, status)| (id, status.0 == JobStatus::InProgress)))
+            }
+
+            /// Takes up the next job. The conditions under which it was chosen are repeated where it is changed, so that
+            /// it is nobody else's even where writers did not take turns.
+            pub(crate) fn claim(
+                tx: &mut Tx<'_>,
+                worker: &str,
+                lease_for: Duration,
+                max_attempts: u32,
+            ) -> TxResult<Option<ClaimedJob>> {
+                let Some((id, taken_over)) = next(tx)? else {
+                    return Ok(None);
+                };
+                let now = tx.now.naive_utc();
+                let token = new_token(tx)?;
+                let expires_at = add(tx.now, lease_for);
+                let from = if taken_over {
+                    JobStatus::InProgress
+                } else {
+                    JobStatus::Pending
+                };
+                let Some(status) = from.after(Transition::Claim) else {
+                    return Ok(None);
+                };
+                let row: Option<Row> = diesel::update(
+                    $table::table
+                        .filter(dsl::id.eq(&id))
+                        .filter(dsl::status.eq(from.as_str()))
+                        .filter(dsl::lease_expires_at.is_null().or(dsl::lease_expires_at.le(now))),
+                )
+                .set((
+                    dsl::status.eq(status.as_str()),
+                    dsl::lease_owner.eq(worker),
+                    dsl::lease_token.eq(&token),
+                    dsl::lease_expires_at.eq(expires_at.naive_utc()),
+                    dsl::attempts.eq(dsl::attempts + 1),
+                    dsl::progress.eq(0),
+                    dsl::current_step.eq(Step::Preparing.as_str()),
+                    dsl::run_after.eq(None::<chrono::NaiveDateTime>),
+                ))
+                .returning($table::all_columns)
+                .get_result(tx.db)
+                .optional()?;
+                let Some(mut row) = row else {
+                    return Ok(None);
+                };
+                if row.started_at.is_none() {
+                    diesel::update($table::table.filter(dsl::id.eq(&id)))
+                        .set(dsl::started_at.eq(now))
+                        .execute(tx.db)?;
+                    row.started_at = Some(Time(tx.now));
+                }
+                announce(tx, &row)?;
+                let attempts = small(row.attempts.into());
+                Ok(Some(ClaimedJob {
+                    lease: Lease {
+                        kind: JobKind::$kind,
+                        id,
+                        token,
+                        expires_at,
+                        attempts,
+                    },
+                    job: Job::$kind(row.into()),
+                    taken_over,
+                    exhausted: attempts > max_attempts,
+                }))
+            }
+
+            /// Whether a worker is at work on any job.
+            pub(crate) fn anybody_works(tx: &mut Tx<'_>) -> TxResult<bool> {
+                let rows: i64 = $table::table
+                    .filter(dsl::status.eq(JobStatus::InProgress.as_str()))
+                    .filter(dsl::lease_expires_at.gt(tx.now.naive_utc()))
+                    .count()
+                    .get_result(tx.db)?;
+                Ok(rows > 0)
+            }
+
+            /// Ends every job that no worker has ever taken up and that was asked for before `asked_before`.
+            pub(crate) fn fail_waiting(
+                tx: &mut Tx<'_>,
+                message: &str,
+                asked_before: chrono::DateTime<chrono::Utc>,
+            ) -> TxResult<u64> {
+                let waiting: Vec<Row> = $table::table
+                    .filter(dsl::status.eq(JobStatus::Pending.as_str()))
+                    .filter(dsl::started_at.is_null())
+                    .filter(dsl::created_at.le(asked_before.naive_utc()))
+                    .select(Row::as_select())
+                    .load(tx.db)?;
+                for row in &waiting {
+                    let status = after(row, Transition::Fail)?;
+                    diesel::update($table::table.filter(dsl::id.eq(row.id.0.to_string())))
+                        .filter(dsl::status.eq(JobStatus::Pending.as_str()))
+                        .set((
+                            dsl::status.eq(status.as_str()),
+                            dsl::current_step.eq(Step::Finished.as_str()),
+                            dsl::error_message.eq(message),
+                            dsl::completed_at.eq(tx.now.naive_utc()),
+                            dsl::run_after.eq(None::<chrono::NaiveDateTime>),
+                        ))
+                        .execute(tx.db)?;
+                    announce(tx, row)?;
+                }
+                Ok(waiting.len() as u64)
+            }
+
+            pub(crate) fn heartbeat(
+                tx: &mut Tx<'_>,
+                lease: &Lease,
+                progress: u8,
+                step: Step,
+                lease_for: Duration,
+            ) -> TxResult<Heartbeat> {
+                let row = held(tx, lease)?;
+                let expires_at = add(tx.now, lease_for);
+                diesel::update($table::table.filter(dsl::id.eq(&lease.id)))
+                    .set((
+                        dsl::lease_expires_at.eq(expires_at.naive_utc()),
+                        dsl::progress.eq(i32::from(progress)),
+                        dsl::current_step.eq(step.as_str()),
+                    ))
+                    .execute(tx.db)?;
+                if row.progress != i32::from(progress) || row.current_step.0 != step {
+                    announce(tx, &row)?;
+                }
+                Ok(Heartbeat {
+                    cancel_requested: row.cancel_requested,
+                    expires_at,
+                })
+            }
+
+            /// The job, where `lease` still holds it.
+            pub(crate) fn held(tx: &mut Tx<'_>, lease: &Lease) -> TxResult<Row> {
+                $table::table
+                    .filter(dsl::id.eq(&lease.id))
+                    .filter(dsl::status.eq(JobStatus::InProgress.as_str()))
+                    .filter(dsl::lease_token.eq(&lease.token))
+                    .select(Row::as_select())
+                    .first(tx.db)
+                    .optional()?
+                    .ok_or_else(|| lost(lease))
+            }
+
+            /// Lets the job wait again: as if it had not been taken up, or with a reason and not before a time.
+            pub(crate) fn put_back(
+                tx: &mut Tx<'_>,
+                lease: &Lease,
+                error_message: Option<&str>,
+                run_after: Option<chrono::DateTime<chrono::Utc>>,
+            ) -> TxResult<()> {
+                let row = held(tx, lease)?;
+                let status = after(&row, Transition::Release)?;
+                let attempts = row.attempts - i32::from(run_after.is_none());
+                diesel::update($table::table.filter(dsl::id.eq(&lease.id)))
+                    .set((
+                        dsl::status.eq(status.as_str()),
+                        dsl::attempts.eq(attempts.max(0)),
+                        dsl::progress.eq(0),
+                        dsl::current_step.eq(Step::Queued.as_str()),
+                        dsl::error_message.eq(error_message),
+                        dsl::run_after.eq(run_after.map(|at| at.naive_utc())),
+                        dsl::lease_token.eq(None::<String>),
+                        dsl::lease_expires_at.eq(None::<chrono::NaiveDateTime>),
+                    ))
+                    .execute(tx.db)?;
+                announce(tx, &row)
+            }
+
+            pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str) -> TxResult<CancelResult> {
+                let row = row(tx, id)?.ok_or_else(|| Error::not_found($what, &id))?;
+                let status = after(&row, Transition::Cancel)?;
+                let result = if row.status.0 == JobStatus::Pending {
+                    diesel::update($table::table.filter(dsl::id.eq(id)))
+                        .set((
+                            dsl::status.eq(status.as_str()),
+                            dsl::cancel_requested.eq(true),
+                            dsl::current_step.eq(Step::Finished.as_str()),
+                            dsl::completed_at.eq(tx.now.naive_utc()),
+                            dsl::run_after.eq(None::<chrono::NaiveDateTime>),
+                        ))
+                        .execute(tx.db)?;
+                    CancelResult::Cancelled
+                } else {
+                    diesel::update($table::table.filter(dsl::id.eq(id)))
+                        .set(dsl::cancel_requested.eq(true))
+                        .execute(tx.db)?;
+                    CancelResult::Requested
+                };
+                announce(tx, &row)?;
+                Ok(result)
+            }
+
+            /// Ends the job. `false`: this worker had ended it in the same way before, and could not know.
+            pub(crate) fn end(tx: &mut Tx<'_>, lease: &Lease, ending: &Ending<'_>) -> TxResult<bool> {
+                let row = row(tx, &lease.id)?.ok_or_else(|| lost(lease))?;
+                if row.lease_token.as_deref() != Some(lease.token.as_str()) {
+                    return Err(lost(lease));
+                }
+                let status = JobStatus::InProgress
+                    .after(ending.transition)
+                    .ok_or_else(|| wrong_state(&row))?;
+                if row.status.0.is_final() {
+                    return if row.status.0 == status {
+                        Ok(false)
+                    } else {
+                        Err(lost(lease))
+                    };
+                }
+                let progress = if status == JobStatus::Completed {
+                    100
+                } else {
+                    row.progress
+                };
+                diesel::update($table::table.filter(dsl::id.eq(&lease.id)))
+                    .set((
+                        dsl::status.eq(status.as_str()),
+                        dsl::progress.eq(progress),
+                        dsl::current_step.eq(Step::Finished.as_str()),
+                        dsl::error_message.eq(ending.error_message),
+                        dsl::completed_at.eq(ending.at.naive_utc()),
+                        dsl::lease_expires_at.eq(None::<chrono::NaiveDateTime>),
+                    ))
+                    .execute(tx.db)?;
+                announce(tx, &row)?;
+                Ok(true)
+            }
+
+            pub(crate) fn count(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<u64> {
+                let rows: i64 = $table::table
+                    .filter(dsl::status.eq(status.as_str()))
+                    .count()
+                    .get_result(tx.db)?;
+                Ok(crate::types::count(rows))
+            }
+
+            pub(crate) fn row(tx: &mut Tx<'_>, id: &str) -> TxResult<Option<Row>> {
+                Ok($table::table
+                    .filter(dsl::id.eq(id))
+                    .select(Row::as_select())
+                    .first(tx.db)
+                    .optional()?)
+            }
+
+            fn after(row: &Row, transition: Transition) -> TxResult<JobStatus> {
+                Ok(row.status.0.after(transition).ok_or_else(|| wrong_state(row))?)
+            }
+
+            fn wrong_state(row: &Row) -> Error {
+                Error::WrongState {
+                    what: $what,
+                    id: row.id.0.to_string(),
+                    status: row.status.0,
+                }
+            }
+
+            pub(crate) fn announce(tx: &mut Tx<'_>, row: &Row) -> TxResult<()> {
+                let (kind, id): (EventKind, String) = $event(row);
+                crate::events::append(tx, kind, &id)
+            }
+        }
+    };
+}
+
+job_table!(
+    backup_jobs,
+    backups,
+    crate::backups::BackupRow,
+    Backup,
+    "backup",
+    |row: &Row| (EventKind::Backup, row.id.0.to_string())
+);
+job_table!(
+    restore_jobs,
+    restore_records,
+    crate::restores::RestoreRow,
+    Restore,
+    "restore",
+    |row: &Row| (EventKind::Restore, row.id.0.to_string())
+);
+// A verification is shown on its backup.
+job_table!(
+    verification_jobs,
+    verifications,
+    crate::verifications::VerificationRow,
+    Verification,
+    "verification",
+    |row: &Row| (EventKind::Backup, row.backup_id.0.to_string())
+);

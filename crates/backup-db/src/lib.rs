@@ -1,0 +1,45 @@
+//! The catalog, on SQLite and PostgreSQL. The only crate that names diesel.
+//!
+//! [`Store`] is asynchronous outside and one short transaction per call inside. No diesel type leaves the crate, no call
+//! asks the database for the time, and both databases behave alike: one writer at a time, readers never wait for it.
+
+mod alerts;
+mod audit;
+mod backups;
+mod configs;
+mod deletion;
+mod dialect;
+mod error;
+mod events;
+mod finish;
+mod jobs;
+mod leases;
+mod list;
+mod logins;
+mod migrate;
+mod overview;
+mod pool;
+mod restores;
+mod schedules;
+mod schema;
+mod sessions;
+mod store;
+mod tokens;
+mod types;
+mod url;
+mod usage;
+mod users;
+mod verifications;
+
+pub use alerts::Raised;
+pub use audit::{AuditListOptions, AuditPage, NewAuditEntry};
+pub use error::Error;
+pub use events::{EVENTS_KEPT, Event, EventKind};
+pub use finish::{BackupOutcome, CompletedBackup, Finished, RestoreOutcome, VerificationOutcome};
+pub use jobs::{CancelResult, ClaimedJob, Heartbeat, Job, JobKind, Lease};
+pub use logins::LoginLimits;
+pub use restores::{NewRestore, RestoreListOptions};
+pub use schedules::{Firing, FiringOutcome, ScheduleSummary};
+pub use store::Store;
+pub use users::{NewUser, UserCredentials};
+pub use verifications::NewVerification;

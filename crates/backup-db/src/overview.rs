@@ -1,0 +1,88 @@
+//! What an administrator wants to see first.
+
+use backup_core::JobStatus;
+use backup_core::list::BackupSummary;
+use backup_core::usage::{StatusOverview, StorageUsage};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
+
+use crate::backups::{BackupRow, summaries};
+use crate::error::TxResult;
+use crate::schema::{backup_schedules, backup_totals, backups};
+use crate::store::Tx;
+use crate::types::{Time, count, time};
+use crate::{Error, Store};
+
+impl Store {
+    /// The newest good and the newest failed backup, the next firing, what runs, and what is in use.
+    pub async fn overview(&self) -> Result<StatusOverview, Error> {
+        self.read("overview", |tx| {
+            let next: Vec<Option<Time>> = backup_schedules::table
+                .filter(backup_schedules::is_enabled.eq(true))
+                .select(backup_schedules::next_run_at)
+                .load(tx.db)?;
+            Ok(StatusOverview {
+                last_successful: newest(tx, JobStatus::Completed)?,
+                last_failed: newest(tx, JobStatus::Failed)?,
+                is_auto_backup_enabled: !next.is_empty(),
+                next_scheduled: next.into_iter().filter_map(time).min(),
+                active_backups: totals(tx, JobStatus::Pending)?.0 + totals(tx, JobStatus::InProgress)?.0,
+                usage: usage(tx)?,
+            })
+        })
+        .await
+    }
+
+    /// What the good backups take up.
+    pub async fn usage(&self) -> Result<StorageUsage, Error> {
+        self.read("usage", usage).await
+    }
+}
+
+fn newest(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<Option<BackupSummary>> {
+    let row: Option<BackupRow> = backups::table
+        .filter(backups::status.eq(status.as_str()))
+        .filter(backups::deleting.eq(false))
+        .order((backups::created_at.desc(), backups::id.desc()))
+        .select(BackupRow::as_select())
+        .first(tx.db)
+        .optional()?;
+    Ok(summaries(tx, row.into_iter().collect())?.pop())
+}
+
+/// How many backups of this state there are, and how many bytes they store.
+fn totals(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<(u64, u64)> {
+    let (backups, bytes): (Option<i64>, Option<i64>) = backup_totals::table
+        .filter(backup_totals::status.eq(status.as_str()))
+        .select((
+            sql::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
+            sql::<Nullable<BigInt>>("CAST(SUM(size_bytes) AS BIGINT)"),
+        ))
+        .get_result(tx.db)?;
+    Ok((count(backups.unwrap_or(0)), count(bytes.unwrap_or(0))))
+}
+
+pub(crate) fn usage(tx: &mut Tx<'_>) -> TxResult<StorageUsage> {
+    let (backup_count, total_size_bytes) = totals(tx, JobStatus::Completed)?;
+    let good = || {
+        backups::table
+            .filter(backups::status.eq(JobStatus::Completed.as_str()))
+            .filter(backups::deleting.eq(false))
+            .select(backups::created_at)
+    };
+    let oldest: Option<Time> = good()
+        .order((backups::created_at.asc(), backups::id.asc()))
+        .first(tx.db)
+        .optional()?;
+    let newest: Option<Time> = good()
+        .order((backups::created_at.desc(), backups::id.desc()))
+        .first(tx.db)
+        .optional()?;
+    Ok(StorageUsage {
+        total_size_bytes,
+        backup_count,
+        oldest_backup: time(oldest),
+        newest_backup: time(newest),
+    })
+}

@@ -1,0 +1,203 @@
+//! Connections: how one is opened, when one is still good, and how many there are at the most.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::pg::PgConnection;
+use diesel::r2d2::{ManageConnection, NopErrorHandler, Pool, R2D2Connection};
+use diesel::sqlite::SqliteConnection;
+
+use crate::Error;
+use crate::url::{PostgresUrl, Target};
+
+/// One connection, to either database. Queries are written once, against this.
+#[derive(diesel::MultiConnection)]
+pub(crate) enum Db {
+    Pg(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+/// A connection and whether it may be used again.
+pub(crate) struct Link {
+    pub(crate) db: Db,
+    /// Set while a transaction is open and after the server went away: such a connection is thrown away on return.
+    pub(crate) broken: bool,
+}
+
+/// Opens connections to the catalog.
+pub(crate) struct Manager {
+    target: Target,
+}
+
+/// How long a call waits for a connection before it says that the catalog is unavailable.
+pub(crate) const WAIT: Duration = Duration::from_secs(4);
+
+/// How long a writer waits for another process's writer.
+const BUSY_MILLIS: u32 = 5_000;
+
+pub(crate) fn pool(target: Target, size: u32) -> Pool<Manager> {
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(0))
+        .connection_timeout(WAIT)
+        .idle_timeout(Some(Duration::from_mins(10)))
+        .error_handler(Box::new(NopErrorHandler))
+        .build_unchecked(Manager::new(target))
+}
+
+impl Manager {
+    pub(crate) fn new(target: Target) -> Self {
+        Self { target }
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Link;
+    type Error = Error;
+
+    fn connect(&self) -> Result<Link, Error> {
+        let db = match &self.target {
+            Target::Sqlite(path) => Db::Sqlite(open_sqlite(path)?),
+            Target::Postgres(url) => Db::Pg(open_postgres(url)?),
+        };
+        Ok(Link { db, broken: false })
+    }
+
+    fn is_valid(&self, link: &mut Link) -> Result<(), Error> {
+        match &mut link.db {
+            // A file does not go away behind a connection's back the way a server does.
+            Db::Sqlite(_) => Ok(()),
+            Db::Pg(connection) => connection
+                .ping()
+                .map_err(|error| unavailable(&self.target, &error.to_string())),
+        }
+    }
+
+    fn has_broken(&self, link: &mut Link) -> bool {
+        link.broken
+    }
+}
+
+fn open_sqlite(path: &Path) -> Result<SqliteConnection, Error> {
+    let target = Target::Sqlite(path.to_owned());
+    let refused = |reason: String, hint: &str| Error::Refused {
+        catalog: target.to_string(),
+        reason,
+        hint: hint.to_owned(),
+        source: None,
+    };
+    let folder_hint = "Check that the folder of the catalog exists and that this user may write to it.";
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| {
+                refused(
+                    format!("the folder {} cannot be made: {error}", folder.display()),
+                    folder_hint,
+                )
+            })?;
+    }
+    // The write-ahead files take their mode from this one.
+    fs::OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| refused(error.to_string(), folder_hint))?;
+    let mut connection = SqliteConnection::establish(&path.to_string_lossy())
+        .map_err(|error| refused(error.to_string(), folder_hint))?;
+    // synchronous = FULL: a backup that was reported as done is still done after a power cut.
+    connection
+        .batch_execute(&format!(
+            "PRAGMA busy_timeout = {BUSY_MILLIS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+             PRAGMA foreign_keys = ON;"
+        ))
+        .map_err(|error| {
+            if error.to_string().contains("locked") {
+                unavailable(&target, &error.to_string())
+            } else {
+                refused(
+                    error.to_string(),
+                    "Check that the file is a catalog of this program, and not damaged.",
+                )
+            }
+        })?;
+    Ok(connection)
+}
+
+fn open_postgres(url: &PostgresUrl) -> Result<PgConnection, Error> {
+    let target = Target::Postgres(url.clone());
+    let mut connection = PgConnection::establish(&url.for_libpq()).map_err(|error| {
+        let reason = one_line(&url.redact(&error.to_string()));
+        match hint_for(&reason) {
+            Some(hint) => Error::Refused {
+                catalog: target.to_string(),
+                reason,
+                hint: hint.to_owned(),
+                source: None,
+            },
+            None => unavailable(&target, &reason),
+        }
+    })?;
+    // Every writer waits for the one before it: none may keep the others waiting for ever.
+    connection
+        .batch_execute(
+            "SET TIME ZONE 'UTC'; SET client_min_messages = warning; SET application_name = 'backup-catalog'; \
+             SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';",
+        )
+        .map_err(|error| unavailable(&target, &one_line(&url.redact(&error.to_string()))))?;
+    Ok(connection)
+}
+
+/// What to do about a connection that will not come of itself, or `None` where it may.
+fn hint_for(reason: &str) -> Option<&'static str> {
+    const HINTS: [(&str, &str); 8] = [
+        (
+            "authentication failed",
+            "Check the user and the password in CATALOG_URL.",
+        ),
+        ("no password supplied", "Give the password in CATALOG_URL."),
+        ("no pg_hba.conf entry", "Allow this host in the server's pg_hba.conf."),
+        (
+            "does not exist",
+            "Create the role and the database that CATALOG_URL names.",
+        ),
+        (
+            "permission denied",
+            "Give the user of CATALOG_URL the right to connect.",
+        ),
+        (
+            "invalid",
+            "Check CATALOG_URL; percent-encode special characters of the password.",
+        ),
+        ("could not translate host name", "Check the host in CATALOG_URL."),
+        (
+            "unexpected",
+            "Check CATALOG_URL; percent-encode special characters of the password.",
+        ),
+    ];
+    // A server that answers "unexpectedly" may just be restarting.
+    let reason = reason.replace("closed the connection unexpectedly", "");
+    HINTS
+        .iter()
+        .find(|(text, _)| reason.contains(text))
+        .map(|(_, hint)| *hint)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn unavailable(target: &Target, reason: &str) -> Error {
+    Error::Unavailable {
+        catalog: target.to_string(),
+        reason: one_line(reason),
+        source: None,
+    }
+}

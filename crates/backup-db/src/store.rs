@@ -1,0 +1,289 @@
+//! The one way in: every call is a named transaction on a pooled connection, off the asynchronous threads.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backup_core::{Clock, IdGenerator, OsRandom};
+use chrono::{DateTime, Utc};
+use diesel::r2d2::{ManageConnection, Pool, R2D2Connection};
+use tokio::sync::Semaphore;
+use tracing::warn;
+
+use crate::dialect::{self, Verdict};
+use crate::error::{Error, TxError, TxResult};
+use crate::migrate::migrate;
+use crate::pool::{self, Db, Link, Manager, unavailable};
+use crate::url::Target;
+
+/// How often a transaction is tried that another one got in the way of.
+const TRIES: u32 = 5;
+
+/// Connections of one process. Writers take turns, so more would only wait.
+const CONNECTIONS: u32 = 8;
+
+/// The catalog. A clone is another handle of the same one. Every method is one transaction: it happens whole or not at
+/// all, also where the process is killed in the middle. While the database is away each method ends in
+/// [`Error::Unavailable`] within seconds, and works again as soon as the database is back.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: Pool<Manager>,
+    target: Target,
+    clock: Arc<dyn Clock>,
+    ids: IdGenerator,
+    connections: Arc<Semaphore>,
+    writers: Arc<Semaphore>,
+}
+
+/// An open transaction.
+pub(crate) struct Tx<'a> {
+    pub(crate) db: &'a mut Db,
+    /// The time of the transaction, taken when it had its turn.
+    pub(crate) now: DateTime<Utc>,
+    ids: &'a IdGenerator,
+}
+
+impl Tx<'_> {
+    /// A new identifier.
+    pub(crate) fn id<Id: From<uuid::Uuid>>(&self) -> TxResult<Id> {
+        self.ids.next().map_err(|error| {
+            TxError::Domain(Error::Failed {
+                action: "make_id",
+                reason: "the system's randomness cannot be read".to_owned(),
+                source: Some(error.into()),
+            })
+        })
+    }
+}
+
+impl Store {
+    /// Opens the catalog at `url`, `sqlite://PATH` or `postgres://…`, and brings its tables up to date. The file and its
+    /// folder are made when missing, for this user alone.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where a person has to act (an unknown URL, a wrong password, no rights), [`Error::Unavailable`]
+    /// where the database does not answer.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let target = Target::parse(url)?;
+        let pool = pool::pool(target.clone(), CONNECTIONS);
+        let writers = match target {
+            // In turn within the process; SQLite itself lets the waiting guess when to try again.
+            Target::Sqlite(_) => 1,
+            Target::Postgres(_) => CONNECTIONS as usize,
+        };
+        let store = Self(Arc::new(Inner {
+            pool,
+            target,
+            ids: IdGenerator::new(clock.clone(), Arc::new(OsRandom)),
+            clock,
+            connections: Arc::new(Semaphore::new(CONNECTIONS as usize)),
+            writers: Arc::new(Semaphore::new(writers)),
+        }));
+        let inner = store.0.clone();
+        blocking("open", move || inner.prepare()).await?;
+        Ok(store)
+    }
+
+    /// Whether the catalog answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read("ping", |tx| crate::events::last_seq(tx).map(|_| ())).await
+    }
+
+    /// What catalog this is, for people: its URL without the password.
+    pub fn describe(&self) -> String {
+        self.0.target.to_string()
+    }
+
+    /// Leaves the embedded catalog as one file, with nothing in its write-ahead file. The store still works afterwards.
+    pub async fn close(&self) -> Result<(), Error> {
+        let inner = self.0.clone();
+        blocking("close", move || {
+            let mut link = inner.connection()?;
+            dialect::checkpoint(&mut link.db).map_err(|error| failed("close", error))
+        })
+        .await
+    }
+
+    /// The catalog's clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.0.clock.clone()
+    }
+
+    /// A transaction that only reads, and sees one state throughout.
+    pub(crate) async fn read<T, F>(&self, action: &'static str, body: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
+    {
+        self.run(action, false, body).await
+    }
+
+    /// A transaction that may write. `body` runs again where another transaction got in the way, so it must have no
+    /// effect outside the transaction.
+    pub(crate) async fn write<T, F>(&self, action: &'static str, body: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
+    {
+        self.run(action, true, body).await
+    }
+
+    async fn run<T, F>(&self, action: &'static str, write: bool, mut body: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
+    {
+        let inner = self.0.clone();
+        let turn = if write { inner.turn(&inner.writers).await? } else { None };
+        let connection = inner.turn(&inner.connections).await?;
+        blocking(action, move || {
+            // Held to the end of the transaction, even where the caller no longer waits for it.
+            let _held = (turn, connection);
+            inner.transaction(action, write, &mut body)
+        })
+        .await
+    }
+}
+
+type Turn = Option<tokio::sync::OwnedSemaphorePermit>;
+
+impl Inner {
+    /// A place in the queue: no more threads wait than there are connections.
+    async fn turn(&self, queue: &Arc<Semaphore>) -> Result<Turn, Error> {
+        let patience = pool::WAIT * 3;
+        match tokio::time::timeout(patience, queue.clone().acquire_owned()).await {
+            Ok(turn) => Ok(turn.ok()),
+            Err(_) => Err(unavailable(&self.target, "too many calls wait for it")),
+        }
+    }
+
+    fn connection(&self) -> Result<diesel::r2d2::PooledConnection<Manager>, Error> {
+        self.pool
+            .get()
+            .map_err(|error| unavailable(&self.target, &error.to_string().replace(&self.unavailable_prefix(), "")))
+    }
+
+    /// What the manager's own error begins with, not to be said twice.
+    fn unavailable_prefix(&self) -> String {
+        format!("the catalog {} cannot be used now: ", self.target)
+    }
+
+    /// The first connection is made outside the pool, which would hide why it cannot be made.
+    fn prepare(&self) -> Result<(), Error> {
+        let manager = Manager::new(self.target.clone());
+        let Link { mut db, .. } = manager.connect()?;
+        migrate(&mut db).map_err(|error| {
+            let reason = error.to_string();
+            if db.ping().is_ok() {
+                Error::Refused {
+                    catalog: self.target.to_string(),
+                    reason: format!("its tables cannot be brought up to date: {reason}"),
+                    hint: "Check that the user may create tables, and that no newer program has used this catalog."
+                        .to_owned(),
+                    source: Some(error),
+                }
+            } else {
+                unavailable(&self.target, &reason)
+            }
+        })
+    }
+
+    fn transaction<T>(
+        &self,
+        action: &'static str,
+        write: bool,
+        body: &mut (dyn FnMut(&mut Tx<'_>) -> TxResult<T> + Send),
+    ) -> Result<T, Error> {
+        let mut tries = 0;
+        let begun = Instant::now();
+        loop {
+            let mut link = self.connection()?;
+            // Stays set where the body panics, so that no half-open transaction goes back to the pool.
+            link.broken = true;
+            let error = match self.attempt(&mut link.db, write, body) {
+                Ok(value) => {
+                    link.broken = false;
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            let undone = dialect::rollback(&mut link.db).is_ok();
+            let error = match error {
+                TxError::Domain(error) => {
+                    link.broken = !undone;
+                    return Err(error);
+                }
+                TxError::Database(error) => error,
+            };
+            match dialect::judge(&mut link.db, &error) {
+                Verdict::Retry if tries < TRIES && begun.elapsed() < pool::WAIT => {
+                    link.broken = !undone;
+                    tries += 1;
+                    warn!(action, tries, %error, "another transaction got in the way, trying again");
+                    std::thread::sleep(Duration::from_millis(5 << tries));
+                }
+                Verdict::Retry => {
+                    link.broken = !undone;
+                    return Err(unavailable(&self.target, &error.to_string()));
+                }
+                Verdict::Unavailable => return Err(unavailable(&self.target, &error.to_string())),
+                Verdict::Fatal => {
+                    link.broken = !undone;
+                    return Err(failed(action, error));
+                }
+            }
+        }
+    }
+
+    fn attempt<T>(
+        &self,
+        db: &mut Db,
+        write: bool,
+        body: &mut (dyn FnMut(&mut Tx<'_>) -> TxResult<T> + Send),
+    ) -> TxResult<T> {
+        if write {
+            dialect::begin_write(db)?;
+        } else {
+            dialect::begin_read(db)?;
+        }
+        let value = body(&mut Tx {
+            db,
+            now: self.clock.now(),
+            ids: &self.ids,
+        })?;
+        dialect::commit(db)?;
+        Ok(value)
+    }
+}
+
+fn failed(action: &'static str, error: diesel::result::Error) -> Error {
+    Error::Failed {
+        action,
+        reason: error.to_string(),
+        source: Some(error.into()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    action: &'static str,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(Error::Failed {
+                action,
+                reason: "the program is shutting down".to_owned(),
+                source: Some(error.into()),
+            }),
+        },
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Store").field(&self.describe()).finish()
+    }
+}

@@ -1,0 +1,302 @@
+//! People who may log in.
+
+use backup_core::UserId;
+use backup_core::user::{Role, User};
+use diesel::prelude::*;
+
+use crate::error::TxResult;
+use crate::schema::{sessions, users};
+use crate::store::Tx;
+use crate::types::{Time, Word, time};
+use crate::{Error, Store};
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(crate) struct UserRow {
+    id: Word<UserId>,
+    email: String,
+    display_name: String,
+    role: Word<Role>,
+    password_hash: Option<String>,
+    oidc_subject: Option<String>,
+    is_active: bool,
+    created_at: Time,
+    last_login_at: Option<Time>,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id.0,
+            email: row.email,
+            display_name: row.display_name,
+            role: row.role.0,
+            is_active: row.is_active,
+            created_at: row.created_at.0,
+            last_login_at: time(row.last_login_at),
+        }
+    }
+}
+
+/// A user to be made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewUser {
+    /// Its identifier.
+    pub id: UserId,
+    /// The e-mail address; stored in lower case, unique.
+    pub email: String,
+    /// What the person is called.
+    pub display_name: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Argon2id hash of the password; `None`: logs in through OpenID Connect only.
+    pub password_hash: Option<String>,
+    /// The subject that the OpenID Connect provider knows the person by, unique.
+    pub oidc_subject: Option<String>,
+}
+
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewUser")
+            .field("id", &self.id)
+            .field("email", &self.email)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A user with what is needed to check who it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserCredentials {
+    /// The user.
+    pub user: User,
+    /// Argon2id hash of the password, where the person has one.
+    pub password_hash: Option<String>,
+    /// The subject that the OpenID Connect provider knows the person by.
+    pub oidc_subject: Option<String>,
+}
+
+impl std::fmt::Debug for UserCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserCredentials")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Makes the first user, where there is none at all. `None`: there are users already, and nothing was changed.
+    pub async fn create_first_admin(&self, new: NewUser) -> Result<Option<User>, Error> {
+        self.write("create_first_admin", move |tx| {
+            let there: i64 = users::table.count().get_result(tx.db)?;
+            if there > 0 {
+                return Ok(None);
+            }
+            let new = NewUser {
+                role: Role::Admin,
+                ..new.clone()
+            };
+            insert(tx, &new).map(Some)
+        })
+        .await
+    }
+
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] where the e-mail address or the subject is taken.
+    pub async fn create_user(&self, new: NewUser) -> Result<User, Error> {
+        self.write("create_user", move |tx| insert(tx, &new)).await
+    }
+
+    /// A user by identifier.
+    pub async fn get_user(&self, id: UserId) -> Result<Option<User>, Error> {
+        self.read("get_user", move |tx| Ok(find(tx, id)?.map(Into::into))).await
+    }
+
+    /// A user by e-mail address, whatever its case.
+    pub async fn find_user_by_email(&self, email: &str) -> Result<Option<UserCredentials>, Error> {
+        let email = email.trim().to_lowercase();
+        self.read("find_user_by_email", move |tx| {
+            let row: Option<UserRow> = users::table
+                .filter(users::email.eq(&email))
+                .select(UserRow::as_select())
+                .first(tx.db)
+                .optional()?;
+            Ok(row.map(credentials))
+        })
+        .await
+    }
+
+    /// A user by the subject that the OpenID Connect provider knows it by.
+    pub async fn find_user_by_oidc_subject(&self, subject: &str) -> Result<Option<UserCredentials>, Error> {
+        let subject = subject.to_owned();
+        self.read("find_user_by_oidc_subject", move |tx| {
+            let row: Option<UserRow> = users::table
+                .filter(users::oidc_subject.eq(&subject))
+                .select(UserRow::as_select())
+                .first(tx.db)
+                .optional()?;
+            Ok(row.map(credentials))
+        })
+        .await
+    }
+
+    /// Every user, by e-mail address.
+    pub async fn list_users(&self) -> Result<Vec<User>, Error> {
+        self.read("list_users", |tx| {
+            let rows: Vec<UserRow> = users::table
+                .order(users::email)
+                .select(UserRow::as_select())
+                .load(tx.db)?;
+            Ok(rows.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+
+    /// Changes a user's name, role and whether it may log in. Who may no longer log in loses every session.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::LastAdmin`] where no administrator would be left who can log in.
+    pub async fn update_user(
+        &self,
+        id: UserId,
+        display_name: &str,
+        role: Role,
+        is_active: bool,
+    ) -> Result<User, Error> {
+        let display_name = display_name.to_owned();
+        self.write("update_user", move |tx| {
+            let mut row = find(tx, id)?.ok_or_else(|| Error::not_found("user", &id))?;
+            if role != Role::Admin || !is_active {
+                keep_an_admin(tx, &row)?;
+            }
+            diesel::update(users::table.filter(users::id.eq(id.to_string())))
+                .set((
+                    users::display_name.eq(&display_name),
+                    users::role.eq(role.as_str()),
+                    users::is_active.eq(is_active),
+                ))
+                .execute(tx.db)?;
+            if !is_active {
+                end_sessions(tx, id)?;
+            }
+            row.display_name.clone_from(&display_name);
+            row.role = Word(role);
+            row.is_active = is_active;
+            Ok(row.into())
+        })
+        .await
+    }
+
+    /// Sets a user's password hash and ends all its sessions.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn set_password_hash(&self, id: UserId, password_hash: &str) -> Result<(), Error> {
+        let hash = password_hash.to_owned();
+        self.write("set_password_hash", move |tx| {
+            let rows = diesel::update(users::table.filter(users::id.eq(id.to_string())))
+                .set(users::password_hash.eq(&hash))
+                .execute(tx.db)?;
+            if rows == 0 {
+                return Err(Error::not_found("user", &id).into());
+            }
+            end_sessions(tx, id)
+        })
+        .await
+    }
+
+    /// Removes a user with its sessions and the tokens it made; what it did stays in the audit log.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::LastAdmin`].
+    pub async fn delete_user(&self, id: UserId) -> Result<(), Error> {
+        self.write("delete_user", move |tx| {
+            let row = find(tx, id)?.ok_or_else(|| Error::not_found("user", &id))?;
+            keep_an_admin(tx, &row)?;
+            diesel::delete(users::table.filter(users::id.eq(id.to_string()))).execute(tx.db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records that a user has just logged in.
+    pub async fn record_login(&self, id: UserId) -> Result<(), Error> {
+        self.write("record_login", move |tx| {
+            diesel::update(users::table.filter(users::id.eq(id.to_string())))
+                .set(users::last_login_at.eq(tx.now.naive_utc()))
+                .execute(tx.db)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn credentials(mut row: UserRow) -> UserCredentials {
+    UserCredentials {
+        password_hash: row.password_hash.take(),
+        oidc_subject: row.oidc_subject.take(),
+        user: row.into(),
+    }
+}
+
+pub(crate) fn find(tx: &mut Tx<'_>, id: UserId) -> TxResult<Option<UserRow>> {
+    Ok(users::table
+        .filter(users::id.eq(id.to_string()))
+        .select(UserRow::as_select())
+        .first(tx.db)
+        .optional()?)
+}
+
+fn insert(tx: &mut Tx<'_>, new: &NewUser) -> TxResult<User> {
+    let email = new.email.trim().to_lowercase();
+    let mut taken = users::table.filter(users::email.eq(&email)).count().into_boxed();
+    if let Some(subject) = &new.oidc_subject {
+        taken = taken.or_filter(users::oidc_subject.eq(subject));
+    }
+    let taken: i64 = taken.get_result(tx.db)?;
+    if taken > 0 {
+        return Err(Error::AlreadyExists {
+            what: "user",
+            name: email,
+        }
+        .into());
+    }
+    diesel::insert_into(users::table)
+        .values((
+            users::id.eq(new.id.to_string()),
+            users::email.eq(&email),
+            users::display_name.eq(&new.display_name),
+            users::role.eq(new.role.as_str()),
+            users::password_hash.eq(&new.password_hash),
+            users::oidc_subject.eq(&new.oidc_subject),
+            users::is_active.eq(true),
+            users::created_at.eq(tx.now.naive_utc()),
+        ))
+        .execute(tx.db)?;
+    let row = find(tx, new.id)?.ok_or_else(|| Error::not_found("user", &new.id))?;
+    Ok(row.into())
+}
+
+/// Refuses to take away the last administrator who can log in.
+fn keep_an_admin(tx: &mut Tx<'_>, row: &UserRow) -> TxResult<()> {
+    if row.role.0 != Role::Admin || !row.is_active {
+        return Ok(());
+    }
+    let others: i64 = users::table
+        .filter(users::role.eq(Role::Admin.as_str()))
+        .filter(users::is_active.eq(true))
+        .filter(users::id.ne(row.id.0.to_string()))
+        .count()
+        .get_result(tx.db)?;
+    if others == 0 {
+        Err(Error::LastAdmin.into())
+    } else {
+        Ok(())
+    }
+}
+
+fn end_sessions(tx: &mut Tx<'_>, id: UserId) -> TxResult<()> {
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(id.to_string()))).execute(tx.db)?;
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Every function of the catalog, on a real SQLite file and a real PostgreSQL alike.
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod deletion;
+mod events;
+mod fixture;
+mod jobs;
+mod list;
+mod migrations;
+mod opening;
+mod outage;
+mod people;
+mod settings;

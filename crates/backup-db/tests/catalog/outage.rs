@@ -1,0 +1,122 @@
+//! The database goes away and comes back: calls say so in time, and work again by themselves.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backup_core::{JobStatus, ManualClock, Step};
+use backup_db::{BackupOutcome, Error, Finished, Store};
+use backup_tests::postgres::Postgres;
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+
+use crate::fixture::{Catalog, LEASE, at_once, start};
+
+/// Within what time a call has to say that the catalog is away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn away<T: std::fmt::Debug>(call: impl Future<Output = Result<T, Error>>) {
+    let before = Instant::now();
+    let result = call.await;
+    assert!(matches!(result, Err(Error::Unavailable { .. })), "{result:?}");
+    assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_goes_away_and_comes_back() {
+    let (server, database) = tokio::task::spawn_blocking(|| {
+        let server = Postgres::start();
+        let database = server.create_database("outage");
+        (Arc::new(server), database)
+    })
+    .await
+    .unwrap();
+    let clock = Arc::new(ManualClock::new(start()));
+    let store = Store::open(&database.url(), clock.clone()).await.unwrap();
+    let ids = backup_core::IdGenerator::new(clock, Arc::new(backup_core::OsRandom));
+    let new = || backup_core::NewBackup {
+        id: ids.next().unwrap(),
+        config_key: "default".to_owned(),
+        backup_type: backup_core::BackupType::Full,
+        source: backup_core::BackupSource::Files,
+        trigger: backup_core::BackupTrigger::Manual,
+        description: None,
+        created_by: None,
+        schedule_id: None,
+    };
+    let on_server = |work: fn(&Postgres)| {
+        let server = server.clone();
+        tokio::task::spawn_blocking(move || work(&server))
+    };
+    for stop in [Postgres::stop as fn(&Postgres), Postgres::kill9] {
+        let backup = store.create_backup(new()).await.unwrap();
+        let lease = store.claim_job("w", LEASE, 3).await.unwrap().unwrap().lease;
+        // Every connection of the pool is in use once, so that all of them are cut off.
+        at_once(8, |_| {
+            let store = store.clone();
+            async move { store.overview().await.unwrap() }
+        })
+        .await;
+        on_server(stop).await.unwrap();
+        away(store.ping()).await;
+        away(store.heartbeat(&lease, 10, Step::Files, LEASE)).await;
+        away(store.list_backups(&backup_core::list::BackupListOptions::default())).await;
+        away(store.claim_job("w", LEASE, 3)).await;
+        let lost = at_once(20, |_| {
+            let store = store.clone();
+            async move { store.overview().await.map(|_| ()) }
+        })
+        .await;
+        assert!(
+            lost.iter()
+                .all(|result| matches!(result, Err(Error::Unavailable { .. }))),
+            "{lost:?}"
+        );
+        on_server(Postgres::resume).await.unwrap();
+        // The very next call may still meet the pool's pause between two tries; it is short.
+        let back = Instant::now();
+        while store.ping().await.is_err() {
+            assert!(back.elapsed() < PATIENCE);
+        }
+        let beat = store.heartbeat(&lease, 20, Step::Files, LEASE).await.unwrap();
+        assert!(!beat.cancel_requested);
+        let failed = BackupOutcome::Failed {
+            message: "done with".to_owned(),
+        };
+        assert_eq!(store.finish_backup(&lease, failed).await.unwrap(), Finished::Now);
+        assert_eq!(
+            store.get_backup(backup.id).await.unwrap().unwrap().backup.status,
+            JobStatus::Failed
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_were_cut_off_are_replaced_unnoticed() {
+    let catalog = Catalog::postgres().await;
+    for _ in 0..3 {
+        at_once(8, |_| {
+            let store = catalog.store.clone();
+            async move { store.overview().await.unwrap() }
+        })
+        .await;
+        catalog
+            .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backup-catalog' AND datname = current_database()")
+            .unwrap();
+        catalog.pending().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_process_holds_is_unavailable_and_then_works() {
+    let catalog = Catalog::sqlite().await;
+    let path = catalog.url.strip_prefix("sqlite://").unwrap();
+    let mut other = SqliteConnection::establish(path).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    catalog.store.overview().await.unwrap();
+    let before = Instant::now();
+    let result = catalog.store.create_backup(catalog.new_backup()).await;
+    assert!(matches!(result, Err(Error::Unavailable { .. })), "{result:?}");
+    assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
+    other.batch_execute("ROLLBACK").unwrap();
+    catalog.pending().await;
+}

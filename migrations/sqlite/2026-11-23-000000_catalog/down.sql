@@ -1,0 +1,17 @@
+DROP TABLE events;
+DROP TABLE event_counter;
+DROP TABLE alerts;
+DROP TABLE verifications;
+DROP TABLE restore_records;
+DROP TABLE backup_storage_usage;
+DROP TABLE schedule_firings;
+DROP TABLE backup_totals;
+DROP TABLE backups;
+DROP TABLE backup_schedules;
+DROP TABLE backup_configs;
+DROP TABLE system_configs;
+DROP TABLE audit_log;
+DROP TABLE login_failures;
+DROP TABLE api_tokens;
+DROP TABLE sessions;
+DROP TABLE users;
