@@ -1,0 +1,138 @@
+//! The form of `config.json`. It has no field that could hold a secret.
+
+use std::collections::BTreeMap;
+
+use backup_core::config::{BackupConfig, SystemConfig};
+use backup_core::schedule::Schedule;
+use serde::Serialize;
+
+use super::ConfigInputs;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Export<'a> {
+    exported_at: String,
+    version: &'a str,
+    system_configs: Vec<ExportedSetting<'a>>,
+    environment_configs: BTreeMap<&'a str, &'a str>,
+    schedules: Vec<ExportedSchedule<'a>>,
+    backup_configs: Vec<ExportedConfig<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExportedSetting<'a> {
+    key: &'a str,
+    value: &'a str,
+    category: &'a str,
+    value_type: &'a str,
+    name: &'a str,
+    description: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExportedSchedule<'a> {
+    id: String,
+    config_key: &'a str,
+    name: &'a str,
+    description: Option<&'a str>,
+    is_enabled: bool,
+    backup_type: &'a str,
+    backup_source: &'a str,
+    cron_expression: &'a str,
+    timezone: &'a str,
+    retention_days: u32,
+    max_backups: u32,
+    keep_daily: Option<u32>,
+    keep_weekly: Option<u32>,
+    keep_monthly: Option<u32>,
+    keep_yearly: Option<u32>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExportedConfig<'a> {
+    key: &'a str,
+    container_name: &'a str,
+    database_host: Option<&'a str>,
+    database_port: u16,
+    database_name: Option<&'a str>,
+    compression_enabled: bool,
+    compression_algorithm: Option<String>,
+    encryption_enabled: bool,
+    notify_on_success: bool,
+    notify_on_failure: bool,
+    notification_emails: &'a [String],
+    quota_gigabytes: Option<u32>,
+}
+
+impl<'a> Export<'a> {
+    pub(super) fn of(inputs: &'a ConfigInputs) -> Self {
+        Self {
+            exported_at: inputs.exported_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            version: &inputs.version,
+            system_configs: inputs
+                .system_configs
+                .iter()
+                .filter(|config| !config.is_encrypted)
+                .map(setting)
+                .collect(),
+            environment_configs: inputs
+                .environment
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()))
+                .collect(),
+            schedules: inputs.schedules.iter().map(schedule).collect(),
+            backup_configs: inputs.configs.iter().map(config).collect(),
+        }
+    }
+}
+
+fn setting(config: &SystemConfig) -> ExportedSetting<'_> {
+    ExportedSetting {
+        key: &config.key,
+        value: &config.value,
+        category: &config.category,
+        value_type: &config.value_type,
+        name: &config.name,
+        description: config.description.as_deref(),
+    }
+}
+
+fn schedule(schedule: &Schedule) -> ExportedSchedule<'_> {
+    ExportedSchedule {
+        id: schedule.id.to_string(),
+        config_key: &schedule.config_key,
+        name: &schedule.name,
+        description: schedule.description.as_deref(),
+        is_enabled: schedule.is_enabled,
+        backup_type: schedule.backup_type.as_str(),
+        backup_source: schedule.backup_source.as_str(),
+        cron_expression: &schedule.cron_expression,
+        timezone: &schedule.timezone,
+        retention_days: schedule.retention.retention_days,
+        max_backups: schedule.retention.max_backups,
+        keep_daily: schedule.retention.keep_daily,
+        keep_weekly: schedule.retention.keep_weekly,
+        keep_monthly: schedule.retention.keep_monthly,
+        keep_yearly: schedule.retention.keep_yearly,
+    }
+}
+
+fn config(config: &BackupConfig) -> ExportedConfig<'_> {
+    ExportedConfig {
+        key: &config.key,
+        container_name: &config.container_name,
+        database_host: config.database_host.as_deref(),
+        database_port: config.database_port,
+        database_name: config.database_name.as_deref(),
+        compression_enabled: config.compression_enabled,
+        compression_algorithm: config.compression_algorithm.map(|codec| codec.to_string()),
+        encryption_enabled: config.encryption_enabled,
+        notify_on_success: config.notify_on_success,
+        notify_on_failure: config.notify_on_failure,
+        notification_emails: &config.notification_emails,
+        quota_gigabytes: config.quota_gigabytes,
+    }
+}

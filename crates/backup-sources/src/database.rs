@@ -1,0 +1,44 @@
+//! The database of a backup: `about.json`, `database.dump`, `globals.sql`, `tables.json`.
+//!
+//! The dump is `pg_dump`'s custom format without compression, so that `pg_restore` reads it from the archive. What a restore
+//! must know before the first byte of the dump (encoding, locale, extensions, roles) stands before it in `about.json`; the
+//! rows of each table, counted while the dump runs and in its own snapshot, after it in `tables.json`.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+mod about;
+mod check;
+mod psql;
+mod server;
+mod source;
+mod target;
+
+pub use check::check_dump;
+pub use source::DatabaseSource;
+pub use target::{DatabaseTarget, DatabaseTargetOptions};
+
+/// The part's name in the archive.
+const PART: &str = "database";
+const ABOUT: &str = "about.json";
+const DUMP: &str = "database.dump";
+const GLOBALS: &str = "globals.sql";
+const TABLES: &str = "tables.json";
+
+/// Where the database is and how to log in. `Debug` shows no password.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// Host name, address, or folder of the server's socket.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Name of the database.
+    pub name: String,
+    /// User; `None`: as libpq decides (`PGUSER`, else the system's user).
+    pub user: Option<String>,
+    /// Password; `None`: as libpq finds it (`PGPASSWORD`, `~/.pgpass`) or without.
+    pub password: Option<SecretString>,
+    /// Folder of `pg_dump`, `pg_dumpall`, `pg_restore` and `psql`; `None`: the `PATH`, then the newest of Debian's.
+    pub programs: Option<PathBuf>,
+}

@@ -1,0 +1,157 @@
+//! What a database is, apart from its content: `about.json` and `tables.json`.
+
+use serde::{Deserialize, Serialize};
+
+use super::psql::Session;
+use crate::Error;
+
+/// What must be known before a dump can be restored, so it stands before the dump.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct About {
+    /// The database's name.
+    pub(super) name: String,
+    /// The server's version, as it calls itself.
+    pub(super) server_version: String,
+    /// The same as a number, 150018 for 15.18.
+    pub(super) server_version_num: u32,
+    /// Version of the `pg_dump` that wrote the dump.
+    #[serde(default)]
+    pub(super) dump_version: String,
+    pub(super) encoding: String,
+    pub(super) collate: String,
+    pub(super) ctype: String,
+    /// `c` libc, `i` ICU, `b` built in; `None` before PostgreSQL 15.
+    pub(super) locale_provider: Option<String>,
+    /// Locale of the provider where it is not libc.
+    pub(super) locale: Option<String>,
+    pub(super) owner: String,
+    pub(super) comment: Option<String>,
+    pub(super) connection_limit: i32,
+    /// `ALTER DATABASE … SET` and `ALTER ROLE … IN DATABASE … SET`.
+    pub(super) settings: Vec<Setting>,
+    /// Grants on the database itself; `None`: the defaults.
+    pub(super) grants: Option<Vec<Grant>>,
+    pub(super) extensions: Vec<Extension>,
+    /// Every role that owns something in it, or that a grant or a policy names.
+    pub(super) roles: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Setting {
+    /// For this role only; `None`: for all.
+    pub(super) role: Option<String>,
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Grant {
+    /// To whom; `None`: to everybody.
+    pub(super) grantee: Option<String>,
+    pub(super) privilege: String,
+    pub(super) grantable: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Extension {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) schema: String,
+}
+
+/// What the dump holds, counted in the dump's own snapshot.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Tables {
+    /// Every table, view and the like, sorted by schema and name.
+    pub(super) tables: Vec<Table>,
+    /// How many large objects.
+    pub(super) large_objects: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Table {
+    pub(super) schema: String,
+    pub(super) name: String,
+    /// `pg_class.relkind`: `r` table, `p` partitioned, `v` view, `m` materialised view, `f` foreign, `S` sequence.
+    pub(super) kind: String,
+    /// Rows of its own, without those of tables that inherit from it; `None` where none are its own, where a query makes
+    /// them, or where they belong to an extension.
+    pub(super) rows: Option<u64>,
+}
+
+impl Table {
+    /// `schema.name`.
+    pub(super) fn full_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+}
+
+/// Columns that only some versions have are asked for through `to_jsonb`, which gives null for what is not there.
+const ABOUT: &str = "SELECT json_build_object(
+    'name', d.datname,
+    'serverVersion', current_setting('server_version'),
+    'serverVersionNum', current_setting('server_version_num')::int,
+    'encoding', pg_encoding_to_char(d.encoding),
+    'collate', d.datcollate,
+    'ctype', d.datctype,
+    'localeProvider', to_jsonb(d) ->> 'datlocprovider',
+    'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+    'owner', pg_get_userbyid(d.datdba),
+    'comment', shobj_description(d.oid, 'pg_database'),
+    'connectionLimit', d.datconnlimit,
+    'settings', (SELECT coalesce(json_agg(json_build_object('role', r.rolname, 'name', split_part(c, '=', 1),
+            'value', substr(c, strpos(c, '=') + 1)) ORDER BY r.rolname, c), '[]')
+        FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) c
+        WHERE s.setdatabase = d.oid),
+    'grants', CASE WHEN d.datacl IS NOT NULL THEN (SELECT coalesce(json_agg(json_build_object('grantee', r.rolname,
+            'privilege', a.privilege_type, 'grantable', a.is_grantable)), '[]')
+        FROM aclexplode(d.datacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee) END,
+    'extensions', (SELECT coalesce(json_agg(json_build_object('name', e.extname, 'version', e.extversion,
+            'schema', n.nspname) ORDER BY e.extname), '[]')
+        FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace),
+    'roles', (SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]') FROM pg_roles r WHERE r.oid IN (
+        SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND dbid = d.oid
+        UNION SELECT nspowner FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+        UNION SELECT relowner FROM pg_class WHERE oid >= 16384
+        UNION SELECT proowner FROM pg_proc WHERE oid >= 16384
+        UNION SELECT typowner FROM pg_type WHERE oid >= 16384
+        UNION SELECT lomowner FROM pg_largeobject_metadata))
+) FROM pg_database d WHERE d.datname = current_database()";
+
+/// One statement a table, made by the server. Rows are counted for plain tables only: `p`, `f`, `v`, `m` and `S` have none
+/// of their own, and an extension's tables are filled by the extension.
+const TABLES: &str = "SELECT format(CASE WHEN c.relkind = 'r' AND e.objid IS NULL
+    THEN 'SELECT json_build_object(''schema'', %L::text, ''name'', %L::text, ''kind'', %L::text, ''rows'', count(*)) \
+          FROM ONLY %I.%I'
+    ELSE 'SELECT json_build_object(''schema'', %L::text, ''name'', %L::text, ''kind'', %L::text, ''rows'', NULL)' END,
+    n.nspname, c.relname, c.relkind, n.nspname, c.relname)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.objsubid = 0 AND e.deptype = 'e'
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
+
+/// About how many bytes a dump will read: tables with their TOAST, and large objects, without indexes.
+const ESTIMATE: &str = "SELECT (coalesce(sum(pg_table_size(c.oid)), 0)
+    + pg_table_size('pg_catalog.pg_largeobject'))::bigint
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+/// Reads what the session's database is.
+pub(super) fn read_about(session: &mut Session) -> Result<About, Error> {
+    session.query_one(ABOUT)
+}
+
+/// Counts every table of the session's database, one at a time.
+pub(super) fn count_tables(session: &mut Session) -> Result<Tables, Error> {
+    let mut tables = Vec::new();
+    session.query_generated(TABLES, &mut |table: Table| tables.push(table))?;
+    let large_objects = session.query_one("SELECT count(*) FROM pg_largeobject_metadata")?;
+    Ok(Tables { tables, large_objects })
+}
+
+/// About how many bytes a dump of the session's database will read.
+pub(super) fn estimate(session: &mut Session) -> Result<u64, Error> {
+    session.query_one(ESTIMATE)
+}

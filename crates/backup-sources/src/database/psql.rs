@@ -1,0 +1,213 @@
+//! SQL by way of a `psql` that stays open: one statement in, its rows out as lines of JSON.
+//!
+//! libpq does the talking, so TLS, authentication and service files are the same as for `pg_dump`. Names and values never
+//! pass a shell, and statements about tables are made by the server itself (`\gexec`).
+
+use std::io::{BufRead, BufReader, Write};
+
+use backup_core::JobControl;
+use serde::de::DeserializeOwned;
+
+use super::DatabaseSettings;
+use super::server::{Program, hint_for};
+use crate::Error;
+use crate::child::Child;
+
+/// The line after a statement's rows. Every row is JSON, which no such line is.
+const END: &str = "--end";
+
+/// Makes the session independent of what servers and roles are set to. `set_config` over `pg_settings` passes over what a
+/// version does not know.
+const SETTINGS: &str = "SELECT set_config(name, CASE name WHEN 'client_encoding' THEN 'UTF8' \
+    WHEN 'search_path' THEN 'pg_catalog' WHEN 'row_security' THEN 'off' WHEN 'standard_conforming_strings' THEN 'on' \
+    ELSE '0' END, false) IS NULL AS unset FROM pg_catalog.pg_settings WHERE name IN ('client_encoding', 'search_path', \
+    'row_security', 'standard_conforming_strings', 'statement_timeout', 'lock_timeout', \
+    'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')";
+
+/// An open session. Dropped, it ends, and the server rolls back what was open.
+pub(super) struct Session {
+    child: Option<BufReader<Child>>,
+    target: String,
+    settings: DatabaseSettings,
+}
+
+impl Session {
+    /// Connects to `database` on the server of `settings`. Errors name the cause and what to do. A session that is silent
+    /// for too long is ended.
+    pub(super) fn open(settings: &DatabaseSettings, database: &str, job: &JobControl) -> Result<Self, Error> {
+        Self::connect(settings, database, |program| {
+            Child::spawn(program.name, program.command, settings.password.clone(), job)
+        })
+    }
+
+    /// The same for work that may take the server long: while it is silent, the server is asked whether it is at work.
+    pub(super) fn open_for_long(settings: &DatabaseSettings, database: &str, job: &JobControl) -> Result<Self, Error> {
+        Self::connect(settings, database, |program| settings.spawn(program, job))
+    }
+
+    fn connect(
+        settings: &DatabaseSettings,
+        database: &str,
+        spawn: impl FnOnce(Program) -> Result<Child, Error>,
+    ) -> Result<Self, Error> {
+        let mut program = settings.program("psql")?;
+        program
+            .command
+            .args(["-XAtq", "--no-password", "--set=ON_ERROR_STOP=1"]);
+        program.command.arg(format!("--dbname={}", settings.conninfo(database)));
+        let mut session = Self {
+            child: Some(BufReader::new(spawn(program)?)),
+            target: database.to_owned(),
+            settings: settings.clone(),
+        };
+        session.execute(SETTINGS)?;
+        Ok(session)
+    }
+
+    /// Runs one statement and throws its rows away.
+    pub(super) fn execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.send(sql, ";", &mut |_| Ok(()))
+    }
+
+    /// Runs one query of one column, which must be JSON or print as such, and reads every row of it.
+    pub(super) fn query<T: DeserializeOwned>(&mut self, sql: &str) -> Result<Vec<T>, Error> {
+        let mut rows = Vec::new();
+        self.send(sql, ";", &mut |line| {
+            rows.push(parse(line)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Runs one query that gives exactly one row.
+    pub(super) fn query_one<T: DeserializeOwned>(&mut self, sql: &str) -> Result<T, Error> {
+        let mut rows = self.query(sql)?;
+        match rows.len() {
+            1 => Ok(rows.remove(0)),
+            count => Err(Error::failed(
+                format!("the server gave {count} rows where one was asked for"),
+                "",
+            )),
+        }
+    }
+
+    /// Runs one query whose rows are statements themselves, and those statements, and hands on each row of theirs.
+    pub(super) fn query_generated<T: DeserializeOwned>(
+        &mut self,
+        sql: &str,
+        each: &mut dyn FnMut(T),
+    ) -> Result<(), Error> {
+        self.send(sql, "\\gexec", &mut |line| {
+            each(parse(line)?);
+            Ok(())
+        })
+    }
+
+    fn send(&mut self, sql: &str, run: &str, each: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        let Some(reader) = &mut self.child else {
+            return Err(Error::failed("the session with the server has ended", ""));
+        };
+        let text = format!("{sql} {run}\n\\echo {END}\n");
+        // Where psql has ended, its last words say why, better than a broken pipe.
+        let written = reader.get_mut().write_all(text.as_bytes());
+        let mut line = Vec::new();
+        while written.is_ok() {
+            line.clear();
+            match reader.read_until(b'\n', &mut line) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => return Err(Error::content("psql", error)),
+            }
+            let line = line.trim_ascii_end();
+            if line == END.as_bytes() {
+                return Ok(());
+            }
+            each(line)?;
+        }
+        Err(self.why_it_ended())
+    }
+
+    fn why_it_ended(&mut self) -> Error {
+        let Some(reader) = self.child.take() else {
+            return Error::failed("the session with the server has ended", "");
+        };
+        let child = reader.into_inner();
+        if let Some(fault) = child.fault() {
+            return fault.into();
+        }
+        match child.finish() {
+            // psql's own exit code for a connection that could not be made or was lost.
+            Ok(exit) if exit.code() == Some(2) => connection_error(&self.settings, &self.target, &exit.stderr),
+            Ok(exit) => {
+                let hint = hint_for(&exit.stderr);
+                match exit.check(hint) {
+                    Ok(_) => Error::unavailable("psql ended early", "Try again."),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+/// `text` as a string constant of SQL. Sessions have `standard_conforming_strings` on.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// `name` as an identifier of SQL.
+pub(super) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, Error> {
+    let text = String::from_utf8_lossy(line);
+    serde_json::from_str(&text).map_err(|error| Error::failed(format!("cannot read the server's answer: {error}"), ""))
+}
+
+/// What a failed connection means for a person, by what libpq and the server say of it.
+pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said: &str) -> Error {
+    let message = format!(
+        "cannot connect to database \"{database}\" on {}: {said}",
+        settings.address()
+    );
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&[
+        "starting up",
+        "shutting down",
+        "in recovery mode",
+        "too many clients",
+        "remaining connection slots",
+    ]) {
+        Error::unavailable(
+            message,
+            "Wait until the server takes connections, or allow it more of them.",
+        )
+    } else if said.contains("does not exist") && said.contains("database \"") {
+        Error::refused(message, "Check DATABASE_NAME, or create the database.")
+    } else if says(&[
+        "password authentication failed",
+        "no password supplied",
+        "role \"",
+        "Peer authentication",
+        "SCRAM",
+    ]) {
+        Error::refused(message, "Check DATABASE_USER and DATABASE_PASSWORD.")
+    } else if says(&["pg_hba.conf", "permission denied", "SSL", "certificate"]) {
+        Error::refused(
+            message,
+            "Check what the server allows this host and user (pg_hba.conf, grants, TLS).",
+        )
+    } else if says(&[
+        "could not translate host name",
+        "invalid port",
+        "invalid connection option",
+    ]) {
+        Error::refused(message, "Check DATABASE_HOST and DATABASE_PORT.")
+    } else {
+        Error::unavailable(
+            message,
+            "Check DATABASE_HOST and DATABASE_PORT, and that PostgreSQL runs and can be reached.",
+        )
+    }
+}

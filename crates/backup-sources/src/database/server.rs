@@ -1,0 +1,202 @@
+//! How the PostgreSQL programs are found, started and told where to connect.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use backup_core::JobControl;
+use secrecy::ExposeSecret;
+
+use super::DatabaseSettings;
+use super::psql::Session;
+use crate::Error;
+use crate::child::Child;
+
+/// Seconds to wait for a connection where the operator's `PGCONNECT_TIMEOUT` says nothing.
+const CONNECT_TIMEOUT: &str = "5";
+
+/// Variables that a child inherits, by the beginning of their names. Everything else, our own secrets above all, stays here.
+const INHERITED: [&str; 15] = [
+    "PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "LANG", "LC_", "LD_", "PG", "KRB5", "GSS", "SSL_", "OPENSSL_",
+    "XDG_",
+];
+
+/// A program with the environment that lets it log in, not yet started.
+pub(super) struct Program {
+    /// Its name, for messages.
+    pub(super) name: &'static str,
+    /// The command; arguments may be added.
+    pub(super) command: Command,
+    /// What the server knows its connections by.
+    pub(super) application: String,
+}
+
+impl DatabaseSettings {
+    /// The program `name` with its environment. The password is there only, never among the arguments.
+    pub(super) fn program(&self, name: &'static str) -> Result<Program, Error> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let application = format!(
+            "backup {} {}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let mut command = Command::new(self.find_program(name)?);
+        command.env_clear();
+        command.env("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT);
+        command.envs(std::env::vars_os().filter(|(variable, _)| {
+            let variable = variable.to_string_lossy();
+            INHERITED.iter().any(|start| variable.starts_with(start))
+        }));
+        // The dump stays in the database's encoding, and messages in the language that we read.
+        command
+            .env_remove("PGCLIENTENCODING")
+            .env_remove("LANGUAGE")
+            .env("LC_ALL", "C");
+        command.env("PGAPPNAME", &application);
+        if let Some(password) = &self.password {
+            command.env("PGPASSWORD", password.expose_secret());
+        }
+        Ok(Program {
+            name,
+            command,
+            application,
+        })
+    }
+
+    /// Starts `program`; while it is silent, the server is asked whether it works for it.
+    pub(super) fn spawn(&self, program: Program, job: &JobControl) -> Result<Child, Error> {
+        let mut child = Child::spawn(program.name, program.command, self.password.clone(), job)?;
+        let (settings, application, job) = (self.clone(), program.application, job.clone());
+        child.ask_before_ending(Box::new(move || works_for(&settings, &application, &job)));
+        Ok(child)
+    }
+
+    fn find_program(&self, name: &str) -> Result<PathBuf, Error> {
+        let found = match &self.programs {
+            Some(folder) => Some(folder.join(name)).filter(|path| path.is_file()),
+            None => std::env::var_os("PATH")
+                .and_then(|path| {
+                    std::env::split_paths(&path)
+                        .map(|folder| folder.join(name))
+                        .find(|path| path.is_file())
+                })
+                .or_else(|| newest_of_debian(name)),
+        };
+        found.ok_or_else(|| {
+            let place = match &self.programs {
+                Some(folder) => format!("in {}", folder.display()),
+                None => "on the PATH".to_owned(),
+            };
+            Error::refused(
+                format!("the program {name} is missing: it is not {place}"),
+                "Install the PostgreSQL client programs (Debian: postgresql-client) of the server's version or a newer one.",
+            )
+        })
+    }
+
+    /// A connection string for `database`, without the password. A dead network is noticed by keep-alive within a minute.
+    pub(super) fn conninfo(&self, database: &str) -> String {
+        let mut text = format!(
+            "host={} port={} dbname={} keepalives_idle=30 keepalives_interval=10 keepalives_count=3",
+            quote(&self.host),
+            self.port,
+            quote(database)
+        );
+        if let Some(user) = &self.user {
+            text.push_str(" user=");
+            text.push_str(&quote(user));
+        }
+        text
+    }
+
+    /// `database "name" on host:port`, for messages.
+    pub(super) fn describe(&self) -> String {
+        format!("database \"{}\" on {}", self.name, self.address())
+    }
+
+    /// `host:port`, for messages.
+    pub(super) fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// What `program --version` says, and the major version in it.
+    pub(super) fn program_version(&self, name: &'static str, job: &JobControl) -> Result<(String, u32), Error> {
+        let mut program = self.program(name)?;
+        program.command.arg("--version");
+        let mut child = Child::spawn(name, program.command, None, job)?;
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut child, &mut text).map_err(|error| Error::content(name, error))?;
+        child.finish()?.check("")?;
+        let version = text
+            .split(") ")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next())
+            .unwrap_or_default();
+        let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+        let major = digits.parse().map_err(|_| {
+            Error::refused(
+                format!("{name} does not say its version, but \"{}\"", text.trim()),
+                "Name the folder that holds the PostgreSQL client programs.",
+            )
+        })?;
+        Ok((version.to_owned(), major))
+    }
+}
+
+/// Whether the server works on a statement of the connections called `application`, and waits neither for a lock nor for
+/// its client. Where it cannot be asked, it does not.
+fn works_for(settings: &DatabaseSettings, application: &str, job: &JobControl) -> bool {
+    let asked = Session::open(settings, &settings.name, job).and_then(|mut session| {
+        let rows: Vec<u32> = session.query(&format!(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = {} AND state = 'active' \
+             AND (wait_event_type IS NULL OR wait_event_type NOT IN ('Lock', 'Client')) LIMIT 1",
+            super::psql::literal(application)
+        ))?;
+        Ok(!rows.is_empty())
+    });
+    asked.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot ask the server whether a silent program's statement is at work");
+        false
+    })
+}
+
+/// What a person should do about an error in the server's or a program's own words.
+pub(super) fn hint_for(said: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&["unsupported version", "version mismatch"]) {
+        "Install PostgreSQL client programs as new as the server and as those that made the backup."
+    } else if says(&[
+        "permission denied",
+        "row-level security",
+        "must be owner",
+        "must be superuser",
+        "must be member",
+    ]) {
+        "Give the user the rights that are missing (to read everything: pg_read_all_data and BYPASSRLS), or use the owner."
+    } else if says(&["lock timeout"]) {
+        "Something holds a table locked: back up at another time, or raise BACKUP_STALL_SECONDS."
+    } else if says(&["No space left", "could not extend file"]) {
+        "Make room on the server's disk."
+    } else {
+        "See the server's log for the cause."
+    }
+}
+
+/// Debian keeps the programs of each version in a folder of its own.
+fn newest_of_debian(name: &str) -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    folders
+        .flatten()
+        .filter_map(|folder| {
+            let version: u32 = folder.file_name().to_str()?.parse().ok()?;
+            let path: PathBuf = Path::new(&folder.path()).join("bin").join(name);
+            path.is_file().then_some((version, path))
+        })
+        .max()
+        .map(|(_, path)| path)
+}
+
+/// A value of a connection string.
+fn quote(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+}

@@ -1,0 +1,24 @@
+//! The uploaded files of a backup: a tree with everything a tree can hold.
+//!
+//! Both ways go through descriptors of open folders and never follow a link, so that neither a folder that is swapped for a
+//! link while it is read, nor a hostile archive, leads out of the tree.
+
+mod content;
+mod dirs;
+mod links;
+mod metadata;
+mod owners;
+mod restore;
+mod save;
+mod source;
+mod target;
+mod walk;
+
+pub(crate) use restore::restore_tree;
+pub(crate) use save::{Saver, measure};
+pub use source::FilesSource;
+pub use target::{FilesTarget, FilesTargetOptions};
+pub(crate) use target::{check_target, into_folder};
+
+/// The part's name in the archive.
+const PART: &str = "files";

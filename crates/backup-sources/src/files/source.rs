@@ -1,0 +1,69 @@
+//! Reads a tree of files.
+
+use std::path::PathBuf;
+
+use backup_core::contents::BackupContents;
+use backup_core::{ArchiveSink, EntryPath, JobControl, PipelineError, Source, Step};
+
+use super::{PART, Saver, measure};
+use crate::Error;
+
+/// A folder as something that is backed up.
+///
+/// Files that change or vanish while they are read are told as warnings; a file or folder that cannot be read fails the
+/// backup at the end of the part, with a list of all such.
+#[derive(Debug)]
+pub struct FilesSource {
+    root: PathBuf,
+}
+
+impl FilesSource {
+    /// The folder at `root`, which may itself be a link to one. Nothing is read before [`Source::prepare`].
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let hint = "Create the folder, mount it, or set UPLOAD_DIR to the right one.";
+        match std::fs::metadata(&self.root) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err(Error::refused(
+                format!("the upload folder {} is not a folder", self.root.display()),
+                hint,
+            )),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::refused(
+                format!("the upload folder {} does not exist", self.root.display()),
+                hint,
+            )),
+            Err(error) => Err(Error::io("read the upload folder", &self.root, error)),
+        }
+    }
+}
+
+impl Source for FilesSource {
+    fn part(&self) -> &'static str {
+        PART
+    }
+
+    fn step(&self) -> Step {
+        Step::Files
+    }
+
+    fn prepare(&self, job: &JobControl) -> Result<u64, PipelineError> {
+        self.check()?;
+        Ok(measure(&self.root, job)?)
+    }
+
+    fn backup(
+        &self,
+        sink: &mut dyn ArchiveSink,
+        job: &JobControl,
+        contents: &mut BackupContents,
+    ) -> Result<(), PipelineError> {
+        self.check()?;
+        let mut saver = Saver::new(sink, job);
+        saver.save_tree(&self.root, EntryPath::root())?;
+        contents.files = Some(saver.finish()?);
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Restores a tree of files into a folder of its own.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use backup_core::{EntryPath, JobControl, PartReader, PipelineError, Step, Target};
+use rustix::fs::{CWD, FileType, Mode, OFlags, chmodat, openat};
+
+use super::walk::{Found, Walk};
+use super::{PART, restore_tree};
+use crate::Error;
+
+/// What of a tree is restored.
+#[derive(Debug, Clone, Default)]
+pub struct FilesTargetOptions {
+    /// Only these files and folders with all they hold; empty: everything.
+    pub paths: Vec<EntryPath>,
+}
+
+/// A new or empty folder that files are restored into.
+///
+/// Owners are restored where this runs as root (by name where the name is known here, else by number). When the restore
+/// fails, what it made is removed; killed outright, it leaves a folder that the next one refuses as not empty.
+#[derive(Debug)]
+pub struct FilesTarget {
+    dir: PathBuf,
+    options: FilesTargetOptions,
+}
+
+impl FilesTarget {
+    /// The folder at `dir`, which must not exist or be empty; it is created where missing.
+    pub fn new(dir: PathBuf, options: FilesTargetOptions) -> Self {
+        Self { dir, options }
+    }
+}
+
+impl Target for FilesTarget {
+    fn part(&self) -> &'static str {
+        PART
+    }
+
+    fn step(&self) -> Step {
+        Step::Files
+    }
+
+    fn prepare(&mut self, _job: &JobControl) -> Result<(), PipelineError> {
+        check_target(&self.dir)?;
+        Ok(())
+    }
+
+    fn restore(&mut self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), PipelineError> {
+        Ok(into_folder(&self.dir, |dir| {
+            restore_tree(dir, &self.options.paths, part, job)
+        })?)
+    }
+}
+
+/// Whether `dir` exists; an error unless it is missing or an empty folder.
+pub(crate) fn check_target(dir: &Path) -> Result<bool, Error> {
+    match std::fs::read_dir(dir) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(true),
+            Some(_) => Err(Error::refused(
+                format!("the folder {} is not empty", dir.display()),
+                "Name a folder that does not exist yet or is empty.",
+            )),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(Error::refused(
+            format!("{} is not a folder", dir.display()),
+            "Name a folder that does not exist yet or is empty.",
+        )),
+        Err(error) => Err(Error::io("look into the folder", dir, error)),
+    }
+}
+
+/// Makes `dir` where it is missing and lets `fill` restore into it. When that fails, all that was made is removed.
+pub(crate) fn into_folder(dir: &Path, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+    let existed = check_target(dir)?;
+    let missing: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| is_missing(above)).collect();
+    let result = prepare(dir, existed).and_then(|()| fill(dir));
+    if result.is_err() {
+        let removed =
+            remove(dir, existed).and_then(|()| missing.iter().try_for_each(|above| gone(std::fs::remove_dir(above))));
+        if let Err(error) = removed {
+            tracing::error!(%error, dir = %dir.display(), "cannot remove the half-restored files");
+        }
+    }
+    result
+}
+
+/// What was never made needs no removing.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    removed.or_else(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
+}
+
+fn is_missing(dir: &Path) -> bool {
+    !dir.as_os_str().is_empty()
+        && std::fs::symlink_metadata(dir).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+fn prepare(dir: &Path, existed: bool) -> Result<(), Error> {
+    if existed {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(|error| Error::io("create the folder", parent, error))?;
+    }
+    // Nobody else can look in before the restored modes stand.
+    let made = std::fs::DirBuilder::new().mode(0o700).create(dir);
+    made.map_err(|error| Error::io("create the folder", dir, error))
+}
+
+fn remove(dir: &Path, keep_folder: bool) -> io::Result<()> {
+    let attempt = || -> io::Result<()> {
+        if !keep_folder {
+            return gone(std::fs::remove_dir_all(dir));
+        }
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                std::fs::remove_dir_all(entry.path())?;
+            } else {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    attempt().or_else(|error| {
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            return Err(error);
+        }
+        // Restored modes may forbid their owner to remove what is inside.
+        open_up(dir)?;
+        attempt()
+    })
+}
+
+/// Gives the owner every right to each folder in the tree.
+fn open_up(dir: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    chmodat(CWD, dir, Mode::RWXU, rustix::fs::AtFlags::empty())?;
+    let mut walk = Walk::new(openat(CWD, dir, flags, Mode::empty())?, Vec::new())?;
+    while let Some(found) = walk.next() {
+        if let Found::Name(name, FileType::Directory) = found {
+            let above = walk.dir()?;
+            chmodat(above, &name, Mode::RWXU, rustix::fs::AtFlags::empty())?;
+            let fd = openat(above.as_fd(), &name, flags, Mode::empty())?;
+            walk.enter(fd)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! What is backed up and restored: the database, the uploaded files, the configuration.
+//!
+//! Every source streams into an [`backup_core::ArchiveSink`] in ascending order of paths, with bounded memory and no
+//! temporary file; every target reads a [`backup_core::PartReader`] and removes what it made when it fails. PostgreSQL is
+//! spoken to through its own programs (`pg_dump`, `pg_restore`, `psql`) only, so that TLS, service files and every other
+//! libpq setting of the operator work the same everywhere.
+
+mod child;
+mod config;
+mod database;
+mod error;
+mod files;
+
+pub use config::{ConfigInputs, ConfigSource, ConfigTarget};
+pub use database::{DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions, check_dump};
+pub use error::Error;
+pub use files::{FilesSource, FilesTarget, FilesTargetOptions};

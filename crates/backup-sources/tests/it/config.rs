@@ -1,0 +1,165 @@
+//! The configuration: exported without secrets, with the listed files beside it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use backup_core::config::{BackupConfig, SealedSecret, SystemConfig};
+use backup_core::schedule::{Retention, Schedule};
+use backup_core::{BackupSource, BackupType, PipelineError, ScheduleId, Source, Target};
+use backup_sources::{ConfigInputs, ConfigSource, ConfigTarget};
+use backup_tests::tree::{Scratch, compare};
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use crate::job;
+use crate::recorder::{Archive, back_up};
+
+fn system_config(key: &str, is_encrypted: bool) -> SystemConfig {
+    SystemConfig {
+        key: key.to_owned(),
+        value: format!("value of {key}"),
+        category: "general".to_owned(),
+        value_type: "STRING".to_owned(),
+        name: key.to_uppercase(),
+        description: None,
+        is_encrypted,
+    }
+}
+
+fn inputs(paths: &[&Path]) -> ConfigInputs {
+    let now = DateTime::from_timestamp(1_700_000_000, 123_000_000).unwrap();
+    let mut config = BackupConfig::defaults("default", now);
+    config.encryption_key = Some(SealedSecret("sealed-key".to_owned()));
+    config.storage_connection_string = Some(SealedSecret("sealed-connection".to_owned()));
+    config.notification_emails = vec!["ops@example.org".to_owned()];
+    ConfigInputs {
+        exported_at: now,
+        version: "2.3.4".to_owned(),
+        system_configs: vec![system_config("site.name", false), system_config("smtp.password", true)],
+        schedules: vec![Schedule {
+            id: ScheduleId::from_bytes([7; 16]),
+            config_key: "default".to_owned(),
+            name: "nightly".to_owned(),
+            description: None,
+            is_enabled: true,
+            backup_type: BackupType::Full,
+            backup_source: BackupSource::FullSystem,
+            cron_expression: "0 2 * * *".to_owned(),
+            timezone: "Asia/Taipei".to_owned(),
+            retention: Retention::default(),
+            next_run_at: None,
+            last_run_at: None,
+            created_at: now,
+            updated_at: now,
+            created_by: None,
+        }],
+        configs: vec![config],
+        environment: vec![("APP_NAME".to_owned(), "Shop".to_owned())],
+        paths: paths.iter().map(|path| PathBuf::from(*path)).collect(),
+    }
+}
+
+#[test]
+fn the_export_has_the_specified_form_and_no_secret() {
+    let mut archive = Archive::default();
+    let contents = back_up(&ConfigSource::new(inputs(&[])), &mut archive, &job())
+        .unwrap()
+        .config
+        .unwrap();
+    let text = archive.content("config.json");
+    let export: Value = serde_json::from_slice(text).unwrap();
+    assert_eq!(export["exportedAt"], "2023-11-14T22:13:20.123Z");
+    assert_eq!(export["version"], "2.3.4");
+    assert_eq!(
+        export["systemConfigs"],
+        json!([{"key": "site.name", "value": "value of site.name", "category": "general", "valueType": "STRING",
+                "name": "SITE.NAME", "description": null}])
+    );
+    assert_eq!(export["environmentConfigs"], json!({"APP_NAME": "Shop"}));
+    assert_eq!(export["schedules"][0]["cronExpression"], "0 2 * * *");
+    assert_eq!(export["schedules"][0]["retentionDays"], 30);
+    assert_eq!(
+        export["backupConfigs"][0]["notificationEmails"],
+        json!(["ops@example.org"])
+    );
+    let text = String::from_utf8_lossy(text);
+    for secret in ["smtp.password", "sealed-key", "sealed-connection"] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    assert_eq!((contents.size_bytes, contents.config_count), (text.len() as u64, 1));
+}
+
+#[test]
+fn listed_files_and_folders_come_back_under_their_own_names() {
+    let (source, parent) = (Scratch::new(), Scratch::new());
+    fs::create_dir_all(source.path().join("app/conf.d")).unwrap();
+    fs::create_dir(source.path().join("app-more")).unwrap();
+    for file in [
+        "app/conf.d/a.conf",
+        "app/main.conf",
+        "app-more/x",
+        "alone.conf",
+        "app/not listed",
+    ] {
+        fs::write(source.path().join(file), file).unwrap();
+    }
+    fs::set_permissions(
+        source.path().join("app/conf.d/a.conf"),
+        fs::Permissions::from_mode(0o640),
+    )
+    .unwrap();
+    fs::set_permissions(source.path().join("app"), fs::Permissions::from_mode(0o711)).unwrap();
+    let at = |name: &str| source.path().join(name);
+    // In no order, one twice, one inside of another.
+    let listed = [
+        at("app-more/"),
+        at("app/main.conf"),
+        at("app/conf.d"),
+        at("alone.conf"),
+        at("app/conf.d/a.conf"),
+        at("alone.conf"),
+    ];
+    let listed: Vec<&Path> = listed.iter().map(PathBuf::as_path).collect();
+    let config = ConfigSource::new(inputs(&listed));
+    let mut archive = Archive::default();
+    let contents = back_up(&config, &mut archive, &job()).unwrap().config.unwrap();
+    assert_eq!(contents.config_count, 1 + 4);
+
+    let dir = parent.path().join("restored");
+    let mut target = ConfigTarget::new(dir.clone());
+    target.prepare(&job()).unwrap();
+    target.restore(&mut archive.replay(), &job()).unwrap();
+    let copy = dir.join("paths").join(source.path().strip_prefix("/").unwrap());
+    assert_eq!(
+        fs::read(dir.join("config.json")).unwrap(),
+        archive.content("config.json")
+    );
+    fs::remove_file(at("app/not listed")).unwrap();
+    let differences = compare(source.path(), &copy);
+    // Taking away the file that was not listed touched its folder.
+    assert!(
+        differences.iter().all(|line| line.starts_with("app: modified")),
+        "{differences:?}"
+    );
+}
+
+#[test]
+fn a_path_that_is_missing_or_not_whole_is_refused() {
+    let parent = Scratch::new();
+    let missing = parent.path().join("missing");
+    for (path, reason) in [
+        (missing.as_path(), "does not exist"),
+        (Path::new("relative/path"), "is not absolute"),
+        (Path::new("/etc/../etc/passwd"), "cannot be saved under its own name"),
+        (Path::new("/"), "cannot be saved under its own name"),
+    ] {
+        let error = ConfigSource::new(inputs(&[path])).prepare(&job()).unwrap_err();
+        assert!(matches!(error, PipelineError::Refused { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(
+            text.contains(reason) && text.contains("BACKUP_CONFIG_PATHS") && text.contains(path.to_str().unwrap()),
+            "{text}"
+        );
+    }
+}

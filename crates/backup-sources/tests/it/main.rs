@@ -1,0 +1,19 @@
+//! Real databases and real trees through the sources into an archive in memory, and back through the targets.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod config;
+mod database;
+mod database_faults;
+mod files;
+mod hostile;
+mod recorder;
+
+use std::time::Duration;
+
+use backup_core::JobControl;
+
+/// A job whose child processes may be silent for long.
+fn job() -> JobControl {
+    JobControl::new(Duration::from_mins(2))
+}
