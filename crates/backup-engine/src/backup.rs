@@ -1,0 +1,133 @@
+//! The backup job, from the claimed row to the finished one.
+//!
+//! The order is what makes it safe to be killed between any two steps: path into the row, bytes, commit of the blob,
+//! receipt, row. The blob is invisible until it is committed and unlisted until the receipt stands; a row that says
+//! IN_PROGRESS always names the path where its leftovers are.
+
+mod commit;
+mod recover;
+mod sources;
+mod write;
+
+use std::time::Duration;
+
+use backup_core::receipt::{Codec, archive_path, receipt_path};
+use backup_core::{Backup, BackupType, JobControl, PipelineError, Receipt, Step, WarningCode};
+use backup_db::BackupOutcome;
+use chrono::{DateTime, Utc};
+
+use crate::engine::Engine;
+use crate::job::{JobError, given_up};
+use crate::lease::HeldLease;
+
+pub(crate) use commit::remove_all;
+pub(crate) use recover::whole;
+
+/// What is decided before the first byte.
+struct Plan {
+    path: String,
+    receipt_path: String,
+    started_at: DateTime<Utc>,
+    codec: Codec,
+    encrypt: bool,
+}
+
+/// How long the removal of leftovers may take before it is left to the reconciliation.
+const CLEAN_UP: Duration = Duration::from_secs(10);
+
+/// Makes the backup. What comes back is final: the caller writes it into the row.
+pub(crate) async fn run(
+    engine: &Engine,
+    held: &HeldLease,
+    backup: &Backup,
+    exhausted: bool,
+) -> Result<BackupOutcome, JobError> {
+    if let Some(path) = &backup.storage_path
+        && let Some(receipt) = recover::recover(engine, held, backup, path).await?
+    {
+        return Ok(completed(&receipt));
+    }
+    held.job().check()?;
+    if exhausted {
+        return Err(JobError::Failed(given_up()));
+    }
+    let config = held
+        .tell(|| engine.store.get_config(&backup.config_key))
+        .await
+        .map_err(JobError::catalog)?;
+    let plan = plan(engine, backup, config.as_ref());
+    held.tell(|| engine.store.set_storage_path(held.lease(), &plan.path))
+        .await
+        .map_err(JobError::catalog)?;
+    let sources = sources::of(engine, held, backup, config.as_ref()).await?;
+    let made = attempt(engine, held, backup, &plan, sources).await;
+    if let Err(error) = &made {
+        // What another worker holds now is not ours to remove, and only the catalog knows who holds it.
+        if !matches!(error, JobError::LeaseLost) && held.owned().await.is_ok() {
+            let removal = remove_all(&engine.storage, &plan.path, &plan.receipt_path);
+            match tokio::time::timeout(CLEAN_UP, removal).await {
+                Ok(Ok(())) => {}
+                Ok(Err(problem)) => log_leftover(backup, &problem),
+                Err(_) => log_leftover(backup, &PipelineError::unavailable("the storage does not answer", "")),
+            }
+        }
+    }
+    made.map(|receipt| completed(&receipt))
+}
+
+async fn attempt(
+    engine: &Engine,
+    held: &HeldLease,
+    backup: &Backup,
+    plan: &Plan,
+    sources: Vec<write::Part>,
+) -> Result<Receipt, JobError> {
+    let job = held.job();
+    let sources = write::prepare(sources, job).await?;
+    engine.checkpoint(crate::Checkpoint::BeforeFirstByte).await?;
+    let (upload, written) = write::write(engine, job, backup, plan, sources).await?;
+    job.begin(Step::Upload, 0);
+    commit::commit(engine, held, backup, plan, upload, written).await
+}
+
+fn plan(engine: &Engine, backup: &Backup, config: Option<&backup_core::config::BackupConfig>) -> Plan {
+    let started_at = backup.started_at.unwrap_or(backup.created_at);
+    let codec = match config {
+        Some(config) if !config.compression_enabled => Codec::None,
+        Some(config) => config.compression_algorithm.unwrap_or(engine.settings.codec),
+        None => engine.settings.codec,
+    };
+    let encrypt = config.is_none_or(|config| config.encryption_enabled);
+    Plan {
+        path: archive_path(backup.id, started_at, codec, encrypt),
+        receipt_path: receipt_path(backup.id, started_at),
+        started_at,
+        codec,
+        encrypt,
+    }
+}
+
+/// This release makes full backups only, and says so where another type was asked for.
+fn promote(backup: &Backup, job: &JobControl) {
+    if backup.backup_type != BackupType::Full {
+        job.warn(
+            WarningCode::PromotedToFull,
+            None,
+            format!(
+                "{} was asked for; made FULL, since there is no base to build on",
+                backup.backup_type
+            ),
+        );
+    }
+}
+
+fn completed(receipt: &Receipt) -> BackupOutcome {
+    BackupOutcome::Completed(Box::new(receipt.into()))
+}
+
+fn log_leftover(backup: &Backup, problem: &PipelineError) {
+    tracing::warn!(
+        action = %crate::logging::Action::StorageUnavailable, backup_id = %backup.id, error = %problem.full_text(),
+        "what backup {} left in the storage could not be removed yet", backup.id
+    );
+}

@@ -1,0 +1,116 @@
+use backup_core::receipt::RECEIPT_VERSION;
+use backup_core::{Backup, BackupType, JobStatus, PipelineError, Receipt};
+use backup_storage::{BlobStore, Error as StorageError, Upload};
+use bytes::Bytes;
+
+use super::Plan;
+use super::write::Written;
+use crate::Checkpoint;
+use crate::bridge::abort;
+use crate::engine::Engine;
+use crate::job::JobError;
+use crate::lease::HeldLease;
+use crate::receipts;
+
+/// Makes the blob visible, then the backup: the receipt is what makes it exist. On an error the caller removes both.
+pub(super) async fn commit(
+    engine: &Engine,
+    held: &HeldLease,
+    backup: &Backup,
+    plan: &Plan,
+    upload: Upload,
+    written: Written,
+) -> Result<Receipt, JobError> {
+    engine.checkpoint(Checkpoint::BeforeCommit).await?;
+    if let Err(error) = held.confirm().await {
+        abort(upload).await;
+        return Err(error.into());
+    }
+    let size = upload.finish().await.map_err(not_finished)?;
+    if size != written.seal.size_bytes {
+        return Err(JobError::Failed(PipelineError::integrity(
+            format!(
+                "{} took {size} bytes of '{}', and {} were written",
+                engine.storage.describe(),
+                plan.path,
+                written.seal.size_bytes
+            ),
+            "Check the storage, then start a new backup.",
+        )));
+    }
+    engine.checkpoint(Checkpoint::BeforeReceipt).await?;
+    held.confirm().await?;
+    engine.checkpoint(Checkpoint::ReceiptConfirmed).await?;
+    let mut receipt = receipt(engine, backup, plan, written);
+    let file = receipts::sign(&mut receipt, engine.keys.current())?;
+    put_receipt(engine, held, &plan.receipt_path, file).await?;
+    engine.checkpoint(Checkpoint::BeforeRow).await?;
+    Ok(receipt)
+}
+
+/// An archive that stands there already is that of a worker which had lost its lease: it is removed, and the next attempt
+/// finds the place free.
+fn not_finished(error: StorageError) -> JobError {
+    match error {
+        taken @ StorageError::AlreadyExists(_) => JobError::Again(taken.into()),
+        error => JobError::storage(error.into()),
+    }
+}
+
+fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> Receipt {
+    Receipt {
+        version: RECEIPT_VERSION,
+        id: backup.id,
+        name: backup.name.clone(),
+        description: backup.description.clone(),
+        config_key: backup.config_key.clone(),
+        backup_type: BackupType::Full,
+        source: backup.source,
+        trigger: backup.trigger,
+        status: JobStatus::Completed,
+        size_bytes: written.seal.size_bytes,
+        source_bytes: written.source_bytes,
+        checksum: written.seal.sha256.clone(),
+        created_at: backup.created_at,
+        started_at: plan.started_at,
+        completed_at: engine.clock.now(),
+        storage_path: plan.path.clone(),
+        base_id: None,
+        schedule_id: backup.schedule_id,
+        contents: written.contents,
+        warnings: written.warnings,
+        archive: written.seal,
+        mac: String::new(),
+    }
+}
+
+/// Puts the receipt, create-only. Another one that stands there is that of a worker which took the job over, or which had
+/// lost it: it is left as it is. Where this worker lost the job in the very moment, its receipt must not stand beside the
+/// new owner's archive.
+async fn put_receipt(engine: &Engine, held: &HeldLease, path: &str, file: Bytes) -> Result<(), JobError> {
+    let storage = &engine.storage;
+    match storage.put_receipt(path, file.clone()).await {
+        Ok(()) => {}
+        Err(taken @ StorageError::AlreadyExists(_)) => return Err(JobError::Again(taken.into())),
+        Err(error) => match storage.get_receipt(path).await {
+            Ok(Some(there)) if there == file => {}
+            _ => return Err(JobError::storage(error.into())),
+        },
+    }
+    let owned = held.owned().await;
+    if held.is_taken_over() && storage.get_receipt(path).await.is_ok_and(|there| there == Some(file)) {
+        storage
+            .delete(path)
+            .await
+            .map_err(|error| JobError::storage(error.into()))?;
+    }
+    Ok(owned?)
+}
+
+/// Removes whatever a backup has in the storage. The receipt goes first: a blob without a receipt is not listed, a receipt
+/// without its blob would be. May be interrupted and repeated.
+pub(crate) async fn remove_all(storage: &BlobStore, path: &str, receipt_path: &str) -> Result<(), PipelineError> {
+    storage.delete(receipt_path).await?;
+    storage.delete(path).await?;
+    Ok(storage.discard_partial(path).await?)
+}

@@ -1,0 +1,53 @@
+use backup_core::receipt::receipt_path;
+use backup_core::{Backup, JobControl, PipelineError, Receipt, VerifyLevel};
+
+use super::commit::remove_all;
+use crate::engine::Engine;
+use crate::job::JobError;
+use crate::lease::HeldLease;
+use crate::logging::Action;
+use crate::repository::Repository;
+
+/// What an earlier attempt left: a whole backup, which is adopted, or something half-made, which is removed.
+pub(super) async fn recover(
+    engine: &Engine,
+    held: &HeldLease,
+    backup: &Backup,
+    path: &str,
+) -> Result<Option<Receipt>, JobError> {
+    let receipt_path = receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at));
+    let found = whole(&engine.repository(), path, &receipt_path, held.job()).await;
+    if let Some(receipt) = found.map_err(JobError::storage)? {
+        tracing::info!(
+            action = %Action::BackupAdopted, backup_id = %backup.id,
+            "backup {} was made whole by a worker that is gone; adopted", backup.id
+        );
+        return Ok(Some(receipt));
+    }
+    held.owned().await?;
+    remove_all(&engine.storage, path, &receipt_path)
+        .await
+        .map_err(JobError::storage)?;
+    Ok(None)
+}
+
+/// The receipt, where it is authentic and the archive beside it is byte for byte the one it was written for: a worker that
+/// had lost its lease may have put a receipt beside another's archive. A receipt that another key made is an error: what it
+/// stands for may be a good backup, and is not ours to judge.
+pub(crate) async fn whole(
+    repository: &Repository,
+    path: &str,
+    receipt_path: &str,
+    job: &JobControl,
+) -> Result<Option<Receipt>, PipelineError> {
+    let receipt = match repository.receipt_at(receipt_path).await {
+        Ok(Some(receipt)) if receipt.storage_path == path => receipt,
+        Ok(_) | Err(PipelineError::Integrity { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match repository.verify(&receipt, VerifyLevel::Checksum, job).await {
+        Ok(()) => Ok(Some(receipt)),
+        Err(PipelineError::Integrity { .. } | PipelineError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,71 @@
+use std::sync::Arc;
+
+use backup_core::config::BackupConfig;
+use backup_core::{Backup, BackupSource, PipelineError, Source};
+use backup_db::Error as CatalogError;
+use backup_sources::{ConfigInputs, ConfigSource, DatabaseSettings, DatabaseSource, FilesSource};
+
+use super::write::Part;
+use crate::engine::Engine;
+use crate::job::JobError;
+use crate::lease::HeldLease;
+
+/// The sources of a backup, in the order in which they are saved.
+pub(super) async fn of(
+    engine: &Engine,
+    held: &HeldLease,
+    backup: &Backup,
+    config: Option<&BackupConfig>,
+) -> Result<Vec<Part>, JobError> {
+    let settings = &engine.settings;
+    let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+    if backup.source.has_database() {
+        sources.push(Arc::new(DatabaseSource::new(database(engine, config)?)));
+    }
+    if backup.source.has_files() {
+        sources.push(Arc::new(FilesSource::new(settings.upload_dir.clone())));
+    }
+    if backup.source.has_config() {
+        let inputs = held.tell(|| exported(engine)).await.map_err(JobError::catalog)?;
+        sources.push(Arc::new(ConfigSource::new(inputs)));
+    }
+    if backup.source == BackupSource::FullSystem {
+        sources.extend(engine.sources.iter().cloned());
+    }
+    Ok(sources.into_iter().map(|source| Part { source, expected: 0 }).collect())
+}
+
+/// The environment's database, with what the catalog's configuration says instead.
+fn database(engine: &Engine, config: Option<&BackupConfig>) -> Result<DatabaseSettings, PipelineError> {
+    let mut database = engine.settings.database.clone();
+    if let Some(config) = config {
+        if let Some(host) = &config.database_host {
+            database.host.clone_from(host);
+            database.port = config.database_port;
+        }
+        if let Some(name) = &config.database_name {
+            database.name.clone_from(name);
+        }
+    }
+    if database.name.is_empty() {
+        return Err(PipelineError::refused(
+            "no database is named, so none can be backed up",
+            "Set DATABASE_NAME, or back up FILES or CONFIG only.",
+        ));
+    }
+    Ok(database)
+}
+
+async fn exported(engine: &Engine) -> Result<ConfigInputs, CatalogError> {
+    let store = &engine.store;
+    let schedules = store.list_schedules().await?;
+    Ok(ConfigInputs {
+        system_configs: store.list_system_configs().await?,
+        schedules: schedules.into_iter().map(|summary| summary.schedule).collect(),
+        configs: store.list_configs().await?,
+        environment: engine.settings.environment.clone(),
+        paths: engine.settings.config_paths.clone(),
+        exported_at: engine.clock.now(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}

@@ -1,0 +1,170 @@
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use backup_archive::{ArchiveWriter, WriterOptions};
+use backup_core::contents::Warning;
+use backup_core::{
+    ArchiveSeal, ArchiveSink, Backup, BackupContents, Entry, EntryPath, JobControl, PipelineError, Source, Step,
+};
+use backup_storage::Upload;
+
+use super::{Plan, promote};
+use crate::bridge::{abort, blocking, cancelled, start_upload};
+use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::engine::Engine;
+use crate::job::JobError;
+
+/// A source, and how many bytes it is about to read.
+pub(super) struct Part {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) expected: u64,
+}
+
+/// What stands in the closed archive.
+pub(super) struct Written {
+    pub(super) seal: ArchiveSeal,
+    pub(super) contents: BackupContents,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) source_bytes: u64,
+}
+
+/// Asks every source whether it can be backed up at all, so that what cannot work fails before a byte is stored.
+pub(super) async fn prepare(mut parts: Vec<Part>, job: &JobControl) -> Result<Vec<Part>, PipelineError> {
+    let job = job.clone();
+    blocking(move || {
+        job.begin(Step::Preparing, 0);
+        for part in &mut parts {
+            job.check()?;
+            part.expected = part.source.prepare(&job)?;
+        }
+        Ok(parts)
+    })
+    .await
+}
+
+/// Writes all parts through the archive into an upload, which is complete and not yet committed.
+pub(super) async fn write(
+    engine: &Engine,
+    job: &JobControl,
+    backup: &Backup,
+    plan: &Plan,
+    parts: Vec<Part>,
+) -> Result<(Upload, Written), JobError> {
+    // Compressed it is less, so parts of this size are never too many.
+    let expected = parts.iter().map(|part| part.expected).sum();
+    let upload = tokio::select! {
+        upload = engine.storage.upload_sized(&plan.path, Some(expected)) => upload,
+        () = cancelled(job) => return Err(JobError::Stopped),
+    };
+    let upload = upload.map_err(|error| JobError::storage(error.into()))?;
+    let (sink, transfer) = start_upload(upload, job.clone());
+    let options = WriterOptions {
+        codec: plan.codec,
+        encrypt: plan.encrypt,
+        archive_id: *backup.id.as_bytes(),
+        workers: engine.settings.compressors,
+        created_at_secs: plan.started_at.timestamp(),
+    };
+    let archive = {
+        let (engine, job, backup) = (engine.clone(), job.clone(), backup.clone());
+        blocking(move || {
+            promote(&backup, &job);
+            let mut archive = ArchiveWriter::create(Box::new(sink), engine.keys.current(), options, &*engine.random)?;
+            let mut contents = BackupContents::default();
+            for part in &parts {
+                write_part(&engine, &mut archive, part, &job, &mut contents)?;
+            }
+            job.begin(Step::Archive, 0);
+            let seal = archive.finish()?;
+            Ok(Written {
+                seal,
+                contents,
+                warnings: job.warnings(),
+                source_bytes: job.bytes_read(),
+            })
+        })
+        .await
+    };
+    match (archive, transfer.done().await) {
+        (Ok(written), Ok(upload)) => Ok((upload, written)),
+        // Where the storage failed the archive could only notice that nobody took its bytes.
+        (_, Err(error)) => Err(JobError::storage(error)),
+        (Err(error), Ok(upload)) => {
+            abort(upload).await;
+            Err(error.into())
+        }
+    }
+}
+
+fn write_part(
+    engine: &Engine,
+    archive: &mut ArchiveWriter,
+    part: &Part,
+    job: &JobControl,
+    contents: &mut BackupContents,
+) -> Result<(), PipelineError> {
+    job.check()?;
+    let source = &part.source;
+    job.begin(source.step(), part.expected);
+    let at = match source.step() {
+        Step::Database => Checkpoint::InDatabase,
+        Step::Config => Checkpoint::InConfig,
+        _ => Checkpoint::InFiles,
+    };
+    let mut writer = archive.part(source.part())?;
+    let mut sink = Watched {
+        sink: &mut writer,
+        checkpoint: Pending {
+            at: Some(at),
+            checkpoints: &engine.checkpoints,
+        },
+    };
+    source.backup(&mut sink, job, contents)?;
+    sink.checkpoint.pass()?;
+    writer.finish()
+}
+
+/// A part's sink that passes the part's checkpoint once, when its first content has been read.
+struct Watched<'a> {
+    sink: &'a mut dyn ArchiveSink,
+    checkpoint: Pending<'a>,
+}
+
+struct Pending<'a> {
+    at: Option<Checkpoint>,
+    checkpoints: &'a Checkpoints,
+}
+
+impl Pending<'_> {
+    fn pass(&mut self) -> Result<(), PipelineError> {
+        self.at.take().map_or(Ok(()), |at| (self.checkpoints)(at))
+    }
+}
+
+impl ArchiveSink for Watched<'_> {
+    fn append(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<u64, PipelineError> {
+        let checkpoint = &mut self.checkpoint;
+        self.sink.append(entry, &mut WatchedContent { content, checkpoint })
+    }
+
+    fn append_stream(&mut self, path: &EntryPath, content: &mut dyn Read) -> Result<u64, PipelineError> {
+        let checkpoint = &mut self.checkpoint;
+        self.sink
+            .append_stream(path, &mut WatchedContent { content, checkpoint })
+    }
+}
+
+struct WatchedContent<'a, 'b> {
+    content: &'a mut dyn Read,
+    checkpoint: &'a mut Pending<'b>,
+}
+
+impl Read for WatchedContent<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(buffer)?;
+        if count > 0 && self.checkpoint.at.is_some() {
+            self.checkpoint.pass().map_err(io::Error::other)?;
+        }
+        Ok(count)
+    }
+}

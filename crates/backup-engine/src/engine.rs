@@ -1,0 +1,151 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backup_archive::Keyring;
+use backup_core::receipt::Codec;
+use backup_core::{Clock, PipelineError, Random, Source};
+use backup_db::Store;
+use backup_sources::DatabaseSettings;
+use backup_storage::BlobStore;
+
+use crate::bridge::blocking;
+use crate::checkpoint::{self, Checkpoint, Checkpoints};
+use crate::error::Error;
+use crate::repository::Repository;
+
+/// How often a job is taken up before it is given up.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+/// What the jobs do, apart from what the catalog says.
+#[derive(Debug, Clone)]
+pub struct JobSettings {
+    /// The database that is backed up; its server is also the one that databases are restored to. `None`: no name is set,
+    /// and backups of a database are refused.
+    pub database: DatabaseSettings,
+    /// The tree of uploaded files.
+    pub upload_dir: PathBuf,
+    /// The environment that a CONFIG backup exports.
+    pub environment: Vec<(String, String)>,
+    /// Further files and folders that a CONFIG backup includes.
+    pub config_paths: Vec<PathBuf>,
+    /// Everything local; configuration is restored below it.
+    pub data_dir: PathBuf,
+    /// How archives are compressed where the catalog's configuration does not say.
+    pub codec: Codec,
+    /// Threads that compress one archive.
+    pub compressors: usize,
+    /// Jobs that a worker runs at once.
+    pub workers: usize,
+    /// How long a job stays its worker's without a heartbeat.
+    pub lease: Duration,
+    /// How long a child process or a transfer may be silent.
+    pub stall_timeout: Duration,
+    /// How long running jobs have to reach their end when the worker is told to stop.
+    pub drain: Duration,
+}
+
+/// Everything a job needs. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Engine(Arc<Parts>);
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The catalog.
+    pub store: Store,
+    /// The storage.
+    pub storage: BlobStore,
+    /// The keys; new archives are made with the current one.
+    pub keys: Keyring,
+    /// What the jobs do.
+    pub settings: JobSettings,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for keys and identifiers.
+    pub random: Arc<dyn Random>,
+    /// What a linking service brings; part of every FULL_SYSTEM backup, after the three parts of our own.
+    pub sources: Vec<Arc<dyn Source>>,
+    /// Called at each checkpoint.
+    pub checkpoints: Checkpoints,
+}
+
+impl std::ops::Deref for Engine {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Engine {
+    /// An engine of these parts, with no sources but our own.
+    pub fn new(
+        store: Store,
+        storage: BlobStore,
+        keys: Keyring,
+        settings: JobSettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            store,
+            storage,
+            keys,
+            settings,
+            clock,
+            random,
+            sources: Vec::new(),
+            checkpoints: checkpoint::none(),
+        }))
+    }
+
+    /// The same engine with one more source in every FULL_SYSTEM backup.
+    pub fn with_source(self, source: Arc<dyn Source>) -> Self {
+        self.changed(|parts| parts.sources.push(source))
+    }
+
+    /// The same engine, which calls `checkpoints` between the steps of its jobs: for tests of what a crash leaves.
+    pub fn with_checkpoints(self, checkpoints: Checkpoints) -> Self {
+        self.changed(|parts| parts.checkpoints = checkpoints)
+    }
+
+    fn changed(self, change: impl FnOnce(&mut Parts)) -> Self {
+        let mut parts = Parts {
+            store: self.store.clone(),
+            storage: self.storage.clone(),
+            keys: self.keys.clone(),
+            settings: self.settings.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            sources: self.sources.clone(),
+            checkpoints: self.checkpoints.clone(),
+        };
+        change(&mut parts);
+        Self(Arc::new(parts))
+    }
+
+    /// The same backups as the storage alone knows them.
+    pub fn repository(&self) -> Repository {
+        Repository::new(
+            self.storage.clone(),
+            self.keys.clone(),
+            self.settings.database.programs.clone(),
+        )
+    }
+
+    /// Whether catalog and storage answer. Changes nothing.
+    ///
+    /// # Errors
+    /// `Catalog` or `Pipeline`, whichever does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.store.ping().await?;
+        let probe = "readiness-probe.json";
+        self.storage.get_receipt(probe).await.map_err(PipelineError::from)?;
+        Ok(())
+    }
+
+    pub(crate) async fn checkpoint(&self, reached: Checkpoint) -> Result<(), PipelineError> {
+        let checkpoints = self.checkpoints.clone();
+        blocking(move || checkpoints(reached)).await
+    }
+}

@@ -1,0 +1,38 @@
+//! The jobs: backup, restore, verify, delete; the worker that claims and leases them.
+//!
+//! [`Engine`] composes catalog, storage, keys and settings; [`Worker`] runs the catalog's jobs with it; [`Repository`] does
+//! what needs no catalog. The archive and the sources are synchronous, the storage and the catalog asynchronous: the
+//! bridges between them are here and nowhere else.
+
+mod backup;
+mod bridge;
+mod checkpoint;
+mod delete;
+mod engine;
+mod error;
+mod job;
+mod lease;
+mod logging;
+mod progress;
+mod receipts;
+mod reconcile;
+mod repository;
+mod restore;
+pub mod settings;
+mod signals;
+mod start;
+mod verify;
+mod worker;
+
+#[cfg(feature = "fault-injection")]
+pub use checkpoint::abort_at;
+pub use checkpoint::{Checkpoint, Checkpoints};
+pub use engine::{Engine, JobSettings, MAX_ATTEMPTS, Parts};
+pub use error::Error;
+pub use logging::{Action, init as init_logging};
+pub use reconcile::Reconciled;
+pub use repository::{ListedReceipt, Repository};
+pub use restore::RestoreInto;
+pub use signals::stop_on_signal;
+pub use start::StartError;
+pub use worker::Worker;

@@ -1,0 +1,280 @@
+//! Finding and repairing what dead workers left: unfinished deletions, blobs without a receipt, receipts of backups that
+//! the catalog calls failed, and completed backups that the storage has lost. Runs when a worker starts and from time to
+//! time; any number of workers may do it at once, and each step may be broken off and repeated.
+
+mod alert;
+
+use std::collections::{HashMap, HashSet};
+
+use backup_core::list::{BackupListOptions, SortBy, SortOrder};
+use backup_core::receipt::receipt_path;
+use backup_core::{Backup, BackupId, JobControl, JobStatus, PipelineError};
+use backup_storage::BlobInfo;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::TryStreamExt;
+
+use crate::backup::{remove_all, whole};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::logging::Action;
+use crate::receipts;
+
+/// A blob younger than this many leases may belong to a job that is just finishing.
+const GRACE_LEASES: i32 = 4;
+
+/// What a reconciliation found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Interrupted deletions that are finished now.
+    pub deletions: Vec<BackupId>,
+    /// Paths of blobs without a receipt that were removed.
+    pub orphans: Vec<String>,
+    /// Failed or cancelled backups whose leftover receipt and blob were removed.
+    pub leftovers: Vec<BackupId>,
+    /// Backups that were called failed, and whose receipt and archive are whole: COMPLETED now.
+    pub adopted: Vec<BackupId>,
+    /// Completed backups whose receipt is not in the storage: they cannot be restored.
+    pub lost: Vec<BackupId>,
+    /// Completed backups whose archive is missing or has another length than its receipt says: they cannot be restored.
+    pub damaged: Vec<BackupId>,
+}
+
+/// What stands in the storage.
+#[derive(Default)]
+struct Stored {
+    receipts: HashSet<BackupId>,
+    /// Bytes of each archive.
+    archives: HashMap<BackupId, u64>,
+    /// Blobs old enough to be nobody's current work, that belong to no receipt.
+    suspects: Vec<BlobInfo>,
+}
+
+impl Engine {
+    /// Brings storage and catalog together. One backup that cannot be repaired does not keep the others from it.
+    ///
+    /// # Errors
+    /// The first thing that did not work; what was done stays done, and the next time goes on from there.
+    pub async fn reconcile(&self) -> Result<Reconciled, Error> {
+        let mut found = Reconciled::default();
+        let mut first_error = None;
+        for backup in self.store.deleting().await? {
+            match self.remove_marked(&backup).await {
+                Ok(()) => found.deletions.push(backup.id),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        let began = self.clock.now();
+        let stored = self.look_around(began).await?;
+        self.remove_orphans(&stored, &mut found).await?;
+        for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
+            self.compare(status, &stored, began, &mut found).await?;
+        }
+        alert::tell(&self.store, &found).await?;
+        first_error.map_or(Ok(found), Err)
+    }
+
+    /// [`Self::reconcile`], with its outcome in the log.
+    pub(crate) async fn reconcile_and_log(&self) {
+        match self.reconcile().await {
+            Ok(found) => {
+                for (ids, what) in [(&found.lost, "receipt"), (&found.damaged, "archive")] {
+                    for id in ids {
+                        tracing::error!(
+                            action = %Action::ReceiptMissing, backup_id = %id,
+                            "backup {id} is completed in the catalog, and the storage no longer has its {what}"
+                        );
+                    }
+                }
+                if found != Reconciled::default() {
+                    tracing::info!(
+                        action = %Action::Reconciled,
+                        deletions = found.deletions.len() as u64,
+                        orphans = found.orphans.len() as u64,
+                        leftovers = found.leftovers.len() as u64,
+                        adopted = found.adopted.len() as u64,
+                        lost = (found.lost.len() + found.damaged.len()) as u64,
+                        "catalog and storage were reconciled"
+                    );
+                }
+            }
+            Err(error) => {
+                let error = match error {
+                    Error::Catalog(error) => PipelineError::from(error),
+                    Error::Pipeline(error) => error,
+                };
+                tracing::warn!(
+                    action = %Action::StorageUnavailable, error = %error.full_text(),
+                    "catalog and storage could not be reconciled"
+                );
+            }
+        }
+    }
+
+    async fn look_around(&self, now: DateTime<Utc>) -> Result<Stored, PipelineError> {
+        let mut stored = Stored::default();
+        let mut paths = self.storage.receipts();
+        while let Some(path) = paths.try_next().await? {
+            stored.receipts.extend(receipts::id_of(&path));
+        }
+        drop(paths);
+        let grace = TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::MAX) * GRACE_LEASES;
+        let mut blobs = self.storage.blobs();
+        while let Some(blob) = blobs.try_next().await? {
+            let id = blob_id(&blob);
+            let listed = id.is_some_and(|id| stored.receipts.contains(&id));
+            if let Some(id) = id.filter(|_| !blob.partial) {
+                stored.archives.insert(id, blob.size);
+            }
+            if now - blob.modified > grace && (blob.partial || (id.is_some() && !listed)) {
+                stored.suspects.push(blob);
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Removes blobs that nobody lists and nobody is working on, and what killed uploads left.
+    async fn remove_orphans(&self, stored: &Stored, found: &mut Reconciled) -> Result<(), Error> {
+        for blob in &stored.suspects {
+            if self.is_orphan(blob).await? {
+                self.storage.delete(&blob.path).await.map_err(PipelineError::from)?;
+                tracing::info!(
+                    action = %Action::OrphanRemoved, size_bytes = blob.size,
+                    "'{}' belonged to no backup and was removed", blob.path
+                );
+                found.orphans.push(blob.path.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the catalog, and the storage once more.
+    async fn is_orphan(&self, blob: &BlobInfo) -> Result<bool, Error> {
+        let Some(id) = blob_id(blob) else {
+            // What a probe left. Finished files of other names are not ours to judge.
+            return Ok(blob.partial);
+        };
+        let status = self.store.get_backup(id).await?.map(|summary| summary.backup.status);
+        if status.is_some_and(JobStatus::is_active) {
+            return Ok(false);
+        }
+        if blob.partial {
+            return Ok(true);
+        }
+        // A completed row whose receipt is lost keeps its blob: somebody may want to look at it.
+        let receipt = self.storage.get_receipt(&beside(&blob.path, id)).await;
+        Ok(status != Some(JobStatus::Completed) && receipt.map_err(PipelineError::from)?.is_none())
+    }
+
+    /// Compares the catalog's rows of one final state with the receipts.
+    async fn compare(
+        &self,
+        status: JobStatus,
+        stored: &Stored,
+        began: DateTime<Utc>,
+        found: &mut Reconciled,
+    ) -> Result<(), Error> {
+        let mut options = BackupListOptions {
+            status: Some(status),
+            limit: BackupListOptions::MAX_LIMIT,
+            sort_by: SortBy::CreatedAt,
+            sort_order: SortOrder::Asc,
+            ..BackupListOptions::default()
+        };
+        loop {
+            let page = self.store.list_backups(&options).await?.backups;
+            let last = page.len() < options.limit as usize;
+            options.offset += page.len() as u64;
+            for backup in page.into_iter().map(|summary| summary.backup) {
+                let listed = stored.receipts.contains(&backup.id);
+                if status == JobStatus::Completed {
+                    if backup.completed_at.is_some_and(|at| at < began) {
+                        self.check_completed(&backup, stored, found).await?;
+                    }
+                } else if listed {
+                    self.settle_leftover(&backup, found).await?;
+                }
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A completed backup is in the storage, receipt and archive. What seems to be missing is asked for again: the backup
+    /// may have been deleted, or written, since the storage was listed.
+    async fn check_completed(&self, backup: &Backup, stored: &Stored, found: &mut Reconciled) -> Result<(), Error> {
+        let listed = stored.receipts.contains(&backup.id);
+        if listed && stored.archives.get(&backup.id).copied() == backup.size_bytes {
+            return Ok(());
+        }
+        let now = self.store.get_backup(backup.id).await?;
+        if now.is_none_or(|summary| summary.backup.deleting) {
+            return Ok(());
+        }
+        let receipt = self.storage.get_receipt(&own_receipt(backup)).await;
+        if receipt.map_err(PipelineError::from)?.is_none() {
+            found.lost.push(backup.id);
+            return Ok(());
+        }
+        let size = match &backup.storage_path {
+            Some(path) => self.storage.size(path).await.map_err(PipelineError::from)?,
+            None => None,
+        };
+        if size.is_none() || size != backup.size_bytes {
+            found.damaged.push(backup.id);
+        }
+        Ok(())
+    }
+
+    /// The receipt of a backup that the catalog calls failed or cancelled. One that failed, and is whole all the same, is
+    /// good; anything else the catalog has told everybody not to exist, so it must not come back in a list of the storage.
+    async fn settle_leftover(&self, backup: &Backup, found: &mut Reconciled) -> Result<(), Error> {
+        let Some(path) = &backup.storage_path else {
+            return Ok(());
+        };
+        let receipt_path = own_receipt(backup);
+        if backup.status == JobStatus::Failed {
+            let job = JobControl::new(self.settings.stall_timeout);
+            match whole(&self.repository(), path, &receipt_path, &job).await {
+                Ok(Some(receipt)) => {
+                    self.store.adopt_backup(&receipt).await?;
+                    found.adopted.push(backup.id);
+                    return Ok(());
+                }
+                Ok(None) => {}
+                // Whoever has the key may call it good.
+                Err(PipelineError::WrongKey { .. }) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        remove_all(&self.storage, path, &receipt_path).await?;
+        found.leftovers.push(backup.id);
+        Ok(())
+    }
+}
+
+fn own_receipt(backup: &Backup) -> String {
+    receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at))
+}
+
+/// The identifier in a blob's name, `ID.tar.gz.enc` and the like, or in that of a partial file, `.ID.tar.gz.enc.x.partial`.
+fn blob_id(blob: &BlobInfo) -> Option<BackupId> {
+    let name = blob.path.rsplit('/').next()?;
+    let name = if blob.partial { name.strip_prefix('.')? } else { name };
+    let (id, extension) = name.split_once('.')?;
+    if blob.partial || extension.starts_with("tar.") {
+        id.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// The path of the receipt that would stand beside this blob.
+fn beside(path: &str, id: BackupId) -> String {
+    match path.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{id}.json"),
+        None => format!("{id}.json"),
+    }
+}

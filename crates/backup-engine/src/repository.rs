@@ -1,0 +1,71 @@
+//! The backups as the storage alone knows them: no catalog is asked. Everything read is authenticated with the passphrase.
+
+mod listing;
+mod read;
+mod restore;
+mod verify;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backup_archive::{ArchiveReader, Keyring};
+use backup_core::{JobControl, PipelineError, Receipt};
+use backup_storage::BlobStore;
+
+use crate::bridge::{BlobSource, blocking};
+
+pub use listing::ListedReceipt;
+
+/// The backups in a storage. Cheap to clone.
+#[derive(Clone)]
+pub struct Repository {
+    storage: BlobStore,
+    keys: Keyring,
+    programs: Option<PathBuf>,
+}
+
+impl Repository {
+    /// The backups in `storage` that `keys` can open. `programs` is the folder of `pg_restore`; `None`: it is searched in
+    /// `PATH`.
+    pub fn new(storage: BlobStore, keys: Keyring, programs: Option<PathBuf>) -> Self {
+        Self {
+            storage,
+            keys,
+            programs,
+        }
+    }
+
+    /// The storage itself.
+    pub fn storage(&self) -> &BlobStore {
+        &self.storage
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    /// Opens the archive of a receipt for random access. Its size, key, trailer and index are authenticated; its content
+    /// is as it is read. Reading ends when `job` is cancelled. To be used from blocking threads.
+    ///
+    /// # Errors
+    /// `NotFound` without the file, `Integrity` where it is not the one that was written, `Unavailable`.
+    pub async fn open(&self, receipt: &Receipt, job: &JobControl) -> Result<Arc<ArchiveReader>, PipelineError> {
+        let source = BlobSource::open(self.storage.clone(), &receipt.storage_path, job.clone()).await?;
+        let (keys, seal, id) = (self.keys.clone(), receipt.archive.clone(), *receipt.id.as_bytes());
+        blocking(move || ArchiveReader::open(Arc::new(source), &keys, &seal, id).map(Arc::new)).await
+    }
+}
+
+fn unknown(storage: &BlobStore, id: &str) -> PipelineError {
+    PipelineError::not_found(
+        format!("{} has no backup {id}", storage.describe()),
+        "'backupctl list' shows which backups there are.",
+    )
+}
+
+/// The control of short work that nobody watches over.
+fn unwatched() -> JobControl {
+    JobControl::new(Duration::from_mins(1))
+}

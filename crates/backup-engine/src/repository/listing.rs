@@ -1,0 +1,96 @@
+use backup_core::{BackupId, PipelineError, Receipt};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::{Repository, unknown};
+use crate::receipts;
+
+/// Receipts that are fetched at once while listing.
+const FETCHES: usize = 16;
+
+/// A receipt as it was found.
+#[derive(Debug)]
+pub enum ListedReceipt {
+    /// It is ours and whole.
+    Good(Box<Receipt>),
+    /// It is damaged, exchanged, or made with a key that is not at hand. Never passed over in silence.
+    Bad {
+        /// Where it stands.
+        path: String,
+        /// What is wrong with it.
+        error: PipelineError,
+    },
+}
+
+impl Repository {
+    /// Every receipt in the storage, in no particular order.
+    pub fn receipts(&self) -> BoxStream<'_, Result<ListedReceipt, PipelineError>> {
+        self.storage()
+            .receipts()
+            .map_err(PipelineError::from)
+            .map_ok(move |path| self.read_receipt(path))
+            .try_buffer_unordered(FETCHES)
+            .try_filter_map(|listed| std::future::ready(Ok(listed)))
+            .boxed()
+    }
+
+    /// `None`: deleted since it was listed.
+    async fn read_receipt(&self, path: String) -> Result<Option<ListedReceipt>, PipelineError> {
+        Ok(match self.receipt_at(&path).await {
+            Ok(receipt) => receipt.map(|receipt| ListedReceipt::Good(Box::new(receipt))),
+            Err(error @ (PipelineError::Integrity { .. } | PipelineError::WrongKey { .. })) => {
+                Some(ListedReceipt::Bad { path, error })
+            }
+            Err(error) => return Err(error),
+        })
+    }
+
+    /// The receipt at this path, authenticated; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Integrity` where it is damaged or exchanged, `WrongKey`, `Unavailable`.
+    pub async fn receipt_at(&self, path: &str) -> Result<Option<Receipt>, PipelineError> {
+        match self.storage().get_receipt(path).await? {
+            Some(file) => receipts::open(path, &file, self.keys()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The receipt of a backup.
+    ///
+    /// # Errors
+    /// `NotFound`, `Integrity` where it is damaged or exchanged, `Unavailable`.
+    pub async fn find(&self, id: BackupId) -> Result<Receipt, PipelineError> {
+        let text = id.to_string();
+        let Some(path) = self.storage().find_receipt(&text).await? else {
+            return Err(unknown(self.storage(), &text));
+        };
+        self.receipt_at(&path)
+            .await?
+            .ok_or_else(|| unknown(self.storage(), &text))
+    }
+
+    /// The receipt of the one backup whose identifier starts with `prefix`.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; `Refused` where several start with it.
+    pub async fn find_prefix(&self, prefix: &str) -> Result<Receipt, PipelineError> {
+        if let Ok(id) = prefix.parse() {
+            return self.find(id).await;
+        }
+        let mut found = None;
+        let mut paths = self.storage().receipts();
+        while let Some(path) = paths.try_next().await? {
+            let Some(id) = receipts::id_of(&path) else { continue };
+            if id.to_string().starts_with(prefix) && found.replace(path).is_some() {
+                return Err(PipelineError::refused(
+                    format!("'{prefix}' is the beginning of several backups"),
+                    "Give more of the identifier.",
+                ));
+            }
+        }
+        drop(paths);
+        let missing = || unknown(self.storage(), prefix);
+        self.receipt_at(&found.ok_or_else(missing)?).await?.ok_or_else(missing)
+    }
+}

@@ -1,0 +1,44 @@
+use backup_core::{JobControl, PipelineError, Receipt, Step, Target};
+
+use super::Repository;
+use crate::bridge::blocking;
+
+impl Repository {
+    /// Restores the parts that `targets` name, in their order. First every target is asked whether it is fit, then the
+    /// whole stored file is checked; only then a byte reaches a target. A part that the backup does not have is an
+    /// error. After an error the targets before the failing one stand as restored; the failing one has cleaned up.
+    ///
+    /// # Errors
+    /// `NotFound` without such a part, `Integrity`, and whatever the targets say.
+    pub async fn restore(
+        &self,
+        receipt: &Receipt,
+        mut targets: Vec<Box<dyn Target>>,
+        job: &JobControl,
+    ) -> Result<(), PipelineError> {
+        let archive = self.open(receipt, job).await?;
+        let (job, stored, read) = (job.clone(), receipt.size_bytes, receipt.source_bytes);
+        blocking(move || {
+            job.begin(Step::Preparing, 0);
+            for target in &mut targets {
+                if !archive.parts().iter().any(|part| part == target.part()) {
+                    return Err(PipelineError::not_found(
+                        format!("the backup has no part '{}'", target.part()),
+                        format!("It has: {}.", archive.parts().join(", ")),
+                    ));
+                }
+                target.prepare(&job)?;
+            }
+            job.begin(Step::Verify, stored);
+            archive.verify_stored(&job)?;
+            for target in &mut targets {
+                job.check()?;
+                job.begin(target.step(), read);
+                let mut part = archive.part(target.part())?;
+                target.restore(&mut part, &job)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}

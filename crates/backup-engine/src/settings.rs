@@ -1,0 +1,107 @@
+//! The settings that all programs share: each environment variable of the contract is also a flag of the same name.
+//!
+//! Each group is a clap `Args` struct that a program flattens into its own arguments. Secrets are `SecretString`s: no
+//! help text, no error and no `Debug` shows their value.
+
+mod catalog;
+mod database;
+mod files;
+mod keys;
+mod log;
+mod storage;
+mod worker;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+
+pub use catalog::CatalogArgs;
+pub use database::DatabaseArgs;
+pub use files::{ConfigArgs, FilesArgs};
+pub use keys::KeyArgs;
+pub use log::{LogArgs, LogFormat};
+pub use storage::StorageArgs;
+pub use worker::WorkerArgs;
+
+/// The settings do not make sense: nothing was started. Programs end with exit code 2.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message} (HINT: {hint})")]
+pub struct SettingsError {
+    message: String,
+    hint: String,
+}
+
+impl SettingsError {
+    /// What is wrong (lower case, no full stop) and what to do (a sentence). Neither may hold a secret.
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// Where everything local is kept.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Data")]
+pub struct DataArgs {
+    /// Everything local: embedded catalog, local storage, staging of restores
+    #[arg(
+        long = "backup-data-dir",
+        env = "BACKUP_DATA_DIR",
+        value_name = "DIR",
+        default_value = "./data"
+    )]
+    pub data_dir: PathBuf,
+}
+
+impl DataArgs {
+    /// The folder as an absolute path, which is what URLs need. It need not exist.
+    pub fn absolute(&self) -> Result<PathBuf, SettingsError> {
+        std::path::absolute(&self.data_dir).map_err(|error| {
+            SettingsError::new(
+                format!("BACKUP_DATA_DIR '{}' is not a path: {error}", self.data_dir.display()),
+                "Set it to a folder that this user may write.",
+            )
+        })
+    }
+}
+
+/// What every process that runs jobs needs.
+#[derive(Debug, Clone, Args)]
+pub struct EngineArgs {
+    /// Everything local.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// The passphrases.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+    /// The catalog.
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+    /// The storage.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+    /// The database that is backed up.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The files that are backed up.
+    #[command(flatten)]
+    pub files: FilesArgs,
+    /// The configuration that is backed up.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// How jobs are run.
+    #[command(flatten)]
+    pub worker: WorkerArgs,
+}
+
+/// An environment variable that is set to nothing is not set.
+fn given(value: Option<&SecretString>) -> Option<&SecretString> {
+    value.filter(|secret| !secret.expose_secret().is_empty())
+}
+
+fn given_text(value: Option<&String>) -> Option<String> {
+    value.filter(|text| !text.is_empty()).cloned()
+}

@@ -1,0 +1,167 @@
+use std::path::PathBuf;
+
+use backup_sources::DatabaseSettings;
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{SettingsError, given, given_text};
+
+/// The PostgreSQL database that is backed up.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Database that is backed up")]
+pub struct DatabaseArgs {
+    /// Host, or the folder of the server's socket
+    #[arg(
+        long = "database-host",
+        env = "DATABASE_HOST",
+        value_name = "HOST",
+        default_value = "localhost"
+    )]
+    pub host: String,
+
+    /// Port
+    #[arg(
+        long = "database-port",
+        env = "DATABASE_PORT",
+        value_name = "PORT",
+        default_value_t = 5432
+    )]
+    pub port: u16,
+
+    /// Name of the database
+    #[arg(long = "database-name", env = "DATABASE_NAME", value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// User
+    #[arg(long = "database-user", env = "DATABASE_USER", value_name = "USER")]
+    pub user: Option<String>,
+
+    /// Password; never on a child's command line, never in a log
+    #[arg(
+        long = "database-password",
+        env = "DATABASE_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
+    pub password: Option<SecretString>,
+
+    /// Folder of pg_dump, pg_restore and psql [default: searched in PATH]
+    #[arg(long = "database-programs", env = "DATABASE_PROGRAMS", value_name = "DIR")]
+    pub programs: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// How to reach it. Without a name the settings still say on which server databases are restored.
+    pub fn settings(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            host: self.host.clone(),
+            port: self.port,
+            name: given_text(self.name.as_ref()).unwrap_or_default(),
+            user: given_text(self.user.as_ref()),
+            password: given(self.password.as_ref()).cloned(),
+            programs: self.programs.clone().filter(|folder| !folder.as_os_str().is_empty()),
+        }
+    }
+
+    /// How to reach the database of a `postgres://USER:PASSWORD@HOST:PORT/NAME` URL, with these settings' programs.
+    ///
+    /// # Errors
+    /// Where it is no such URL; the message does not repeat it, since it may hold a password.
+    pub fn settings_of_url(&self, url: &SecretString) -> Result<DatabaseSettings, SettingsError> {
+        let refuse = |what: &str| {
+            SettingsError::new(
+                format!("the database's URL {what}"),
+                "Write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters percent-encoded.",
+            )
+        };
+        let parsed = url::Url::parse(url.expose_secret()).map_err(|_| refuse("cannot be read"))?;
+        if !matches!(parsed.scheme(), "postgres" | "postgresql") {
+            return Err(refuse("is not postgres://"));
+        }
+        let text = |encoded: &str| percent_decode(encoded).ok_or_else(|| refuse("has a bad percent-encoding"));
+        let name = text(parsed.path().trim_start_matches('/'))?;
+        if name.is_empty() {
+            return Err(refuse("names no database"));
+        }
+        let parameter = |key: &str| {
+            parsed
+                .query_pairs()
+                .find(|(name, _)| name == key)
+                .map(|(_, value)| value.into_owned())
+        };
+        let host = match parsed.host_str().filter(|host| !host.is_empty()) {
+            Some(host) => text(host)?.trim_matches(['[', ']']).to_owned(),
+            None => parameter("host").unwrap_or_else(|| "localhost".to_owned()),
+        };
+        Ok(DatabaseSettings {
+            host,
+            port: parsed
+                .port()
+                .or_else(|| parameter("port")?.parse().ok())
+                .unwrap_or(5432),
+            name,
+            user: match parsed.username() {
+                "" => None,
+                user => Some(text(user)?),
+            },
+            password: parsed.password().map(text).transpose()?.map(SecretString::from),
+            programs: self.programs.clone(),
+        })
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        database: DatabaseArgs,
+    }
+
+    fn of(url: &str) -> Result<DatabaseSettings, SettingsError> {
+        Program::parse_from(["x"])
+            .database
+            .settings_of_url(&SecretString::from(url))
+    }
+
+    #[test]
+    fn a_url_names_everything() {
+        let database = of("postgres://us%40er:p%2Fw%3A@db.example:6543/na%20me").unwrap();
+        assert_eq!((database.host.as_str(), database.port), ("db.example", 6543));
+        assert_eq!(database.name, "na me");
+        assert_eq!(database.user.as_deref(), Some("us@er"));
+        assert_eq!(database.password.unwrap().expose_secret(), "p/w:");
+    }
+
+    #[test]
+    fn a_bad_url_is_refused_without_its_password() {
+        for url in [
+            "postgres://u:hunter2@h",
+            "mysql://u:hunter2@h/d",
+            "hunter2",
+            "postgres://u:hunter2%zz@h/d",
+        ] {
+            let error = of(url).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

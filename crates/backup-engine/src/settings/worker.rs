@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use backup_core::receipt::Codec;
+use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
+
+/// How jobs are run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Jobs")]
+pub struct WorkerArgs {
+    /// Jobs that this process runs at once; 0 = none
+    #[arg(
+        long = "backup-workers",
+        env = "BACKUP_WORKERS",
+        value_name = "N",
+        default_value_t = 1
+    )]
+    pub workers: usize,
+
+    /// Seconds that a job stays its worker's without a heartbeat
+    #[arg(
+        long = "backup-lease-seconds",
+        env = "BACKUP_LEASE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(4..=86_400)
+    )]
+    pub lease_seconds: u64,
+
+    /// Seconds that a child process or a transfer may be silent before the job fails
+    #[arg(
+        long = "backup-stall-seconds",
+        env = "BACKUP_STALL_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    pub stall_seconds: u64,
+
+    /// Seconds that running jobs have to reach their end when the process is told to stop
+    #[arg(
+        long = "backup-drain-seconds",
+        env = "BACKUP_DRAIN_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u64).range(0..=86_400)
+    )]
+    pub drain_seconds: u64,
+
+    /// How archives are compressed, where the configuration does not say
+    #[arg(
+        long = "backup-compression",
+        env = "BACKUP_COMPRESSION",
+        value_name = "CODEC",
+        default_value = "gzip",
+        value_parser = PossibleValuesParser::new(Codec::ALL.iter().map(|codec| codec.as_str())).try_map(|text| text.parse::<Codec>())
+    )]
+    pub compression: Codec,
+
+    /// Checkpoint at which the process kills itself
+    #[cfg(feature = "fault-injection")]
+    #[arg(long = "backup-fault-at", env = "BACKUP_FAULT_AT", value_name = "CHECKPOINT")]
+    pub fault_at: Option<crate::Checkpoint>,
+}
+
+impl WorkerArgs {
+    /// How long a job stays its worker's without a heartbeat.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds)
+    }
+
+    /// How long a child process or a transfer may be silent.
+    pub fn stall_timeout(&self) -> Duration {
+        Duration::from_secs(self.stall_seconds)
+    }
+
+    /// How long running jobs have to reach their end when the process is told to stop.
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}

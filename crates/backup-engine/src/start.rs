@@ -1,0 +1,77 @@
+//! From settings to an engine.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use backup_core::{Clock, PipelineError, Random};
+use backup_db::Store;
+use backup_storage::BlobStore;
+use secrecy::ExposeSecret;
+
+use crate::engine::{Engine, JobSettings};
+use crate::settings::{EngineArgs, SettingsError};
+
+/// Why a program could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings do not make sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// What they name cannot be reached or refuses.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+}
+
+impl Engine {
+    /// Opens catalog and storage as the settings say, creating what is missing.
+    ///
+    /// # Errors
+    /// `Settings` before anything is touched; `Pipeline` where catalog or storage cannot be opened.
+    pub async fn open(args: &EngineArgs, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StartError> {
+        args.keys.check()?;
+        let url = args.catalog.url(&args.data)?;
+        let storage = args.storage.settings(&args.data, args.worker.stall_timeout())?;
+        let settings = args.job_settings()?;
+        let keys = args.keys.clone();
+        let keys = tokio::task::spawn_blocking(move || keys.keyring())
+            .await
+            .map_err(|error| PipelineError::failed("the keys could not be derived", "").because(error))??;
+        let data = args.data.absolute()?;
+        std::fs::create_dir_all(&data).map_err(|error| {
+            PipelineError::refused(
+                format!("the folder '{}' cannot be made", data.display()),
+                "Set BACKUP_DATA_DIR to a folder that this user may write.",
+            )
+            .because(error)
+        })?;
+        let store = Store::open(url.expose_secret(), clock.clone())
+            .await
+            .map_err(PipelineError::from)?;
+        let storage = BlobStore::open(&storage).await.map_err(PipelineError::from)?;
+        let engine = Self::new(store, storage, keys, settings, clock, random);
+        #[cfg(feature = "fault-injection")]
+        if let Some(at) = args.worker.fault_at {
+            return Ok(engine.with_checkpoints(crate::abort_at(at)));
+        }
+        Ok(engine)
+    }
+}
+
+impl EngineArgs {
+    /// What the jobs do, by the settings.
+    pub fn job_settings(&self) -> Result<JobSettings, SettingsError> {
+        Ok(JobSettings {
+            database: self.database.settings(),
+            upload_dir: self.files.upload_dir.clone(),
+            environment: self.config.exported_environment(),
+            config_paths: self.config.listed_paths(),
+            data_dir: self.data.absolute()?,
+            codec: self.worker.compression,
+            compressors: available_parallelism().map_or(1, usize::from),
+            workers: self.worker.workers,
+            lease: self.worker.lease(),
+            stall_timeout: self.worker.stall_timeout(),
+            drain: self.worker.drain(),
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! The worker: claims the catalog's jobs and runs them, as many at once as it is set to.
+
+mod run;
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use backup_core::{JobControl, PipelineError};
+use backup_db::ClaimedJob;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::engine::{Engine, MAX_ATTEMPTS};
+use crate::lease::{HeldLease, StopReason};
+use crate::logging::Action;
+
+/// How long an idle worker waits before it asks for jobs again.
+const POLL: Duration = Duration::from_secs(1);
+/// How long a worker waits after the catalog did not answer.
+const CATALOG_PAUSE: Duration = Duration::from_secs(2);
+/// How often leftovers are looked for.
+const RECONCILE_EVERY: Duration = Duration::from_mins(15);
+/// How long jobs that were told to stop have for it.
+const STOPPING: Duration = Duration::from_secs(15);
+/// How long a claim under way has to end when the worker is told to stop.
+const CLAIMING: Duration = Duration::from_secs(5);
+
+/// Claims jobs and runs them until it is told to stop.
+pub struct Worker {
+    engine: Engine,
+    name: String,
+    wake: Arc<Notify>,
+    running: Mutex<Vec<Weak<HeldLease>>>,
+}
+
+impl Worker {
+    /// A worker with a name of its own.
+    ///
+    /// # Errors
+    /// When the randomness cannot be read.
+    pub fn new(engine: Engine) -> Result<Self, PipelineError> {
+        let mut random = [0; 8];
+        engine
+            .random
+            .fill(&mut random)
+            .map_err(|error| PipelineError::failed("the system's randomness cannot be read", "").because(error))?;
+        Ok(Self {
+            engine,
+            name: format!("worker-{}-{:016x}", std::process::id(), u64::from_ne_bytes(random)),
+            wake: Arc::default(),
+            running: Mutex::default(),
+        })
+    }
+
+    /// Wakes the worker: there may be a job. It finds jobs by itself too, within a second.
+    pub fn waker(&self) -> Arc<Notify> {
+        self.wake.clone()
+    }
+
+    /// Works until `stop` becomes true, then lets running jobs reach their end for the drain time, then stops them and
+    /// gives them back to be taken up again. Returns at once where the settings say that this process runs no jobs.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let limit = self.engine.settings.workers;
+        if limit == 0 {
+            return;
+        }
+        let mut jobs = JoinSet::new();
+        // A task of its own: a storage that does not answer must hold up neither the jobs nor the end.
+        let mut reconciling = JoinSet::new();
+        let mut reconcile = tokio::time::interval(RECONCILE_EVERY);
+        while !*stop.borrow() {
+            let Some(pause) = self.claim_until(&mut stop, &mut jobs, limit).await else {
+                break;
+            };
+            tokio::select! {
+                // A sender that is gone cannot tell to stop any more: so does its end.
+                changed = stop.changed() => if changed.is_err() { break },
+                Some(_) = jobs.join_next() => {}
+                () = self.wake.notified(), if jobs.len() < limit => {}
+                _ = reconcile.tick(), if reconciling.is_empty() => {
+                    let engine = self.engine.clone();
+                    reconciling.spawn(async move { engine.reconcile_and_log().await });
+                }
+                Some(_) = reconciling.join_next() => {}
+                () = sleep(pause) => {}
+            }
+        }
+        // Killed between any two steps it goes on the next time.
+        reconciling.abort_all();
+        self.drain(jobs).await;
+    }
+
+    /// [`Self::claim`]; `None` where the worker was told to stop meanwhile. A claim under way is seen to its end, lest a
+    /// job be taken up and not run; but not for long, since a catalog may never answer.
+    async fn claim_until(
+        &self,
+        stop: &mut watch::Receiver<bool>,
+        jobs: &mut JoinSet<()>,
+        limit: usize,
+    ) -> Option<Duration> {
+        let claim = self.claim(jobs, limit);
+        tokio::pin!(claim);
+        tokio::select! {
+            pause = &mut claim => Some(pause),
+            _ = stop.changed() => {
+                let _ = timeout(CLAIMING, claim).await;
+                None
+            }
+        }
+    }
+
+    /// Takes up jobs while there are free places. Returns how long to wait before the next time.
+    async fn claim(&self, jobs: &mut JoinSet<()>, limit: usize) -> Duration {
+        for held in self.held() {
+            held.refresh().await;
+        }
+        while jobs.len() < limit {
+            let lease = self.engine.settings.lease;
+            match self.engine.store.claim_job(&self.name, lease, MAX_ATTEMPTS).await {
+                Ok(Some(claimed)) => {
+                    let (engine, held, claimed) = (self.engine.clone(), self.hold(&claimed), claimed);
+                    jobs.spawn(async move { run::run(&engine, &held, claimed).await });
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(
+                        action = %Action::CatalogUnavailable, error = %PipelineError::from(error).full_text(),
+                        "the catalog cannot be asked for jobs"
+                    );
+                    return CATALOG_PAUSE;
+                }
+            }
+        }
+        POLL
+    }
+
+    fn hold(&self, claimed: &ClaimedJob) -> Arc<HeldLease> {
+        let settings = &self.engine.settings;
+        let held = HeldLease::new(
+            self.engine.store.clone(),
+            self.engine.clock.clone(),
+            claimed.lease.clone(),
+            settings.lease,
+            JobControl::new(settings.stall_timeout),
+        );
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|other| other.strong_count() > 0);
+        running.push(Arc::downgrade(&held));
+        held
+    }
+
+    /// The jobs that run.
+    fn held(&self) -> Vec<Arc<HeldLease>> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    async fn drain(&self, mut jobs: JoinSet<()>) {
+        let all = async |jobs: &mut JoinSet<()>| while jobs.join_next().await.is_some() {};
+        if timeout(self.engine.settings.drain, all(&mut jobs)).await.is_ok() {
+            return;
+        }
+        for held in self.held() {
+            held.stop(StopReason::Stopping);
+        }
+        // What does not stop in time is taken over once its lease has run out.
+        let _ = timeout(STOPPING, all(&mut jobs)).await;
+    }
+}

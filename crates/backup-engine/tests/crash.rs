@@ -1,0 +1,171 @@
+//! A worker that dies at any checkpoint leaves a true catalog, and the next worker brings the backup to its end.
+
+mod kit;
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use backup_core::{BackupId, BackupSource, JobStatus, VerifyLevel};
+use backup_engine::{Checkpoint, Checkpoints, Engine, MAX_ATTEMPTS};
+use chrono::TimeDelta;
+use kit::{Place, ask, ended, process, row, start, stored, until};
+
+/// Checkpoints that tell when `at` is reached and then stand still until the returned gate is opened.
+fn park_at(at: Checkpoint) -> (Checkpoints, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (tell, reached) = mpsc::channel();
+    let (open, gate) = mpsc::channel();
+    let gate = Mutex::new(gate);
+    let checkpoints: Checkpoints = Arc::new(move |checkpoint| {
+        if checkpoint == at {
+            tell.send(()).ok();
+            // Ends when the gate is opened, or the test is over.
+            let _ = gate.lock().unwrap().recv();
+        }
+        Ok(())
+    });
+    (checkpoints, reached, open)
+}
+
+/// Runs a worker until it reaches `at`, and kills it there with everything it has. What is returned keeps its thread
+/// parked.
+fn die_at(place: &Place, at: Checkpoint, ask_for: Option<BackupSource>) -> (Option<BackupId>, mpsc::Sender<()>) {
+    let process = process();
+    let (checkpoints, reached, gate) = park_at(at);
+    let id = process.block_on(async {
+        let engine = place.engine().await.with_checkpoints(checkpoints);
+        let id = match ask_for {
+            Some(source) => Some(ask(&engine, source).await),
+            None => None,
+        };
+        std::mem::forget(start(&engine));
+        id
+    });
+    reached
+        .recv_timeout(Duration::from_mins(1))
+        .unwrap_or_else(|_| panic!("{at} was never reached"));
+    process.shutdown_background();
+    (id, gate)
+}
+
+async fn assert_only_this_good(engine: &Engine, id: BackupId) {
+    let (receipts, blobs) = stored(engine).await;
+    assert_eq!(receipts.len(), 1, "{receipts:?}");
+    assert_eq!(blobs.len(), 1, "{blobs:?}");
+    let repository = engine.repository();
+    let receipt = repository.find(id).await.unwrap();
+    let job = backup_core::JobControl::new(Duration::from_secs(20));
+    repository.verify(&receipt, VerifyLevel::Content, &job).await.unwrap();
+    let row = row(engine, id).await;
+    assert_eq!(row.status, JobStatus::Completed, "{:?}", row.error_message);
+    assert_eq!(row.checksum.as_deref(), Some(receipt.checksum.as_str()));
+    assert_eq!(row.size_bytes, Some(receipt.size_bytes));
+}
+
+fn the_next_worker_finishes(at: Checkpoint) {
+    let place = Place::new();
+    let (id, gate) = die_at(&place, at, Some(BackupSource::FullSystem));
+    let id = id.unwrap();
+    let checksum = process().block_on(async {
+        let engine = place.engine().await;
+        let listed = stored(&engine).await.0;
+        assert_eq!(row(&engine, id).await.status, JobStatus::InProgress);
+        if at != Checkpoint::BeforeRow {
+            assert!(listed.is_empty(), "killed {at}, and listed already: {listed:?}");
+            return None;
+        }
+        Some(engine.repository().find(id).await.unwrap().checksum)
+    });
+    place.clock.advance(TimeDelta::minutes(2));
+    process().block_on(async {
+        let engine = place.engine().await;
+        let worker = start(&engine);
+        let row = ended(&engine, id).await;
+        worker.stop().await;
+        assert_eq!(row.attempts, 2);
+        if let Some(checksum) = checksum {
+            assert_eq!(
+                row.checksum,
+                Some(checksum),
+                "a whole backup is adopted, not made again"
+            );
+        }
+        assert_only_this_good(&engine, id).await;
+    });
+    drop(gate);
+}
+
+macro_rules! at_each_checkpoint {
+    ($($name:ident: $at:ident,)+) => {$(
+        #[test]
+        fn $name() {
+            the_next_worker_finishes(Checkpoint::$at);
+        }
+    )+};
+}
+
+at_each_checkpoint! {
+    killed_before_the_first_byte: BeforeFirstByte,
+    killed_in_the_files: InFiles,
+    killed_in_the_configuration: InConfig,
+    killed_before_the_commit: BeforeCommit,
+    killed_between_commit_and_receipt: BeforeReceipt,
+    killed_between_receipt_and_row: BeforeRow,
+}
+
+#[test]
+fn a_backup_whose_workers_all_die_fails_and_leaves_nothing() {
+    let place = Place::new();
+    let mut gates = Vec::new();
+    let mut id = None;
+    for attempt in 0..MAX_ATTEMPTS {
+        let source = (attempt == 0).then_some(BackupSource::Files);
+        let (asked, gate) = die_at(&place, Checkpoint::BeforeReceipt, source);
+        id = id.or(asked);
+        gates.push(gate);
+        place.clock.advance(TimeDelta::minutes(2));
+    }
+    process().block_on(async {
+        let engine = place.engine().await;
+        let worker = start(&engine);
+        let row = ended(&engine, id.unwrap()).await;
+        worker.stop().await;
+        assert_eq!(row.status, JobStatus::Failed);
+        let message = row.error_message.unwrap();
+        assert!(message.contains("3 attempts"), "{message}");
+        assert_eq!(stored(&engine).await, (vec![], vec![]));
+    });
+}
+
+#[test]
+fn a_worker_that_wakes_up_too_late_touches_nothing() {
+    let place = Place::new();
+    // Its tasks run only while somebody waits for them: between two waits the whole worker is as if paused.
+    let sleeper = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (checkpoints, reached, gate) = park_at(Checkpoint::BeforeCommit);
+    let (engine, id, running) = sleeper.block_on(async {
+        let engine = place.engine().await.with_checkpoints(checkpoints);
+        let id = ask(&engine, BackupSource::Files).await;
+        let running = start(&engine);
+        until("the checkpoint", async || reached.try_recv().ok()).await;
+        (engine, id, running)
+    });
+    place.clock.advance(TimeDelta::minutes(2));
+    let second = process();
+    let checksum = second.block_on(async {
+        let engine = place.engine().await;
+        let worker = start(&engine);
+        let row = ended(&engine, id).await;
+        worker.stop().await;
+        assert_eq!(row.attempts, 2);
+        row.checksum
+    });
+    drop(gate);
+    sleeper.block_on(async {
+        running.stop().await;
+        assert_only_this_good(&engine, id).await;
+        assert_eq!(row(&engine, id).await.checksum, checksum);
+    });
+}

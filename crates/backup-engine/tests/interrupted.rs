@@ -1,0 +1,203 @@
+//! Jobs that are cancelled, drained, or lose the catalog or the storage for a while.
+
+mod kit;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use backup_core::{
+    ArchiveSink, BackupContents, BackupId, BackupSource, BackupType, Entry, EntryPath, JobControl, JobStatus,
+    NewBackup, PipelineError, Source, Step, WarningCode,
+};
+use backup_engine::Engine;
+use backup_storage::StorageSettings;
+use backup_tests::azurite::Azurite;
+use backup_tests::postgres::Postgres;
+use kit::{Place, ask, backup, ended, pseudo_random, row, start, stored, until};
+
+/// A source that stands still in the middle of its part until it is let go or its job is cancelled.
+#[derive(Clone, Default)]
+struct Gate {
+    reached: Arc<AtomicBool>,
+    open: Arc<AtomicBool>,
+}
+
+impl Gate {
+    async fn reached(&self) {
+        until("the source to stand still", async || {
+            self.reached.load(Ordering::SeqCst).then_some(())
+        })
+        .await;
+    }
+
+    fn open(&self) {
+        self.open.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Source for Gate {
+    fn part(&self) -> &str {
+        "gate"
+    }
+
+    fn step(&self) -> Step {
+        Step::Config
+    }
+
+    fn prepare(&self, _job: &JobControl) -> Result<u64, PipelineError> {
+        Ok(0)
+    }
+
+    fn backup(
+        &self,
+        sink: &mut dyn ArchiveSink,
+        job: &JobControl,
+        _: &mut BackupContents,
+    ) -> Result<(), PipelineError> {
+        let data = pseudo_random(24 << 20);
+        let entry = |name: &str| Entry::plain_file(EntryPath::new(name).unwrap(), data.len() as u64, 0);
+        sink.append(&entry("a"), &mut (&data[..] as &[u8]) as &mut dyn Read)?;
+        self.reached.store(true, Ordering::SeqCst);
+        while !self.open.load(Ordering::SeqCst) {
+            job.check()?;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        sink.append(&entry("b"), &mut (&data[..] as &[u8]) as &mut dyn Read)?;
+        Ok(())
+    }
+}
+
+/// A place whose FULL_SYSTEM backup needs no database: its own database is a small real one.
+fn place() -> Place {
+    let mut place = Place::new();
+    let database = Postgres::shared().create_database("gate");
+    place.database.host.clone_from(&database.host);
+    place.database.port = database.port;
+    place.database.name.clone_from(&database.name);
+    place.database.user = Some(database.user.clone());
+    place.database.password = Some(database.password.as_str().into());
+    place
+}
+
+async fn at_the_gate(engine: Engine) -> (Engine, Gate, BackupId, kit::Running) {
+    let gate = Gate::default();
+    let engine = engine.with_source(Arc::new(gate.clone()));
+    let id = ask(&engine, BackupSource::FullSystem).await;
+    let worker = start(&engine);
+    tokio::select! {
+        () = gate.reached() => {}
+        row = ended(&engine, id) => panic!("ended early: {:?}", row.error_message),
+    }
+    (engine, gate, id, worker)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_takes_a_moment_and_leaves_nothing() {
+    let place = place();
+    let (engine, _gate, id, worker) = at_the_gate(place.live_engine().await).await;
+    let asked = Instant::now();
+    engine.store.cancel_backup(id).await.unwrap();
+    let row = ended(&engine, id).await;
+    assert_eq!(row.status, JobStatus::Cancelled);
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(stored(&engine).await, (vec![], vec![]));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_stops_gives_its_job_back() {
+    let place = place();
+    let (engine, gate, id, worker) = at_the_gate(place.live_engine().await).await;
+    worker.stop().await;
+    let waiting = row(&engine, id).await;
+    assert_eq!((waiting.status, waiting.attempts), (JobStatus::Pending, 0));
+    assert_eq!(stored(&engine).await, (vec![], vec![]));
+    gate.open();
+    let worker = start(&engine);
+    let done = ended(&engine, id).await;
+    worker.stop().await;
+    assert_eq!(done.status, JobStatus::Completed, "{:?}", done.error_message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_is_away_for_ten_seconds_fails_no_backup() {
+    let server = Postgres::start();
+    let catalog = server.create_database("catalog");
+    let mut place = place();
+    place.catalog = catalog.url();
+    let (engine, gate, id, worker) = at_the_gate(place.live_engine().await).await;
+    server.kill9();
+    gate.open();
+    // The backup reaches its end meanwhile, and cannot tell anybody.
+    until("the receipt", async || {
+        let found = engine.storage.find_receipt(&id.to_string()).await.unwrap();
+        found.is_some().then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    server.resume();
+    let done = ended(&engine, id).await;
+    worker.stop().await;
+    assert_eq!(done.status, JobStatus::Completed, "{:?}", done.error_message);
+    assert_eq!(done.attempts, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_dies_and_comes_back_costs_an_attempt_and_no_backup() {
+    let azurite = Azurite::start();
+    let mut place = place();
+    place.storage = StorageSettings {
+        connection_string: Some(azurite.connection_string().into()),
+        container: azurite.new_container(),
+        stall_timeout: Duration::from_secs(8),
+        ..StorageSettings::new("")
+    };
+    let (engine, gate, id, worker) = at_the_gate(place.live_engine().await).await;
+    azurite.kill9();
+    gate.open();
+    until("the first attempt to fail", async || {
+        (row(&engine, id).await.status != JobStatus::InProgress).then_some(())
+    })
+    .await;
+    assert_eq!(row(&engine, id).await.status, JobStatus::Pending);
+    azurite.restart();
+    let done = ended(&engine, id).await;
+    worker.stop().await;
+    assert_eq!(done.status, JobStatus::Completed, "{:?}", done.error_message);
+    let receipt = engine.repository().find(id).await.unwrap();
+    let job = JobControl::new(Duration::from_secs(20));
+    let content = backup_core::VerifyLevel::Content;
+    engine.repository().verify(&receipt, content, &job).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incremental_backup_without_a_base_is_made_full_and_says_so() {
+    let place = Place::new();
+    let engine = place.live_engine().await;
+    let first = backup(&engine, BackupSource::Files).await;
+    let id = backup_core::IdGenerator::new(engine.clock.clone(), Arc::new(backup_core::OsRandom))
+        .next()
+        .unwrap();
+    let new = NewBackup {
+        id,
+        config_key: "default".into(),
+        backup_type: BackupType::Incremental,
+        source: BackupSource::Files,
+        trigger: first.trigger,
+        description: None,
+        created_by: None,
+        schedule_id: None,
+    };
+    engine.store.create_backup(new).await.unwrap();
+    let worker = start(&engine);
+    let row = ended(&engine, id).await;
+    worker.stop().await;
+    assert_eq!((row.status, row.backup_type), (JobStatus::Completed, BackupType::Full));
+    assert!(
+        row.warnings
+            .iter()
+            .any(|warning| warning.code == WarningCode::PromotedToFull)
+    );
+}

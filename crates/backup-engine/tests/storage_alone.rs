@@ -1,0 +1,176 @@
+//! What stands in the storage is believed only where the passphrase vouches for it, and leaves it without a trace.
+
+mod kit;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use backup_core::{Backup, BackupSource, JobStatus, PipelineError, TokenId};
+use backup_engine::{Checkpoint, Engine, Error, ListedReceipt};
+use chrono::TimeDelta;
+use futures_util::TryStreamExt;
+use kit::{Place, backup, row, stored};
+
+async fn listed(engine: &Engine) -> Vec<ListedReceipt> {
+    engine.repository().receipts().try_collect().await.unwrap()
+}
+
+fn receipt_file(place: &Place, backup: &Backup) -> PathBuf {
+    let blob = place.path("storage").join(backup.storage_path.as_deref().unwrap());
+    blob.with_file_name(format!("{}.json", backup.id))
+}
+
+/// The one receipt that is listed as bad, and why.
+fn bad(listed: &[ListedReceipt]) -> String {
+    let mut bad = listed.iter().filter_map(|receipt| match receipt {
+        ListedReceipt::Bad { error, .. } => Some(error.full_text()),
+        ListedReceipt::Good(_) => None,
+    });
+    let text = bad.next().expect("a bad receipt");
+    assert!(bad.next().is_none());
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_was_changed_or_exchanged_is_named() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let first = backup(&engine, BackupSource::Files).await;
+    let second = backup(&engine, BackupSource::Config).await;
+    assert!(
+        listed(&engine)
+            .await
+            .iter()
+            .all(|receipt| matches!(receipt, ListedReceipt::Good(_)))
+    );
+
+    let file = receipt_file(&place, &first);
+    let good = fs::read_to_string(&file).unwrap();
+    let other = fs::read_to_string(receipt_file(&place, &second)).unwrap();
+    for (text, why) in [
+        (good.replacen("\"by a test\"", "\"by another\"", 1), "MAC"),
+        (
+            good.replacen("\"trigger\": \"MANUAL\"", "\"trigger\": \"SCHEDULED\"", 1),
+            "MAC",
+        ),
+        (good[..good.len() / 2].to_owned(), "JSON"),
+        (other, "exchanged"),
+    ] {
+        assert_ne!(text, good);
+        fs::write(&file, text).unwrap();
+        let listed = listed(&engine).await;
+        assert_eq!(listed.len(), 2, "none is passed over");
+        assert!(bad(&listed).contains(why), "{}", bad(&listed));
+        let error = engine.repository().find(first.id).await.unwrap_err();
+        assert!(matches!(error, PipelineError::Integrity { .. }), "{error}");
+    }
+    // What says the same in other white space is the same.
+    let compact: serde_json::Value = serde_json::from_str(&good).unwrap();
+    fs::write(&file, compact.to_string()).unwrap();
+    engine.repository().find(first.id).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_another_passphrase_every_receipt_is_named() {
+    let mut place = Place::new();
+    backup(&place.engine().await, BackupSource::Config).await;
+    place.passphrase = "something else";
+    let listed = listed(&place.engine().await).await;
+    assert!(bad(&listed).contains("another key"), "{}", bad(&listed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_deletion_is_finished_and_never_lists_half_a_backup() {
+    for at in [
+        Checkpoint::DeleteMarked,
+        Checkpoint::DeleteReceiptGone,
+        Checkpoint::DeleteBlobGone,
+    ] {
+        let place = Place::new();
+        let engine = place.engine().await;
+        let made = backup(&engine, BackupSource::Files).await;
+        let kept = backup(&engine, BackupSource::Config).await;
+        let dying = engine.clone().with_checkpoints(Arc::new(move |reached| {
+            if reached == at {
+                return Err(PipelineError::failed("killed by the test", ""));
+            }
+            Ok(())
+        }));
+        let error = dying.delete_backup(made.id, false).await.unwrap_err();
+        assert!(matches!(error, Error::Pipeline(_)), "{error}");
+        assert!(row(&engine, made.id).await.deleting, "{at}");
+        for receipt in listed(&engine).await {
+            let ListedReceipt::Good(receipt) = receipt else {
+                panic!("a bad receipt after {at}")
+            };
+            assert!(
+                engine.storage.size(&receipt.storage_path).await.unwrap().is_some(),
+                "{at}: listed without its blob"
+            );
+        }
+        let found = engine.reconcile().await.unwrap();
+        assert_eq!(found.deletions, [made.id], "{at}");
+        assert!(engine.store.get_backup(made.id).await.unwrap().is_none());
+        let (receipts, blobs) = stored(&engine).await;
+        assert!(receipts.len() == 1 && blobs.len() == 1, "{at}: {receipts:?} {blobs:?}");
+        assert_eq!(row(&engine, kept.id).await.status, JobStatus::Completed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_backup_is_not_deleted() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let made = backup(&engine, BackupSource::Config).await;
+    engine.store.set_protected(made.id, true).await.unwrap();
+    let error = engine.delete_backup(made.id, true).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Catalog(backup_db::Error::Protected(_))),
+        "{error}"
+    );
+    assert_eq!(stored(&engine).await.0.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconciling_removes_orphans_and_names_what_is_lost() {
+    let place = Place::new();
+    let engine = place.live_engine().await;
+    let good = backup(&engine, BackupSource::Config).await;
+    let lost = backup(&engine, BackupSource::Files).await;
+    fs::remove_file(receipt_file(&place, &lost)).unwrap();
+    let folder = receipt_file(&place, &good).parent().unwrap().to_owned();
+    let orphan: TokenId = backup_core::IdGenerator::new(engine.clock.clone(), Arc::new(backup_core::OsRandom))
+        .next()
+        .unwrap();
+    let orphan = folder.join(format!("{orphan}.tar.gz.enc"));
+    let stranger = folder.join("notes.txt");
+    for file in [&orphan, &stranger] {
+        fs::write(file, "x").unwrap();
+    }
+    let found = engine.reconcile().await.unwrap();
+    assert!(found.orphans.is_empty(), "a young blob may belong to somebody");
+    assert_eq!(found.lost, [lost.id]);
+
+    let old = std::time::SystemTime::now() - TimeDelta::hours(2).to_std().unwrap();
+    for file in [
+        &orphan,
+        &stranger,
+        &place.path("storage").join(lost.storage_path.as_deref().unwrap()),
+    ] {
+        fs::File::options()
+            .write(true)
+            .open(file)
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
+    }
+    let found = engine.reconcile().await.unwrap();
+    assert_eq!(found.orphans.len(), 1, "{:?}", found.orphans);
+    assert!(!orphan.exists() && stranger.exists());
+    assert!(
+        place.path("storage").join(lost.storage_path.unwrap()).exists(),
+        "what may be saved by hand is kept"
+    );
+    engine.repository().find(good.id).await.unwrap();
+}
