@@ -1,0 +1,153 @@
+//! What the server is told: each environment variable is also a flag.
+
+use std::net::SocketAddr;
+
+use backup_api::{ApiSettings, FirstAdmin};
+use backup_engine::settings::{EngineArgs, LogArgs, SettingsError};
+use clap::Parser;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// HTTP API of the backup system; also runs its jobs, unless BACKUP_WORKERS is 0.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Address and port to listen on
+    #[arg(long, env = "LISTEN_ADDR", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen_addr: SocketAddr,
+
+    /// Path prefix that everything stands under, behind a reverse proxy
+    #[arg(long, env = "BACKUP_BASE_PATH", value_name = "PATH", default_value = "/")]
+    pub(crate) backup_base_path: String,
+
+    /// The address that people use, where a reverse proxy stands in between, such as https://backup.example.org
+    #[arg(long, env = "BACKUP_PUBLIC_URL", value_name = "URL")]
+    pub(crate) backup_public_url: Option<String>,
+
+    /// Quota of the storage in GiB
+    #[arg(long, env = "BACKUP_QUOTA_GB", value_name = "GIB", default_value_t = 100,
+          value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) backup_quota_gb: u64,
+
+    /// On a catalog with no user: e-mail address of the first ADMIN
+    #[arg(long, env = "BACKUP_ADMIN_EMAIL", value_name = "EMAIL")]
+    pub(crate) backup_admin_email: Option<String>,
+
+    /// On a catalog with no user: password of the first ADMIN
+    #[arg(long, env = "BACKUP_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub(crate) backup_admin_password: Option<SecretString>,
+
+    /// Run without a scheduler process beside it. Jobs and maintenance run in this process either way; this version has no
+    /// schedules to fire
+    #[arg(long)]
+    pub(crate) with_scheduler: bool,
+
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+impl Args {
+    /// The API's settings.
+    pub(crate) fn api_settings(&self) -> Result<ApiSettings, SettingsError> {
+        let public_url = self
+            .backup_public_url
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(public_url)
+            .transpose()?;
+        Ok(ApiSettings {
+            base_path: ApiSettings::normal_base_path(&self.backup_base_path),
+            public_url,
+            quota_bytes: Some(self.backup_quota_gb << 30),
+            ..ApiSettings::default()
+        })
+    }
+
+    /// The first administrator, where both variables are set.
+    pub(crate) fn first_admin(&self) -> Result<Option<FirstAdmin>, SettingsError> {
+        let email = self.backup_admin_email.as_ref().filter(|text| !text.is_empty());
+        let password = self
+            .backup_admin_password
+            .as_ref()
+            .filter(|secret| !secret.expose_secret().is_empty());
+        match (email, password) {
+            (Some(email), Some(password)) => Ok(Some(FirstAdmin {
+                email: email.clone(),
+                password: password.clone(),
+            })),
+            (None, None) => Ok(None),
+            _ => Err(SettingsError::new(
+                "only one of BACKUP_ADMIN_EMAIL and BACKUP_ADMIN_PASSWORD is set",
+                "Set both, or neither.",
+            )),
+        }
+    }
+}
+
+fn public_url(text: &str) -> Result<Url, SettingsError> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| ["http", "https"].contains(&url.scheme()))
+        .ok_or_else(|| {
+            SettingsError::new(
+                format!("BACKUP_PUBLIC_URL '{text}' is no http or https address"),
+                "Set it to the address that people use, such as https://backup.example.org.",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_variable_is_a_flag_and_no_secret_is_shown() {
+        let command = Args::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments().filter(|argument| argument.get_env().is_some()) {
+            assert!(argument.get_long().is_some(), "{argument}");
+            let name = argument.get_id().as_str();
+            if ["password", "key", "url", "connection"]
+                .iter()
+                .any(|secret| name.contains(secret))
+            {
+                let harmless =
+                    ["backup_public_url"].contains(&name) || argument.get_long() == Some("backup-storage-url");
+                assert!(
+                    argument.is_hide_env_values_set() || harmless,
+                    "{name} would be shown by --help"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn half_an_administrator_is_refused() {
+        let args = Args::parse_from(["x", "--backup-admin-email", "a@b.example"]);
+        assert!(args.first_admin().is_err());
+        let args = Args::parse_from([
+            "x",
+            "--backup-admin-email",
+            "a@b.example",
+            "--backup-admin-password",
+            "12345678",
+        ]);
+        assert!(args.first_admin().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_wrong_public_address_is_refused() {
+        for text in ["backup.example.org", "ftp://x", "http//x"] {
+            assert!(
+                Args::parse_from(["x", "--backup-public-url", text])
+                    .api_settings()
+                    .is_err(),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! From start to stop.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use backup_api::{Api, create_first_admin, serve};
+use backup_archive::Keyring;
+use backup_core::{Clock, IdGenerator, OsRandom, PipelineError, Random, SystemClock};
+use backup_db::Store;
+use backup_engine::{Action, Engine, JobSettings, Worker, stop_on_signal};
+use backup_storage::StorageSettings;
+use tokio::sync::watch;
+
+use crate::args::Args;
+use crate::error::ServerError;
+use crate::{catalog, storage};
+
+/// Threads that serve requests: they wait most of the time.
+const MAX_THREADS: usize = 4;
+
+/// Runs the server until it is told to stop. Then no new connection is taken, requests and jobs have the drain time to end,
+/// and what has not ended is given back to other workers.
+pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random: Arc<dyn Random> = Arc::new(OsRandom);
+    // All settings first: what is wrong with them shows before anything is touched.
+    args.engine.keys.check()?;
+    let settings = args.api_settings()?;
+    let jobs = args.engine.job_settings()?;
+    let admin = args.first_admin()?;
+    let storage = args.engine.storage.settings(&args.engine.data, jobs.stall_timeout)?;
+    let listener = listen(&args)?;
+    let stop = stop_on_signal().map_err(ServerError::Io)?;
+    let keys = keyring(&args).await?;
+
+    let store = catalog::open(&args.engine, clock.clone()).await?;
+    if let Some(admin) = admin {
+        let ids = IdGenerator::new(clock.clone(), random.clone());
+        if create_first_admin(&store, &admin, &ids, &*random).await? {
+            tracing::info!(action = %Action::ServiceStarted, "the first administrator {} was created", admin.email);
+        }
+    }
+
+    let api = Api::new(settings, store.clone(), clock.clone(), random.clone());
+    let threads = available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    let server = serve(api.clone(), listener, threads, jobs.drain).map_err(ServerError::Io)?;
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    tracing::info!(action = %Action::ServiceStarted, address = %args.listen_addr, "listening on http://{}", args.listen_addr);
+
+    let parts = Parts {
+        store: store.clone(),
+        keys,
+        jobs,
+        clock,
+        random,
+    };
+    let working = tokio::spawn(parts.work(storage, api.clone(), stop.clone()));
+    wait_for(stop).await;
+    tracing::info!(action = %Action::ServiceStopping, "stopping");
+    api.close_streams();
+    handle.stop(true).await;
+    serving
+        .await
+        .map_err(std::io::Error::other)
+        .and_then(|result| result)
+        .map_err(ServerError::Io)?;
+    working
+        .await
+        .map_err(std::io::Error::other)
+        .map_err(ServerError::Io)??;
+    store.close().await.map_err(PipelineError::from)?;
+    tracing::info!(action = %Action::ServiceStopped, "stopped");
+    Ok(())
+}
+
+fn listen(args: &Args) -> Result<TcpListener, ServerError> {
+    let address = args.listen_addr;
+    TcpListener::bind(address).map_err(|source| ServerError::Listen { address, source })
+}
+
+async fn keyring(args: &Args) -> Result<Keyring, ServerError> {
+    let keys = args.engine.keys.clone();
+    let keys = tokio::task::spawn_blocking(move || keys.keyring());
+    Ok(keys
+        .await
+        .map_err(|error| PipelineError::failed("the keys could not be derived", "").because(error))??)
+}
+
+/// What an engine needs beside the storage.
+struct Parts {
+    store: Store,
+    keys: Keyring,
+    jobs: JobSettings,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Parts {
+    /// Opens the storage and runs jobs until told to stop.
+    async fn work(
+        self,
+        settings: StorageSettings,
+        api: Arc<Api>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), ServerError> {
+        let storage = tokio::select! {
+            storage = storage::open(&settings, &self.store, self.jobs.workers > 0) => storage,
+            () = wait_for(stop.clone()) => return Ok(()),
+        };
+        let engine = Engine::new(self.store, storage, self.keys, self.jobs, self.clock, self.random);
+        api.set_engine(engine.clone());
+        Worker::new(engine)?.run(stop).await;
+        Ok(())
+    }
+}
+
+async fn wait_for(mut stop: watch::Receiver<bool>) {
+    // A sender that is gone cannot tell to stop any more.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

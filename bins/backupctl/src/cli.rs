@@ -1,0 +1,171 @@
+use std::path::PathBuf;
+
+use backup_core::VerifyLevel;
+use backup_core::user::{Role, TokenScope};
+use backup_engine::settings::{CatalogArgs, DataArgs, DatabaseArgs, KeyArgs, StorageArgs};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use secrecy::SecretString;
+
+/// Backups from the operator's side: list, check, restore, open. Needs the storage and the passphrase, and no server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "backupctl",
+    version,
+    after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 integrity failure, 5 storage or database unreachable"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
+    #[command(flatten)]
+    pub(crate) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    /// Seconds that a child process or a transfer may be silent
+    #[arg(
+        long = "backup-stall-seconds",
+        env = "BACKUP_STALL_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 300
+    )]
+    pub(crate) stall_seconds: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the backups in the storage, the newest first
+    List,
+    /// Show a backup's receipt
+    Show {
+        #[command(flatten)]
+        backup: BackupRef,
+    },
+    /// Check that a backup is what was written
+    Verify {
+        #[command(flatten)]
+        backup: BackupRef,
+        /// CHECKSUM: the stored bytes; CONTENT: everything in them, and the dump is read by pg_restore
+        #[arg(long, default_value = "CONTENT", ignore_case = true, value_parser = one_of::<VerifyLevel>(&["CHECKSUM", "CONTENT"]))]
+        level: VerifyLevel,
+    },
+    /// Restore a backup, or parts of it, into new places
+    Restore(RestoreArgs),
+    /// Write one file of a backup to stdout or a file
+    Extract {
+        #[command(flatten)]
+        backup: BackupRef,
+        /// The file with its part: files/a/b or database/database.dump
+        path: String,
+        /// Write to this new file; '-' is stdout
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Write the plain archive (.tar.gz or .tar.zst), for tar
+    Decrypt {
+        #[command(flatten)]
+        backup: BackupRef,
+        /// Write to this new file; '-' is stdout
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// The passphrase
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// The people who may log in; needs the catalog
+    #[command(subcommand)]
+    User(UserCommand),
+    /// The API's tokens; needs the catalog
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupRef {
+    /// The backup's identifier, or a beginning that no other has
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    pub(crate) backup: BackupRef,
+    /// postgres://USER:PASSWORD@HOST:PORT/DATABASE: the database to create and fill; it must not exist or be empty
+    #[arg(long, value_name = "URL", env = "BACKUP_RESTORE_DATABASE", hide_env_values = true)]
+    pub(crate) to_database: Option<SecretString>,
+    /// Folder for the files; it must not exist or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to_files: Option<PathBuf>,
+    /// Folder for the configuration; it must not exist or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to_config: Option<PathBuf>,
+    /// Only this table, schema.name; may be repeated
+    #[arg(long = "table", value_name = "TABLE", requires = "to_database")]
+    pub(crate) tables: Vec<String>,
+    /// Without owners and grants, where the server does not have the roles
+    #[arg(long, requires = "to_database")]
+    pub(crate) skip_owner: bool,
+    /// Only this file or folder; may be repeated
+    #[arg(long = "path", value_name = "PATH", requires = "to_files")]
+    pub(crate) paths: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Check that the passphrase opens the backups in the storage
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a person
+    Add {
+        /// E-mail address
+        email: String,
+        /// Display name [default: the e-mail address]
+        #[arg(long)]
+        name: Option<String>,
+        /// What the person may do
+        #[arg(long, default_value = "ADMIN", ignore_case = true, value_parser = one_of::<Role>(&["ADMIN", "VIEWER"]))]
+        role: Role,
+        /// Password; read from stdin when not given
+        #[arg(long, env = "BACKUP_USER_PASSWORD", hide_env_values = true)]
+        password: Option<SecretString>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make an API token and print its secret, once
+    Create {
+        /// What it is for
+        name: String,
+        /// What it may do
+        #[arg(long, default_value = "READ", ignore_case = true, value_parser = one_of::<TokenScope>(&["READ", "OPERATE", "ADMIN"]))]
+        scope: TokenScope,
+        /// Days until it ends [default: never]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
+        expires_days: Option<u16>,
+    },
+}
+
+fn one_of<T>(values: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(values).try_map(|text: String| text.to_ascii_uppercase().parse::<T>())
+}

@@ -1,0 +1,35 @@
+mod access;
+mod check;
+mod list;
+mod open;
+mod restore;
+
+use crate::cli::{Cli, Command, KeyCommand, TokenCommand, UserCommand};
+use crate::exit::Failure;
+
+/// Runs the command that was given.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let settings = &cli.settings;
+    match cli.command {
+        Command::List => list::list(settings).await,
+        Command::Show { backup } => list::show(settings, &backup.id).await,
+        Command::Verify { backup, level } => check::verify(settings, &backup.id, level).await,
+        Command::Restore(args) => restore::restore(settings, args).await,
+        Command::Extract { backup, path, output } => {
+            open::extract(settings, &backup.id, &path, output.as_deref()).await
+        }
+        Command::Decrypt { backup, output } => open::decrypt(settings, &backup.id, &output).await,
+        Command::Key(KeyCommand::Check) => check::key(settings).await,
+        Command::User(UserCommand::Add {
+            email,
+            name,
+            role,
+            password,
+        }) => access::add_user(settings, &email, name, role, password).await,
+        Command::Token(TokenCommand::Create {
+            name,
+            scope,
+            expires_days,
+        }) => access::create_token(settings, &name, scope, expires_days).await,
+    }
+}

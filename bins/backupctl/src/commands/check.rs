@@ -1,0 +1,65 @@
+use backup_core::{PipelineError, VerifyLevel};
+use backup_engine::ListedReceipt;
+use futures_util::TryStreamExt;
+use serde_json::json;
+
+use crate::cli::Settings;
+use crate::context::{job, repository};
+use crate::exit::Failure;
+use crate::output;
+
+/// Checks one backup.
+pub(crate) async fn verify(settings: &Settings, id: &str, level: VerifyLevel) -> Result<(), Failure> {
+    let repository = repository(settings).await?;
+    let receipt = repository.find_prefix(id).await?;
+    let checked = repository.verify(&receipt, level, &job(settings)?).await;
+    if settings.json && matches!(&checked, Ok(()) | Err(PipelineError::Integrity { .. })) {
+        output::json(&json!({
+            "id": receipt.id,
+            "level": level,
+            "ok": checked.is_ok(),
+            "error": checked.as_ref().err().map(PipelineError::full_text),
+        }))?;
+    }
+    checked?;
+    if !settings.json {
+        output::line(&format!("{} is what was written ({level})", receipt.id))?;
+    }
+    Ok(())
+}
+
+/// Checks that the passphrases open every backup in the storage.
+pub(crate) async fn key(settings: &Settings) -> Result<(), Failure> {
+    let repository = repository(settings).await?;
+    let current = repository.keys().current().fingerprint();
+    let (mut by_current, mut by_previous, mut bad) = (0_u64, 0_u64, 0_u64);
+    let mut listed = repository.receipts();
+    while let Some(receipt) = listed.try_next().await? {
+        match receipt {
+            ListedReceipt::Good(receipt) if receipt.archive.key_fingerprint == current => by_current += 1,
+            ListedReceipt::Good(_) => by_previous += 1,
+            ListedReceipt::Bad { error, .. } => {
+                bad += 1;
+                output::message(&error.full_text());
+            }
+        }
+    }
+    if settings.json {
+        output::json(&json!({
+            "fingerprint": current,
+            "openedByCurrent": by_current,
+            "openedByPrevious": by_previous,
+            "notOpened": bad,
+        }))?;
+    } else {
+        output::line(&format!(
+            "key {current}: opens {by_current} backups, previous keys open {by_previous}, none opens {bad}"
+        ))?;
+    }
+    match bad {
+        0 => Ok(()),
+        bad => Err(Failure::integrity(format!(
+            "{bad} backups cannot be opened with these passphrases"
+        ))),
+    }
+}

@@ -1,0 +1,60 @@
+use std::path::Path;
+
+use backup_core::EntryPath;
+use serde_json::json;
+
+use crate::cli::Settings;
+use crate::context::{job, repository};
+use crate::exit::Failure;
+use crate::output::{self, Output};
+
+/// Writes one file of a backup.
+pub(crate) async fn extract(settings: &Settings, id: &str, path: &str, out: Option<&Path>) -> Result<(), Failure> {
+    let (part, inner) = path.split_once('/').ok_or_else(|| {
+        Failure::usage(format!(
+            "'{path}' names no part: write it as files/a/b or database/database.dump"
+        ))
+    })?;
+    let inner = EntryPath::new(inner.trim_end_matches('/')).map_err(|error| Failure::usage(error.to_string()))?;
+    let repository = repository(settings).await?;
+    let receipt = repository.find_prefix(id).await?;
+    // Before the output is made: a name that is not there leaves no empty file behind.
+    repository.entry(&receipt, part, &inner).await?;
+    let target = Output::of(out);
+    let writer = target.open()?;
+    match repository
+        .extract(&receipt, part, &inner, writer, &job(settings)?)
+        .await
+    {
+        Ok(entry) => {
+            if let (true, Output::File(file)) = (settings.json, &target) {
+                output::json(&json!({ "id": receipt.id, "path": path, "sizeBytes": entry.size, "output": file }))?;
+            }
+            Ok(())
+        }
+        Err(error) => {
+            target.discard();
+            Err(error.into())
+        }
+    }
+}
+
+/// Writes the plain archive.
+pub(crate) async fn decrypt(settings: &Settings, id: &str, out: &Path) -> Result<(), Failure> {
+    let repository = repository(settings).await?;
+    let receipt = repository.find_prefix(id).await?;
+    let target = Output::of(Some(out));
+    let writer = target.open()?;
+    match repository.decrypt(&receipt, writer, &job(settings)?).await {
+        Ok(()) => {
+            if let (true, Output::File(file)) = (settings.json, &target) {
+                output::json(&json!({ "id": receipt.id, "output": file }))?;
+            }
+            Ok(())
+        }
+        Err(error) => {
+            target.discard();
+            Err(error.into())
+        }
+    }
+}

@@ -1,0 +1,49 @@
+use backup_core::EntryPath;
+use backup_engine::RestoreInto;
+use serde_json::json;
+
+use crate::cli::{RestoreArgs, Settings};
+use crate::context::{job, repository};
+use crate::exit::Failure;
+use crate::output;
+
+/// Restores into new places. The whole stored file is checked before a byte reaches one of them.
+pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<(), Failure> {
+    if args.to_database.is_none() && args.to_files.is_none() && args.to_config.is_none() {
+        return Err(Failure::usage(
+            "nowhere to restore to: give --to-database, --to-files or --to-config",
+        ));
+    }
+    let mut into = RestoreInto {
+        tables: args.tables,
+        skip_owner: args.skip_owner,
+        files: args.to_files,
+        config: args.to_config,
+        ..RestoreInto::default()
+    };
+    if let Some(url) = &args.to_database {
+        into.database = Some(settings.database.settings_of_url(url)?);
+    }
+    for path in &args.paths {
+        let path = path.strip_prefix("files/").unwrap_or(path).trim_end_matches('/');
+        let path = EntryPath::new(path).map_err(|error| Failure::usage(error.to_string()))?;
+        into.paths.push(path);
+    }
+    let repository = repository(settings).await?;
+    let receipt = repository.find_prefix(&args.backup.id).await?;
+    let job = job(settings)?;
+    repository.restore(&receipt, into.clone().targets(), &job).await?;
+    for warning in job.warnings() {
+        output::message(&format!("warning: {} {}", warning.code, warning.message));
+    }
+    if settings.json {
+        return output::json(&json!({
+            "id": receipt.id,
+            "database": into.database.as_ref().map(|database| &database.name),
+            "files": into.files,
+            "config": into.config,
+            "warnings": job.warnings(),
+        }));
+    }
+    output::line(&format!("{} is restored", receipt.id))
+}

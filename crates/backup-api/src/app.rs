@@ -1,0 +1,137 @@
+//! The application: its settings, its state, and the server that it runs in.
+
+use std::net::TcpListener;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use backup_core::{Clock, IdGenerator, Random};
+use backup_db::Store;
+use backup_engine::{Engine, Repository};
+use url::Url;
+
+use crate::auth::Passwords;
+use crate::error::{ApiError, ApiResult};
+use crate::events::EventHub;
+use crate::http::middleware::surround;
+use crate::routes;
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// Path prefix that every route stands under; empty or beginning, and not ending, with a slash.
+    pub base_path: String,
+    /// The address that people use, where that is not ours: behind a reverse proxy. Its scheme says whether cookies are
+    /// `Secure`, and its presence that `X-Forwarded-For` of a near proxy is believed.
+    pub public_url: Option<Url>,
+    /// Bytes that the backups may take up; `None`: no limit is shown.
+    pub quota_bytes: Option<u64>,
+    /// How long a log-in lasts.
+    pub session_lifetime: Duration,
+    /// How often the catalog is asked for new events.
+    pub event_interval: Duration,
+    /// How often a silent stream of events says that it is alive, and whether its caller still may listen.
+    pub keep_alive: Duration,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            base_path: String::new(),
+            public_url: None,
+            quota_bytes: None,
+            session_lifetime: Duration::from_secs(12 * 3600),
+            event_interval: Duration::from_millis(500),
+            keep_alive: Duration::from_secs(15),
+        }
+    }
+}
+
+impl ApiSettings {
+    /// `BACKUP_BASE_PATH` as the routes need it: `/` and nothing become empty, `x/y/` becomes `/x/y`.
+    pub fn normal_base_path(text: &str) -> String {
+        let inner = text.trim_matches('/');
+        if inner.is_empty() {
+            String::new()
+        } else {
+            format!("/{inner}")
+        }
+    }
+}
+
+/// The state that all requests share.
+pub struct Api {
+    pub(crate) settings: ApiSettings,
+    pub(crate) store: Store,
+    engine: OnceLock<Engine>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) ids: IdGenerator,
+    pub(crate) passwords: Passwords,
+    pub(crate) events: EventHub,
+    /// When the storage was last asked whether it answers, and whether it did.
+    pub(crate) storage_health: tokio::sync::Mutex<Option<(Instant, bool)>>,
+}
+
+impl Api {
+    /// The state on this catalog. To be called within a tokio runtime: it starts the one task that reads new events.
+    pub fn new(settings: ApiSettings, store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Arc<Self> {
+        Arc::new(Self {
+            events: EventHub::start(store.clone(), settings.event_interval),
+            settings,
+            store,
+            engine: OnceLock::new(),
+            ids: IdGenerator::new(clock.clone(), random.clone()),
+            clock,
+            random,
+            passwords: Passwords::default(),
+            storage_health: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Gives it the engine, once the storage could be opened. Until then what needs it is answered with 503.
+    pub fn set_engine(&self, engine: Engine) {
+        // A second one would be the same storage again.
+        let _ = self.engine.set(engine);
+    }
+
+    pub(crate) fn engine(&self) -> ApiResult<&Engine> {
+        self.engine
+            .get()
+            .ok_or_else(|| ApiError::unavailable("storage_unavailable"))
+    }
+
+    pub(crate) fn repository(&self) -> ApiResult<Repository> {
+        self.engine().map(Engine::repository)
+    }
+
+    /// Ends every stream of events, so that a graceful stop need not wait for listeners.
+    pub fn close_streams(&self) {
+        self.events.close();
+    }
+}
+
+/// The server on a listening socket. It runs when awaited and stops by its handle; what is in flight then has
+/// `drain` to end.
+///
+/// # Errors
+/// When the socket cannot be served.
+pub fn serve(api: Arc<Api>, listener: TcpListener, threads: usize, drain: Duration) -> std::io::Result<Server> {
+    let base = api.settings.base_path.clone();
+    let data = web::Data::from(api);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(data.clone())
+            .wrap(from_fn(surround))
+            .service(web::scope(&base).configure(routes::configure))
+            .default_service(web::to(routes::not_found))
+    })
+    .workers(threads)
+    .disable_signals()
+    .shutdown_timeout(drain.as_secs())
+    .listen(listener)?
+    .run();
+    Ok(server)
+}

@@ -1,0 +1,141 @@
+//! The rows of the audit log that the API writes: every act that changes or reveals something. The descriptions are the
+//! specification's; they are stored, so they have one language.
+
+use actix_web::HttpRequest;
+use backup_core::user::{ApiToken, User};
+use backup_core::{Backup, RestoreId, UserId};
+use backup_db::NewAuditEntry;
+
+use crate::app::Api;
+use crate::auth::{Caller, address_of};
+use crate::error::ApiResult;
+
+/// An act, before it is known who did it when and from where.
+#[derive(Debug)]
+pub(crate) struct Act {
+    action: &'static str,
+    resource_type: &'static str,
+    resource_id: Option<String>,
+    description: String,
+}
+
+fn of_backup(action: &'static str, verb: &str, backup: &Backup) -> Act {
+    Act {
+        action,
+        resource_type: "Backup",
+        resource_id: Some(backup.id.to_string()),
+        description: format!("{verb}: {}", backup.name),
+    }
+}
+
+fn of_user(action: &'static str, verb: &str, user: &User) -> Act {
+    Act {
+        action,
+        resource_type: "User",
+        resource_id: Some(user.id.to_string()),
+        description: format!("{verb}: {}", user.email),
+    }
+}
+
+fn of_token(action: &'static str, verb: &str, token: &ApiToken) -> Act {
+    Act {
+        action,
+        resource_type: "ApiToken",
+        resource_id: Some(token.id.to_string()),
+        description: format!("{verb}: {} ({})", token.name, token.scope),
+    }
+}
+
+pub(crate) fn create(backup: &Backup) -> Act {
+    of_backup("BACKUP_CREATE", "創建備份", backup)
+}
+
+pub(crate) fn delete(backup: &Backup) -> Act {
+    of_backup("BACKUP_DELETE", "刪除備份", backup)
+}
+
+pub(crate) fn cancel(backup: &Backup) -> Act {
+    of_backup("BACKUP_CANCEL", "取消備份", backup)
+}
+
+pub(crate) fn verify(backup: &Backup) -> Act {
+    of_backup("BACKUP_VERIFY", "驗證備份", backup)
+}
+
+pub(crate) fn download(backup: &Backup, decrypted: bool) -> Act {
+    of_backup(
+        "BACKUP_DOWNLOAD",
+        if decrypted {
+            "下載備份（已解密）"
+        } else {
+            "下載備份"
+        },
+        backup,
+    )
+}
+
+pub(crate) fn protect(backup: &Backup, protected: bool) -> Act {
+    if protected {
+        of_backup("BACKUP_PROTECT", "保護備份", backup)
+    } else {
+        of_backup("BACKUP_UNPROTECT", "取消保護備份", backup)
+    }
+}
+
+pub(crate) fn restore(backup: &Backup) -> Act {
+    of_backup("RESTORE_CREATE", "恢復備份", backup)
+}
+
+pub(crate) fn cancel_restore(id: RestoreId) -> Act {
+    Act {
+        action: "RESTORE_CANCEL",
+        resource_type: "RestoreRecord",
+        resource_id: Some(id.to_string()),
+        description: format!("取消恢復: {id}"),
+    }
+}
+
+pub(crate) fn log_in(user: &User) -> Act {
+    of_user("LOGIN", "登入", user)
+}
+
+pub(crate) fn log_out(user: &User) -> Act {
+    of_user("LOGOUT", "登出", user)
+}
+
+/// `email` as it was typed: the account may not exist.
+pub(crate) fn login_failed(email: &str) -> Act {
+    Act {
+        action: "LOGIN_FAILED",
+        resource_type: "User",
+        resource_id: None,
+        description: format!("登入失敗: {email}"),
+    }
+}
+
+pub(crate) fn create_token(token: &ApiToken) -> Act {
+    of_token("TOKEN_CREATE", "創建權杖", token)
+}
+
+pub(crate) fn delete_token(token: &ApiToken) -> Act {
+    of_token("TOKEN_DELETE", "刪除權杖", token)
+}
+
+/// Writes the row of an act that `caller` did by `request`.
+pub(crate) async fn record(api: &Api, request: &HttpRequest, caller: &Caller, act: Act) -> ApiResult<()> {
+    record_by(api, request, caller.user_id(), act).await
+}
+
+/// Writes the row of an act of nobody in particular, or of somebody who is only just becoming known.
+pub(crate) async fn record_by(api: &Api, request: &HttpRequest, user_id: Option<UserId>, act: Act) -> ApiResult<()> {
+    let entry = NewAuditEntry {
+        user_id,
+        action: act.action.to_owned(),
+        resource_type: act.resource_type.to_owned(),
+        resource_id: act.resource_id,
+        description: act.description,
+        address: address_of(request, &api.settings),
+    };
+    api.store.append_audit(entry).await?;
+    Ok(())
+}

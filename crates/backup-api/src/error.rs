@@ -1,0 +1,190 @@
+//! The policy of errors: a handler returns an [`ApiError`], which is a status, a stable code and what the code's sentence
+//! needs. The sentence itself comes from the message catalogue of the caller's language. What a caller cannot act on is
+//! a 500 that says nothing and is logged whole. This module is the only place that maps the other crates' errors to HTTP.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use backup_engine::Action;
+use serde_json::{Value, json};
+
+use crate::language::Language;
+
+mod map;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a handler returns.
+pub(crate) type ApiResult<T = HttpResponse> = Result<T, ApiError>;
+
+/// Why a request was not answered with what it asked for.
+#[derive(Debug)]
+pub struct ApiError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    status: StatusCode,
+    code: &'static str,
+    arguments: Vec<(&'static str, String)>,
+    details: Option<Value>,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+    cause: Option<Cause>,
+}
+
+impl ApiError {
+    /// A status with the code of its sentence in the message catalogues.
+    pub(crate) fn new(status: StatusCode, code: &'static str) -> Self {
+        Self(Box::new(Inner {
+            status,
+            code,
+            arguments: Vec::new(),
+            details: None,
+            headers: Vec::new(),
+            cause: None,
+        }))
+    }
+
+    /// 400: the request is wrong in itself.
+    pub(crate) fn bad_request(code: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code)
+    }
+
+    /// 400 for one field or parameter: `field` names it, `problem` says in English what is wrong with it.
+    pub(crate) fn field(code: &'static str, field: &str, problem: impl fmt::Display) -> Self {
+        Self::bad_request(code)
+            .with("field", field)
+            .details(json!({ "field": field, "problem": problem.to_string() }))
+    }
+
+    /// 401: nobody, or nobody known.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized")
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// 403: known, and not allowed to.
+    pub(crate) fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden")
+    }
+
+    /// 404.
+    pub(crate) fn not_found(code: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code)
+    }
+
+    /// 409: not in this state.
+    pub(crate) fn conflict(code: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, code)
+    }
+
+    /// 503: try again later.
+    pub(crate) fn unavailable(code: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code).header(header::RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+
+    /// 500: says nothing, and the cause is logged.
+    pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").because(cause)
+    }
+
+    /// The same with an argument of its sentence.
+    pub(crate) fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.0.arguments.push((name, value.to_string()));
+        self
+    }
+
+    /// The same with details for programs.
+    pub(crate) fn details(mut self, details: Value) -> Self {
+        self.0.details = Some(details);
+        self
+    }
+
+    /// The same with a header of the response.
+    pub(crate) fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// The same with what lies beneath, for the log alone.
+    pub(crate) fn because(mut self, cause: impl Into<Cause>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The response in this language.
+    pub(crate) fn response(&self, language: Language) -> HttpResponse {
+        let arguments: Vec<(&str, &str)> = self
+            .0
+            .arguments
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let mut body = json!({ "error": language.say(self.0.code, &arguments), "code": self.0.code });
+        if let Some(details) = &self.0.details {
+            body["details"] = details.clone();
+        }
+        let mut response = HttpResponse::build(self.0.status);
+        for (name, value) in &self.0.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        response
+            .insert_header((header::CONTENT_LANGUAGE, language.tag()))
+            .json(body)
+    }
+
+    /// Logs what the caller is not told.
+    pub(crate) fn log(&self, request_id: &str) {
+        let Some(cause) = &self.0.cause else { return };
+        let mut text = cause.to_string();
+        let mut next = cause.source();
+        while let Some(beneath) = next {
+            text = format!("{text}: {beneath}");
+            next = beneath.source();
+        }
+        let code = self.0.code;
+        if self.0.status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(action = %Action::HttpRequest, request_id, code, error = text, "a request failed: {text}");
+        } else {
+            tracing::warn!(action = %Action::HttpRequest, request_id, code, error = text, "a request was refused: {text}");
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0.status.as_u16(), self.0.code)
+    }
+}
+
+impl std::error::Error for ApiError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0
+            .cause
+            .as_ref()
+            .map(|cause| &**cause as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.0.status
+    }
+
+    // In the default language; the middleware `finish` says it again in the caller's.
+    fn error_response(&self) -> HttpResponse {
+        self.response(Language::default())
+    }
+}
+
+impl From<std::io::Error> for ApiError {
+    fn from(error: std::io::Error) -> Self {
+        Self::internal(error)
+    }
+}

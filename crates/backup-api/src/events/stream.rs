@@ -1,0 +1,138 @@
+//! The stream of one listener: what it missed from the catalog, then what is new.
+
+use std::sync::Arc;
+
+use backup_engine::Action;
+use bytes::Bytes;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::{Change, PAGE, record};
+use crate::app::Api;
+use crate::auth::Caller;
+use crate::error::ApiResult;
+use crate::language::Language;
+
+/// Pieces of the stream that wait for the listener's connection.
+const WAITING: usize = 16;
+
+/// Told to a listener whose last event the catalog no longer has: read everything anew.
+const RESET: &str = "event: reset\ndata: {}\n\n";
+
+/// Begins a stream for `caller`, after the event `last` where it names one. It ends when the caller may no longer listen,
+/// cannot keep up, or the server stops.
+pub(crate) async fn listen(
+    api: Arc<Api>,
+    caller: Caller,
+    language: Language,
+    last: Option<i64>,
+) -> ApiResult<mpsc::Receiver<Bytes>> {
+    // First listen, then look where the catalog stands: nothing falls between the two.
+    let (changes, ended) = api.events.subscribe();
+    let now = api.store.last_event_seq().await?;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let listener = Listener {
+        api,
+        caller,
+        language,
+        sender,
+        cursor: last.unwrap_or(now),
+    };
+    tokio::spawn(listener.run(changes, ended, now));
+    Ok(receiver)
+}
+
+struct Listener {
+    api: Arc<Api>,
+    caller: Caller,
+    language: Language,
+    sender: mpsc::Sender<Bytes>,
+    cursor: i64,
+}
+
+impl Listener {
+    async fn run(mut self, changes: broadcast::Receiver<Change>, mut ended: watch::Receiver<bool>, now: i64) {
+        let closed = self.sender.clone();
+        tokio::select! {
+            () = self.send_all(changes, now) => {}
+            _ = ended.wait_for(|ended| *ended) => {}
+            () = closed.closed() => {}
+        }
+    }
+
+    /// Returns when the stream is to end.
+    async fn send_all(&mut self, mut changes: broadcast::Receiver<Change>, now: i64) {
+        if !self.catch_up(now).await {
+            return;
+        }
+        let period = self.api.settings.keep_alive;
+        let mut alive = interval_at(Instant::now() + period, period);
+        alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let sent = tokio::select! {
+                change = changes.recv() => match change {
+                    Ok(change) if change.seq > self.cursor => {
+                        self.cursor = change.seq;
+                        self.send(change.frame(self.language)).await
+                    }
+                    Ok(_) => true,
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => false,
+                },
+                _ = alive.tick() => self.may_listen().await && self.send(Bytes::from_static(b": alive\n\n")).await,
+            };
+            if !sent {
+                return;
+            }
+        }
+    }
+
+    /// Sends what happened since the listener's last event, and where the stream stands now, so that even a listener
+    /// that never saw an event can resume.
+    async fn catch_up(&mut self, now: i64) -> bool {
+        match self.missed(now).await {
+            Ok(true) => {}
+            Ok(false) => {
+                if !self.send(Bytes::from_static(RESET.as_bytes())).await {
+                    return false;
+                }
+                self.cursor = now;
+            }
+            Err(error) => {
+                tracing::warn!(action = %Action::CatalogUnavailable, %error, "missed events cannot be read");
+                return false;
+            }
+        }
+        self.send(Bytes::from(format!("id: {}\n\n", self.cursor))).await
+    }
+
+    /// `Ok(false)`: the catalog no longer has all of them.
+    async fn missed(&mut self, now: i64) -> Result<bool, backup_db::Error> {
+        if self.cursor > now {
+            return Ok(false);
+        }
+        while self.cursor < now {
+            let events = self.api.store.events_after(self.cursor, PAGE).await?;
+            if events.first().is_none_or(|first| first.seq != self.cursor + 1) {
+                return Ok(false);
+            }
+            let last = events.last().map_or(now, |event| event.seq);
+            for change in record::changes(&self.api.store, events).await? {
+                if !self.send(change.frame(self.language)).await {
+                    // Nobody listens; the next thing sent ends the stream.
+                    return Ok(true);
+                }
+            }
+            self.cursor = last;
+        }
+        Ok(true)
+    }
+
+    async fn may_listen(&self) -> bool {
+        self.caller.is_still_valid(&self.api).await.unwrap_or(true)
+    }
+
+    async fn send(&self, frame: Bytes) -> bool {
+        self.sender.send(frame).await.is_ok()
+    }
+}

@@ -1,0 +1,6 @@
+//! What every route shares: reading parameters and bodies, and what surrounds each request.
+
+pub(crate) mod body;
+pub(crate) mod middleware;
+pub(crate) mod params;
+pub(crate) mod range;

@@ -1,0 +1,131 @@
+//! JSON bodies, read field by field, so that each refusal names the field and has its own code.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::{ApiError, ApiResult};
+
+/// Bytes a JSON body may have.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The longest list in a body.
+const MAX_LIST: usize = 1000;
+
+/// What a request's JSON object is read into. No body is the empty object.
+pub(crate) trait FromFields: Sized {
+    /// Takes the fields it knows.
+    fn from_fields(fields: &mut Fields) -> ApiResult<Self>;
+}
+
+/// A request's body as a `T`; a field that `T` does not know is refused.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: FromFields + 'static> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+        let bytes = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            let bytes = bytes
+                .await
+                .map_err(|error| ApiError::bad_request("request_invalid").because(error.to_string()))?;
+            let bytes = bytes
+                .to_bytes_limited(MAX_BODY)
+                .await
+                .map_err(|_| ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"))?
+                .map_err(|error| ApiError::bad_request("request_invalid").because(error.to_string()))?;
+            if bytes.is_empty() {
+                return read(Map::new()).map(Self);
+            }
+            if !is_json {
+                return Err(ApiError::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "content_type_unsupported",
+                ));
+            }
+            let object: Map<String, Value> = serde_json::from_slice(&bytes)
+                .map_err(|error| ApiError::bad_request("body_invalid").details(Value::from(error.to_string())))?;
+            read(object).map(Self)
+        })
+    }
+}
+
+fn read<T: FromFields>(object: Map<String, Value>) -> ApiResult<T> {
+    let mut fields = Fields(object);
+    let value = T::from_fields(&mut fields)?;
+    match fields.0.keys().next() {
+        None => Ok(value),
+        Some(unknown) => Err(ApiError::field("field_unknown", unknown, "no such field")),
+    }
+}
+
+/// The fields of a JSON object that are not yet taken.
+pub(crate) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Takes a field; absent and `null` are the same.
+    pub(crate) fn take<T: DeserializeOwned>(&mut self, name: &str, code: &'static str) -> ApiResult<Option<T>> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => serde_json::from_value(value)
+                .map(Some)
+                .map_err(|error| ApiError::field(code, name, error)),
+        }
+    }
+
+    /// Takes a field that must be there.
+    pub(crate) fn require<T: DeserializeOwned>(&mut self, name: &str, code: &'static str) -> ApiResult<T> {
+        self.take(name, code)?
+            .ok_or_else(|| ApiError::field("field_missing", name, "it is required"))
+    }
+
+    /// Takes a truth value.
+    pub(crate) fn flag(&mut self, name: &str, default: bool) -> ApiResult<bool> {
+        Ok(self.take(name, "field_invalid")?.unwrap_or(default))
+    }
+
+    /// Takes a text of at most `max` characters, trimmed; a blank one counts as absent.
+    pub(crate) fn text(&mut self, name: &str, max: usize) -> ApiResult<Option<String>> {
+        let Some(text) = self.take::<String>(name, "field_invalid")? else {
+            return Ok(None);
+        };
+        check_text(&text, max).map_err(|problem| ApiError::field("field_invalid", name, problem))?;
+        let text = text.trim();
+        Ok((!text.is_empty()).then(|| text.to_owned()))
+    }
+
+    /// Takes a list of texts of at most `max` characters each.
+    pub(crate) fn texts(&mut self, name: &str, max: usize) -> ApiResult<Vec<String>> {
+        let texts: Vec<String> = self.take(name, "field_invalid")?.unwrap_or_default();
+        let refuse = |problem| ApiError::field("field_invalid", name, problem);
+        if texts.len() > MAX_LIST {
+            return Err(refuse(format!("it has more than {MAX_LIST} entries")));
+        }
+        for text in &texts {
+            check_text(text, max).map_err(refuse)?;
+            if text.is_empty() {
+                return Err(refuse("it has an empty entry".to_owned()));
+            }
+        }
+        Ok(texts)
+    }
+}
+
+/// What makes a text unfit for the catalog: too long, or a NUL, which PostgreSQL cannot store.
+pub(crate) fn check_text(text: &str, max: usize) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("it has a NUL character".to_owned());
+    }
+    if text.chars().count() > max {
+        return Err(format!("it has more than {max} characters"));
+    }
+    Ok(())
+}

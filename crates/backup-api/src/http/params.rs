@@ -1,0 +1,174 @@
+//! Query parameters and path segments, each refused by name.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use actix_web::HttpRequest;
+use actix_web::web::Query;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+
+use crate::error::{ApiError, ApiResult};
+use crate::http::body::check_text;
+
+/// The query parameters of a request that are not yet taken.
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// All parameters of the request; a repeated one is refused.
+    pub(crate) fn of(request: &HttpRequest) -> ApiResult<Self> {
+        let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
+            .map_err(|_| ApiError::bad_request("request_invalid"))?
+            .into_inner();
+        for (index, (name, _)) in pairs.iter().enumerate() {
+            if pairs[..index].iter().any(|(other, _)| other == name) {
+                return Err(ApiError::field("parameter_repeated", name, "it is given twice"));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// Takes a parameter as text.
+    pub(crate) fn text(&mut self, name: &str, max: usize) -> ApiResult<Option<String>> {
+        let Some(index) = self.0.iter().position(|(other, _)| other == name) else {
+            return Ok(None);
+        };
+        let (_, text) = self.0.swap_remove(index);
+        check_text(&text, max).map_err(|problem| invalid(name, problem))?;
+        Ok(Some(text))
+    }
+
+    /// Takes a parameter as anything that reads from text, refused with `code`.
+    pub(crate) fn take_or<T: FromStr<Err: Display>>(&mut self, name: &str, code: &'static str) -> ApiResult<Option<T>> {
+        self.text(name, 100)?
+            .map(|text| text.parse().map_err(|error| ApiError::field(code, name, error)))
+            .transpose()
+    }
+
+    /// Takes a parameter as anything that reads from text.
+    pub(crate) fn take<T: FromStr<Err: Display>>(&mut self, name: &str) -> ApiResult<Option<T>> {
+        self.take_or(name, "parameter_invalid")
+    }
+
+    /// Takes a whole number within `min` and `max`.
+    pub(crate) fn number(&mut self, name: &str, min: u64, max: u64, default: u64) -> ApiResult<u64> {
+        let Some(text) = self.text(name, 100)? else {
+            return Ok(default);
+        };
+        // Digits alone: `u64::from_str` would take a leading plus sign too.
+        let number = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse::<u64>().ok())
+            .flatten();
+        match number {
+            Some(number) if (min..=max).contains(&number) => Ok(number),
+            _ => Err(invalid(
+                name,
+                format!("'{text}' is not a whole number from {min} to {max}"),
+            )),
+        }
+    }
+
+    /// Takes `true` or `false`.
+    pub(crate) fn flag(&mut self, name: &str) -> ApiResult<bool> {
+        Ok(self.take(name)?.unwrap_or(false))
+    }
+
+    /// Takes a moment: RFC 3339, or a date in UTC, which stands for its first moment, or its last where `end_of_day`.
+    pub(crate) fn moment(&mut self, name: &str, end_of_day: bool) -> ApiResult<Option<DateTime<Utc>>> {
+        self.text(name, 100)?
+            .map(|text| {
+                parse_moment(&text, end_of_day).ok_or_else(|| {
+                    invalid(
+                        name,
+                        format!("'{text}' is neither an RFC 3339 time nor a date YYYY-MM-DD"),
+                    )
+                })
+            })
+            .transpose()
+    }
+
+    /// Refuses what was not taken.
+    pub(crate) fn end(self) -> ApiResult<()> {
+        match self.0.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(ApiError::field("parameter_unknown", name, "no such parameter")),
+        }
+    }
+}
+
+fn invalid(name: &str, problem: impl Display) -> ApiError {
+    ApiError::field("parameter_invalid", name, problem)
+}
+
+fn parse_moment(text: &str, end_of_day: bool) -> Option<DateTime<Utc>> {
+    let moment = if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+        moment.with_timezone(&Utc)
+    } else {
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()
+            .filter(|_| text.len() == 10)?;
+        let time = if end_of_day {
+            NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999)?
+        } else {
+            NaiveTime::MIN
+        };
+        date.and_time(time).and_utc()
+    };
+    // What both catalogs can compare.
+    ((0..=9999).contains(&chrono::Datelike::year(&moment))).then_some(moment)
+}
+
+/// A path segment as an identifier.
+pub(crate) fn path_id<Id: FromStr<Err: Display>>(request: &HttpRequest) -> ApiResult<Id> {
+    let text = request.match_info().get("id").unwrap_or_default();
+    text.parse().map_err(|error| ApiError::field("invalid_id", "id", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn params(query: &str) -> ApiResult<Params> {
+        Params::of(&TestRequest::with_uri(&format!("/?{query}")).to_http_request())
+    }
+
+    #[test]
+    fn a_date_is_a_whole_day() {
+        let read = |query: &str, end| {
+            params(query)
+                .unwrap()
+                .moment("d", end)
+                .map(|moment| moment.unwrap().to_rfc3339())
+        };
+        assert_eq!(read("d=2026-11-23", false).unwrap(), "2026-11-23T00:00:00+00:00");
+        assert_eq!(read("d=2026-11-23", true).unwrap(), "2026-11-23T23:59:59.999999+00:00");
+        assert_eq!(
+            read("d=2026-11-23T08:00:00%2B08:00", true).unwrap(),
+            "2026-11-23T00:00:00+00:00"
+        );
+        for wrong in ["2026-11-31", "23.11.2026", "2026-1-1", "", "now", "+99999-01-01"] {
+            assert!(read(&format!("d={wrong}"), false).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_stay_in_their_range() {
+        let read = |query: &str| params(query).unwrap().number("n", 1, 200, 20);
+        assert_eq!(read("").unwrap(), 20);
+        assert_eq!(read("n=200").unwrap(), 200);
+        for wrong in ["0", "201", "-1", "%2B5", "1.5", "", "99999999999999999999"] {
+            assert!(read(&format!("n={wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_or_repeated_is_refused() {
+        assert_eq!(params("a=1&a=2").err().unwrap().code(), "parameter_repeated");
+        let mut known = params("a=1&staus=x").unwrap();
+        known.text("a", 9).unwrap();
+        assert_eq!(known.end().unwrap_err().code(), "parameter_unknown");
+        assert!(params("q=%00").unwrap().text("q", 9).is_err());
+    }
+}

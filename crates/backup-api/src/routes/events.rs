@@ -1,0 +1,43 @@
+//! Live events.
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
+
+use crate::app::Api;
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult};
+use crate::events::listen;
+use crate::http::params::Params;
+use crate::language::Language;
+
+/// A stream of server-sent events (`text/event-stream`): `backup`, `restore`, `schedule` and `alert`, each with the record
+/// as it is now; `reset` where `Last-Event-ID` is too old to resume from.
+pub(crate) async fn stream_events(
+    api: web::Data<Api>,
+    caller: Caller,
+    language: Language,
+    request: HttpRequest,
+) -> ApiResult {
+    Params::of(&request)?.end()?;
+    let last = request.headers().get("last-event-id").map(last_event_id).transpose()?;
+    let mut frames = listen(api.into_inner(), caller, language, last).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/event-stream"))
+        // Reverse proxies would gather the events otherwise.
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(stream::poll_fn(move |context| {
+            frames
+                .poll_recv(context)
+                .map(|frame| frame.map(Ok::<_, std::convert::Infallible>))
+        })))
+}
+
+fn last_event_id(value: &HeaderValue) -> ApiResult<i64> {
+    value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .filter(|seq| *seq >= 0)
+        .ok_or_else(|| ApiError::field("parameter_invalid", "Last-Event-ID", "it is no event's id"))
+}

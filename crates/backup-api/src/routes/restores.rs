@@ -1,0 +1,123 @@
+//! Restores: ask for one, list, look at, cancel.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use backup_core::restore::{RestoreMode, RestoreOptions, RestoreRecord};
+use backup_core::{BackupSource, RestoreId};
+use backup_db::{NewRestore, RestoreListOptions};
+use serde_json::json;
+
+use crate::app::Api;
+use crate::audit;
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult};
+use crate::http::body::Body;
+use crate::http::params::{Params, path_id};
+use crate::language::Language;
+use crate::routes::backups::find_backup;
+use crate::wire::restore::{CreateRestore, RestoreBody, RestoreListBody};
+
+/// Writes the job and answers at once; a worker takes it up.
+pub(crate) async fn create_restore(
+    api: web::Data<Api>,
+    caller: Caller,
+    language: Language,
+    request: HttpRequest,
+    body: Body<CreateRestore>,
+) -> ApiResult {
+    let backup = find_backup(&api, &request).await?.backup;
+    check_targets(&body.0.0, backup.source)?;
+    let new = NewRestore {
+        id: api.ids.next()?,
+        backup_id: backup.id,
+        options: body.0.0,
+        created_by: caller.user_id(),
+    };
+    let restore = api
+        .store
+        .create_restore(new)
+        .await
+        .map_err(ApiError::in_state("backup_unavailable"))?;
+    audit::record(&api, &request, &caller, audit::restore(&backup)).await?;
+    Ok(HttpResponse::Accepted().json(json!({
+        "restore": RestoreBody::new(restore, language),
+        "message": language.say("restore_started", &[]),
+    })))
+}
+
+/// Mode NEW names where what the backup holds is to go.
+fn check_targets(options: &RestoreOptions, source: BackupSource) -> ApiResult<()> {
+    if options.mode != RestoreMode::New {
+        return Ok(());
+    }
+    let missing = |name, what| {
+        Err(ApiError::field(
+            "field_missing",
+            name,
+            format!("mode NEW needs it to restore {what}"),
+        ))
+    };
+    if options.restore_database && source.has_database() && options.target_database.is_none() {
+        return missing("targetDatabase", "the database");
+    }
+    if options.restore_files && source.has_files() && options.target_dir.is_none() {
+        return missing("targetDir", "the files");
+    }
+    Ok(())
+}
+
+/// A page of restores, newest first.
+pub(crate) async fn list_restores(api: web::Data<Api>, language: Language, request: HttpRequest) -> ApiResult {
+    let mut params = Params::of(&request)?;
+    let limit = params.number("limit", 1, 200, 20)?;
+    let offset = params.number("offset", 0, i64::MAX as u64, 0)?;
+    params.end()?;
+    let options = RestoreListOptions {
+        limit: limit as u32,
+        offset,
+        ..RestoreListOptions::default()
+    };
+    let (restores, total) = api.store.list_restores(&options).await?;
+    let restores = restores
+        .into_iter()
+        .map(|restore| RestoreBody::new(restore, language))
+        .collect();
+    Ok(HttpResponse::Ok().json(RestoreListBody {
+        restores,
+        total,
+        limit,
+        offset,
+    }))
+}
+
+async fn find_restore(api: &Api, id: RestoreId) -> ApiResult<RestoreRecord> {
+    api.store
+        .get_restore(id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("restore_not_found"))
+}
+
+/// One restore.
+pub(crate) async fn get_restore(api: web::Data<Api>, language: Language, request: HttpRequest) -> ApiResult {
+    let restore = find_restore(&api, path_id(&request)?).await?;
+    Ok(HttpResponse::Ok().json(json!({ "restore": RestoreBody::new(restore, language) })))
+}
+
+/// Asks a waiting or running restore to stop.
+pub(crate) async fn cancel_restore(
+    api: web::Data<Api>,
+    caller: Caller,
+    language: Language,
+    request: HttpRequest,
+) -> ApiResult {
+    let id = find_restore(&api, path_id(&request)?).await?.id;
+    api.store
+        .cancel_restore(id)
+        .await
+        .map_err(ApiError::in_state("job_finished"))?;
+    audit::record(&api, &request, &caller, audit::cancel_restore(id)).await?;
+    let restore = find_restore(&api, id).await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "restore": RestoreBody::new(restore, language),
+        "message": language.say("cancel_requested", &[]),
+    })))
+}

@@ -1,0 +1,69 @@
+//! Schedules on the wire.
+
+use backup_core::{BackupSource, BackupType, ScheduleId, UserId};
+use backup_db::ScheduleSummary;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+/// A schedule.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ScheduleBody {
+    id: ScheduleId,
+    config_key: String,
+    name: String,
+    description: Option<String>,
+    is_enabled: bool,
+    backup_type: BackupType,
+    backup_source: BackupSource,
+    cron_expression: String,
+    timezone: String,
+    retention_days: u32,
+    max_backups: u32,
+    keep_daily: Option<u32>,
+    keep_weekly: Option<u32>,
+    keep_monthly: Option<u32>,
+    keep_yearly: Option<u32>,
+    next_run_at: Option<DateTime<Utc>>,
+    last_run_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    created_by: Option<UserId>,
+    #[serde(rename = "_count")]
+    count: Count,
+}
+
+/// How many records belong to it.
+#[derive(Debug, Serialize)]
+struct Count {
+    backups: u64,
+}
+
+impl From<ScheduleSummary> for ScheduleBody {
+    fn from(summary: ScheduleSummary) -> Self {
+        let ScheduleSummary { schedule, backups } = summary;
+        Self {
+            id: schedule.id,
+            config_key: schedule.config_key,
+            name: schedule.name,
+            description: schedule.description,
+            is_enabled: schedule.is_enabled,
+            backup_type: schedule.backup_type,
+            backup_source: schedule.backup_source,
+            cron_expression: schedule.cron_expression,
+            timezone: schedule.timezone,
+            retention_days: schedule.retention.retention_days,
+            max_backups: schedule.retention.max_backups,
+            keep_daily: schedule.retention.keep_daily,
+            keep_weekly: schedule.retention.keep_weekly,
+            keep_monthly: schedule.retention.keep_monthly,
+            keep_yearly: schedule.retention.keep_yearly,
+            next_run_at: schedule.next_run_at,
+            last_run_at: schedule.last_run_at,
+            created_at: schedule.created_at,
+            updated_at: schedule.updated_at,
+            created_by: schedule.created_by,
+            count: Count { backups },
+        }
+    }
+}

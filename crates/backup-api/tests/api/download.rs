@@ -1,0 +1,178 @@
+//! The stored file, as it is and decrypted.
+
+use std::fs;
+use std::process::Command;
+
+use backup_core::receipt::Codec;
+use backup_core::{BackupSource, BackupTrigger};
+
+use crate::support::{TestApp, on_both_catalogs};
+
+on_both_catalogs!(
+    the_stored_file_comes_bit_for_bit,
+    ranges_come_bit_for_bit,
+    a_decrypted_archive_opens_with_tar,
+    a_damaged_file_is_refused_before_its_first_byte,
+    what_is_not_there_is_not_sent,
+);
+
+/// A real backup of a few files: the path to download it, its name, and the stored file.
+async fn real_backup(app: &TestApp) -> (String, String, std::path::PathBuf) {
+    fs::create_dir_all(app.uploads().join("照片")).unwrap();
+    fs::write(app.uploads().join("照片/a.txt"), "content of a".repeat(10_000)).unwrap();
+    let noise: Vec<u8> = (0..3_000_000_u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    fs::write(app.uploads().join("noise.bin"), noise).unwrap();
+    let backup = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await;
+    app.start_worker(app.open_storage().await);
+    let backup = app.wait_for_end(backup.id).await;
+    assert_eq!(backup.status.as_str(), "COMPLETED", "{:?}", backup.error_message);
+    let file = app.folder.path().join("storage").join(backup.storage_path.unwrap());
+    (format!("/api/admin/backup/{}/download", backup.id), backup.name, file)
+}
+
+async fn the_stored_file_comes_bit_for_bit(app: TestApp) {
+    let (path, name, file) = real_backup(&app).await;
+    let admin = app.as_admin().await;
+    let stored = fs::read(file).unwrap();
+    let response = admin.get(&path).await.expect(200);
+    assert!(response.body == stored && response.complete);
+    let disposition = format!("attachment; filename=\"{name}.{}\"", Codec::Gzip.extension(true));
+    assert_eq!(response.header("content-disposition"), Some(disposition.as_str()));
+    assert_eq!(
+        response.header("content-length"),
+        Some(stored.len().to_string().as_str())
+    );
+    assert_eq!(response.header("accept-ranges"), Some("bytes"));
+    let checksum = app
+        .store
+        .get_backup(path.split('/').nth(4).unwrap().parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap()
+        .backup
+        .checksum;
+    assert_eq!(
+        response.header("etag"),
+        Some(format!("\"{}\"", checksum.unwrap()).as_str())
+    );
+
+    let head = admin.send("HEAD", &path, "").await.expect(200);
+    assert_eq!(
+        (head.header("content-length"), head.body.len()),
+        (Some(stored.len().to_string().as_str()), 0)
+    );
+    assert_eq!(app.audited().await, ["LOGIN", "BACKUP_DOWNLOAD"]);
+}
+
+async fn ranges_come_bit_for_bit(app: TestApp) {
+    let (path, _, file) = real_backup(&app).await;
+    let admin = app.as_admin().await;
+    let stored = fs::read(file).unwrap();
+    let size = stored.len();
+    let etag = admin.send("HEAD", &path, "").await.header("etag").unwrap().to_owned();
+    for (range, from, to) in [
+        ("bytes=0-0".to_owned(), 0, 1),
+        ("bytes=1000000-1999999".to_owned(), 1_000_000, 2_000_000),
+        (format!("bytes={}-", size - 7), size - 7, size),
+        ("bytes=-100".to_owned(), size - 100, size),
+        (format!("bytes=5-{}", size + 100), 5, size),
+    ] {
+        let part = admin
+            .with("Range", &range)
+            .with("If-Range", &etag)
+            .get(&path)
+            .await
+            .expect(206);
+        assert!(part.body == stored[from..to], "{range}");
+        assert_eq!(
+            part.header("content-range"),
+            Some(format!("bytes {from}-{}/{size}", to - 1).as_str()),
+            "{range}"
+        );
+    }
+    // Another file than the caller has the beginning of: all of it.
+    let whole = admin
+        .with("Range", "bytes=5-")
+        .with("If-Range", "\"other\"")
+        .get(&path)
+        .await
+        .expect(200);
+    assert!(whole.body == stored);
+    let beyond = admin
+        .with("Range", format!("bytes={size}-"))
+        .get(&path)
+        .await
+        .refused(416, "range_not_satisfiable");
+    assert_eq!(beyond.header("content-range"), Some(format!("bytes */{size}").as_str()));
+    // Whoever fetches all but the first byte has fetched it as well.
+    let downloads = app
+        .audited()
+        .await
+        .iter()
+        .filter(|action| *action == "BACKUP_DOWNLOAD")
+        .count();
+    assert_eq!(downloads, 6, "each range, and the whole file");
+}
+
+async fn a_decrypted_archive_opens_with_tar(app: TestApp) {
+    let (path, name, _) = real_backup(&app).await;
+    let response = app
+        .as_admin()
+        .await
+        .get(&format!("{path}?decrypt=true"))
+        .await
+        .expect(200);
+    assert!(response.complete);
+    let disposition = format!("attachment; filename=\"{name}.tar.gz\"");
+    assert_eq!(response.header("content-disposition"), Some(disposition.as_str()));
+    let archive = app.folder.path().join("plain.tar.gz");
+    fs::write(&archive, &response.body).unwrap();
+    let out = app.folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let tar = Command::new("tar")
+        .args(["-xzf", archive.to_str().unwrap(), "-C", out.to_str().unwrap()])
+        .status()
+        .unwrap();
+    assert!(tar.success());
+    let read = |folder: &std::path::Path| {
+        (
+            fs::read(folder.join("照片/a.txt")).unwrap(),
+            fs::read(folder.join("noise.bin")).unwrap(),
+        )
+    };
+    assert!(read(&out.join("files")) == read(&app.uploads()));
+    assert_eq!(app.audited().await, ["LOGIN", "BACKUP_DOWNLOAD"]);
+}
+
+async fn a_damaged_file_is_refused_before_its_first_byte(app: TestApp) {
+    let (path, _, file) = real_backup(&app).await;
+    let admin = app.as_admin().await;
+    let mut stored = fs::read(&file).unwrap();
+    let middle = stored.len() / 2;
+    stored[middle] ^= 1;
+    fs::write(&file, &stored).unwrap();
+    admin
+        .get(&format!("{path}?decrypt=true"))
+        .await
+        .refused(409, "archive_damaged");
+    fs::write(&file, &stored[..middle]).unwrap();
+    admin.get(&path).await.refused(409, "archive_damaged");
+    fs::remove_file(&file).unwrap();
+    admin.get(&path).await.refused(409, "backup_unavailable");
+    assert_eq!(app.audited().await, ["LOGIN"], "nothing was given out");
+}
+
+async fn what_is_not_there_is_not_sent(app: TestApp) {
+    let admin = app.as_admin().await;
+    let id = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await.id;
+    let path = format!("/api/admin/backup/{id}/download");
+    admin.get(&path).await.refused(409, "backup_unavailable");
+    app.complete(id, 1000).await;
+    admin.get(&path).await.refused(503, "storage_unavailable");
+    admin
+        .get("/api/admin/backup/01890000-0000-7000-8000-000000000000/download")
+        .await
+        .refused(404, "backup_not_found");
+}

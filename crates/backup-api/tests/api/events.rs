@@ -1,0 +1,101 @@
+//! Live events.
+
+use std::time::Duration;
+
+use backup_core::{BackupSource, BackupTrigger};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::support::{Event, TestApp, on_both_catalogs};
+
+on_both_catalogs!(
+    changes_come_as_they_happen,
+    a_listener_resumes_where_it_was,
+    a_listener_that_was_away_too_long_is_told,
+    a_session_that_ends_ends_the_stream,
+);
+
+const PATH: &str = "/api/admin/backup/events";
+
+async fn changes_come_as_they_happen(app: TestApp) {
+    let viewer = app.as_viewer().await;
+    let (mut chinese, mut english) = (viewer.events(PATH).await, viewer.english().events(PATH).await);
+    // The first block says where the stream stands: from then on nothing is missed.
+    assert!(chinese.next_block().await.unwrap().starts_with("id: "));
+    assert!(english.next_block().await.unwrap().starts_with("id: "));
+    let backup = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "live").await;
+    let event = chinese.next().await.unwrap();
+    assert_eq!(
+        (event.name.as_str(), &event.data["id"]),
+        ("backup", &Value::from(backup.id.to_string()))
+    );
+    assert_eq!(event.data["currentStep"], "等待執行");
+    assert_eq!(english.next().await.unwrap().data["currentStep"], "Waiting to run");
+    app.complete(backup.id, 1000).await;
+    loop {
+        let event = chinese.next().await.unwrap();
+        if event.data["status"] == "COMPLETED" {
+            assert_eq!(event.data["sizeBytes"], 1000);
+            break;
+        }
+    }
+    // Silence is broken by comments, so that proxies keep the connection.
+    while chinese.next_block().await.unwrap() != ": alive" {}
+}
+
+async fn a_listener_resumes_where_it_was(app: TestApp) {
+    let viewer = app.as_viewer().await;
+    let mut ids = Vec::new();
+    for note in ["a", "b", "c"] {
+        ids.push(
+            app.new_backup(BackupSource::Files, BackupTrigger::Manual, note)
+                .await
+                .id
+                .to_string(),
+        );
+    }
+    let all: Vec<Event> = collect(&viewer.with("Last-Event-ID", "0"), 3).await;
+    assert_eq!(
+        all.iter()
+            .map(|event| event.data["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>(),
+        ids
+    );
+    let after_first = viewer.with("Last-Event-ID", all[0].id.unwrap().to_string());
+    assert_eq!(collect(&after_first, 2).await, all[1..]);
+    viewer
+        .with("Last-Event-ID", "x")
+        .get(PATH)
+        .await
+        .refused(400, "parameter_invalid");
+}
+
+async fn collect(client: &crate::support::Client, count: usize) -> Vec<Event> {
+    let mut events = client.events(PATH).await;
+    let mut all = Vec::new();
+    while all.len() < count {
+        all.push(events.next().await.unwrap());
+    }
+    all
+}
+
+async fn a_listener_that_was_away_too_long_is_told(app: TestApp) {
+    let viewer = app.as_viewer().await;
+    app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await;
+    // An id that this catalog has never given: it was restored or made anew.
+    let mut events = viewer.with("Last-Event-ID", "1000000").events(PATH).await;
+    let reset = events.next().await.unwrap();
+    assert_eq!((reset.name.as_str(), reset.id), ("reset", None));
+    let backup = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await;
+    assert_eq!(events.next().await.unwrap().data["id"], backup.id.to_string());
+}
+
+async fn a_session_that_ends_ends_the_stream(app: TestApp) {
+    let viewer = app.as_viewer().await;
+    let mut events = viewer.events(PATH).await;
+    viewer.post("/api/auth/logout", "").await.expect(200);
+    let end = async { while events.next_block().await.is_some() {} };
+    timeout(Duration::from_secs(20), end)
+        .await
+        .expect("the stream goes on after the log-out");
+}
