@@ -1,0 +1,56 @@
+//! The test kit: a real PostgreSQL and a real Azurite on free loopback ports, data worth backing up, our own programs as
+//! processes, and lines that can be cut.
+//!
+//! Every server ends with the process that started it, even when that is killed, and takes its folder along: see
+//! [`guard`]. What a test cannot do without panics with the reason; what `cargo xtask` also uses has a form that returns
+//! [`std::io::Result`].
+
+pub mod azurite;
+pub mod guard;
+pub mod postgres;
+pub mod process;
+pub mod proxy;
+pub mod sample_db;
+pub mod system;
+pub mod tools;
+pub mod tree;
+
+use std::fmt::Display;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
+
+/// Prints a remark that is worth reading although nothing failed.
+#[expect(clippy::print_stderr, reason = "tests and xtask talk to people here")]
+pub fn note(text: impl Display) {
+    eprintln!("{text}");
+}
+
+/// A word of 12 hexadecimal digits that nobody used before.
+pub fn unique() -> String {
+    let uuid = std::fs::read_to_string("/proc/sys/kernel/random/uuid").expect("the kernel's source of random ids");
+    uuid.chars().filter(char::is_ascii_hexdigit).take(12).collect()
+}
+
+/// A loopback port that is free now, from below the range of outgoing connections, so that it is free again when its
+/// server comes back.
+pub fn free_port() -> u16 {
+    let seed = u64::from_str_radix(&unique(), 16).expect("hexadecimal digits");
+    (0..2000_u64)
+        .map(|i| 20_000 + ((seed + i * 7919) % 12_000) as u16)
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("a free loopback port")
+}
+
+/// Looks again and again until `probe` gives something, at most for `limit`. The pause between two looks is short.
+pub fn poll<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = probe() {
+            return Some(found);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

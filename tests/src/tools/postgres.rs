@@ -1,0 +1,132 @@
+//! The programs of PostgreSQL: server and clients, contrib modules included.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{cache, find_on_path, is_root, locked, run};
+
+/// The folder with `postgres`, `initdb`, `pg_dump`…: `$BACKUP_PG_BIN`, else the newest that Debian's packages installed,
+/// else the one on the `PATH`, else what [`install`] unpacked.
+pub fn find() -> Option<PathBuf> {
+    if let Some(dir) = std::env::var_os("BACKUP_PG_BIN") {
+        return Some(PathBuf::from(dir));
+    }
+    newest_below(Path::new("/usr/lib/postgresql"))
+        .or_else(|| find_on_path("initdb")?.canonicalize().ok()?.parent().map(PathBuf::from))
+        .or_else(|| Some(cache().join("postgresql/bin")).filter(|bin| bin.join("initdb").is_file()))
+}
+
+fn newest_below(versions: &Path) -> Option<PathBuf> {
+    let versions = fs::read_dir(versions).into_iter().flatten().flatten();
+    versions
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse::<u32>().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
+        .filter(|(_, bin)| bin.join("initdb").is_file())
+        .max()
+        .map(|(_, bin)| bin)
+}
+
+/// The same folder, with Debian's packages installed first where nothing is there: by root into the system, by anybody
+/// else unpacked below [`cache`].
+pub fn install() -> io::Result<PathBuf> {
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    locked("postgresql", |folder| {
+        if let Some(found) = find() {
+            return Ok(found);
+        }
+        crate::note("installing PostgreSQL");
+        if is_root() {
+            super::apt_install(&["postgresql", "postgresql-contrib"])?;
+            find().ok_or_else(|| io::Error::other("PostgreSQL's programs are not there after its installation"))
+        } else {
+            unpack(folder)
+        }
+    })
+}
+
+/// Fetches the packages that the system lacks with package lists of our own, and unpacks them into `folder`.
+fn unpack(folder: &Path) -> io::Result<PathBuf> {
+    let (lists, state, archives, root) = (
+        folder.join("lists"),
+        folder.join("state"),
+        folder.join("archives"),
+        folder.join("root"),
+    );
+    for dir in [&lists, &state, &archives, &root] {
+        fs::create_dir_all(dir.join("partial"))?;
+    }
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        for (option, value) in [
+            ("Dir::State", state.as_path()),
+            ("Dir::State::lists", &lists),
+            ("Dir::Cache", folder),
+            ("Dir::Cache::archives", &archives),
+        ] {
+            command.arg("-o").arg(format!("{option}={}", value.display()));
+        }
+        command
+            .args([
+                "-o",
+                "Dir::State::status=/var/lib/dpkg/status",
+                "-o",
+                "Debug::NoLocking=true",
+            ])
+            .args(["-o", "APT::Sandbox::User=", "-qq", "-y"])
+            .args(args);
+        run(&mut command)
+    };
+    apt(&["update"])?;
+    apt(&[
+        "--no-install-recommends",
+        "--download-only",
+        "install",
+        "postgresql",
+        "postgresql-contrib",
+    ])?;
+    for archive in fs::read_dir(&archives)? {
+        let archive = archive?.path();
+        if archive.extension().is_some_and(|end| end == "deb") {
+            run(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&root))?;
+        }
+    }
+    let missing = || io::Error::other("PostgreSQL's programs are not in the packages");
+    let programs = newest_below(&root.join("usr/lib/postgresql")).ok_or_else(missing)?;
+    wrap(&programs, &root, &folder.join("bin"))
+}
+
+/// Writes, for each program, a script that runs it with the unpacked libraries. `initdb` last: it tells that all is there.
+fn wrap(programs: &Path, root: &Path, bin: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(bin)?;
+    let libraries: Vec<String> = fs::read_dir(root.join("usr/lib"))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
+        .map(|path| path.display().to_string())
+        .collect();
+    let mut names: Vec<_> = fs::read_dir(programs)?
+        .flatten()
+        .map(|entry| entry.file_name())
+        .collect();
+    names.sort_by_key(|name| name == "initdb");
+    for name in names {
+        let script = format!(
+            "#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n",
+            libraries.join(":"),
+            programs.join(&name).display()
+        );
+        let file = bin.join(name);
+        fs::write(&file, script)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(bin.to_owned())
+}

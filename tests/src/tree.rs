@@ -1,0 +1,114 @@
+//! Folders with every kind of file a Linux tree can hold, and an unforgiving comparison of two of them.
+
+mod build;
+mod compare;
+
+pub use build::{everything, million};
+pub use compare::compare;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+/// A temporary folder that is removed even where its folders are read-only.
+#[derive(Debug)]
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    /// A new empty folder.
+    pub fn new() -> Self {
+        Self(
+            tempfile::Builder::new()
+                .prefix("backup-tree-")
+                .tempdir()
+                .expect("a temporary folder"),
+        )
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        unlock(self.path());
+    }
+}
+
+/// Lets the owner into every folder, so that the tree can be removed.
+fn unlock(folder: &Path) {
+    let _what_cannot_be_changed_is_removed_as_it_is = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            unlock(&entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek as _, SeekFrom, Write as _};
+    use std::process::Command;
+
+    use super::*;
+
+    /// GNU tar (with `-S`, all attributes) is a second opinion on what a full copy is.
+    fn copy_by_tar(from: &Path, to: &Path) {
+        let status = Command::new("sh")
+            .args(["-c", "cd \"$1\" && tar -cS --xattrs --xattrs-include='*' --acls --format=pax . | tar -xp -C \"$2\" --xattrs --xattrs-include='*' --acls", "copy"])
+            .args([from, to])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    #[test]
+    fn a_true_copy_has_no_differences_and_every_change_is_found() {
+        let (a, b) = (Scratch::new(), Scratch::new());
+        everything(a.path());
+        copy_by_tar(a.path(), b.path());
+        assert_eq!(compare(a.path(), b.path()), Vec::<String>::new());
+
+        let file = b.path().join("content/text");
+        let before = fs::metadata(&file).unwrap().modified().unwrap();
+        let mut open = fs::File::options().write(true).open(&file).unwrap();
+        open.seek(SeekFrom::Start(3)).unwrap();
+        open.write_all(b"!").unwrap();
+        open.set_modified(before).unwrap();
+        fs::remove_file(b.path().join("links/second name")).unwrap();
+        fs::copy(&file, b.path().join("links/second name")).unwrap();
+        fs::remove_dir(b.path().join("empty folder")).unwrap();
+        fs::write(b.path().join("stray"), "").unwrap();
+        let found = compare(a.path(), b.path()).join("\n");
+        for expected in [
+            "content/text: content",
+            "links/second name: link",
+            "empty folder: missing",
+            "stray: not in the original",
+        ] {
+            assert!(found.contains(expected), "{expected}: {found}");
+        }
+    }
+
+    #[test]
+    fn many_files_are_as_many_as_asked_for() {
+        let folder = Scratch::new();
+        million(folder.path(), 2345);
+        let count = |dir: &Path| fs::read_dir(dir).unwrap().count();
+        let files: usize = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|d| count(&d.unwrap().path()))
+            .sum();
+        assert_eq!(files, 2345);
+    }
+}
