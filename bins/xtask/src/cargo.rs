@@ -1,0 +1,54 @@
+//! Runs cargo from within a program that cargo runs.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use backup_tests::tools;
+
+use crate::failed;
+
+/// A cargo command in the workspace, without what `cargo run` added to our environment: some build scripts would take it
+/// for a change and build again.
+pub(crate) fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+            .iter()
+            .any(|start| text.starts_with(start))
+        {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).current_dir(tools::workspace());
+    command
+}
+
+/// Runs it, its output going to ours.
+pub(crate) fn run(command: &mut Command) -> io::Result<()> {
+    let status = command.status()?;
+    if status.success() {
+        return Ok(());
+    }
+    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
+    Err(failed(format!("cargo {}: {status}", args.join(" "))))
+}
+
+/// Builds the programs and says in which folder they are.
+pub(crate) fn build_programs(release: bool) -> io::Result<PathBuf> {
+    let mut command = cargo(&["build", "--locked", "--package=api-server", "--package=backupctl"]);
+    if release {
+        command.arg("--release");
+    }
+    run(&mut command)?;
+    let ours = std::env::current_exe()?;
+    let profile = ours
+        .parent()
+        .ok_or_else(|| failed("this program stands in no folder"))?;
+    if release {
+        Ok(profile.parent().unwrap_or(Path::new("/")).join("release"))
+    } else {
+        Ok(profile.to_owned())
+    }
+}

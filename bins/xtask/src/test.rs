@@ -1,0 +1,110 @@
+//! `cargo xtask test`: every check, one after the other, and how long each took.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use backup_tests::azurite::Azurite;
+use backup_tests::postgres::{Options, Postgres};
+
+use crate::cargo::{self, cargo};
+use crate::{failed, setup};
+
+/// Runs every check; an error when one of them failed. All run, so that one sees all that is wrong.
+pub(crate) fn run() -> io::Result<()> {
+    let mut report = Report::default();
+    let Some(installed) = report.step("setup", setup::run) else {
+        return report.end();
+    };
+    report.cargo("fmt", cargo(&["fmt", "--all", "--check"]));
+    report.cargo(
+        "clippy",
+        cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-Dwarnings"]),
+    );
+    let mut doc = cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ]);
+    doc.env("RUSTDOCFLAGS", "-Dwarnings");
+    report.cargo("doc", doc);
+    if has_cargo_deny() {
+        report.cargo(
+            "deny",
+            cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]),
+        );
+    }
+    let built = report.cargo("build", cargo(&["build", "--workspace", "--bins", "--locked"]));
+    if built {
+        report.step("tests", || tests(installed.postgres.as_os_str()));
+    }
+    report.end()
+}
+
+/// All Rust tests, with one PostgreSQL and one Azurite for all of them.
+fn tests(programs: &OsStr) -> io::Result<()> {
+    let postgres = Postgres::start_with(Options::default())?;
+    let azurite = Azurite::try_start()?;
+    let folder = std::env::current_exe()?
+        .parent()
+        .map(ToOwned::to_owned)
+        .unwrap_or_default();
+    let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    command
+        .env("BACKUP_TEST_POSTGRES", postgres.address())
+        .env("BACKUP_TEST_AZURITE", azurite.port().to_string())
+        .env("BACKUP_PG_BIN", programs)
+        .env("BACKUP_BIN_DIR", folder)
+        .stdin(Stdio::null());
+    cargo::run(&mut command)
+}
+
+fn has_cargo_deny() -> bool {
+    let probe = Command::new("cargo-deny")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    probe.is_ok_and(|status| status.success())
+}
+
+#[derive(Default)]
+struct Report {
+    steps: Vec<(&'static str, Duration, Option<String>)>,
+}
+
+impl Report {
+    fn step<T>(&mut self, name: &'static str, work: impl FnOnce() -> io::Result<T>) -> Option<T> {
+        println!("== {name}");
+        let start = Instant::now();
+        let outcome = work();
+        let failure = outcome.as_ref().err().map(ToString::to_string);
+        self.steps.push((name, start.elapsed(), failure));
+        outcome.ok()
+    }
+
+    fn cargo(&mut self, name: &'static str, mut command: Command) -> bool {
+        self.step(name, || cargo::run(&mut command)).is_some()
+    }
+
+    fn end(self) -> io::Result<()> {
+        let mut bad = Vec::new();
+        let mut line = Vec::new();
+        for (name, took, failure) in &self.steps {
+            let mark = if failure.is_some() { "FAILED" } else { "ok" };
+            line.push(format!("{name} {mark} {:.0} s", took.as_secs_f64()));
+            if let Some(text) = failure {
+                bad.push(format!("{name}: {text}"));
+            }
+        }
+        let total: Duration = self.steps.iter().map(|(_, took, _)| *took).sum();
+        println!("xtask test: {}; total {:.0} s", line.join(", "), total.as_secs_f64());
+        if bad.is_empty() {
+            Ok(())
+        } else {
+            Err(failed(bad.join("\n")))
+        }
+    }
+}
