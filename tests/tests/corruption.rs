@@ -131,27 +131,29 @@ fn a_receipt_of_another_backup_or_one_that_was_edited_is_found() {
 
     system.blobs.write(&receipt, &swapped);
     system.blobs.write(&other, &good);
-    assert_refused(&system, &first, 4, &[], "the other's receipt");
-    assert_refused(&system, &second, 4, &[], "the other's receipt");
+    assert_refused(&system, &first, 4, &["exchanged with another"], "the other's receipt");
+    assert_refused(&system, &second, 4, &["exchanged with another"], "the other's receipt");
     system.blobs.write(&other, &swapped);
 
     let text = String::from_utf8(good.clone()).unwrap();
-    let edits: [(&str, String); 3] = [
+    let edits: [(&str, &str, String); 3] = [
         (
             "a larger row count",
+            "does not match its MAC",
             text.replace("\"rowCount\":5000", "\"rowCount\":5001")
                 .replace("\"rowCount\": 5000", "\"rowCount\": 5001"),
         ),
         (
             "another checksum",
+            "does not match its MAC",
             text.replace(first["checksum"].as_str().unwrap(), &"0".repeat(64)),
         ),
-        ("no JSON", text[..text.len() / 2].to_owned()),
+        ("no JSON", "is not JSON", text[..text.len() / 2].to_owned()),
     ];
-    for (what, edited) in edits {
+    for (what, why, edited) in edits {
         assert_ne!(edited, text, "{what}");
         system.blobs.write(&receipt, edited.as_bytes());
-        assert_refused(&system, &first, 4, &[], what);
+        assert_refused(&system, &first, 4, &[why], what);
         // One bad receipt hides no good backup.
         let listed = system.backupctl(&["list", "--json"]).expect(4);
         let listed: Value = serde_json::from_str(&listed.stdout).expect("a list in JSON");

@@ -224,7 +224,7 @@ fn pg_dump_killed() {
     let id = system.create("FULL_SYSTEM");
     kill_child(&system, "pg_dump");
     let message = system.failed(&id);
-    assert!(message.contains("pg_dump") && message.contains("signal"), "{message}");
+    assert!(message.contains("pg_dump") && message.contains("SIGKILL"), "{message}");
     system.assert_stored(&[]);
     let next = system.back_up("DATABASE");
     system.assert_stored(&[&next]);

@@ -2,20 +2,17 @@
 //!
 //! Any number of schedulers share one catalog. Each consists of services that run until the process is told to stop.
 
-mod health;
-
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backup_api::Probes;
 use backup_core::{Clock, OsRandom, PipelineError, SystemClock};
 use backup_engine::settings::{EngineArgs, LogArgs, SettingsError};
 use backup_engine::{Action, Engine, StartError, Worker, init_logging, stop_on_signal};
 use clap::Parser;
 use tokio::sync::watch;
-
-use health::Health;
 
 /// How long a catalog or storage that does not answer is left alone before it is tried again.
 const START_PAUSE: Duration = Duration::from_secs(3);
@@ -37,6 +34,10 @@ struct Cli {
         help_heading = "Health"
     )]
     metrics_addr: SocketAddr,
+    /// Quota of the storage in GiB
+    #[arg(long, env = "BACKUP_QUOTA_GB", value_name = "GIB", default_value_t = 100,
+          value_parser = clap::value_parser!(u64).range(1..=1 << 30), help_heading = "Storage")]
+    backup_quota_gb: u64,
 }
 
 fn main() -> ExitCode {
@@ -75,8 +76,10 @@ async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {
             "Choose an address of this machine and a free port.",
         )
     })?;
-    let health = Arc::new(Health::default());
-    let served = health::serve(health.clone(), listener)
+    let probes = Probes::new(Some(cli.backup_quota_gb << 30));
+    let served = probes
+        .clone()
+        .serve(listener)
         .map_err(|error| PipelineError::failed("the health server cannot be started", "").because(error))?;
     let server = served.handle();
     let serving = tokio::spawn(served);
@@ -85,7 +88,7 @@ async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {
         "scheduler started, health on {}", cli.metrics_addr
     );
     let worked = match open(&cli.engine, clock, &mut stop).await {
-        Ok(Some(engine)) => work(engine, &health, stop).await,
+        Ok(Some(engine)) => work(engine, &probes, stop).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
@@ -122,8 +125,8 @@ async fn open(
 }
 
 /// Runs the services until the process is told to stop.
-async fn work(engine: Engine, health: &Health, stop: watch::Receiver<bool>) -> Result<(), StartError> {
-    health.ready(engine.clone());
+async fn work(engine: Engine, probes: &Probes, stop: watch::Receiver<bool>) -> Result<(), StartError> {
+    probes.set_engine(engine.clone());
     let worker = Worker::new(engine.clone())?;
     let mut told = stop.clone();
     tokio::join!(worker.run(stop), async move {

@@ -11,6 +11,8 @@ mod events;
 mod first_admin;
 mod http;
 mod language;
+mod metrics;
+mod probes;
 mod routes;
 mod wire;
 
@@ -21,4 +23,5 @@ pub use auth::secret::{TOKEN_PREFIX, hash_secret, new_secret, new_token};
 pub use error::ApiError;
 pub use first_admin::{AdminError, FirstAdmin, create_first_admin};
 pub use language::Language;
+pub use probes::Probes;
 pub use routes::{Endpoint, endpoints};

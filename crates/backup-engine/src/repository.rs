@@ -50,7 +50,7 @@ impl Repository {
     /// is as it is read. Reading ends when `job` is cancelled. To be used from blocking threads.
     ///
     /// # Errors
-    /// `NotFound` without the file, `Integrity` where it is not the one that was written, `Unavailable`.
+    /// `Integrity` where the file is gone or not the one that was written, `WrongKey`, `Unavailable`.
     pub async fn open(&self, receipt: &Receipt, job: &JobControl) -> Result<Arc<ArchiveReader>, PipelineError> {
         let source = BlobSource::open(self.storage.clone(), &receipt.storage_path, job.clone()).await?;
         let (keys, seal, id) = (self.keys.clone(), receipt.archive.clone(), *receipt.id.as_bytes());

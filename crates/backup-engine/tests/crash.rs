@@ -5,7 +5,7 @@ mod kit;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use backup_core::{BackupId, BackupSource, JobStatus, VerifyLevel};
+use backup_core::{BackupId, BackupSource, JobStatus, PipelineError, VerifyLevel};
 use backup_engine::{Checkpoint, Checkpoints, Engine, MAX_ATTEMPTS};
 use chrono::TimeDelta;
 use kit::{Place, ask, ended, process, row, start, stored, until};
@@ -136,15 +136,22 @@ fn a_backup_whose_workers_all_die_fails_and_leaves_nothing() {
     });
 }
 
-#[test]
-fn a_worker_that_wakes_up_too_late_touches_nothing() {
+/// A worker stands still at `at` until its job is another's and done, then goes on, with an error where `fails`.
+fn wakes_up_too_late(at: Checkpoint, fails: bool) {
     let place = Place::new();
     // Its tasks run only while somebody waits for them: between two waits the whole worker is as if paused.
     let sleeper = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let (checkpoints, reached, gate) = park_at(Checkpoint::BeforeCommit);
+    let (parked, reached, gate) = park_at(at);
+    let checkpoints: Checkpoints = Arc::new(move |checkpoint| {
+        parked(checkpoint)?;
+        if fails && checkpoint == at {
+            return Err(PipelineError::failed("the connection is gone", ""));
+        }
+        Ok(())
+    });
     let (engine, id, running) = sleeper.block_on(async {
         let engine = place.engine().await.with_checkpoints(checkpoints);
         let id = ask(&engine, BackupSource::Files).await;
@@ -166,6 +173,48 @@ fn a_worker_that_wakes_up_too_late_touches_nothing() {
     sleeper.block_on(async {
         running.stop().await;
         assert_only_this_good(&engine, id).await;
-        assert_eq!(row(&engine, id).await.checksum, checksum);
+        assert_eq!(row(&engine, id).await.checksum, checksum, "{at}");
     });
+}
+
+#[test]
+fn a_worker_that_wakes_up_too_late_touches_nothing() {
+    for at in [
+        Checkpoint::InFiles,
+        Checkpoint::BeforeCommit,
+        Checkpoint::BeforeReceipt,
+        Checkpoint::ReceiptConfirmed,
+        Checkpoint::BeforeRow,
+    ] {
+        wakes_up_too_late(at, false);
+        wakes_up_too_late(at, true);
+    }
+}
+
+#[test]
+fn a_whole_backup_of_another_key_is_nobodys_to_remove() {
+    let mut place = Place::new();
+    let (id, gate) = die_at(&place, Checkpoint::BeforeRow, Some(BackupSource::Files));
+    let id = id.unwrap();
+    place.clock.advance(TimeDelta::minutes(2));
+    let right = std::mem::replace(&mut place.passphrase, "forgotten to hand on the previous one");
+    process().block_on(async {
+        let engine = place.engine().await;
+        let worker = start(&engine);
+        let row = ended(&engine, id).await;
+        worker.stop().await;
+        assert_eq!(row.status, JobStatus::Failed);
+        let message = row.error_message.unwrap();
+        assert!(message.contains("BACKUP_ENCRYPTION_KEY_PREVIOUS"), "{message}");
+        engine.reconcile().await.unwrap();
+        let (receipts, blobs) = stored(&engine).await;
+        assert!(receipts.len() == 1 && blobs.len() == 1, "{receipts:?} {blobs:?}");
+    });
+    place.passphrase = right;
+    process().block_on(async {
+        let engine = place.engine().await;
+        assert_eq!(engine.reconcile().await.unwrap().adopted, [id]);
+        assert_only_this_good(&engine, id).await;
+    });
+    drop(gate);
 }

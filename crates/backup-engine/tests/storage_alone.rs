@@ -174,3 +174,47 @@ async fn reconciling_removes_orphans_and_names_what_is_lost() {
     );
     engine.repository().find(good.id).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_backup_whose_archive_is_gone_is_named_until_it_is_back() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let made = backup(&engine, BackupSource::Files).await;
+    place.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(engine.reconcile().await.unwrap().damaged, []);
+    let archive = place.path("storage").join(made.storage_path.as_deref().unwrap());
+    let whole = fs::read(&archive).unwrap();
+    fs::write(&archive, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(engine.reconcile().await.unwrap().damaged, [made.id], "cut short");
+    fs::remove_file(&archive).unwrap();
+    for _ in 0..2 {
+        assert_eq!(engine.reconcile().await.unwrap().damaged, [made.id], "gone");
+        let alerts = engine.store.list_alerts(false, 10).await.unwrap();
+        assert_eq!(alerts.len(), 1, "raised once");
+        assert_eq!(alerts[0].subject, made.id.to_string());
+    }
+    fs::write(&archive, &whole).unwrap();
+    assert_eq!(engine.reconcile().await.unwrap().damaged, []);
+    assert!(engine.store.list_alerts(false, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_flipped_bit_of_a_receipt_changes_what_it_says() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let made = backup(&engine, BackupSource::Config).await;
+    let file = receipt_file(&place, &made);
+    let good = fs::read(&file).unwrap();
+    let says = engine.repository().find(made.id).await.unwrap();
+    for (index, byte) in good.iter().enumerate() {
+        let mut flipped = good.clone();
+        flipped[index] = byte ^ (1 << (index % 7));
+        fs::write(&file, &flipped).unwrap();
+        match engine.repository().find(made.id).await {
+            Err(PipelineError::Integrity { .. } | PipelineError::WrongKey { .. }) => {}
+            Err(error) => panic!("byte {index}: {error}"),
+            // White space between the fields, or in a number's end, may change and say the same.
+            Ok(receipt) => assert_eq!(receipt, says, "byte {index}"),
+        }
+    }
+}

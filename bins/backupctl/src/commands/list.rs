@@ -8,7 +8,8 @@ use crate::context::repository;
 use crate::exit::Failure;
 use crate::output;
 
-/// Lists every backup. Receipts that cannot be trusted are named on stderr and make the exit code 4.
+/// Lists every backup. Receipts that cannot be trusted, or whose archive is not there in its full length, are named on
+/// stderr and make the exit code 4.
 pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
     let repository = repository(settings).await?;
     let mut good: Vec<Receipt> = Vec::new();
@@ -24,6 +25,13 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
         }
     }
     drop(listed);
+    for receipt in repository.without_archive(&good).await? {
+        bad += 1;
+        output::message(&format!(
+            "backup {} has no archive of {} bytes at '{}': it cannot be restored",
+            receipt.id, receipt.size_bytes, receipt.storage_path
+        ));
+    }
     good.sort_by(|a, b| (b.started_at, b.id).cmp(&(a.started_at, a.id)));
     if settings.json {
         let receipts = good.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
@@ -43,7 +51,7 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
     }
     match bad {
         0 => Ok(()),
-        bad => Err(Failure::integrity(format!("{bad} receipts cannot be trusted"))),
+        bad => Err(Failure::integrity(format!("{bad} backups cannot be trusted"))),
     }
 }
 

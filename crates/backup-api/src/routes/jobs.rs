@@ -1,6 +1,7 @@
 //! What can be done to a backup's job, and to a good backup: cancel, verify.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use backup_core::VerifyLevel;
 use backup_db::NewVerification;
 use serde_json::json;
 
@@ -48,6 +49,9 @@ pub(crate) async fn verify_backup(
     body: Body<Verify>,
 ) -> ApiResult {
     let backup = find_backup(&api, &request).await?.backup;
+    if body.0.level == VerifyLevel::Restore {
+        return Err(ApiError::conflict("verify_level_unavailable"));
+    }
     let new = NewVerification {
         id: api.ids.next()?,
         backup_id: backup.id,

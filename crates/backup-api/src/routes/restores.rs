@@ -44,10 +44,21 @@ pub(crate) async fn create_restore(
     })))
 }
 
-/// Mode NEW names where what the backup holds is to go.
+/// What cannot work is refused at once. Mode NEW names where what the backup holds is to go.
 fn check_targets(options: &RestoreOptions, source: BackupSource) -> ApiResult<()> {
     if options.mode != RestoreMode::New {
-        return Ok(());
+        return Err(ApiError::conflict("restore_mode_unavailable"));
+    }
+    if options
+        .target_dir
+        .as_deref()
+        .is_some_and(|folder| !folder.starts_with('/'))
+    {
+        return Err(ApiError::field(
+            "field_invalid",
+            "targetDir",
+            "it must be an absolute path",
+        ));
     }
     let missing = |name, what| {
         Err(ApiError::field(

@@ -8,7 +8,7 @@ use backup_core::restore::{RestoreMode, RestoreOptions};
 use backup_core::{BackupId, BackupType, JobStatus, RestoreId, Step, VerificationId, VerifyLevel};
 use backup_db::{
     BackupOutcome, CancelResult, CompletedBackup, Error, Finished, Job, JobKind, NewRestore, NewVerification,
-    RestoreOutcome, Store, VerificationOutcome,
+    RestoreListOptions, RestoreOutcome, Store, VerificationOutcome,
 };
 
 use crate::fixture::{Catalog, LEASE, MAX_ATTEMPTS, at_once, backup_of, on_both};
@@ -28,6 +28,9 @@ on_both!(
     a_check_is_written_on_its_backup,
     a_restore_ends_as_its_worker_says,
     only_what_is_whole_can_be_restored_checked_or_built_upon,
+    jobs_of_every_kind_are_cancelled_by_kind,
+    restores_are_listed_newest_first_and_filtered,
+    who_cannot_work_fails_only_what_nobody_takes_up,
 );
 
 fn everything() -> RestoreOptions {
@@ -497,5 +500,96 @@ async fn only_what_is_whole_can_be_restored_checked_or_built_upon(catalog: Catal
                 other => panic!("{other:?}"),
             }
         }
+    }
+}
+
+async fn jobs_of_every_kind_are_cancelled_by_kind(catalog: Catalog) {
+    let good = catalog.completed(None).await;
+    let (restore, check, waiting) = (
+        restore(&catalog, good).await,
+        check(&catalog, good).await,
+        catalog.pending().await.id,
+    );
+    let store = &catalog.store;
+    assert_eq!(store.cancel_verification(check).await.unwrap(), CancelResult::Cancelled);
+    assert_eq!(
+        store.get_verification(check).await.unwrap().unwrap().status,
+        JobStatus::Cancelled
+    );
+    let by_kind = [
+        (JobKind::Restore, restore.to_string()),
+        (JobKind::Backup, waiting.to_string()),
+    ];
+    for (kind, id) in by_kind {
+        assert_eq!(
+            store.request_cancel(kind, &id).await.unwrap(),
+            CancelResult::Cancelled,
+            "{kind}"
+        );
+    }
+    assert!(catalog.claim().await.is_none());
+    assert_eq!(
+        store.get_restore(restore).await.unwrap().unwrap().status,
+        JobStatus::Cancelled
+    );
+    // The identifier of another kind of job is unknown to this one.
+    let other = store.request_cancel(JobKind::Backup, &check.to_string()).await;
+    assert!(matches!(other, Err(Error::NotFound { .. })), "{other:?}");
+}
+
+async fn restores_are_listed_newest_first_and_filtered(catalog: Catalog) {
+    let (first, second) = (catalog.completed(None).await, catalog.completed(None).await);
+    let mut made = Vec::new();
+    for backup in [first, second, first] {
+        catalog.advance(1);
+        made.push(restore(&catalog, backup).await);
+    }
+    catalog.store.cancel_restore(made[0]).await.unwrap();
+    let list = async |options: RestoreListOptions| {
+        let (restores, total) = catalog.store.list_restores(&options).await.unwrap();
+        let ids: Vec<RestoreId> = restores.into_iter().map(|restore| restore.id).collect();
+        (ids, total)
+    };
+    let all = RestoreListOptions {
+        limit: 10,
+        ..RestoreListOptions::default()
+    };
+    assert_eq!(list(all.clone()).await, (vec![made[2], made[1], made[0]], 3));
+    let page = RestoreListOptions {
+        limit: 1,
+        offset: 1,
+        ..all.clone()
+    };
+    assert_eq!(list(page).await, (vec![made[1]], 3));
+    let of_first = RestoreListOptions {
+        backup_id: Some(first),
+        status: Some(JobStatus::Pending),
+        ..all
+    };
+    assert_eq!(list(of_first).await, (vec![made[2]], 1));
+}
+
+async fn who_cannot_work_fails_only_what_nobody_takes_up(catalog: Catalog) {
+    let patience = Duration::from_secs(4);
+    let fail = async || catalog.store.fail_waiting("no rights", patience).await.unwrap();
+    let (running, lease) = catalog.running().await;
+    let waiting = catalog.pending().await.id;
+    catalog.advance(5);
+    assert_eq!(fail().await, 0, "a worker is there and will come to it");
+    catalog
+        .store
+        .retry_later(&lease, "storage away", Duration::ZERO)
+        .await
+        .unwrap();
+    let young = catalog.pending().await.id;
+    assert_eq!(fail().await, 1);
+    let row = catalog.backup(waiting).await;
+    assert_eq!(
+        (row.status, row.error_message.as_deref()),
+        (JobStatus::Failed, Some("no rights"))
+    );
+    for other in [running, young] {
+        // The first has been taken up once: what is left of it is for a worker to see to.
+        assert_eq!(catalog.backup(other).await.status, JobStatus::Pending);
     }
 }

@@ -15,6 +15,7 @@ on_both!(
     the_last_administrator_stays,
     a_session_ends_by_time_by_hand_and_with_its_user,
     a_token_works_until_it_ends,
+    a_token_may_no_more_than_who_made_it,
     too_many_failures_close_the_door_for_a_while,
     the_audit_log_takes_entries_and_never_gives_them_up,
     a_deleted_user_leaves_backups_behind,
@@ -214,6 +215,27 @@ async fn a_token_works_until_it_ends(catalog: Catalog) {
     assert!(store.delete_token(forever.id).await.unwrap());
     assert!(!store.delete_token(forever.id).await.unwrap());
     assert!(store.use_token("hash-2").await.unwrap().is_none());
+}
+
+async fn a_token_may_no_more_than_who_made_it(catalog: Catalog) {
+    let store = &catalog.store;
+    admin(&catalog, "last@example.org").await;
+    let id = admin(&catalog, "a@example.org").await;
+    store
+        .create_token("ci", "hash-1", TokenScope::Admin, Some(id), None)
+        .await
+        .unwrap();
+    let scope = async || store.use_token("hash-1").await.unwrap().map(|token| token.scope);
+    assert_eq!(scope().await, Some(TokenScope::Admin));
+    store.update_user(id, "A", Role::Viewer, true).await.unwrap();
+    assert_eq!(scope().await, Some(TokenScope::Read));
+    store.update_user(id, "A", Role::Admin, false).await.unwrap();
+    assert_eq!(scope().await, None, "who may not log in has no way in by a token");
+    store.update_user(id, "A", Role::Admin, true).await.unwrap();
+    assert_eq!(scope().await, Some(TokenScope::Admin));
+    store.delete_user(id).await.unwrap();
+    assert_eq!(scope().await, None);
+    assert!(store.list_tokens().await.unwrap().is_empty());
 }
 
 async fn too_many_failures_close_the_door_for_a_while(catalog: Catalog) {

@@ -28,7 +28,7 @@ impl BlobSource {
     /// The blob at `path`; reading it ends when `job` is cancelled.
     pub(crate) async fn open(storage: BlobStore, path: &str, job: JobControl) -> Result<Self, PipelineError> {
         let Some(size) = storage.size(path).await? else {
-            return Err(PipelineError::not_found(
+            return Err(PipelineError::integrity(
                 format!(
                     "{} has no file '{path}', though its receipt is there",
                     storage.describe()

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use backup_core::{BackupId, PipelineError, Receipt};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
@@ -32,6 +34,24 @@ impl Repository {
             .try_buffer_unordered(FETCHES)
             .try_filter_map(|listed| std::future::ready(Ok(listed)))
             .boxed()
+    }
+
+    /// Those of `receipts` whose archive is not in the storage in its full length; found by one listing, without reading.
+    pub async fn without_archive<'a>(&self, receipts: &'a [Receipt]) -> Result<Vec<&'a Receipt>, PipelineError> {
+        let mut missing: HashMap<&str, &Receipt> = receipts
+            .iter()
+            .map(|receipt| (receipt.storage_path.as_str(), receipt))
+            .collect();
+        let mut blobs = self.storage().blobs();
+        while let Some(blob) = blobs.try_next().await? {
+            if missing
+                .get(blob.path.as_str())
+                .is_some_and(|receipt| receipt.size_bytes == blob.size)
+            {
+                missing.remove(blob.path.as_str());
+            }
+        }
+        Ok(missing.into_values().collect())
     }
 
     /// `None`: deleted since it was listed.
