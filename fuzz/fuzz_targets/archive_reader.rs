@@ -1,4 +1,4 @@
-//! The archive's reader on hostile bytes that are rightly sealed: no panic, no hang, no unbounded memory.
+//! The archive's reader on hostile bytes, rightly sealed and not, encrypted and not: no panic, no hang, no unbounded memory.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

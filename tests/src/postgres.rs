@@ -261,7 +261,7 @@ impl Postgres {
         )?;
         let mut config = format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n\
-             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n\
+             fsync = off\nfull_page_writes = off\n\
              max_connections = 200\nmax_locks_per_transaction = 256\nmax_wal_size = 2GB\n",
             self.port,
             folder.display(),

@@ -51,6 +51,24 @@ pub fn run(command: &mut Command) -> io::Result<Output> {
     Err(io::Error::other(format!("{shown}: {}: {}", output.status, said.trim())))
 }
 
+/// Something mounted, until this is dropped.
+#[derive(Debug)]
+pub struct Mounted(PathBuf);
+
+impl Mounted {
+    /// Mounts at `point` by `mount`'s own options; only root can, and not everywhere.
+    pub fn at(point: &Path, options: &[&str]) -> io::Result<Self> {
+        run(Command::new("mount").args(options).arg(point))?;
+        Ok(Self(point.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _stays_mounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
 /// Installs Debian packages into the system; only root can.
 pub fn apt_install(packages: &[&str]) -> io::Result<()> {
     let apt = |args: &[&str]| {

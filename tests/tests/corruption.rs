@@ -1,4 +1,5 @@
 //! A backup that is not what was written is refused before a byte of it reaches a database or a folder.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
 

@@ -1,5 +1,6 @@
 //! The worker is killed at every step of a backup: afterwards the catalog is true, nothing half-made is listed or left, and
 //! the next backup is good.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::time::Duration;
 

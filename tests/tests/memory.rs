@@ -1,5 +1,6 @@
 //! Memory does not grow with what is backed up, and no temporary file is made. `BACKUP_TEST_FULL=1` measures a database of
 //! a gigabyte and a million files; otherwise a share of it.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! What is backed up comes back as it was: everything a database and a folder can hold, on both catalogs and both kinds of
 //! storage, with every codec, encrypted or not; and everybody who shows the backup shows the same.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! The shape of the workspace: what may depend on what, and which crates alone may know what.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long, env = "BACKUP_BASE_PATH", value_name = "PATH", default_value = "/")]
     pub(crate) backup_base_path: String,
 
-    /// The address that people use, where a reverse proxy stands in between, such as https://backup.example.org
+    /// The http or https address that people use, where a reverse proxy stands in between
     #[arg(long, env = "BACKUP_PUBLIC_URL", value_name = "URL")]
     pub(crate) backup_public_url: Option<String>,
 

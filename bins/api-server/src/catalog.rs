@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::error::ServerError;
 
 /// How long a catalog that cannot be reached is tried again: it may be starting too.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_secs(2);

@@ -32,10 +32,11 @@ pub(crate) async fn open(settings: &StorageSettings, store: &Store, runs_jobs: b
             "the storage cannot be opened and is tried again: {}", error.full_text()
         );
         let refused = !matches!(error, PipelineError::Unavailable { .. });
-        if refused && runs_jobs {
-            if let Err(error) = store.fail_waiting(&error.full_text(), FOR_OTHERS).await {
-                tracing::warn!(action = %Action::CatalogUnavailable, "waiting jobs could not be ended: {error}");
-            }
+        if refused
+            && runs_jobs
+            && let Err(error) = store.fail_waiting(&error.full_text(), FOR_OTHERS).await
+        {
+            tracing::warn!(action = %Action::CatalogUnavailable, "waiting jobs could not be ended: {error}");
         }
         sleep(pause).await;
         // Jobs that come in are to fail within seconds.

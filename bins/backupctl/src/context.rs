@@ -15,7 +15,7 @@ pub(crate) async fn repository(settings: &Settings) -> Result<Repository, Failur
     let keys = tokio::task::spawn_blocking(move || keys.keyring())
         .await
         .map_err(|error| PipelineError::failed("the keys could not be derived", "").because(error))??;
-    let storage = BlobStore::open(&storage).await?;
+    let storage = BlobStore::open_existing(&storage).await?;
     let programs = settings.database.settings().programs;
     Ok(Repository::new(storage, keys, programs))
 }

@@ -42,7 +42,7 @@ impl Default for ApiSettings {
             base_path: String::new(),
             public_url: None,
             quota_bytes: None,
-            session_lifetime: Duration::from_secs(12 * 3600),
+            session_lifetime: Duration::from_hours(12),
             event_interval: Duration::from_millis(500),
             keep_alive: Duration::from_secs(15),
         }

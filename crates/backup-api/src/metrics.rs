@@ -66,7 +66,10 @@ struct Metrics(String);
 
 impl Metrics {
     fn add(&mut self, name: &str, help: &str, value: f64) {
-        self.0
-            .push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+        for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n", name, " "] {
+            self.0.push_str(part);
+        }
+        self.0.push_str(&value.to_string());
+        self.0.push('\n');
     }
 }

@@ -12,6 +12,8 @@ pub(crate) mod status;
 pub(crate) mod tokens;
 pub(crate) mod users;
 
+use std::future::ready;
+
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
@@ -106,7 +108,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
             resource = resource.route(next.route);
         }
         let allowed = allowed.join(", ");
-        config.service(resource.default_service(web::to(move || method_not_allowed(allowed.clone()))));
+        config.service(resource.default_service(web::to(move || ready(method_not_allowed(&allowed)))));
     }
     config.default_service(web::to(not_found));
 }
@@ -115,7 +117,7 @@ pub(crate) async fn not_found() -> ApiResult {
     Err(ApiError::not_found("not_found"))
 }
 
-async fn method_not_allowed(allowed: String) -> ApiResult {
-    let allowed = HeaderValue::from_str(&allowed).map_err(ApiError::internal)?;
+fn method_not_allowed(allowed: &str) -> ApiResult {
+    let allowed = HeaderValue::from_str(allowed).map_err(ApiError::internal)?;
     Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").header(header::ALLOW, allowed))
 }

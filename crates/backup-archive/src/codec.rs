@@ -65,7 +65,19 @@ impl Encoder {
 
     /// The compressed form of `plain`: one or more gzip members or zstd frames.
     pub(crate) fn encode(&mut self, plain: &[u8], content: Content) -> Result<Vec<u8>, PipelineError> {
-        let mut out = Vec::with_capacity(plain.len() / 2 + 1024);
+        self.encode_into(plain, content, Vec::new())
+    }
+
+    /// The same, in the memory of a member that is not needed any more: memory that is asked for and given back by many
+    /// threads, megabytes at a time, grows to several times of what is used.
+    pub(crate) fn encode_into(
+        &mut self,
+        plain: &[u8],
+        content: Content,
+        mut out: Vec<u8>,
+    ) -> Result<Vec<u8>, PipelineError> {
+        out.clear();
+        out.reserve_exact(plain.len() + plain.len() / 64 + 4096);
         match &mut self.method {
             Method::Store => store(plain, &mut out),
             Method::Zstd(compressor) => {

@@ -1,5 +1,6 @@
-//! What fuzzing and the hostile corpus call: bytes that an attacker who holds the key could have written. They are
-//! sealed and hashed rightly, so that they get past the authentication and reach every parser behind it.
+//! What fuzzing and the hostile corpus call. Mostly bytes that an attacker who holds the key could have written: sealed and
+//! hashed rightly, encrypted or not, so that they get past the authentication and reach every parser behind it. And bytes
+//! as they are, under a seal that is not theirs: what anybody who can write to the storage can put there.
 
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
@@ -9,7 +10,9 @@ use backup_core::receipt::Codec;
 use backup_core::{ArchiveSeal, EntryPath, JobControl, PartReader, PipelineError};
 use bytes::Bytes;
 use openssl::sha::sha256;
+use openssl::symm::Mode;
 
+use crate::cipher::{BLOCK, Cbc};
 use crate::codec::{Content, Decoder, Encoder};
 use crate::index::{MAX_INDEX_MEMBER, Member, PartRow, Root, Segment, SegmentDraft, SegmentRow};
 use crate::sink::ByteSource;
@@ -46,36 +49,85 @@ pub fn reader(data: &[u8]) -> Result<(), PipelineError> {
     let Some((choice, data)) = data.split_first() else {
         return Ok(());
     };
-    match choice % 6 {
+    match choice % 9 {
         0 => {
             let codec = if data.starts_with(&[0x1f]) {
                 Codec::Gzip
             } else {
                 Codec::Zstd
             };
-            read_all(data.to_vec(), codec)
+            read_all(data.to_vec(), codec, false)
         }
-        1 => read_all(build(&[0; 4096], data, None)?, Codec::Gzip),
-        2 => read_all(build(&[0; 4096], &[], Some(data))?, Codec::Gzip),
-        3 => read_all(build(data, &[], None)?, Codec::Gzip),
+        1 => read_all(build(&[0; 4096], data, None)?, Codec::Gzip, false),
+        2 => read_all(build(&[0; 4096], &[], Some(data))?, Codec::Gzip, false),
+        3 => read_all(build(data, &[], None)?, Codec::Gzip, false),
         4 => {
             for codec in [Codec::Gzip, Codec::Zstd] {
                 let _decoded = Decoder::new(codec)?.decode(data, 1 << 20);
             }
             Ok(())
         }
+        5 => segment(data, (0, 0), 0),
+        6 => {
+            let Some((head, data)) = data.split_first_chunk::<17>() else {
+                return Ok(());
+            };
+            let number = |at: usize| {
+                let field = head[at..].first_chunk::<8>().copied().unwrap_or_default();
+                u64::from_be_bytes(field)
+            };
+            segment(data, (number(0), number(8)), u64::from(head[16]))
+        }
+        7 => {
+            let codec = if data.starts_with(&[0x28]) {
+                Codec::Zstd
+            } else {
+                Codec::Gzip
+            };
+            read_all(encrypted(data, codec)?, codec, true)
+        }
         _ => {
-            let plain = [&[0; tar::BLOCK], data].concat();
-            let row = row(&plain, data.len(), (0, 0));
-            let segment = Segment::parse(0, &row, &plain, (0, 0))?;
-            let mut cursor = segment.first();
-            while let Ok(Some((record, next))) = segment.record(cursor) {
-                let _checked = record.entry();
-                cursor = next;
-            }
-            Ok(())
+            let Some((how, data)) = data.split_first() else {
+                return Ok(());
+            };
+            let codec = if how & 1 == 0 { Codec::Gzip } else { Codec::Zstd };
+            let Ok(key) = &*KEY else { return Ok(()) };
+            let seal = seal(data, codec, how & 2 == 0, key, [0; 32]);
+            read(data.to_vec(), &seal, [0; 16], key)
         }
     }
+}
+
+/// A segment whose members begin at `start`: (plain file, tar stream).
+fn segment(data: &[u8], start: (u64, u64), members: u64) -> Result<(), PipelineError> {
+    let plain = [&[0; tar::BLOCK], data].concat();
+    let mut row = row(&plain, data.len(), (0, 0));
+    row.members = members;
+    let segment = Segment::parse(0, &row, &plain, start)?;
+    let mut cursor = segment.first();
+    while let Ok(Some((record, next))) = segment.record(cursor) {
+        let _checked = record.entry();
+        cursor = next;
+    }
+    Ok(())
+}
+
+/// A plain file as it is stored, with the key's fingerprint in its trailer.
+fn encrypted(plain: &[u8], codec: Codec) -> Result<Vec<u8>, PipelineError> {
+    let Ok(key) = &*KEY else { return Ok(Vec::new()) };
+    let mut plain = plain.to_vec();
+    if let Some(at) = plain.len().checked_sub(Trailer::length(codec))
+        && let Some(mut trailer) = Trailer::decode(codec, &plain[at..])
+    {
+        trailer.fingerprint = key.fingerprint_bytes();
+        plain.truncate(at);
+        plain.extend_from_slice(&trailer.encode(codec));
+    }
+    let mut stored = vec![0; BLOCK];
+    let mut cipher = Cbc::new(Mode::Encrypt, key, &[0; BLOCK])?;
+    cipher.update(&plain, &mut stored)?;
+    cipher.finish(&mut stored)?;
+    Ok(stored)
 }
 
 /// An archive of one member with `content` and one segment with these encoded records, or with this root.
@@ -157,7 +209,15 @@ fn row(plain: &[u8], length: usize, place: (u64, u64)) -> SegmentRow {
 }
 
 /// The seal that these bytes would have had. `None` where not even a root can be found in them.
-fn forge(file: &[u8], codec: Codec, key: &ArchiveKey) -> Option<(ArchiveSeal, [u8; 16])> {
+fn forge(stored: &[u8], codec: Codec, encrypt: bool, key: &ArchiveKey) -> Option<(ArchiveSeal, [u8; 16])> {
+    let mut plain = Vec::new();
+    if encrypt {
+        let (iv, text) = stored.split_at_checked(BLOCK)?;
+        let mut cipher = Cbc::new(Mode::Decrypt, key, iv).ok()?;
+        cipher.update(text, &mut plain).ok()?;
+        cipher.finish(&mut plain).ok()?;
+    }
+    let file = if encrypt { plain.as_slice() } else { stored };
     let at = file.len().checked_sub(Trailer::length(codec))?;
     let trailer = Trailer::decode(codec, &file[at..])?;
     let root = file.get(trailer.root_offset as usize..at)?;
@@ -165,30 +225,39 @@ fn forge(file: &[u8], codec: Codec, key: &ArchiveKey) -> Option<(ArchiveSeal, [u
         return None;
     }
     let root = Decoder::new(codec).ok()?.decode(root, trailer.root_plain as usize)?;
-    let mut hmac = key.file_hmac();
-    hmac.update(file);
-    let seal = ArchiveSeal {
-        format_version: VERSION,
-        codec,
-        encrypted: false,
-        key_fingerprint: key.fingerprint(),
-        size_bytes: file.len() as u64,
-        sha256: hex::encode(sha256(file)),
-        hmac: hex::encode(hmac.finish()),
-        index_hmac: hex::encode(key.index_hmac(&root)),
-        tar_bytes: 0,
-    };
+    let seal = seal(stored, codec, encrypt, key, key.index_hmac(&root));
     Some((seal, trailer.archive_id))
 }
 
-/// Reads an archive in every way there is.
-fn read_all(file: Vec<u8>, codec: Codec) -> Result<(), PipelineError> {
+fn seal(stored: &[u8], codec: Codec, encrypted: bool, key: &ArchiveKey, index_hmac: [u8; 32]) -> ArchiveSeal {
+    let mut hmac = key.file_hmac();
+    hmac.update(stored);
+    ArchiveSeal {
+        format_version: VERSION,
+        codec,
+        encrypted,
+        key_fingerprint: key.fingerprint(),
+        size_bytes: stored.len() as u64,
+        sha256: hex::encode(sha256(stored)),
+        hmac: hex::encode(hmac.finish()),
+        index_hmac: hex::encode(index_hmac),
+        tar_bytes: 0,
+    }
+}
+
+/// Reads an archive under the seal that it would have had.
+fn read_all(file: Vec<u8>, codec: Codec, encrypt: bool) -> Result<(), PipelineError> {
     let Ok(key) = &*KEY else { return Ok(()) };
-    let Some((seal, id)) = forge(&file, codec, key) else {
+    let Some((seal, id)) = forge(&file, codec, encrypt, key) else {
         return Ok(());
     };
+    read(file, &seal, id, key)
+}
+
+/// Reads an archive in every way there is.
+fn read(file: Vec<u8>, seal: &ArchiveSeal, id: [u8; 16], key: &ArchiveKey) -> Result<(), PipelineError> {
     let keys = Keyring::new(key.clone(), Vec::new());
-    let archive = ArchiveReader::open(Arc::new(Stored(file)), &keys, &seal, id)?;
+    let archive = ArchiveReader::open(Arc::new(Stored(file)), &keys, seal, id)?;
     let job = JobControl::new(Duration::from_secs(1));
     archive.verify_stored(&job)?;
     let whole = archive.verify_content(&job);

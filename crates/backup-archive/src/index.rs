@@ -13,6 +13,8 @@ pub(crate) use segment::{Member, Segment, SegmentDraft};
 pub(crate) const MAX_MEMBER: u64 = 16 << 20;
 /// The longest index member that a reader accepts, inflated.
 pub(crate) const MAX_INDEX_MEMBER: u64 = 64 << 20;
+/// The longest index member that a reader accepts, as it is stored: what does not compress gets a little longer.
+pub(crate) const MAX_INDEX_STORED: u64 = MAX_INDEX_MEMBER + MAX_INDEX_MEMBER / 16;
 /// The longest record of an entry that the writer makes.
 pub(crate) const MAX_RECORD: usize = 32 << 20;
 

@@ -27,7 +27,7 @@ pub struct WriterOptions {
     pub encrypt: bool,
     /// What the archive is called inside: its backup's id.
     pub archive_id: [u8; 16],
-    /// How many threads compress (at least one).
+    /// How many threads compress (at least one; of very many only some are used, so that memory stays bounded).
     pub workers: usize,
     /// Time stamp of what the archive adds itself, in seconds since 1970.
     pub created_at_secs: i64,

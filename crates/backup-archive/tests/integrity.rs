@@ -252,6 +252,62 @@ fn a_swapped_receipt_or_file_is_refused() {
     assert!(open(&bytes, &newer).unwrap_err().to_string().contains("version 2"));
 }
 
+/// A file of zeros and a forged end, which tells how much was read of it at once.
+struct Vast {
+    size: u64,
+    end: Vec<u8>,
+    most: std::sync::atomic::AtomicUsize,
+}
+
+impl backup_archive::ByteSource for Vast {
+    fn len(&self) -> Result<u64, PipelineError> {
+        Ok(self.size)
+    }
+    fn read_at(&self, offset: u64, len: usize) -> Result<bytes::Bytes, PipelineError> {
+        self.most.fetch_max(len, std::sync::atomic::Ordering::SeqCst);
+        let mut bytes = vec![0; len.min(100 << 20)];
+        if offset + len as u64 == self.size {
+            let at = bytes.len() - self.end.len();
+            bytes[at..].copy_from_slice(&self.end);
+        }
+        Ok(bytes.into())
+    }
+    fn stream(&self, _: u64) -> Result<Box<dyn std::io::Read + Send>, PipelineError> {
+        Ok(Box::new(std::io::empty()))
+    }
+}
+
+#[test]
+fn a_forged_end_does_not_decide_how_much_is_read() {
+    let (bytes, seal, ..) = sample(Codec::Gzip, false);
+    let size = 5 << 30;
+    for stored in [200 << 20, u32::MAX] {
+        // The fields of the trailer: where the root begins and how long it is, and the checksum.
+        let mut end = bytes[bytes.len() - 90..].to_vec();
+        let trailer_at = size - 90;
+        end[16 + 28..16 + 36].copy_from_slice(&(trailer_at - u64::from(stored)).to_be_bytes());
+        end[16 + 36..16 + 40].copy_from_slice(&stored.to_be_bytes());
+        let checksum = libdeflater::crc32(&end[16..16 + 60]);
+        end[16 + 60..16 + 64].copy_from_slice(&checksum.to_be_bytes());
+        let source = Arc::new(Vast {
+            size,
+            end,
+            most: 0.into(),
+        });
+        let seal = ArchiveSeal {
+            size_bytes: size,
+            ..seal.clone()
+        };
+        let error = ArchiveReader::open(source.clone(), &ring(), &seal, ID).unwrap_err();
+        assert!(
+            is_integrity(&error) && error.to_string().contains("impossible place"),
+            "{error}"
+        );
+        let most = source.most.load(std::sync::atomic::Ordering::SeqCst);
+        assert!(most < 1 << 20, "{most} bytes were read at once");
+    }
+}
+
 #[test]
 fn a_cancelled_check_stops() {
     let (bytes, seal, ..) = sample(Codec::Gzip, true);

@@ -7,8 +7,9 @@ mod kit;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use backup_archive::{ArchiveWriter, ByteSink};
+use backup_archive::{ArchiveWriter, ByteSink, Cuts, WriterOptions};
 use backup_core::receipt::Codec;
 use backup_core::{ArchiveSink, PartReader, PipelineError};
 use bytes::Bytes;
@@ -130,6 +131,61 @@ fn a_slow_sink_holds_up_the_source_and_a_dropped_writer_leaves_nothing() {
     is_gone.recv().unwrap();
 }
 
+/// Takes its first bytes only when the source is far ahead, or has had the time to be; remembers how far it got.
+struct Late {
+    taken: Arc<AtomicU64>,
+    written: u64,
+    most: Arc<AtomicU64>,
+}
+
+impl ByteSink for Late {
+    fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
+        let patience = std::time::Instant::now();
+        let ahead = || self.taken.load(Ordering::SeqCst) - self.written.min(self.taken.load(Ordering::SeqCst));
+        while self.written == 0 && ahead() < 200 << 20 && patience.elapsed() < Duration::from_secs(3) {
+            std::thread::yield_now();
+        }
+        self.most.fetch_max(ahead(), Ordering::SeqCst);
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+#[test]
+#[ignore = "measures the memory of a process of its own: started by the test below"]
+fn long_members_on_many_cores() {
+    let (taken, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let sink = Late {
+        taken: taken.clone(),
+        written: 0,
+        most: most.clone(),
+    };
+    let options = WriterOptions {
+        workers: 64,
+        ..options(Codec::Zstd, true)
+    };
+    // As after the first 192 GiB of one file.
+    let cuts = Cuts {
+        doubling_bytes: 1,
+        ..Cuts::default()
+    };
+    let before = high_water();
+    let mut writer = ArchiveWriter::with_cuts(Box::new(sink), &KEY, &options, &Fixed, cuts).unwrap();
+    let mut part = writer.part("p").unwrap();
+    let size = 400 << 20;
+    part.append(&file(b"f", size), &mut Endless(taken)).unwrap();
+    writer.finish().unwrap();
+    let (grown, most) = (high_water() - before, most.load(Ordering::SeqCst));
+    println!("grown {grown} KiB, {most} bytes in flight");
+    assert!(most <= 48 << 20, "{most} bytes in flight");
+    assert!(grown < 120 << 10, "the writer took {grown} KiB");
+}
+
+#[test]
+fn long_members_on_many_cores_need_bounded_memory() {
+    alone("long_members_on_many_cores");
+}
+
 #[test]
 fn dropped_half_way_it_writes_no_end() {
     let sink = kit::Memory::default();
@@ -184,11 +240,53 @@ fn a_million_entries() {
 
 #[test]
 fn a_million_entries_need_little_memory() {
+    alone("a_million_entries");
+}
+
+/// Runs an ignored test in a process of its own.
+fn alone(test: &str) {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "a_million_entries"])
+        .args(["--ignored", "--exact", test])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// Very many segments with long paths, so that the root of the index would be longer than readers take.
+fn many_segments(count: u32, length: usize) -> Result<(Vec<u8>, backup_core::ArchiveSeal), PipelineError> {
+    let sink = kit::Memory::default();
+    let cuts = Cuts {
+        segment_bytes: 1,
+        ..Cuts::default()
+    };
+    let mut writer =
+        ArchiveWriter::with_cuts(Box::new(sink.clone()), &KEY, &options(Codec::None, false), &Fixed, cuts)?;
+    let mut part = writer.part("p")?;
+    for number in 0..count {
+        let name = format!("{number:08}/{}", "x/".repeat(length / 2)) + "y";
+        part.append(&file(name.as_bytes(), 0), &mut std::io::empty())?;
+    }
+    let seal = writer.finish()?;
+    Ok((sink.bytes(), seal))
+}
+
+#[test]
+fn the_paths_of_segments_do_not_make_the_root_long() {
+    let (bytes, seal) = many_segments(3000, 3900).unwrap();
+    let reader = open(&bytes, &seal).unwrap();
+    let last = format!("00002999/{}", "x/".repeat(1950)) + "y";
+    assert!(reader.find("p", &path(last)).unwrap().is_some());
+    assert!(reader.find("p", &path("00002999/x/x/x")).unwrap().is_none());
+    let page = reader.list("p", &path(""), Some(&path("00001233")), 2).unwrap();
+    assert_eq!((page.len(), page[0].path.clone()), (2, path("00001234")));
+}
+
+#[test]
+fn an_archive_that_no_reader_would_open_is_not_made() {
+    let error = many_segments(125_000, 240).unwrap_err();
+    assert!(matches!(error, PipelineError::Refused { .. }), "{error:?}");
+    assert!(error.to_string().contains("too many files"), "{error}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl EntryPath {
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, InvalidPath> {
         let bytes = bytes.into();
         let refuse = |reason| InvalidPath {
-            path: String::from_utf8_lossy(&bytes).into_owned(),
+            path: Self::show(&bytes),
             reason,
         };
         if bytes.contains(&0) {
@@ -48,6 +48,17 @@ impl EntryPath {
     /// The path's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The path as it is, where it is UTF-8. `Display` is for messages: it escapes, so it cannot be read back.
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// Any name of a file, attribute or the like as text for people and logs, on one line, with nothing in it that a
+    /// terminal obeys: see `Display`.
+    pub fn show(name: &[u8]) -> String {
+        Shown(name).to_string()
     }
 
     /// Whether this is the part's root folder.
@@ -96,17 +107,45 @@ impl PartialOrd for EntryPath {
     }
 }
 
-/// The path for people: bytes that are not UTF-8 as `\xNN`.
+/// The path for people and logs. What could forge a line or drive a terminal is escaped: a backslash as `\\`, control
+/// characters and bytes that are not UTF-8 as `\xNN`, marks of line end and writing direction as `\u{NNNN}`.
 impl fmt::Display for EntryPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Shown(&self.0).fmt(f)
+    }
+}
+
+/// Bytes of a name as text for people.
+struct Shown<'a>(&'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            f.write_str(chunk.valid())?;
+            for part in chunk.valid().split_inclusive(is_escaped) {
+                let plain = part.strip_suffix(is_escaped).unwrap_or(part);
+                f.write_str(plain)?;
+                match part[plain.len()..].chars().next() {
+                    None => {}
+                    Some('\\') => f.write_str("\\\\")?,
+                    Some(control @ '\0'..='\x7f') => write!(f, "\\x{:02x}", control as u32)?,
+                    Some(mark) => write!(f, "\\u{{{:04x}}}", mark as u32)?,
+                }
+            }
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
             }
         }
         Ok(())
     }
+}
+
+/// Control characters, ends of lines and paragraphs, and the marks that change the direction of writing.
+fn is_escaped(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\\' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 impl fmt::Debug for EntryPath {
@@ -237,5 +276,25 @@ mod tests {
     #[test]
     fn names_that_are_not_utf8_are_shown_escaped() {
         assert_eq!(EntryPath::new(b"a\xff/b".to_vec()).unwrap().to_string(), "a\\xff/b");
+    }
+
+    #[test]
+    fn a_name_forges_no_line_of_a_log_and_drives_no_terminal() {
+        let cases = [
+            ("a\nERROR b\r", "a\\x0aERROR b\\x0d"),
+            ("\x1b[31mred\x7f\u{9b}0m", "\\x1b[31mred\\x7f\\u{009b}0m"),
+            ("gpj.\u{202e}exe\u{2066}\u{2028}", "gpj.\\u{202e}exe\\u{2066}\\u{2028}"),
+            ("a\\x0a", "a\\\\x0a"),
+            ("größe 備份/ ~\"'", "größe 備份/ ~\"'"),
+        ];
+        for (name, shown) in cases {
+            let path = EntryPath::new(name).unwrap();
+            assert_eq!(path.to_string(), shown);
+            assert_eq!(path.as_str(), Some(name));
+            assert_eq!(EntryPath::show(name.as_bytes()), shown);
+            let refused = EntryPath::new([name, "/.."].concat()).unwrap_err().to_string();
+            assert!(refused.contains(shown), "{refused}");
+        }
+        assert_eq!(EntryPath::new(b"\xff".to_vec()).unwrap().as_str(), None);
     }
 }

@@ -94,8 +94,8 @@ async fn measure<T, F: Future<Output = Result<T, backup_db::Error>>>(what: &str,
     );
 }
 
-fn day(text: &str) -> Option<DateTime<Utc>> {
-    Some(text.parse().unwrap())
+fn day(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
 }
 
 #[tokio::main]
@@ -224,16 +224,16 @@ async fn main() {
         (
             "one month",
             BackupListOptions {
-                date_from: day("2025-06-01T05:00:00Z"),
-                date_to: day("2025-07-01T05:00:00Z"),
+                date_from: Some(day("2025-06-01T05:00:00Z")),
+                date_to: Some(day("2025-07-01T05:00:00Z")),
                 ..base.clone()
             },
         ),
         (
             "18 months, status FAILED, by size",
             BackupListOptions {
-                date_from: day("2025-02-01T00:00:00Z"),
-                date_to: day("2026-07-31T23:59:59Z"),
+                date_from: Some(day("2025-02-01T00:00:00Z")),
+                date_to: Some(day("2026-07-31T23:59:59Z")),
                 status: Some(JobStatus::Failed),
                 sort_by: SortBy::SizeBytes,
                 ..base.clone()

@@ -15,7 +15,9 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Runs the migrations that the catalog lacks. A process that finds none to run takes no lock; of several that start at
 /// once on one server, one runs them and the others wait.
 pub(crate) fn migrate(db: &mut Db) -> Result<(), Cause> {
-    if !pending(db)? {
+    // Of several processes that ask an empty server at once, all but one may be told an error: the table of migrations is
+    // just being made. Under the lock it is there, or the error is a real one.
+    if let Ok(false) = pending(db) {
         return Ok(());
     }
     lock_migrations(db)?;

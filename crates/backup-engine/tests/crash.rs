@@ -1,4 +1,5 @@
 //! A worker that dies at any checkpoint leaves a true catalog, and the next worker brings the backup to its end.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod kit;
 
@@ -62,7 +63,7 @@ async fn assert_only_this_good(engine: &Engine, id: BackupId) {
 }
 
 fn the_next_worker_finishes(at: Checkpoint) {
-    let place = Place::new();
+    let place = Place::with_database();
     let (id, gate) = die_at(&place, at, Some(BackupSource::FullSystem));
     let id = id.unwrap();
     let checksum = process().block_on(async {
@@ -105,10 +106,12 @@ macro_rules! at_each_checkpoint {
 
 at_each_checkpoint! {
     killed_before_the_first_byte: BeforeFirstByte,
+    killed_in_the_database: InDatabase,
     killed_in_the_files: InFiles,
     killed_in_the_configuration: InConfig,
     killed_before_the_commit: BeforeCommit,
     killed_between_commit_and_receipt: BeforeReceipt,
+    killed_just_before_the_receipt: ReceiptConfirmed,
     killed_between_receipt_and_row: BeforeRow,
 }
 

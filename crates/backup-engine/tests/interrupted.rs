@@ -1,4 +1,5 @@
 //! Jobs that are cancelled, drained, or lose the catalog or the storage for a while.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod kit;
 
@@ -38,7 +39,7 @@ impl Gate {
 }
 
 impl Source for Gate {
-    fn part(&self) -> &str {
+    fn part(&self) -> &'static str {
         "gate"
     }
 
@@ -69,18 +70,6 @@ impl Source for Gate {
     }
 }
 
-/// A place whose FULL_SYSTEM backup needs no database: its own database is a small real one.
-fn place() -> Place {
-    let mut place = Place::new();
-    let database = Postgres::shared().create_database("gate");
-    place.database.host.clone_from(&database.host);
-    place.database.port = database.port;
-    place.database.name.clone_from(&database.name);
-    place.database.user = Some(database.user.clone());
-    place.database.password = Some(database.password.as_str().into());
-    place
-}
-
 async fn at_the_gate(engine: Engine) -> (Engine, Gate, BackupId, kit::Running) {
     let gate = Gate::default();
     let engine = engine.with_source(Arc::new(gate.clone()));
@@ -95,7 +84,7 @@ async fn at_the_gate(engine: Engine) -> (Engine, Gate, BackupId, kit::Running) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelling_takes_a_moment_and_leaves_nothing() {
-    let place = place();
+    let place = Place::with_database();
     let (engine, _gate, id, worker) = at_the_gate(place.live_engine().await).await;
     let asked = Instant::now();
     engine.store.cancel_backup(id).await.unwrap();
@@ -108,7 +97,7 @@ async fn cancelling_takes_a_moment_and_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_stops_gives_its_job_back() {
-    let place = place();
+    let place = Place::with_database();
     let (engine, gate, id, worker) = at_the_gate(place.live_engine().await).await;
     worker.stop().await;
     let waiting = row(&engine, id).await;
@@ -125,7 +114,7 @@ async fn a_worker_that_stops_gives_its_job_back() {
 async fn a_catalog_that_is_away_for_ten_seconds_fails_no_backup() {
     let server = Postgres::start();
     let catalog = server.create_database("catalog");
-    let mut place = place();
+    let mut place = Place::with_database();
     place.catalog = catalog.url();
     let (engine, gate, id, worker) = at_the_gate(place.live_engine().await).await;
     server.kill9();
@@ -147,7 +136,7 @@ async fn a_catalog_that_is_away_for_ten_seconds_fails_no_backup() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storage_that_dies_and_comes_back_costs_an_attempt_and_no_backup() {
     let azurite = Azurite::start();
-    let mut place = place();
+    let mut place = Place::with_database();
     place.storage = StorageSettings {
         connection_string: Some(azurite.connection_string().into()),
         container: azurite.new_container(),

@@ -1,9 +1,10 @@
 //! A backup of everything comes back, from the catalog's side and from the storage alone.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod kit;
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use backup_core::restore::{RestoreMode, RestoreOptions};
@@ -105,7 +106,7 @@ async fn everything_comes_back_from_the_storage_alone() {
     assert!(matches!(error, PipelineError::NotFound { .. }), "{error}");
 }
 
-fn restore_options(target_dir: PathBuf) -> RestoreOptions {
+fn restore_options(target_dir: &Path) -> RestoreOptions {
     RestoreOptions {
         restore_database: true,
         restore_files: true,
@@ -143,19 +144,19 @@ async fn a_restore_job_brings_the_files_back_and_replaces_nothing() {
         created_by: None,
     };
     let target = place.path("restored");
-    let done = restored(&engine, new(restore_options(target.clone()))).await;
+    let done = restored(&engine, new(restore_options(&target))).await;
     assert_eq!(done.status, JobStatus::Completed, "{:?}", done.error_message);
     let differences = tree::compare(&place.uploads(), &target);
     assert!(differences.is_empty(), "{differences:?}");
 
     fs::write(target.join("mine.txt"), "mine").unwrap();
-    let again = restored(&engine, new(restore_options(target.clone()))).await;
+    let again = restored(&engine, new(restore_options(&target))).await;
     assert_eq!(again.status, JobStatus::Failed);
     assert!(target.join("mine.txt").exists(), "what was there before is left alone");
 
     let replace = RestoreOptions {
         mode: RestoreMode::Replace,
-        ..restore_options(place.path("other"))
+        ..restore_options(&place.path("other"))
     };
     let refused = restored(&engine, new(replace)).await;
     assert_eq!(refused.status, JobStatus::Failed);

@@ -1,4 +1,5 @@
 //! What stands in the storage is believed only where the passphrase vouches for it, and leaves it without a trace.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod kit;
 

@@ -10,7 +10,7 @@ use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PartReader, Pipelin
 use chrono::{DateTime, Utc};
 
 use crate::Error;
-use crate::files::{Saver, check_target, into_folder, measure, restore_tree};
+use crate::files::{Saver, check_target, into_folder, look_at_folder, measure_readable, restore_tree};
 
 mod export;
 
@@ -84,7 +84,10 @@ impl ConfigSource {
     fn measure(&self, job: &JobControl) -> Result<u64, Error> {
         let mut total = self.export()?.len() as u64;
         for (_, path) in self.listed()? {
-            total += measure(path, job)?;
+            for above in path.ancestors().skip(1) {
+                look_at_folder(above)?;
+            }
+            total += measure_readable(path, job)?;
         }
         Ok(total)
     }

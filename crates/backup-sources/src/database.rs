@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 mod about;
 mod check;
+mod count;
 mod psql;
 mod server;
 mod source;
@@ -25,6 +26,18 @@ const ABOUT: &str = "about.json";
 const DUMP: &str = "database.dump";
 const GLOBALS: &str = "globals.sql";
 const TABLES: &str = "tables.json";
+
+/// How many names or differences a message shows.
+const SHOWN: usize = 20;
+
+/// The first of `items`, and how many more there are.
+fn shown(items: &[String]) -> String {
+    let first: Vec<&str> = items.iter().take(SHOWN).map(String::as_str).collect();
+    match items.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
 
 /// Where the database is and how to log in. `Debug` shows no password.
 #[derive(Debug, Clone)]

@@ -6,6 +6,8 @@
 mod content;
 mod dirs;
 mod links;
+mod look;
+mod measure;
 mod metadata;
 mod owners;
 mod restore;
@@ -14,8 +16,10 @@ mod source;
 mod target;
 mod walk;
 
+pub(crate) use look::look_at_folder;
+pub(crate) use measure::{measure, measure_readable};
 pub(crate) use restore::restore_tree;
-pub(crate) use save::{Saver, measure};
+pub(crate) use save::Saver;
 pub use source::FilesSource;
 pub use target::{FilesTarget, FilesTargetOptions};
 pub(crate) use target::{check_target, into_folder};

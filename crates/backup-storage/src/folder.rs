@@ -2,13 +2,15 @@
 
 mod list;
 mod upload;
+mod write;
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -18,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::error::{At, Error};
 use crate::path::{self, PARTIAL_SUFFIX};
+use crate::stall::within;
 use crate::store::BlobInfo;
 
 pub(crate) use upload::FolderUpload;
@@ -30,20 +33,45 @@ const READ_BYTES: usize = 1 << 20;
 pub(crate) struct Folder {
     root: PathBuf,
     describe: String,
+    stall_timeout: Duration,
 }
 
 impl Folder {
     /// Opens the folder, creates it when it is missing, and makes sure that it can be written to.
-    pub(crate) fn open(root: PathBuf) -> Result<Self, Error> {
-        let root = std::path::absolute(&root).unwrap_or(root);
-        let folder = Self {
-            describe: format!("folder {}", root.display()),
-            root,
-        };
+    pub(crate) fn open(root: PathBuf, stall_timeout: Duration) -> Result<Self, Error> {
+        let folder = Self::at_root(root, stall_timeout);
         let at = At::whole(&folder.describe, "open");
         create_folder(&folder.root).map_err(|error| at.io(error))?;
         tempfile::tempfile_in(&folder.root).map_err(|error| at.io(error))?;
         Ok(folder)
+    }
+
+    /// Opens a folder that must be there and can be read; changes nothing.
+    pub(crate) fn open_existing(root: PathBuf, stall_timeout: Duration) -> Result<Self, Error> {
+        let folder = Self::at_root(root, stall_timeout);
+        let at = At::whole(&folder.describe, "open");
+        match fs::read_dir(&folder.root) {
+            Ok(_) => Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(at.not_found(
+                "there is no such folder",
+                format!("Correct the storage URL, or mount {}.", folder.root.display()),
+            )),
+            Err(error) => Err(at.io(error)),
+        }
+    }
+
+    fn at_root(root: PathBuf, stall_timeout: Duration) -> Self {
+        let root = std::path::absolute(&root).unwrap_or(root);
+        Self {
+            describe: format!("folder {}", root.display()),
+            root,
+            stall_timeout,
+        }
+    }
+
+    /// How long the disk may be silent.
+    pub(crate) fn stall_timeout(&self) -> Duration {
+        self.stall_timeout
     }
 
     pub(crate) fn describe(&self) -> &str {
@@ -77,30 +105,33 @@ impl Folder {
     /// The bytes of `range` one piece after the other, read a little ahead on a thread that ends with the stream.
     pub(crate) fn stream(self: Arc<Self>, path: String, range: Range<u64>) -> BoxStream<'static, Result<Bytes, Error>> {
         let (sender, receiver) = mpsc::channel(4);
+        let (folder, name) = (Arc::clone(&self), path.clone());
         drop(tokio::task::spawn_blocking(move || {
-            let at = self.at("read", &path);
-            let result = File::open(self.full(&path))
-                .map_err(|error| at.io(error))
-                .and_then(|file| {
-                    let mut offset = range.start;
-                    while offset < range.end {
-                        let bytes = read_at(at, &file, offset, READ_BYTES.min((range.end - offset) as usize))?;
-                        offset += bytes.len() as u64;
-                        if sender.blocking_send(Ok(bytes)).is_err() {
-                            break;
-                        }
-                    }
-                    Ok(())
-                });
-            if let Err(error) = result {
+            if let Err(error) = folder.send_all(&name, range, &sender) {
                 // Nobody listens any more: nobody has to know.
                 let _ = sender.blocking_send(Err(error));
             }
         }));
-        stream::unfold(receiver, |mut receiver| async move {
-            Some((receiver.recv().await?, receiver))
-        })
-        .boxed()
+        received(self, "read", Some(path), receiver)
+    }
+
+    fn send_all(
+        &self,
+        path: &str,
+        range: Range<u64>,
+        sender: &mpsc::Sender<Result<Bytes, Error>>,
+    ) -> Result<(), Error> {
+        let at = self.at("read", path);
+        let file = File::open(self.full(path)).map_err(|error| at.io(error))?;
+        let mut offset = range.start;
+        while offset < range.end {
+            let bytes = read_at(at, &file, offset, READ_BYTES.min((range.end - offset) as usize))?;
+            offset += bytes.len() as u64;
+            if sender.blocking_send(Ok(bytes)).is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Removes the blob, and the folders of its date where they are empty now.
@@ -159,12 +190,29 @@ impl Folder {
         self.tidy(&full).map_err(|error| at.io(error))
     }
 
-    /// Creates a small blob at once and durably; an error where there is one already.
-    pub(crate) fn create(&self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+    /// Creates a small blob at once and durably; an error where there is one already. It gets no name once `wanted` says
+    /// that nobody waits for it any more. One that has its name keeps it, whatever follows: whoever has tried again may
+    /// have found it.
+    pub(crate) fn create(&self, path: &str, bytes: &[u8], wanted: impl Fn() -> bool) -> Result<(), Error> {
         let at = self.at("create", path);
-        let mut partial = self.partial(path).map_err(|error| at.io(error))?;
-        partial.write_all(bytes).map_err(|error| at.io(error))?;
-        self.publish(partial, path).map_err(|error| at.io(error))
+        let create = || {
+            let mut partial = self.partial(path)?;
+            partial.write_all(bytes)?;
+            partial.as_file().sync_all()?;
+            if wanted() {
+                self.publish(partial, path)?;
+            }
+            Ok(())
+        };
+        create().map_err(|error| at.io(error))
+    }
+
+    /// Makes a blob that is there durable once more: when it was made, that may have failed after it got its name.
+    pub(crate) fn make_durable(&self, path: &str) -> Result<(), Error> {
+        let at = self.at("create", path);
+        let file = File::open(self.full(path)).and_then(|file| file.sync_all());
+        file.and_then(|()| self.sync_folders(path))
+            .map_err(|error| at.io(error))
     }
 
     // A hidden file beside where `path` will be. It is gone when dropped.
@@ -188,26 +236,66 @@ impl Folder {
         }
     }
 
-    // Gives the partial file its name, durably: its bytes, then the name, then the folders that lead to it. The name
-    // is only given where nothing has it.
-    fn publish(&self, partial: NamedTempFile, path: &str) -> io::Result<()> {
-        partial.as_file().sync_all()?;
+    // Gives a partial file, which is on the disk, its name, and makes that durable with all folders that lead to it. The
+    // name is only given where nothing has it.
+    fn publish(&self, partial: NamedTempFile, path: &str) -> io::Result<File> {
+        let file = partial
+            .persist_noclobber(self.full(path))
+            .map_err(|error| error.error)?;
+        self.sync_folders(path)?;
+        Ok(file)
+    }
+
+    // Removes what was published, unless the name is another file's by now.
+    fn take_back(&self, published: &File, path: &str) -> io::Result<()> {
         let full = self.full(path);
-        partial.persist_noclobber(&full).map_err(|error| error.error)?;
-        let folders = full
+        let ours = published.metadata()?;
+        match fs::symlink_metadata(&full) {
+            Ok(found) if (found.dev(), found.ino()) == (ours.dev(), ours.ino()) => {
+                fs::remove_file(&full)?;
+                self.tidy(&full)
+            }
+            Ok(_) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sync_folders(&self, path: &str) -> io::Result<()> {
+        let full = self.full(path);
+        let mut folders = full
             .ancestors()
             .skip(1)
             .take_while(|folder| folder.starts_with(&self.root));
-        for folder in folders {
-            sync_folder(folder)?;
-        }
-        Ok(())
+        folders.try_for_each(sync_folder)
     }
 
-    /// Every file below the folder, in no promised order, found as the stream goes on.
+    /// Every file of the folder where ours can be, in no promised order, found as the stream goes on.
     pub(crate) fn list(self: Arc<Self>) -> BoxStream<'static, Result<BlobInfo, Error>> {
         list::list(self)
     }
+}
+
+// What a thread sends, until it ends or is silent for too long.
+fn received<T: Send + 'static>(
+    folder: Arc<Folder>,
+    action: &'static str,
+    path: Option<String>,
+    receiver: mpsc::Receiver<Result<T, Error>>,
+) -> BoxStream<'static, Result<T, Error>> {
+    stream::try_unfold(
+        (folder, path, receiver),
+        move |(folder, path, mut receiver)| async move {
+            let at = At {
+                store: &folder.describe,
+                path: path.as_deref(),
+                action,
+            };
+            let item = within(folder.stall_timeout, at, async { receiver.recv().await.transpose() }).await?;
+            Ok(item.map(|item| (item, (folder, path, receiver))))
+        },
+    )
+    .boxed()
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -1,6 +1,8 @@
 //! Paths in the store: relative, without tricks, and the shape of a receipt's.
 
-use backup_core::BackupId;
+use std::io;
+
+use backup_core::{BackupId, Random};
 use chrono::{DateTime, Days, NaiveDate};
 
 use crate::error::{At, Error};
@@ -35,13 +37,23 @@ pub(crate) fn check<'a>(at: At<'a>, path: &'a str) -> Result<&'a str, Error> {
     Err(at.refused(reason, "Give a path like 2026/11-23/NAME, relative to the storage."))
 }
 
+/// Whether the path is that of a folder in which ours are: `YYYY` or `YYYY/MM-DD`.
+pub(crate) fn is_date(path: &str) -> bool {
+    let is_year = path.bytes().take(4).all(|byte| byte.is_ascii_digit());
+    match path.len() {
+        4 => is_year,
+        10 => is_year && NaiveDate::parse_from_str(path, "%Y/%m-%d").is_ok(),
+        _ => false,
+    }
+}
+
 /// Whether the path is `YYYY/MM-DD/ID.json`.
 pub(crate) fn is_receipt(path: &str) -> bool {
     let Some((folder, name)) = path.rsplit_once('/') else {
         return false;
     };
-    let is_day = folder.len() == 10 && NaiveDate::parse_from_str(folder, "%Y/%m-%d").is_ok();
-    is_day
+    folder.len() == 10
+        && is_date(folder)
         && name
             .strip_suffix(".json")
             .is_some_and(|id| id.parse::<BackupId>().is_ok())
@@ -51,6 +63,13 @@ pub(crate) fn is_receipt(path: &str) -> bool {
 pub(crate) fn is_partial(path: &str) -> bool {
     let name = name_of(path);
     name.starts_with(PROBE_PREFIX) || (name.starts_with('.') && name.ends_with(PARTIAL_SUFFIX))
+}
+
+/// Where a probe writes: a name that no other probe has, not even one of another machine or container.
+pub(crate) fn probe(random: &dyn Random) -> io::Result<String> {
+    let mut unique = [0; 16];
+    random.fill(&mut unique)?;
+    Ok(format!("{PROBE_PREFIX}{:032x}", u128::from_be_bytes(unique)))
 }
 
 /// The last part of the path.
@@ -94,6 +113,10 @@ pub(crate) fn likely_receipts(id: BackupId) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use backup_core::OsRandom;
+
     use super::*;
 
     #[test]
@@ -135,6 +158,33 @@ mod tests {
         ] {
             assert!(!is_receipt(&path), "{path}");
         }
+    }
+
+    #[test]
+    fn only_folders_of_dates_are_looked_into() {
+        for path in ["2026", "2026/11-23", "1999/02-28"] {
+            assert!(is_date(path), "{path}");
+        }
+        for path in [
+            "",
+            "lost+found",
+            ".snapshot",
+            "20x6",
+            "2026/13-01",
+            "2026/1123",
+            "2026/11-23/x",
+            "+026/11-23",
+        ] {
+            assert!(!is_date(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn probes_do_not_meet_and_are_known_for_what_they_are() {
+        let probes: HashSet<String> = (0..100).map(|_| probe(&OsRandom).unwrap()).collect();
+        assert_eq!(probes.len(), 100);
+        let at = At::whole("folder /x", "write");
+        assert!(probes.iter().all(|path| is_partial(path) && check(at, path).is_ok()));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 mod answer;
 mod azure;
 mod connect;
+mod pace;
+mod read;
 mod upload;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,10 +27,12 @@ use crate::store::BlobInfo;
 pub(crate) use answer::Secrets;
 pub(crate) use upload::RemoteUpload;
 
-/// Bytes of one ranged request of a stream, and how many of them are on their way at once: one connection alone
-/// reaches half of what the store can give.
-const READ_BYTES: u64 = 4 << 20;
-const READS: usize = 4;
+/// What to do where the container is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Create,
+    Tell,
+}
 
 /// How often a create-only write is asked for again when its answer was lost.
 const CREATES: usize = 3;
@@ -52,31 +55,38 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    /// Opens the container, which is created when it is missing, or the bucket.
     pub(crate) async fn open(settings: &StorageSettings) -> Result<Self, Error> {
+        Self::look_at(settings, Missing::Create).await
+    }
+
+    /// Opens a container or bucket that must be there.
+    pub(crate) async fn open_existing(settings: &StorageSettings) -> Result<Self, Error> {
+        Self::look_at(settings, Missing::Tell).await
+    }
+
+    async fn look_at(settings: &StorageSettings, missing: Missing) -> Result<Self, Error> {
         let (remote, azure) = connect::connect(settings)?;
         let at = At::whole(&remote.describe, "open");
+        let limit = remote.open_timeout * 3;
         match azure {
-            Some(account) => {
-                within(
-                    remote.open_timeout * 3,
-                    at,
-                    account.ensure_container(at, &remote.secrets),
-                )
-                .await?;
-            }
-            None => within(remote.open_timeout * 3, at, remote.look()).await?,
+            Some(account) => within(limit, at, account.ensure_container(at, &remote.secrets, missing)).await?,
+            None => within(limit, at, remote.ensure_bucket(at, missing)).await?,
         }
         Ok(remote)
     }
 
-    // Whether the bucket is there and may be listed.
-    async fn look(&self) -> Result<(), Error> {
-        let at = At::whole(&self.describe, "open");
+    // Whether the bucket is there and may be listed. It is never created: its place and rules are for people to choose.
+    async fn ensure_bucket(&self, at: At<'_>, missing: Missing) -> Result<(), Error> {
+        let (reason, hint) = (
+            "the bucket does not exist",
+            "Create the bucket, or correct its name in the storage URL.",
+        );
         match self.impatient.list(self.list_prefix().as_ref()).next().await {
-            Some(Err(object_store::Error::NotFound { .. })) => Err(at.refused(
-                "the bucket does not exist",
-                "Create the bucket, or correct its name in the storage URL.",
-            )),
+            Some(Err(object_store::Error::NotFound { .. })) => Err(match missing {
+                Missing::Create => at.refused(reason, hint),
+                Missing::Tell => at.not_found(reason, hint),
+            }),
             Some(Err(error)) => Err(self.error(at, &error)),
             Some(Ok(_)) | None => Ok(()),
         }
@@ -130,42 +140,6 @@ impl Remote {
             location,
             PartSizes::new(self.limits, expected),
         ))
-    }
-
-    pub(crate) async fn get(&self, path: &str, range: Range<u64>) -> Result<Bytes, Error> {
-        let at = self.at("read", path);
-        let location = self.location(at, path)?;
-        within(self.stall_timeout, at, async {
-            let wanted = range.end - range.start;
-            let bytes = self
-                .store
-                .get_range(&location, range.clone())
-                .await
-                .map_err(|error| self.error(at, &error))?;
-            if bytes.len() as u64 == wanted {
-                return Ok(bytes);
-            }
-            Err(at.failed(
-                format_args!("it ends before byte {}", range.end),
-                "The blob was cut short: verify the backup.",
-            ))
-        })
-        .await
-    }
-
-    /// The bytes of `range` in order, by several ranged requests side by side. Each can be repeated alone, so a line
-    /// that breaks does not begin the whole again.
-    pub(crate) fn stream(self: Arc<Self>, path: String, range: Range<u64>) -> BoxStream<'static, Result<Bytes, Error>> {
-        let path: Arc<str> = path.into();
-        let end = range.end;
-        let starts = (range.start..end).step_by(READ_BYTES as usize);
-        stream::iter(starts)
-            .map(move |start| {
-                let (remote, path) = (Arc::clone(&self), Arc::clone(&path));
-                async move { remote.get(&path, start..end.min(start + READ_BYTES)).await }
-            })
-            .buffered(READS)
-            .boxed()
     }
 
     pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, Error> {

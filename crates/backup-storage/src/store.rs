@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use backup_core::BackupId;
+use backup_core::{BackupId, OsRandom};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::future;
@@ -14,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::error::{At, Error};
 use crate::folder::{Folder, FolderUpload};
-use crate::path::{self, PROBE_PREFIX};
+use crate::path;
 use crate::remote::Remote;
 use crate::settings::StorageSettings;
 use crate::stall::within;
@@ -40,7 +39,6 @@ pub struct BlobInfo {
 #[derive(Debug, Clone)]
 pub struct BlobStore {
     backend: Backend,
-    stall_timeout: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -57,14 +55,29 @@ impl BlobStore {
     /// [`Error::Refused`] for settings that cannot work, [`Error::Unavailable`] when nothing answers within
     /// [`StorageSettings::open_timeout`].
     pub async fn open(settings: &StorageSettings) -> Result<Self, Error> {
-        let stall_timeout = settings.stall_timeout;
+        let limit = settings.stall_timeout;
         let backend = if let Some(root) = settings.folder() {
-            let folder = blocking(&settings.url, stall_timeout, move || Folder::open(root)).await?;
+            let folder = blocking(&settings.url, limit, move || Folder::open(root, limit)).await?;
             Backend::Folder(Arc::new(folder))
         } else {
             Backend::Remote(Arc::new(Remote::open(settings).await?))
         };
-        Ok(Self { backend, stall_timeout })
+        Ok(Self { backend })
+    }
+
+    /// Opens a store that must be there, and changes nothing in it: the rights to list and to read suffice.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is no such folder, container or bucket; else as [`Self::open`].
+    pub async fn open_existing(settings: &StorageSettings) -> Result<Self, Error> {
+        let limit = settings.stall_timeout;
+        let backend = if let Some(root) = settings.folder() {
+            let folder = blocking(&settings.url, limit, move || Folder::open_existing(root, limit)).await?;
+            Backend::Folder(Arc::new(folder))
+        } else {
+            Backend::Remote(Arc::new(Remote::open_existing(settings).await?))
+        };
+        Ok(Self { backend })
     }
 
     /// The store in words for people: `Azure container backups at https://acct.blob.core.windows.net`,
@@ -90,20 +103,17 @@ impl BlobStore {
         work: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let folder = Arc::clone(folder);
-        blocking(self.name(), self.stall_timeout, move || work(&folder)).await
+        blocking(self.name(), folder.stall_timeout(), move || work(&folder)).await
     }
 
     /// Writes a small blob, reads it back and deletes it, to see that all three work now.
     pub async fn probe(&self) -> Result<(), Error> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = format!("{PROBE_PREFIX}{}-{number}", std::process::id());
+        let path = path::probe(&OsRandom).map_err(|error| At::whole(self.name(), "probe").io(error))?;
         let written = Bytes::from_static(b"backup storage probe");
         match &self.backend {
             Backend::Folder(folder) => {
                 let probe = move |folder: &Folder| {
-                    folder.delete(&path)?;
-                    folder.create(&path, &written)?;
+                    folder.create(&path, &written, || true)?;
                     let read = folder.get(&path, &(0..written.len() as u64));
                     folder.delete(&path)?;
                     same(At::new(folder.describe(), "read back", &path), &read?, &written)
@@ -127,9 +137,7 @@ impl BlobStore {
     pub async fn upload_sized(&self, path: &str, expected: Option<u64>) -> Result<Upload, Error> {
         path::check(self.at("write", path), path)?;
         Ok(Upload(match &self.backend {
-            Backend::Folder(folder) => {
-                Inner::Folder(FolderUpload::start(Arc::clone(folder), path, self.stall_timeout).await?)
-            }
+            Backend::Folder(folder) => Inner::Folder(FolderUpload::start(Arc::clone(folder), path).await?),
             Backend::Remote(remote) => Inner::Remote(remote.upload(path, expected)?),
         }))
     }
@@ -217,16 +225,28 @@ impl BlobStore {
         let created = match &self.backend {
             Backend::Folder(folder) => {
                 let (path, json) = (path.to_owned(), json.clone());
-                self.in_folder(folder, move |folder| folder.create(&path, &json)).await
+                // The thread sees that nobody waits any more when this one is gone.
+                let caller = Arc::new(());
+                let seen = Arc::downgrade(&caller);
+                let create = move |folder: &Folder| folder.create(&path, &json, || seen.strong_count() > 0);
+                let created = self.in_folder(folder, create).await;
+                drop(caller);
+                created
             }
             Backend::Remote(remote) => remote.create(path, json.clone()).await,
         };
-        match created {
-            Err(Error::AlreadyExists(detail)) => match self.get_receipt(path).await? {
-                Some(found) if found == json => Ok(()),
-                _ => Err(Error::AlreadyExists(detail)),
-            },
-            result => result,
+        let Err(Error::AlreadyExists(detail)) = created else {
+            return created;
+        };
+        if self.get_receipt(path).await?.is_none_or(|found| found != json) {
+            return Err(Error::AlreadyExists(detail));
+        }
+        match &self.backend {
+            Backend::Folder(folder) => {
+                let path = path.to_owned();
+                self.in_folder(folder, move |folder| folder.make_durable(&path)).await
+            }
+            Backend::Remote(_) => Ok(()),
         }
     }
 
@@ -258,7 +278,8 @@ impl BlobStore {
     }
 
     /// Everything else in the store: archives, what was put there by others, and what killed uploads left, which is
-    /// marked. In no promised order, page by page as the stream is read.
+    /// marked. In no promised order, page by page as the stream is read. In a folder, only what lies where ours can be:
+    /// in the folder itself, in `YYYY` and in `YYYY/MM-DD`; other folders are left alone, since they may be closed.
     pub fn blobs(&self) -> BoxStream<'static, Result<BlobInfo, Error>> {
         self.list()
             .try_filter(|info| future::ready(!path::is_receipt(&info.path)))

@@ -1,19 +1,25 @@
 //! What goes wrong with Azure, made to go wrong on a real Azurite and on a line that fails.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use backup_storage::{BlobStore, Error, StorageSettings};
 use backup_tests::azurite::{ACCOUNT, ACCOUNT_KEY, Azurite};
 use backup_tests::proxy::Proxy;
-use common::{MIB, azure, brisk, pattern, read_and_check, upload};
+use common::{MIB, azure, brisk, everything, pattern, read_and_check, upload};
 
 // Signed with the emulator's published key, to the end of the century: the whole account with every right, and the
 // container `signed` with every right in it, among which making it is not.
 const WHOLE_ACCOUNT: &str = "sv=2021-12-02&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00%3A00%3A00Z&sig=tznf%2BUguWwNe%2B7oTyobyNUc7TDthIuY2m9EdDOYdBvE%3D";
 const ONE_CONTAINER: &str =
     "sp=racwdl&se=2099-01-01T00%3A00%3A00Z&sv=2021-12-02&sr=c&sig=WSqKBYHWXNS1BLCSItz2L7VSyYlYqdaVSd0zkvaHYcc%3D";
+// The same, but only to read and to list.
+const READ_ONLY: &str =
+    "sp=rl&se=2099-01-01T00%3A00%3A00Z&sv=2021-12-02&sr=c&sig=9otbVxkRjW%2B7oH0Fi7rmg7v9M6LSomJhafkTX9%2FDuqk%3D";
 const PATH: &str = "2026/11-23/a.tar.gz.enc";
 
 fn connected(text: String, container: &str) -> StorageSettings {
@@ -53,6 +59,22 @@ async fn the_container_is_made_when_missing_and_kept_when_there() {
         told,
         format!("Azure container {} at {}", settings.container, azurite.endpoint())
     );
+}
+
+#[tokio::test]
+async fn a_container_that_must_be_there_is_not_made() {
+    let azurite = Azurite::shared();
+    let settings = azure(azurite, &azurite.new_container());
+    for _ in 0..2 {
+        let error = BlobStore::open_existing(&settings).await.unwrap_err();
+        assert!(matches!(error, Error::NotFound(_)), "{error}");
+        assert_names(&error, &[&settings.container, "BACKUP_CONTAINER_NAME"]);
+    }
+    upload(&BlobStore::open(&settings).await.unwrap(), PATH, 10, 10)
+        .await
+        .unwrap();
+    let store = BlobStore::open_existing(&settings).await.unwrap();
+    assert_eq!(read_and_check(&store, PATH, 0..10).await, 10);
 }
 
 #[tokio::test]
@@ -98,6 +120,14 @@ async fn a_signature_works_within_its_rights() {
     assert_eq!(read_and_check(&store, PATH, 0..u64::MAX).await, 9 * MIB);
     store.probe().await.unwrap();
 
+    let reader = BlobStore::open_existing(&connected(with(READ_ONLY), "signed"))
+        .await
+        .expect("nothing is written on opening");
+    assert_eq!(read_and_check(&reader, PATH, 0..u64::MAX).await, 9 * MIB);
+    assert_eq!(everything(&reader).await, [PATH]);
+    let error = reader.probe().await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error}");
+
     let forged = with(&ONE_CONTAINER.replace("WSqK", "tznf"));
     let error = BlobStore::open(&connected(forged, "signed")).await.unwrap_err();
     assert!(matches!(error, Error::Refused(_)), "{error}");
@@ -131,15 +161,18 @@ async fn what_cannot_work_is_refused_in_time_with_its_cause() {
         assert!(matches!(error, Error::Refused(_)), "{error}");
         assert_names(&error, &words);
     }
-    for (url, word) in [
-        ("ftp://x/y", "ftp://"),
-        ("az://fine/x?acount=a", "parameter"),
-        ("az://user:secret@fine/x", "user or a password"),
-        ("az://fine/a/%2e%2e/b//c", "cannot use"),
+    for (url, words) in [
+        ("ftp://x/y", ["ftp://", "az://CONTAINER"]),
+        ("az://fine/x?acount=a", ["parameter", "az://CONTAINER"]),
+        ("az://user:secret@fine/x", ["user or a password", "by the environment"]),
+        (
+            "az://fine/a/%2e%2e/b//c",
+            ["not relative and plain", "Give a path like"],
+        ),
     ] {
         let error = BlobStore::open(&brisk(url)).await.unwrap_err();
         assert!(matches!(error, Error::Refused(_)), "{error}");
-        assert_names(&error, &[word, "az://CONTAINER"]);
+        assert_names(&error, &words);
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
@@ -212,12 +245,25 @@ async fn a_line_that_breaks_for_a_moment_costs_nothing() {
     assert_eq!(read_and_check(&store, PATH, 0..u64::MAX).await, 40 * MIB);
 }
 
+// Azurite writes down every few seconds what it knows; killed before, it would forget the container as well.
+fn wait_until_saved(azurite: &Azurite, container: &str) {
+    let command = std::fs::read_to_string(format!("/proc/{}/cmdline", azurite.pid().unwrap())).unwrap();
+    let data = command.trim_end_matches('\0').rsplit('\0').next().unwrap();
+    let known = Path::new(data).join("__azurite_db_blob__.json");
+    let saved = backup_tests::poll(Duration::from_secs(30), || {
+        let text = std::fs::read_to_string(&known).ok()?;
+        text.contains(&format!("\"{container}\"")).then_some(())
+    });
+    saved.expect("Azurite writes down its containers");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocks_that_were_forgotten_ask_for_a_new_upload() {
     let azurite = Azurite::start();
     let store = BlobStore::open(&azure(&azurite, "kept")).await.unwrap();
     let mut lost = store.upload(PATH).await.unwrap();
     lost.write(pattern(0..60 * MIB)).await.unwrap();
+    wait_until_saved(&azurite, "kept");
     azurite.kill9();
     azurite.restart();
     let error = match lost.write(pattern(60 * MIB..61 * MIB)).await {

@@ -1,6 +1,8 @@
 //! What every store must do, run against every store that is at hand: a folder, a real Azurite, and an S3 server where
 //! `BACKUP_TEST_S3` names one that takes any key and has a bucket `backups`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! What a folder promises beyond every store: rights, durability's visible side, and what a killed program leaves.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;
@@ -9,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use backup_storage::{BlobStore, Error, StorageSettings};
 use bytes::Bytes;
-use common::{MIB, everything, folder, pattern, read_and_check, upload};
+use common::{MIB, everything, folder, pattern, read_and_check, rights_bind, upload};
 use futures_util::TryStreamExt as _;
 
 const PATH: &str = "2026/11-23/a.tar.gz.enc";
@@ -149,6 +151,104 @@ async fn an_upload_whose_file_was_cleaned_away_says_so() {
     assert_eq!(everything(&store).await, [PATH]);
 }
 
+#[tokio::test]
+async fn a_folder_that_must_be_there_is_not_made_and_not_written_to() {
+    if !rights_bind("a_folder_that_must_be_there_is_not_made_and_not_written_to") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("storage");
+    let settings = StorageSettings::new(root.display().to_string());
+    let error = BlobStore::open_existing(&settings).await.unwrap_err();
+    assert!(matches!(error, Error::NotFound(_)), "{error}");
+    assert!(error.hint().contains(&settings.url), "{error}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    upload(&folder(&root).await, PATH, 10, 10).await.unwrap();
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o500)).unwrap();
+    BlobStore::open(&settings).await.unwrap_err();
+    let store = BlobStore::open_existing(&settings).await.unwrap();
+    assert_eq!(everything(&store).await, [PATH]);
+    assert_eq!(read_and_check(&store, PATH, 0..10).await, 10);
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o000)).unwrap();
+    let error = BlobStore::open_existing(&settings).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error}");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::remove_dir_all(&root).unwrap();
+    fs::write(&root, "x").unwrap();
+    let error = BlobStore::open_existing(&settings).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_receipt_whose_name_may_be_lost_is_not_written() {
+    if !rights_bind("a_receipt_whose_name_may_be_lost_is_not_written") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = folder(dir.path()).await;
+    let date = dir.path().join("2026/11-23");
+    fs::create_dir_all(&date).unwrap();
+    // Names can be made in it, but it cannot be opened, so that nothing makes them last.
+    fs::set_permissions(&date, fs::Permissions::from_mode(0o300)).unwrap();
+    let receipt = "2026/11-23/019ab000-0000-7000-8000-000000000001.json";
+    for attempt in 1..=3 {
+        let result = store.put_receipt(receipt, Bytes::from_static(b"{}")).await;
+        assert!(
+            matches!(result, Err(Error::Refused(_))),
+            "attempt {attempt}: {result:?}"
+        );
+    }
+    fs::set_permissions(&date, fs::Permissions::from_mode(0o700)).unwrap();
+    store.put_receipt(receipt, Bytes::from_static(b"{}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn folders_of_others_do_not_break_a_listing() {
+    if !rights_bind("folders_of_others_do_not_break_a_listing") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = folder(dir.path()).await;
+    let receipt = "2026/11-23/019ab000-0000-7000-8000-000000000001.json";
+    upload(&store, PATH, 10, 10).await.unwrap();
+    store.put_receipt(receipt, Bytes::from_static(b"{}")).await.unwrap();
+    upload(&store, "notes.txt", 10, 10).await.unwrap();
+    let (closed, snapshot) = (dir.path().join("lost+found"), dir.path().join(".snapshot/2026/11-23"));
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::write(snapshot.join("a.tar.gz.enc"), "old").unwrap();
+    assert_eq!(everything(&store).await, [receipt, PATH, "notes.txt"]);
+    // A date that cannot be read may hold backups: leaving them out would be a lie.
+    let date = dir.path().join("2026/11-24");
+    fs::create_dir(&date).unwrap();
+    fs::set_permissions(&date, fs::Permissions::from_mode(0o000)).unwrap();
+    let error = store.receipts().try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error}");
+    assert!(error.to_string().contains("11-24"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_never_answers_ends_the_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = StorageSettings {
+        stall_timeout: std::time::Duration::from_millis(300),
+        ..StorageSettings::new(dir.path().display().to_string())
+    };
+    let store = BlobStore::open(&settings).await.unwrap();
+    // Opening a pipe waits for its other end, as opening a file waits for a network share that is away.
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let read = store.stream("pipe", 0..10).try_collect::<Vec<_>>();
+    let patience = std::time::Duration::from_secs(20);
+    let result = tokio::time::timeout(patience, read).await;
+    // Lets the waiting thread go.
+    drop(fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+    let error = result.expect("silence has an end").unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    assert!(error.to_string().contains("pipe"), "{error}");
+}
+
 /// A small file system of its own, which only root may have.
 struct SmallDisk(tempfile::TempDir);
 
@@ -188,6 +288,10 @@ async fn a_full_disk_is_told_and_left_clean() {
     );
     assert_eq!(everything(&store).await, Vec::<String>::new());
     assert!(!root.join("2026").exists());
+    // As the engine does: it gives up what has failed.
+    let mut failing = store.upload(PATH).await.unwrap();
+    while failing.write(pattern(0..MIB)).await.is_ok() {}
+    failing.abort().await.expect("there is nothing left to give up");
     upload(&store, PATH, 6 * MIB, MIB)
         .await
         .expect("the space is free again");

@@ -1,5 +1,7 @@
 //! How much memory and time a large archive takes on its way. One test, so that the process's peak is its own.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Instant;

@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use backup_core::Receipt;
 use backup_engine::ListedReceipt;
 use futures_util::TryStreamExt;
@@ -32,7 +34,7 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
             receipt.id, receipt.size_bytes, receipt.storage_path
         ));
     }
-    good.sort_by(|a, b| (b.started_at, b.id).cmp(&(a.started_at, a.id)));
+    good.sort_by_key(|receipt| Reverse((receipt.started_at, receipt.id)));
     if settings.json {
         let receipts = good.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
         output::json(&Value::from(receipts))?;

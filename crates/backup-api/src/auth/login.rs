@@ -22,7 +22,7 @@ const COOKIE: &str = "backup_session";
 
 /// Failed log-ins that are too many.
 const LIMITS: LoginLimits = LoginLimits {
-    window: Duration::from_secs(15 * 60),
+    window: Duration::from_mins(15),
     per_account: 10,
     per_address: 50,
 };

@@ -64,8 +64,8 @@ impl Passwords {
     /// Waits for a turn. What is decided about the caller while it is held, such as that it has tried too often, no
     /// crowd of requests at once gets around.
     pub(crate) async fn turn(&self) -> ApiResult<Turn> {
-        let _permit = self.0.clone().acquire_owned().await.map_err(ApiError::internal)?;
-        Ok(Turn { _permit })
+        let permit = self.0.clone().acquire_owned().await.map_err(ApiError::internal)?;
+        Ok(Turn { _permit: permit })
     }
 }
 
@@ -74,12 +74,11 @@ impl Turn {
     pub(crate) async fn matches(self, password: SecretString, hash: Option<String>) -> ApiResult<(Self, bool)> {
         // The turn goes along: where the caller is gone in the meantime, it ends with the work.
         let work = tokio::task::spawn_blocking(move || {
-            let matches = match hash {
-                Some(hash) => verify(&password, &hash),
-                None => {
-                    NOBODY.as_deref().map(|hash| verify(&password, hash));
-                    false
-                }
+            let matches = if let Some(hash) = hash {
+                verify(&password, &hash)
+            } else {
+                NOBODY.as_deref().map(|hash| verify(&password, hash));
+                false
             };
             (self, matches)
         });

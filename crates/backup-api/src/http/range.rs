@@ -24,12 +24,19 @@ pub(crate) fn wanted(header: &str, size: u64) -> Wanted {
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return Wanted::Whole;
     }
-    match (number(first), number(last)) {
-        (Some(None), Some(Some(count))) => part(size.saturating_sub(count), size),
-        (Some(Some(first)), Some(None)) => part(first, size),
-        (Some(Some(first)), Some(Some(last))) if first <= last => part(first, last.saturating_add(1).min(size)),
+    match (bound(first), bound(last)) {
+        (Bound::Open, Bound::At(count)) => part(size.saturating_sub(count), size),
+        (Bound::At(first), Bound::Open) => part(first, size),
+        (Bound::At(first), Bound::At(last)) if first <= last => part(first, last.saturating_add(1).min(size)),
         _ => Wanted::Whole,
     }
+}
+
+/// One end of a range.
+enum Bound {
+    Open,
+    At(u64),
+    Wrong,
 }
 
 fn part(start: u64, end: u64) -> Wanted {
@@ -40,17 +47,16 @@ fn part(start: u64, end: u64) -> Wanted {
     }
 }
 
-/// `None`: not a number. `Some(None)`: nothing.
-fn number(text: &str) -> Option<Option<u64>> {
+fn bound(text: &str) -> Bound {
     let text = text.trim();
     if text.is_empty() {
-        return Some(None);
+        Bound::Open
+    } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than any file has is the same as as much as can be.
+        Bound::At(text.parse().unwrap_or(u64::MAX))
+    } else {
+        Bound::Wrong
     }
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    // More than any file has is the same as as much as can be.
-    Some(Some(text.parse().unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ const WAITING: usize = 8;
 const PIECE: usize = 256 << 10;
 
 /// How long the storage may be silent.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// The stored file, streamed; `?decrypt=true`: the plain archive. `?full=true`: one self-contained archive, which every
 /// full backup is already. Every request that reveals a byte is audited, a resumed one too.

@@ -107,7 +107,7 @@ async fn behind_tls_the_cookie_is_secure_and_under_the_prefix() {
     let settings = ApiSettings {
         base_path: ApiSettings::normal_base_path("/backup/"),
         public_url: Some("https://example.org/backup/".parse().unwrap()),
-        session_lifetime: Duration::from_secs(60),
+        session_lifetime: Duration::from_mins(1),
         ..ApiSettings::default()
     };
     let app = TestApp::start_with(Catalog::Sqlite, settings).await;

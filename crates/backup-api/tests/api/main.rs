@@ -1,4 +1,5 @@
 //! The API over real HTTP, each test on both catalogs.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod access;
 mod backups;

@@ -171,8 +171,8 @@ impl TestApp {
             codec: Codec::Gzip,
             compressors: 2,
             workers: 1,
-            lease: Duration::from_secs(60),
-            stall_timeout: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
+            stall_timeout: Duration::from_mins(1),
             drain: Duration::ZERO,
         }
     }
@@ -243,7 +243,7 @@ impl TestApp {
     /// Claims the next job, as a worker does.
     pub(crate) async fn claim(&self) -> Lease {
         self.store
-            .claim_job("test", Duration::from_secs(60), 3)
+            .claim_job("test", Duration::from_mins(1), 3)
             .await
             .unwrap()
             .unwrap()
@@ -301,7 +301,7 @@ impl TestApp {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(120), end)
+        tokio::time::timeout(Duration::from_mins(2), end)
             .await
             .expect("the backup does not end")
     }

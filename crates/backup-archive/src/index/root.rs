@@ -1,9 +1,10 @@
 //! The root: the table of segments.
 
+use backup_core::EntryPath;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
-/// Paths longer than this are left out of the root where that does no harm.
+/// Paths longer than this are left out of the root or shortened, so that it stays short.
 const LONG_PATH: usize = 256;
 
 /// The last thing in the tar stream.
@@ -71,7 +72,7 @@ pub(crate) struct SegmentRow {
     /// How many entries it describes.
     #[n(8)]
     pub(crate) entries: u64,
-    /// Path of its first entry.
+    /// Path of its first entry, or the beginning of it: not behind it, and behind the last entry before.
     #[n(9)]
     pub(crate) first: Option<ByteVec>,
     /// Path of its last entry; left out where it is long.
@@ -80,6 +81,17 @@ pub(crate) struct SegmentRow {
 }
 
 impl SegmentRow {
+    /// What stands in the root for a first path behind the path `before`: so much of it that both are told apart.
+    pub(crate) fn first_path(before: Option<&EntryPath>, path: &EntryPath) -> Vec<u8> {
+        let bytes = path.as_bytes();
+        let shared = before.map_or(0, |before| {
+            let pairs = bytes.iter().zip(before.as_bytes());
+            pairs.take_while(|(one, other)| one == other).count()
+        });
+        // One byte is not enough where it is the slash behind the path before.
+        bytes[..bytes.len().min(LONG_PATH.max(shared + 2))].to_vec()
+    }
+
     /// What stands in the root for a last path.
     pub(crate) fn last_path(path: &[u8]) -> Option<ByteVec> {
         (path.len() <= LONG_PATH).then(|| path.to_vec().into())
@@ -95,4 +107,36 @@ pub(crate) struct Base {
     /// The base's `index_hmac`, so that exactly this archive is meant.
     #[n(1)]
     pub(crate) index_hmac: ByteArray<32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_first_path_still_tells_two_segments_apart() {
+        let long = "l".repeat(300);
+        let pairs = [
+            (String::new(), "a".to_owned()),
+            ("a".to_owned(), long.clone()),
+            (long.clone(), format!("{long}/below")),
+            (format!("{long}a"), format!("{long}b/below")),
+            (format!("{long}/x"), format!("{long}0/y")),
+            (format!("{long}/x/y"), format!("{long}/y")),
+            (format!("{long}/{long}/a"), format!("{long}/{long}/{long}")),
+        ];
+        for (before, path) in pairs {
+            let (before, path) = (EntryPath::new(before).unwrap(), EntryPath::new(path).unwrap());
+            assert!(before < path);
+            let first = SegmentRow::first_path(Some(&before), &path);
+            assert!(path.as_bytes().starts_with(&first) && first.len() <= 610, "{path}");
+            // As a reader compares: empty components do not count.
+            let parts = first.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+            assert!(parts.gt(before.components()), "{before} {path}");
+        }
+        assert_eq!(
+            SegmentRow::first_path(None, &EntryPath::new(long).unwrap()).len(),
+            LONG_PATH
+        );
+    }
 }

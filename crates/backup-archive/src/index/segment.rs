@@ -165,8 +165,10 @@ impl Segment {
             if member.plain == 0 || member.plain > MAX_MEMBER || member.stored > 2 * MAX_MEMBER {
                 return Err(wrong("it names a member of an impossible length"));
             }
-            offset += member.stored;
-            tar_offset += member.plain;
+            let ends = offset
+                .checked_add(member.stored)
+                .zip(tar_offset.checked_add(member.plain));
+            (offset, tar_offset) = ends.ok_or_else(|| wrong("it names a place outside of the file"))?;
             members.push(member);
         }
         if (offset, tar_offset) != (row.offset, row.tar_offset) {

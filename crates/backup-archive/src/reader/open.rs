@@ -10,7 +10,7 @@ use super::{Archive, read_plain};
 use crate::cipher::{BLOCK, Cbc, Cover};
 use crate::codec::Decoder;
 use crate::error::{another_archive, damaged, unsupported, wrong_key, wrong_size};
-use crate::index::{MAX_INDEX_MEMBER, Root};
+use crate::index::{MAX_INDEX_MEMBER, MAX_INDEX_STORED, Root};
 use crate::sink::ByteSource;
 use crate::tar;
 use crate::trailer::{Trailer, VERSION};
@@ -59,7 +59,9 @@ pub(super) fn open(
     }
     let root_end = trailer.root_offset.checked_add(trailer.root_stored);
     let trailer_at = start + plain.len() as u64 - Trailer::length(seal.codec) as u64;
-    if root_end != Some(trailer_at) || trailer.root_plain > MAX_INDEX_MEMBER {
+    // Nothing vouches for the trailer yet, so it must not decide how much is read.
+    let too_long = trailer.root_plain > MAX_INDEX_MEMBER || trailer.root_stored > MAX_INDEX_STORED;
+    if root_end != Some(trailer_at) || too_long {
         return Err(damaged("its trailer names an impossible place of the index"));
     }
     let stored = match trailer.root_offset.checked_sub(start) {
@@ -142,7 +144,8 @@ fn parse_root(plain: &[u8], trailer: &Trailer) -> Result<Root, PipelineError> {
             return Err(wrong("names a place outside of the file"));
         };
         let known = row.part.is_none_or(|part| (part as usize) < root.parts.len());
-        if row.offset < end || row.tar_offset < tar_end || row.plain > MAX_INDEX_MEMBER || !known || row.part < part {
+        let too_long = row.plain > MAX_INDEX_MEMBER || row.stored > MAX_INDEX_STORED;
+        if row.offset < end || row.tar_offset < tar_end || too_long || !known || row.part < part {
             return Err(wrong("contradicts itself"));
         }
         (end, tar_end, part) = (next, next_tar, row.part);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 
 use backup_core::{ArchiveSeal, PipelineError, Random};
 use bytes::Bytes;
@@ -27,6 +27,14 @@ pub(super) struct Compressed {
     pub(super) stored: Vec<u8>,
     pub(super) plain: u64,
     pub(super) sha256: [u8; 32],
+}
+
+/// A piece of the tar stream that the sink has taken.
+pub(super) struct Arrived {
+    /// Its length in the tar stream.
+    pub(super) length: usize,
+    /// The memory that it was in.
+    pub(super) memory: Vec<u8>,
 }
 
 /// What comes next in the file.
@@ -90,14 +98,19 @@ impl Emitter {
         self.stop.clone()
     }
 
-    /// Works until the end, an error, or until nobody sends any more.
-    pub(super) fn run(mut self, next: &Receiver<Next>) -> Result<ArchiveSeal, PipelineError> {
+    /// Works until the end, an error, or until nobody sends any more. Tells `arrived` how much of the tar stream the sink
+    /// has taken.
+    pub(super) fn run(
+        mut self,
+        next: &Receiver<Next>,
+        arrived: &Sender<Arrived>,
+    ) -> Result<ArchiveSeal, PipelineError> {
         loop {
             let next = next.recv().map_err(|_| PipelineError::Cancelled)?;
             if self.stop.load(Ordering::SeqCst) {
                 return Err(PipelineError::Cancelled);
             }
-            match next {
+            let (length, memory) = match next {
                 Next::Member(ticket) => {
                     let Compressed { stored, plain, sha256 } = ticket.wait()??;
                     self.members.push(Member {
@@ -108,10 +121,17 @@ impl Emitter {
                         sha256,
                     });
                     self.emit(&stored)?;
+                    (plain as usize, stored)
                 }
-                Next::Segment(draft) => self.segment(*draft)?,
+                Next::Segment(draft) => {
+                    let length = draft.bytes.len();
+                    self.segment(*draft)?;
+                    (length, Vec::new())
+                }
                 Next::End { parts, tar_offset } => return self.end(parts, tar_offset),
-            }
+            };
+            // Nobody counts any more when the writer is being dropped.
+            let _dropped = arrived.send(Arrived { length, memory });
         }
     }
 
@@ -149,6 +169,12 @@ impl Emitter {
         plain.extend_from_slice(&root);
         plain.resize(plain.len() + tar::padding(length), 0);
         plain.extend_from_slice(&tar::END);
+        if plain.len() as u64 > MAX_INDEX_MEMBER {
+            return Err(PipelineError::refused(
+                "there are too many files for one archive: the root of its index is longer than any reader takes",
+                "Split the backup, so that each has fewer files.",
+            ));
+        }
         let stored = self.encoder.encode(&plain, Content::Files)?;
         let codec = self.options.codec;
         let trailer = Trailer {

@@ -7,7 +7,7 @@ use backup_core::{ArchiveSink, Entry, EntryKind, EntryPath, PipelineError};
 
 use super::ArchiveWriter;
 use crate::index::record::check_data;
-use crate::index::{EntryRecord, Extent, MAX_RECORD};
+use crate::index::{EntryRecord, Extent, MAX_RECORD, SegmentRow};
 use crate::tar;
 
 /// The first numbered file of a stream has this length; each next one is twice as long, up to [`LAST_FILE`].
@@ -149,7 +149,9 @@ impl ArchiveWriter {
         if let Some(open) = &mut self.open {
             open.records.extend_from_slice(&record);
             open.entries += 1;
-            open.first.get_or_insert_with(|| entry.path.as_bytes().to_vec());
+            let last = open.last.as_ref().map(|last| &last.path);
+            open.first
+                .get_or_insert_with(|| SegmentRow::first_path(last, &entry.path));
             // Only the path and the kind are looked at again.
             open.last = Some(Entry {
                 kind: entry.kind.clone(),

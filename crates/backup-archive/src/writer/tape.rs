@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use backup_core::{ArchiveSeal, PipelineError};
 use openssl::sha::sha256;
 
-use super::emitter::{Compressed, Emitter, Next};
+use super::emitter::{Arrived, Compressed, Emitter, Next};
 use super::{Cuts, WriterOptions};
 use crate::codec::{Content, Encoder};
 use crate::error::{failed_before, from_io};
@@ -19,12 +19,18 @@ use crate::tar;
 
 /// Members never get longer than this, so that those in flight fit into memory.
 const MAX_MEMBER_BYTES: usize = 8 << 20;
+/// Bytes of the tar stream that may be on their way to the sink. About as many again are there in compressed form.
+const IN_FLIGHT: usize = 32 << 20;
+/// More threads than this need more memory than they save time: the sink takes what four compress.
+const MAX_WORKERS: usize = 8;
 
 /// A member that is being filled. The buffer is longer than what is filled.
 struct Buffer {
     bytes: Vec<u8>,
     filled: usize,
     content: Content,
+    /// What its compressed form is written into.
+    out: Vec<u8>,
 }
 
 /// Collects the tar stream in members and sends them through the compressing threads to the emitter.
@@ -43,6 +49,11 @@ pub(super) struct Tape {
     emitter: Option<JoinHandle<Result<ArchiveSeal, PipelineError>>>,
     pool: Pool<Buffer, Result<Compressed, PipelineError>>,
     used: Receiver<Vec<u8>>,
+    /// Bytes of the tar stream between here and the sink, and what has got there since.
+    in_flight: usize,
+    arrived: Receiver<Arrived>,
+    /// Memory of members that have got there.
+    spare: Vec<Vec<u8>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -54,8 +65,8 @@ pub(super) struct Mark {
 
 impl Tape {
     pub(super) fn new(emitter: Emitter, options: &WriterOptions, cuts: Cuts) -> Result<Self, PipelineError> {
-        let workers = options.workers.max(1);
-        // Enough that nobody waits while one member takes longer than another; also the bound of memory.
+        let workers = options.workers.clamp(1, MAX_WORKERS);
+        // Enough that nobody waits while one member takes longer than another.
         let (order, next) = sync_channel(2 * workers + 2);
         let (give_back, used) = channel();
         let mut compress = Vec::new();
@@ -64,11 +75,13 @@ impl Tape {
             let give_back: Sender<Vec<u8>> = give_back.clone();
             compress.push(move |buffer: Buffer| {
                 let plain = &buffer.bytes[..buffer.filled];
-                let compressed = encoder.encode(plain, buffer.content).map(|stored| Compressed {
-                    stored,
-                    plain: plain.len() as u64,
-                    sha256: sha256(plain),
-                });
+                let compressed = encoder
+                    .encode_into(plain, buffer.content, buffer.out)
+                    .map(|stored| Compressed {
+                        stored,
+                        plain: plain.len() as u64,
+                        sha256: sha256(plain),
+                    });
                 // Nobody takes it back when the writer is being dropped.
                 let _dropped = give_back.send(buffer.bytes);
                 compressed
@@ -76,13 +89,15 @@ impl Tape {
         }
         let pool = Pool::start("compress", compress)?;
         let stop = emitter.stop_flag();
-        let emitter = spawn("emit", move || emitter.run(&next))?;
+        let (arrive, arrived) = channel();
+        let emitter = spawn("emit", move || emitter.run(&next, &arrive))?;
         let member_bytes = cuts.member_bytes.clamp(tar::BLOCK, MAX_MEMBER_BYTES);
         Ok(Self {
             current: Buffer {
                 bytes: vec![0; member_bytes],
                 filled: 0,
                 content: Content::Files,
+                out: Vec::new(),
             },
             held: Vec::new(),
             holding: false,
@@ -94,6 +109,9 @@ impl Tape {
             emitter: Some(emitter),
             pool,
             used,
+            in_flight: 0,
+            arrived,
+            spare: Vec::new(),
             stop,
         })
     }
@@ -216,6 +234,7 @@ impl Tape {
             bytes,
             filled: 0,
             content: if self.holding { Content::Stream } else { Content::Files },
+            out: Vec::new(),
         };
         let full = std::mem::replace(&mut self.current, next);
         self.members += 1;
@@ -231,6 +250,7 @@ impl Tape {
     pub(super) fn segment(&mut self, draft: SegmentDraft) -> Result<(), PipelineError> {
         self.offset += draft.row.plain;
         self.members = 0;
+        self.make_room(draft.bytes.len());
         self.pass(Next::Segment(Box::new(draft)))
     }
 
@@ -262,7 +282,32 @@ impl Tape {
         self.offset += length as u64;
     }
 
-    fn send(&mut self, buffer: Buffer) -> Result<(), PipelineError> {
+    /// Waits until what is on its way to the sink leaves room for `length` bytes more.
+    fn make_room(&mut self, length: usize) {
+        let mut arrived = self.arrived.try_recv().ok();
+        loop {
+            while let Some(member) = arrived {
+                self.in_flight = self.in_flight.saturating_sub(member.length);
+                if member.memory.capacity() > 0 {
+                    self.spare.push(member.memory);
+                }
+                arrived = self.arrived.try_recv().ok();
+            }
+            if self.in_flight == 0 || self.in_flight + length <= IN_FLIGHT {
+                break;
+            }
+            arrived = self.arrived.recv().ok();
+            if arrived.is_none() {
+                // The emitter has ended; why is told when it is given something.
+                break;
+            }
+        }
+        self.in_flight += length;
+    }
+
+    fn send(&mut self, mut buffer: Buffer) -> Result<(), PipelineError> {
+        self.make_room(buffer.filled);
+        buffer.out = self.spare.pop().unwrap_or_default();
         let ticket = self.pool.submit(buffer)?;
         self.pass(Next::Member(ticket))
     }

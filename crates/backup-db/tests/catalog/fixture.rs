@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
 pub(crate) const MAX_ATTEMPTS: u32 = 3;
 
 pub(crate) struct Catalog {

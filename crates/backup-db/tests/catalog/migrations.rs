@@ -16,7 +16,8 @@ struct Column {
     #[diesel(sql_type = Text)]
     table_name: String,
     #[diesel(sql_type = Text)]
-    column_name: String,
+    #[diesel(column_name = column_name)]
+    name: String,
     #[diesel(sql_type = Bool)]
     nullable: bool,
 }
@@ -36,7 +37,7 @@ fn names(database: &str) -> BTreeSet<String> {
 
 fn columns(rows: Vec<Column>) -> Columns {
     rows.into_iter()
-        .map(|row| ((row.table_name, row.column_name), row.nullable))
+        .map(|row| ((row.table_name, row.name), row.nullable))
         .collect()
 }
 
@@ -62,7 +63,7 @@ fn declared() -> Columns {
         if let Some((name, kind)) = line.split_once(" -> ") {
             columns.insert((table.clone(), name.to_owned()), kind.starts_with("Nullable"));
         } else if let Some((name, _)) = line.split_once(" (") {
-            table = name.to_owned();
+            name.clone_into(&mut table);
         }
     }
     columns

@@ -15,6 +15,7 @@ use backup_db::Store;
 use backup_engine::{Engine, JobSettings, Worker};
 use backup_sources::DatabaseSettings;
 use backup_storage::{BlobStore, StorageSettings};
+use backup_tests::postgres::{Database, Postgres};
 use chrono::DateTime;
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
@@ -31,6 +32,8 @@ pub(crate) struct Place {
     pub(crate) storage: StorageSettings,
     pub(crate) lease: Duration,
     pub(crate) passphrase: &'static str,
+    /// Dropped with the place.
+    source: Option<Database>,
 }
 
 impl Place {
@@ -57,8 +60,23 @@ impl Place {
             storage,
             lease: Duration::from_mins(1),
             passphrase: "correct horse battery staple",
+            source: None,
             folder,
         }
+    }
+
+    /// The same with a small database, which a FULL_SYSTEM backup needs.
+    pub(crate) fn with_database() -> Self {
+        let database = Postgres::shared().create_database("source");
+        database.psql("CREATE TABLE notes AS SELECT n, 'note ' || n AS text FROM generate_series(1, 100) n");
+        let mut place = Self::new();
+        place.database.host.clone_from(&database.host);
+        place.database.port = database.port;
+        place.database.name.clone_from(&database.name);
+        place.database.user = Some(database.user.clone());
+        place.database.password = Some(database.password.as_str().into());
+        place.source = Some(database);
+        place
     }
 
     pub(crate) fn uploads(&self) -> PathBuf {

@@ -1,4 +1,4 @@
-//! What a database is, apart from its content: `about.json` and `tables.json`.
+//! What a database is, apart from its content: `about.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,15 @@ pub(super) struct About {
     pub(super) locale_provider: Option<String>,
     /// Locale of the provider where it is not libc.
     pub(super) locale: Option<String>,
+    /// Rules that change ICU's order of texts; `None` before PostgreSQL 16.
+    #[serde(default)]
+    pub(super) icu_rules: Option<String>,
+    /// Whether others may copy it. Kept for people: a restored database is never made one, since it could not be dropped.
+    #[serde(default)]
+    pub(super) is_template: bool,
+    /// Unlogged tables that were read from a standby, and so without rows.
+    #[serde(default)]
+    pub(super) unlogged: Vec<String>,
     pub(super) owner: String,
     pub(super) comment: Option<String>,
     pub(super) connection_limit: i32,
@@ -35,9 +44,24 @@ pub(super) struct About {
     pub(super) extensions: Vec<Extension>,
     /// Every role that owns something in it, or that a grant or a policy names.
     pub(super) roles: Vec<String>,
+    /// Partitions and tables that inherit; `None` in archives made before this was recorded.
+    #[serde(default)]
+    pub(super) children: Option<Vec<Child>>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A table that is a partition of another or inherits from it. One that inherits from several comes several times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Child {
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) parent_schema: String,
+    pub(super) parent: String,
+    /// Of a partition which rows it holds, as `ATTACH PARTITION` wants it.
+    pub(super) bound: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Setting {
     /// For this role only; `None`: for all.
     pub(super) role: Option<String>,
@@ -45,7 +69,7 @@ pub(super) struct Setting {
     pub(super) value: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Grant {
     /// To whom; `None`: to everybody.
     pub(super) grantee: Option<String>,
@@ -60,34 +84,6 @@ pub(super) struct Extension {
     pub(super) schema: String,
 }
 
-/// What the dump holds, counted in the dump's own snapshot.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Tables {
-    /// Every table, view and the like, sorted by schema and name.
-    pub(super) tables: Vec<Table>,
-    /// How many large objects.
-    pub(super) large_objects: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Table {
-    pub(super) schema: String,
-    pub(super) name: String,
-    /// `pg_class.relkind`: `r` table, `p` partitioned, `v` view, `m` materialised view, `f` foreign, `S` sequence.
-    pub(super) kind: String,
-    /// Rows of its own, without those of tables that inherit from it; `None` where none are its own, where a query makes
-    /// them, or where they belong to an extension.
-    pub(super) rows: Option<u64>,
-}
-
-impl Table {
-    /// `schema.name`.
-    pub(super) fn full_name(&self) -> String {
-        format!("{}.{}", self.schema, self.name)
-    }
-}
-
 /// Columns that only some versions have are asked for through `to_jsonb`, which gives null for what is not there.
 const ABOUT: &str = "SELECT json_build_object(
     'name', d.datname,
@@ -98,6 +94,11 @@ const ABOUT: &str = "SELECT json_build_object(
     'ctype', d.datctype,
     'localeProvider', to_jsonb(d) ->> 'datlocprovider',
     'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+    'icuRules', to_jsonb(d) ->> 'daticurules',
+    'isTemplate', d.datistemplate,
+    'unlogged', (SELECT coalesce(json_agg(format('%s.%s', n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE pg_is_in_recovery() AND c.relpersistence = 'u' AND c.relkind = 'r'),
     'owner', pg_get_userbyid(d.datdba),
     'comment', shobj_description(d.oid, 'pg_database'),
     'connectionLimit', d.datconnlimit,
@@ -117,20 +118,17 @@ const ABOUT: &str = "SELECT json_build_object(
         UNION SELECT relowner FROM pg_class WHERE oid >= 16384
         UNION SELECT proowner FROM pg_proc WHERE oid >= 16384
         UNION SELECT typowner FROM pg_type WHERE oid >= 16384
-        UNION SELECT lomowner FROM pg_largeobject_metadata))
+        UNION SELECT lomowner FROM pg_largeobject_metadata)),
+    'children', (SELECT coalesce(json_agg(child), '[]') FROM ({children}) AS children(child))
 ) FROM pg_database d WHERE d.datname = current_database()";
 
-/// One statement a table, made by the server. Rows are counted for plain tables only: `p`, `f`, `v`, `m` and `S` have none
-/// of their own, and an extension's tables are filled by the extension.
-const TABLES: &str = "SELECT format(CASE WHEN c.relkind = 'r' AND e.objid IS NULL
-    THEN 'SELECT json_build_object(''schema'', %L::text, ''name'', %L::text, ''kind'', %L::text, ''rows'', count(*)) \
-          FROM ONLY %I.%I'
-    ELSE 'SELECT json_build_object(''schema'', %L::text, ''name'', %L::text, ''kind'', %L::text, ''rows'', NULL)' END,
-    n.nspname, c.relname, c.relkind, n.nspname, c.relname)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.objsubid = 0 AND e.deptype = 'e'
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
+/// Which tables are partitions of others or inherit from them.
+const CHILDREN: &str = "SELECT json_build_object('schema', cn.nspname, 'name', c.relname, 'parentSchema', pn.nspname,
+        'parent', p.relname, 'bound', pg_get_expr(c.relpartbound, c.oid))
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
+    JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+    WHERE p.relkind IN ('r', 'p', 'f')
+    ORDER BY cn.nspname COLLATE \"C\", c.relname COLLATE \"C\", i.inhseqno";
 
 /// About how many bytes a dump will read: tables with their TOAST, and large objects, without indexes.
 const ESTIMATE: &str = "SELECT (coalesce(sum(pg_table_size(c.oid)), 0)
@@ -140,15 +138,12 @@ const ESTIMATE: &str = "SELECT (coalesce(sum(pg_table_size(c.oid)), 0)
 
 /// Reads what the session's database is.
 pub(super) fn read_about(session: &mut Session) -> Result<About, Error> {
-    session.query_one(ABOUT)
+    session.query_one(&ABOUT.replace("{children}", CHILDREN))
 }
 
-/// Counts every table of the session's database, one at a time.
-pub(super) fn count_tables(session: &mut Session) -> Result<Tables, Error> {
-    let mut tables = Vec::new();
-    session.query_generated(TABLES, &mut |table: Table| tables.push(table))?;
-    let large_objects = session.query_one("SELECT count(*) FROM pg_largeobject_metadata")?;
-    Ok(Tables { tables, large_objects })
+/// Reads which tables are partitions of others or inherit from them.
+pub(super) fn read_children(session: &mut Session) -> Result<Vec<Child>, Error> {
+    session.query(CHILDREN)
 }
 
 /// About how many bytes a dump of the session's database will read.

@@ -20,8 +20,9 @@ const END: &str = "--end";
 /// version does not know.
 const SETTINGS: &str = "SELECT set_config(name, CASE name WHEN 'client_encoding' THEN 'UTF8' \
     WHEN 'search_path' THEN 'pg_catalog' WHEN 'row_security' THEN 'off' WHEN 'standard_conforming_strings' THEN 'on' \
-    ELSE '0' END, false) IS NULL AS unset FROM pg_catalog.pg_settings WHERE name IN ('client_encoding', 'search_path', \
-    'row_security', 'standard_conforming_strings', 'statement_timeout', 'lock_timeout', \
+    WHEN 'default_transaction_read_only' THEN 'off' ELSE '0' END, false) IS NULL AS unset FROM pg_catalog.pg_settings \
+    WHERE name IN ('client_encoding', 'search_path', 'row_security', 'standard_conforming_strings', \
+    'default_transaction_read_only', 'statement_timeout', 'lock_timeout', \
     'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')";
 
 /// An open session. Dropped, it ends, and the server rolls back what was open.

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use backup_core::JobControl;
+use backup_core::{JobControl, OsRandom, Random};
 use secrecy::ExposeSecret;
 
 use super::DatabaseSettings;
@@ -36,9 +37,10 @@ impl DatabaseSettings {
     pub(super) fn program(&self, name: &'static str) -> Result<Program, Error> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let application = format!(
-            "backup {} {}",
+            "backup {} {} {}",
             std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
+            COUNT.fetch_add(1, Ordering::Relaxed),
+            process_name()?
         );
         let mut command = Command::new(self.find_program(name)?);
         command.env_clear();
@@ -143,6 +145,19 @@ impl DatabaseSettings {
     }
 }
 
+/// Tells this process from those of other hosts and containers, whose numbers may be the same.
+fn process_name() -> Result<&'static str, Error> {
+    static NAME: OnceLock<String> = OnceLock::new();
+    if let Some(name) = NAME.get() {
+        return Ok(name);
+    }
+    let mut bytes = [0; 8];
+    OsRandom
+        .fill(&mut bytes)
+        .map_err(|error| Error::io("read random bytes from", "the system", error))?;
+    Ok(NAME.get_or_init(|| format!("{:016x}", u64::from_ne_bytes(bytes))))
+}
+
 /// Whether the server works on a statement of the connections called `application`, and waits neither for a lock nor for
 /// its client. Where it cannot be asked, it does not.
 fn works_for(settings: &DatabaseSettings, application: &str, job: &JobControl) -> bool {
@@ -199,4 +214,30 @@ fn newest_of_debian(name: &str) -> Option<PathBuf> {
 /// A value of a connection string.
 fn quote(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_process_has_connections_of_the_same_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("psql"), "").unwrap();
+        let settings = DatabaseSettings {
+            host: String::new(),
+            port: 0,
+            name: String::new(),
+            user: None,
+            password: None,
+            programs: Some(folder.path().to_owned()),
+        };
+        let name = || settings.program("psql").unwrap().application;
+        let (one, two) = (name(), name());
+        assert_ne!(one, two);
+        let parts: Vec<&str> = one.split(' ').collect();
+        assert_eq!((parts.len(), parts[3].len()), (4, 16), "{one}");
+        // The server cuts off what is longer.
+        assert!(one.len() < 64);
+    }
 }

@@ -1,20 +1,26 @@
 //! Reads a PostgreSQL database.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use backup_core::contents::{BackupContents, DatabaseContents};
 use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PipelineError, Source, Step, WarningCode};
 
-use super::about::{Tables, count_tables, estimate, read_about};
+use super::about::{About, estimate, read_about};
+use super::count::{Table, Tables, count_beside_dump};
 use super::psql::{Session, connection_error};
 use super::server::hint_for;
-use super::{ABOUT, DUMP, DatabaseSettings, GLOBALS, PART, TABLES};
+use super::{ABOUT, DUMP, DatabaseSettings, GLOBALS, PART, TABLES, shown};
 use crate::Error;
 use crate::child::{Child, Exit};
 
 /// The most that is read of the globals, in bytes. They are kept in memory for a moment.
 const MAX_GLOBALS: u64 = 64 * 1024 * 1024;
+/// How often the wait for the counting looks up to see whether the job was cancelled.
+const TICK: Duration = Duration::from_millis(100);
 
 /// A PostgreSQL database as something that is backed up.
 #[derive(Debug)]
@@ -59,33 +65,75 @@ impl DatabaseSource {
         about.dump_version = self.settings.program_version("pg_dump", job)?.0;
         append_json(sink, job, ABOUT, &about)?;
 
-        let (size_bytes, tables) = thread::scope(|scope| {
-            let counts = scope.spawn(move || {
-                let tables = count_tables(&mut session)?;
-                // The session holds the snapshot until the dump has taken it over, so it goes back to the dump's thread.
-                Ok::<_, Error>((tables, session))
-            });
-            let dumped = self.dump(&snapshot, sink, job);
-            if dumped.is_err() {
-                counting.cancel();
-            }
-            let counted = counts
-                .join()
-                .map_err(|_| Error::failed("counting the tables' rows ended in an unforeseen way", ""))?;
-            match (dumped, counted) {
-                (Ok(size), Ok((tables, _session))) => Ok((size, tables)),
-                // Without its session the snapshot is gone, so what failed the counting fails the dump as well.
-                (_, Err(error)) if !matches!(error, Error::Pipeline(PipelineError::Cancelled)) => Err(error),
-                (Err(error), _) | (_, Err(error)) => Err(error),
-            }
-        })?;
-
+        let (size_bytes, tables) = self.dump_and_count(&snapshot, session, &counting, sink, job)?;
+        warn_of_unlogged(&about, job);
         self.globals(sink, job)?;
         append_json(sink, job, TABLES, &tables)?;
         Ok(contents(size_bytes, &tables, about.server_version))
     }
 
-    fn dump(&self, snapshot: &str, sink: &mut dyn ArchiveSink, job: &JobControl) -> Result<u64, Error> {
+    /// Dumps the snapshot of `session` and counts its rows there. The counting begins with the dump's first byte: from then
+    /// on the dump has all its locks and the snapshot, and needs nothing of the session any more.
+    fn dump_and_count(
+        &self,
+        snapshot: &str,
+        mut session: Session,
+        counting: &JobControl,
+        sink: &mut dyn ArchiveSink,
+        job: &JobControl,
+    ) -> Result<(u64, Tables), Error> {
+        let (begun, begin) = channel();
+        let (give, counted) = channel();
+        let failed = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let failed = &failed;
+            scope.spawn(move || {
+                let begun = begin.recv().map_err(|_| PipelineError::Cancelled.into());
+                let result = begun.and_then(|()| count_beside_dump(&mut session));
+                failed.store(result.is_err(), Ordering::SeqCst);
+                // Whoever waits for it waits until it comes.
+                let _heard = give.send(result);
+            });
+            let dumped = self.dump(snapshot, sink, job, begun, failed);
+            if dumped.is_err() {
+                counting.cancel();
+            }
+            let counted = loop {
+                if job.is_cancelled() {
+                    counting.cancel();
+                }
+                match counted.recv_timeout(TICK) {
+                    Ok(counted) => break counted,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => {
+                        break Err(Error::failed(
+                            "counting the tables' rows ended in an unforeseen way",
+                            "",
+                        ));
+                    }
+                }
+            };
+            job.check()?;
+            match (dumped, counted) {
+                (Ok(size), Ok((tables, missed))) => {
+                    warn_of_missed(&missed, job);
+                    Ok((size, tables))
+                }
+                // The dump was ended because the counting had failed.
+                (_, Err(error)) if !matches!(error, Error::Pipeline(PipelineError::Cancelled)) => Err(error),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            }
+        })
+    }
+
+    fn dump(
+        &self,
+        snapshot: &str,
+        sink: &mut dyn ArchiveSink,
+        job: &JobControl,
+        begun: Sender<()>,
+        ended: &AtomicBool,
+    ) -> Result<u64, Error> {
         let mut program = self.settings.program("pg_dump")?;
         program
             .command
@@ -101,6 +149,8 @@ impl DatabaseSource {
         let mut reader = Counted {
             child: self.settings.spawn(program, job)?,
             job,
+            begun: Some(begun),
+            ended,
         };
         reader.child.close_stdin();
         let appended = sink.append_stream(&path(DUMP)?, &mut reader);
@@ -110,6 +160,9 @@ impl DatabaseSource {
         let size = appended?;
         let exit = reader.child.finish()?;
         self.judge(exit)?;
+        if size == 0 {
+            return Err(Error::failed("pg_dump wrote nothing and said nothing", ""));
+        }
         Ok(size)
     }
 
@@ -214,13 +267,33 @@ impl Source for DatabaseSource {
 
 fn contents(size_bytes: u64, tables: &Tables, server_version: String) -> DatabaseContents {
     let plain = || tables.tables.iter().filter(|table| table.kind == "r");
-    let mut names: Vec<String> = plain().map(super::about::Table::full_name).collect();
+    let mut names: Vec<String> = plain().map(Table::full_name).collect();
     names.sort();
     DatabaseContents {
         size_bytes,
         tables: names,
         row_count: plain().filter_map(|table| table.rows).sum(),
         server_version,
+    }
+}
+
+fn warn_of_missed(missed: &[String], job: &JobControl) {
+    if !missed.is_empty() {
+        let text = format!(
+            "the rows of tables that an application was about to change are in the dump, and were not counted: {}",
+            shown(missed)
+        );
+        job.warn(WarningCode::Other, None, text);
+    }
+}
+
+fn warn_of_unlogged(about: &About, job: &JobControl) {
+    if !about.unlogged.is_empty() {
+        let text = format!(
+            "the server is a standby, which has no rows of unlogged tables: {} come back empty",
+            shown(&about.unlogged)
+        );
+        job.warn(WarningCode::Other, None, text);
     }
 }
 
@@ -246,15 +319,27 @@ fn path(name: &str) -> Result<EntryPath, Error> {
     EntryPath::new(name).map_err(|error| Error::failed(error.to_string(), ""))
 }
 
-/// Says how far the dump is.
+/// Says how far the dump is, and that it has begun.
 struct Counted<'a> {
     child: Child,
     job: &'a JobControl,
+    begun: Option<Sender<()>>,
+    /// The dump is of no use any more.
+    ended: &'a AtomicBool,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ended.load(Ordering::SeqCst) {
+            return Err(io::Error::other(PipelineError::Cancelled));
+        }
         let length = self.child.read(buffer)?;
+        if length > 0
+            && let Some(begun) = self.begun.take()
+        {
+            // Where nobody listens the counting has failed, which is seen with the next read.
+            let _heard = begun.send(());
+        }
         self.job.advance(length as u64);
         Ok(length)
     }

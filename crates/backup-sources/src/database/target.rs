@@ -1,32 +1,35 @@
 //! Restores a PostgreSQL database.
 
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 
 use backup_core::{JobControl, PartReader, PipelineError, Step, Target};
 
-use super::about::{About, Table, Tables, count_tables};
+use super::about::About;
+use super::count::Tables;
 use super::psql::{Session, identifier};
 use super::server::hint_for;
 use super::{ABOUT, DUMP, DatabaseSettings, PART, TABLES};
 use crate::Error;
 
+mod compare;
+mod empty;
 mod place;
+mod selection;
+mod set_up;
 
 use place::Place;
+use selection::Selection;
 
 /// Bytes that are handed on at once.
 const BLOCK: usize = 256 * 1024;
 /// The most that is read of a JSON entry, in bytes: tables by the million.
 const MAX_JSON: u64 = 512 * 1024 * 1024;
-/// How many differences or names a message shows.
-const SHOWN: usize = 20;
-
 /// What of a database is restored, and how.
 #[derive(Debug, Clone, Default)]
 pub struct DatabaseTargetOptions {
-    /// Only these tables, as `schema.name` or `name` (then in `public`), with their rows, without indexes and constraints;
-    /// types that they need must be there. All in one schema. Empty: everything.
+    /// Only these tables, as `schema.name` or `name` (then in `public`), with their rows, and with all their partitions and
+    /// the tables that inherit from them; without indexes and constraints. Types that they need must be there. All in one
+    /// schema. Empty: everything.
     pub tables: Vec<String>,
     /// Restore without owners and grants, where the server does not have the roles.
     pub skip_owner: bool,
@@ -34,8 +37,9 @@ pub struct DatabaseTargetOptions {
 
 /// A new or empty PostgreSQL database that a backup is restored into.
 ///
-/// A database that the restore created is dropped again when it fails; one that was there is filled in one transaction, so
-/// that it is empty again. Killed outright, the restore leaves a database that the next one refuses as not empty.
+/// A database that the restore created is dropped again when it fails; one that was there is filled in one transaction, and
+/// emptied again when the restore fails after that. What cannot be set in one that was there (its owner, grants, settings)
+/// is told. Killed outright, the restore leaves a database that the next one refuses as not empty.
 #[derive(Debug)]
 pub struct DatabaseTarget {
     settings: DatabaseSettings,
@@ -50,21 +54,30 @@ impl DatabaseTarget {
 
     fn run(&self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), Error> {
         let about: About = read_json(part, ABOUT)?;
+        let selection = Selection::of(&self.options.tables, about.children.as_deref())?;
         self.check_server(&about, job)?;
         let place = self.look(job)?;
-        if place == Place::Missing {
-            self.create(&about, job)?;
+        match &place {
+            Place::Missing => self.create(&about, job)?,
+            Place::Empty { found, .. } => self.tell_differences(&about, found, job),
         }
-        let result = self.fill(&about, place, part, job);
-        if result.is_err() && place == Place::Missing {
-            self.drop_database();
+        let result = self.fill(&about, &place, &selection, part, job);
+        if result.is_err() {
+            self.take_back(&place, job);
         }
         result
     }
 
-    fn fill(&self, about: &About, place: Place, part: &mut dyn PartReader, job: &JobControl) -> Result<(), Error> {
+    fn fill(
+        &self,
+        about: &About,
+        place: &Place,
+        selection: &Selection,
+        part: &mut dyn PartReader,
+        job: &JobControl,
+    ) -> Result<(), Error> {
         expect_entry(part, DUMP)?;
-        self.pg_restore(place, part, job)?;
+        self.pg_restore(place, selection, part, job)?;
         let recorded: Tables = loop {
             match part.next_entry()? {
                 Some(entry) if entry.path.as_bytes() == TABLES.as_bytes() => break parse_json(part, TABLES)?,
@@ -72,14 +85,22 @@ impl DatabaseTarget {
                 None => return Err(lacks(TABLES)),
             }
         };
-        self.compare(&recorded, job)?;
-        if place == Place::Missing && self.options.tables.is_empty() {
+        selection.check(&recorded)?;
+        self.attach(selection, job)?;
+        self.compare(&recorded, selection, job)?;
+        if matches!(place, Place::Missing) && selection.is_everything() {
             self.set_up(about, job)?;
         }
         Ok(())
     }
 
-    fn pg_restore(&self, place: Place, part: &mut dyn PartReader, job: &JobControl) -> Result<(), Error> {
+    fn pg_restore(
+        &self,
+        place: &Place,
+        selection: &Selection,
+        part: &mut dyn PartReader,
+        job: &JobControl,
+    ) -> Result<(), Error> {
         let mut program = self.settings.program("pg_restore")?;
         program.command.args(["--exit-on-error", "--no-password"]);
         program
@@ -88,16 +109,18 @@ impl DatabaseTarget {
         if self.options.skip_owner {
             program.command.args(["--no-owner", "--no-acl"]);
         }
-        if place == Place::Empty {
+        if matches!(place, Place::Empty { .. }) {
             program.command.arg("--single-transaction");
         }
-        if let Some((schema, tables)) = self.selected()? {
-            Session::open(&self.settings, &self.settings.name, job)?
-                .execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(&schema)))?;
-            program.command.arg(format!("--schema={schema}"));
+        if !selection.is_everything() {
+            let mut session = Session::open(&self.settings, &self.settings.name, job)?;
+            for schema in selection.schemas() {
+                session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(schema)))?;
+                program.command.arg(format!("--schema={schema}"));
+            }
             program
                 .command
-                .args(tables.iter().map(|table| format!("--table={table}")));
+                .args(selection.names().map(|name| format!("--table={name}")));
         }
         let mut child = self.settings.spawn(program, job)?;
         child.close_stdout();
@@ -123,82 +146,6 @@ impl DatabaseTarget {
         let hint = hint_for(&exit.stderr);
         exit.check(hint).map(|_| ())
     }
-
-    /// The one schema and the names in it of the tables that were asked for.
-    fn selected(&self) -> Result<Option<(String, Vec<String>)>, Error> {
-        let mut by_schema: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for table in &self.options.tables {
-            let (schema, name) = table.split_once('.').unwrap_or(("public", table));
-            by_schema.entry(schema.to_owned()).or_default().push(name.to_owned());
-        }
-        if by_schema.len() > 1 {
-            return Err(Error::refused(
-                "tables of several schemas cannot be restored at once",
-                "Restore the tables of one schema at a time.",
-            ));
-        }
-        Ok(by_schema.pop_first())
-    }
-
-    /// Every table must hold as many rows as were counted in the dump's snapshot.
-    fn compare(&self, recorded: &Tables, job: &JobControl) -> Result<(), Error> {
-        let mut session = Session::open_for_long(&self.settings, &self.settings.name, job)?;
-        let restored = count_tables(&mut session)?;
-        let found: BTreeMap<(&str, &str), Option<u64>> =
-            restored.tables.iter().map(|table| (key(table), table.rows)).collect();
-        let selected = self.selected()?;
-        let wanted = |table: &Table| {
-            selected
-                .as_ref()
-                .is_none_or(|(schema, tables)| *schema == table.schema && tables.contains(&table.name))
-        };
-        let mut differences = Vec::new();
-        for table in recorded
-            .tables
-            .iter()
-            .filter(|table| table.rows.is_some() && wanted(table))
-        {
-            let rows = found.get(&key(table)).copied().flatten();
-            if rows != table.rows {
-                differences.push(format!(
-                    "{} ({} rows restored, {} in the backup)",
-                    table.full_name(),
-                    rows.map_or_else(|| "no".to_owned(), |rows| rows.to_string()),
-                    table.rows.unwrap_or_default()
-                ));
-            }
-        }
-        if let Some((schema, tables)) = &selected {
-            for name in tables {
-                if !recorded
-                    .tables
-                    .iter()
-                    .any(|table| table.schema == *schema && table.name == *name)
-                {
-                    return Err(PipelineError::not_found(
-                        format!("the backup holds no table {schema}.{name}"),
-                        "Look up the names in the backup's tables.json.",
-                    )
-                    .into());
-                }
-            }
-        } else if restored.large_objects != recorded.large_objects {
-            differences.push(format!(
-                "large objects ({} restored, {} in the backup)",
-                restored.large_objects, recorded.large_objects
-            ));
-        }
-        if differences.is_empty() {
-            return Ok(());
-        }
-        Err(Error::mismatch(
-            format!(
-                "the restored database differs from what the backup recorded: {}",
-                shown(&differences)
-            ),
-            "Do not use it: restore another backup, and report this one.",
-        ))
-    }
 }
 
 impl Target for DatabaseTarget {
@@ -212,26 +159,13 @@ impl Target for DatabaseTarget {
 
     fn prepare(&mut self, job: &JobControl) -> Result<(), PipelineError> {
         self.settings.program("pg_restore")?;
-        self.selected()?;
+        Selection::of(&self.options.tables, None)?;
         self.look(job)?;
         Ok(())
     }
 
     fn restore(&mut self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), PipelineError> {
         Ok(self.run(part, job)?)
-    }
-}
-
-fn key(table: &Table) -> (&str, &str) {
-    (&table.schema, &table.name)
-}
-
-/// The first of `items`, and how many more there are.
-fn shown(items: &[String]) -> String {
-    let first: Vec<&str> = items.iter().take(SHOWN).map(String::as_str).collect();
-    match items.len().saturating_sub(SHOWN) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
     }
 }
 

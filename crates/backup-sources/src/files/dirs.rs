@@ -30,6 +30,16 @@ pub(super) fn open_dir(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, E
     )
 }
 
+/// The folder `name` in `parent` as a place to go through only, which needs no right to list it.
+pub(super) fn open_place(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    openat(
+        parent,
+        name,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+}
+
 impl Dirs {
     /// The chain of `root` alone.
     pub(super) fn new(root: OwnedFd) -> Result<Self, Errno> {

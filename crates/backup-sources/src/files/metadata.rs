@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use backup_core::{Entry, EntryKind, EntryPath};
-use rustix::fs::{Stat, fgetxattr, flistxattr, lgetxattr, llistxattr};
+use rustix::fs::{Stat, fgetxattr, flistxattr, getxattr, lgetxattr, listxattr, llistxattr};
 use rustix::io::Errno;
 
 use super::owners::Owners;
@@ -41,6 +41,15 @@ pub(super) fn xattrs_of_open(file: BorrowedFd<'_>) -> Result<Xattrs, Errno> {
     read_xattrs(
         |list| flistxattr(file, list),
         |name, value| fgetxattr(file, name, value),
+    )
+}
+
+/// Attributes of a folder that is open as a place only, which may neither be read nor have its attributes asked for.
+pub(super) fn xattrs_of_path(folder: BorrowedFd<'_>) -> Result<Xattrs, Errno> {
+    let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    read_xattrs(
+        |list| listxattr(path.as_str(), list),
+        |name, value| getxattr(path.as_str(), name, value),
     )
 }
 

@@ -8,22 +8,21 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use backup_core::{Entry, EntryKind, EntryPath, JobControl, PartReader, PipelineError, WarningCode};
-use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chmodat, chownat,
-    fchmod, fchown, fsetxattr, fstat, ftruncate, futimens, linkat, lsetxattr, makedev, mkdirat, mknodat, openat,
-    statat, symlinkat, syncfs, utimensat,
-};
-use rustix::io::{Errno, pwrite};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ftruncate, mkdirat, openat, symlinkat, syncfs};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, pwrite};
 
 use super::dirs::{Dirs, open_dir};
-use super::metadata::name_under_proc;
 use super::owners::Owners;
 use crate::Error;
 
+mod access;
+mod finish;
+mod links;
+
+use access::ClosedFolders;
+
 /// Bytes that are written at once.
 const BLOCK: usize = 256 * 1024;
-/// Bits that give the rights of the owner to whoever runs the file.
-const SET_ID: u32 = 0o6000;
 
 /// Restores the entries of `part` that `wanted` names (empty: all) into the empty folder `dir`. On an error what was made
 /// stands there still; the caller removes it.
@@ -35,6 +34,7 @@ pub(crate) fn restore_tree(
 ) -> Result<(), Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, dir, flags, Mode::empty()).map_err(|error| Error::io("open", dir, error))?;
+    let inherits = access::is_inherited(root.as_fd());
     let mut restorer = Restorer {
         dirs: Dirs::new(root).map_err(|error| Error::io("open", dir, error))?,
         open: vec![Open {
@@ -44,7 +44,10 @@ pub(crate) fn restore_tree(
         job,
         owners: Owners::default(),
         is_root: rustix::process::geteuid().is_root(),
+        inherits,
+        closed: ClosedFolders::default(),
         told_owner: false,
+        told_set_id: false,
         buffer: vec![0; BLOCK],
     };
     let mut last: Option<EntryPath> = None;
@@ -87,7 +90,11 @@ struct Restorer<'a> {
     job: &'a JobControl,
     owners: Owners,
     is_root: bool,
+    /// Whether the target folder gives an access list to what is made in it.
+    inherits: bool,
+    closed: ClosedFolders,
     told_owner: bool,
+    told_set_id: bool,
     buffer: Vec<u8>,
 }
 
@@ -138,8 +145,12 @@ impl Restorer<'_> {
         while self.open.len() > 1 {
             self.step_up()?;
         }
+        self.close_folders()?;
         if let Some(entry) = self.open[0].entry.take() {
-            self.finish_folder(&entry)?;
+            let root = self.dir(&entry.path)?;
+            access::take_away(root);
+            let root = fcntl_dupfd_cloexec(root, 0).map_err(|error| made(&entry.path, error))?;
+            self.finish_open(&entry, &root)?;
         }
         let root = self.dirs.root().map_err(|error| Error::io("open", dir, error))?;
         syncfs(root).map_err(|error| Error::io("write to the disk what was restored into", dir, error))
@@ -166,6 +177,9 @@ impl Restorer<'_> {
         let dir = self.dir(path)?;
         mkdirat(dir, name, Mode::RWXU).map_err(|error| made(path, error))?;
         let fd = open_dir(dir, name).map_err(|error| made(path, error))?;
+        if self.inherits {
+            access::take_away(fd.as_fd());
+        }
         self.dirs.push(fd).map_err(|error| made(path, error))?;
         self.open.push(Open {
             name: name.to_bytes().to_vec(),
@@ -177,7 +191,7 @@ impl Restorer<'_> {
     fn step_up(&mut self) -> Result<(), Error> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         // The folder above is opened through this one, whose new mode or owner might forbid that.
-        let fd = self.dirs.last().and_then(|dir| rustix::io::fcntl_dupfd_cloexec(dir, 0));
+        let fd = self.dirs.last().and_then(|dir| fcntl_dupfd_cloexec(dir, 0));
         let fd = fd.map_err(|error| Error::io("open", String::from_utf8_lossy(&open.name).into_owned(), error))?;
         self.dirs
             .pop()
@@ -186,12 +200,6 @@ impl Restorer<'_> {
             Some(entry) => self.finish_open(entry, &fd),
             None => Ok(()),
         }
-    }
-
-    fn finish_folder(&mut self, entry: &Entry) -> Result<(), Error> {
-        let dir = self.dir(&entry.path)?;
-        let fd = rustix::io::fcntl_dupfd_cloexec(dir, 0).map_err(|error| made(&entry.path, error))?;
-        self.finish_open(entry, &fd)
     }
 
     fn file(
@@ -204,6 +212,9 @@ impl Restorer<'_> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = self.dir(&entry.path)?;
         let file = openat(dir, name, flags, Mode::RUSR | Mode::WUSR).map_err(|error| made(&entry.path, error))?;
+        if self.inherits {
+            access::take_away(file.as_fd());
+        }
         let whole = [(0, entry.size)];
         let mut end = 0;
         for (start, length) in data.unwrap_or(&whole) {
@@ -253,142 +264,6 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    fn hard_link(&mut self, entry: &Entry, name: &CStr, target: &EntryPath, wanted: &[EntryPath]) -> Result<(), Error> {
-        if *target >= entry.path {
-            return Err(hostile(&entry.path, "it is a link to what does not come before it"));
-        }
-        if !wanted.is_empty() && !wanted.iter().any(|path| target.is_under(path)) {
-            return Err(Error::refused(
-                format!("{} is another name of {target}, which was not asked for", entry.path),
-                format!("Restore {target} as well."),
-            ));
-        }
-        let parts: Vec<&[u8]> = target.components().collect();
-        let Some((last, parents)) = parts.split_last() else {
-            return Err(hostile(&entry.path, "it is a link to the root"));
-        };
-        let root = self
-            .dirs
-            .root()
-            .and_then(|root| rustix::io::fcntl_dupfd_cloexec(root, 0));
-        let mut above = root.map_err(|error| made(&entry.path, error))?;
-        for part in parents {
-            above = open_dir(above.as_fd(), &c_name(part, target)?).map_err(|error| made(&entry.path, error))?;
-        }
-        let linked = linkat(
-            &above,
-            &c_name(last, target)?,
-            self.dir(&entry.path)?,
-            name,
-            AtFlags::empty(),
-        );
-        linked.map_err(|error| match error {
-            Errno::NOENT | Errno::PERM => hostile(&entry.path, "it is a link to what was not restored or is no file"),
-            error => made(&entry.path, error),
-        })
-    }
-
-    fn special(&mut self, entry: &Entry, name: &CStr, kind: FileType, device: (u32, u32)) -> Result<(), Error> {
-        let dir = self.dir(&entry.path)?;
-        match mknodat(dir, name, kind, Mode::RUSR | Mode::WUSR, makedev(device.0, device.1)) {
-            Ok(()) => self.finish_name(entry, name),
-            Err(Errno::PERM) if kind != FileType::Fifo => {
-                self.warn(entry, "a device can only be made by root: it was left out");
-                Ok(())
-            }
-            Err(error) => Err(made(&entry.path, error)),
-        }
-    }
-
-    /// Gives an open file or folder its metadata. The mode comes after the owner, which clears bits of it, and after the
-    /// attributes, which need the right to write; the time comes last.
-    fn finish_open(&mut self, entry: &Entry, file: &OwnedFd) -> Result<(), Error> {
-        let failed = |error: Errno| Error::io("set the metadata of", entry.path.to_string(), error);
-        if self.is_root {
-            let (uid, gid) = self.owner(entry);
-            let result = fchown(file, Some(uid), Some(gid));
-            self.check_owner(entry, result)?;
-        }
-        for (name, value) in &entry.xattrs {
-            let result = fsetxattr(file, name.as_slice(), value, XattrFlags::empty());
-            self.check_xattr(entry, name, result);
-        }
-        let stat = fstat(file).map_err(failed)?;
-        fchmod(file, self.mode(entry, stat.st_uid, stat.st_gid)).map_err(failed)?;
-        futimens(file, &times(entry)).map_err(failed)
-    }
-
-    /// The same for what cannot be opened.
-    fn finish_name(&mut self, entry: &Entry, name: &CStr) -> Result<(), Error> {
-        let failed = |error: Errno| Error::io("set the metadata of", entry.path.to_string(), error);
-        if self.is_root {
-            let (uid, gid) = self.owner(entry);
-            let result = chownat(
-                self.dir(&entry.path)?,
-                name,
-                Some(uid),
-                Some(gid),
-                AtFlags::SYMLINK_NOFOLLOW,
-            );
-            self.check_owner(entry, result)?;
-        }
-        for (attribute, value) in &entry.xattrs {
-            let path = name_under_proc(self.dir(&entry.path)?, name);
-            let result = lsetxattr(path.as_slice(), attribute.as_slice(), value, XattrFlags::empty());
-            self.check_xattr(entry, attribute, result);
-        }
-        let dir = self.dir(&entry.path)?;
-        // A link has no mode of its own.
-        if !matches!(entry.kind, EntryKind::Symlink { .. }) {
-            let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-            chmodat(dir, name, self.mode(entry, stat.st_uid, stat.st_gid), AtFlags::empty()).map_err(failed)?;
-        }
-        utimensat(dir, name, &times(entry), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)
-    }
-
-    fn owner(&self, entry: &Entry) -> (Uid, Gid) {
-        (
-            Uid::from_raw(self.owners.uid(entry.user.as_deref(), entry.uid)),
-            Gid::from_raw(self.owners.gid(entry.group.as_deref(), entry.gid)),
-        )
-    }
-
-    /// The mode, without set-id bits where they would hand out the rights of another than the recorded owner.
-    fn mode(&self, entry: &Entry, uid: u32, gid: u32) -> Mode {
-        let is_owner = self.owners.uid(entry.user.as_deref(), entry.uid) == uid
-            && self.owners.gid(entry.group.as_deref(), entry.gid) == gid;
-        let bits = entry.mode & 0o7777;
-        Mode::from_raw_mode(if is_owner || entry.kind == EntryKind::Directory {
-            bits
-        } else {
-            bits & !SET_ID
-        })
-    }
-
-    fn check_owner(&mut self, entry: &Entry, result: Result<(), Errno>) -> Result<(), Error> {
-        match result {
-            Ok(()) => Ok(()),
-            Err(Errno::PERM | Errno::INVAL) => {
-                if !self.told_owner {
-                    self.told_owner = true;
-                    self.warn(
-                        entry,
-                        "its owner cannot be set here; of others with the same fate nothing more is said",
-                    );
-                }
-                Ok(())
-            }
-            Err(error) => Err(Error::io("set the owner of", entry.path.to_string(), error)),
-        }
-    }
-
-    fn check_xattr(&self, entry: &Entry, name: &[u8], result: Result<(), Errno>) {
-        if let Err(error) = result {
-            let name = String::from_utf8_lossy(name);
-            self.warn(entry, &format!("its attribute {name} cannot be set here: {error}"));
-        }
-    }
-
     fn warn(&self, entry: &Entry, message: &str) {
         self.job.warn(WarningCode::Other, Some(entry.path.to_string()), message);
     }
@@ -397,19 +272,6 @@ impl Restorer<'_> {
         self.dirs
             .last()
             .map_err(|error| Error::io("open the folder of", path.to_string(), error))
-    }
-}
-
-fn times(entry: &Entry) -> Timestamps {
-    Timestamps {
-        last_access: Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        },
-        last_modification: Timespec {
-            tv_sec: entry.modified_secs,
-            tv_nsec: entry.modified_nanos.min(999_999_999).into(),
-        },
     }
 }
 

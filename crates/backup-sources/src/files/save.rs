@@ -2,24 +2,23 @@
 
 use std::ffi::CStr;
 use std::fmt::Write as _;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use backup_core::contents::FilesContents;
 use backup_core::{ArchiveSink, EntryKind, EntryPath, JobControl, WarningCode};
-use rustix::fs::{
-    Advice, AtFlags, CWD, FileType, Mode, OFlags, Stat, fadvise, fstat, fstatfs, major, minor, openat, readlinkat,
-    statat,
-};
-use rustix::io::Errno;
+use rustix::fs::{Advice, FileType, OFlags, Stat, fadvise, fstat};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::content::{Content, data_ranges};
-use super::dirs::open_dir;
-use super::links::Links;
-use super::metadata::{Xattrs, entry, xattrs_of_name, xattrs_of_open};
+use super::links::{Identity, Links};
+use super::look::{is_pseudo, look, look_at_folder, open_and_look, open_root};
+use super::metadata::{Xattrs, entry, xattrs_of_open, xattrs_of_path};
 use super::owners::Owners;
-use super::walk::{Found, Walk};
+use super::walk::{Found, Walk, is_gone};
 use crate::Error;
+
+mod special;
 
 /// How many unreadable files an error shows.
 const SHOWN: usize = 20;
@@ -27,28 +26,6 @@ const SHOWN: usize = 20;
 const ATTEMPTS: usize = 4;
 /// From this size on the system is told that the file is read from one end to the other, in bytes.
 const LARGE: i64 = 256 * 1024;
-
-/// File systems that hold no files of anybody: kernel interfaces, by `statfs` type.
-const PSEUDO: [u32; 18] = [
-    0x9fa0,
-    0x6265_6572,
-    0x1cd1,
-    0x0027_e0eb,
-    0x6367_7270,
-    0x6462_6720,
-    0x7472_6163,
-    0x7363_6673,
-    0x6165_676c,
-    0xcafe_4a11,
-    0x6265_6570,
-    0xde5e_81e4,
-    0x1980_0202,
-    0x9584_58f6,
-    0x4249_4e4d,
-    0xf97c_ff8c,
-    0x6e73_6673,
-    0x0187,
-];
 
 /// Saves one or several trees; what they have in common (hard links, unreadable files, numbers) is kept here.
 pub(crate) struct Saver<'a> {
@@ -91,9 +68,9 @@ impl<'a> Saver<'a> {
 
     /// Saves the folder `root` alone, without what it holds, as `path`.
     pub(crate) fn save_folder_itself(&mut self, root: &Path, path: EntryPath) -> Result<(), Error> {
-        let fd = open_root(root, OFlags::DIRECTORY)?;
-        let stat = fstat(&fd).map_err(|error| Error::io("look at", root, error))?;
-        self.append_folder(fd.as_fd(), &stat, path)
+        let (fd, stat) = look_at_folder(root)?;
+        let xattrs = self.attributes(xattrs_of_path(fd.as_fd()), &path);
+        self.append_folder(&stat, path, xattrs)
     }
 
     /// Saves the file or the folder with all it holds at `root` as `path`. `root` itself may be a link.
@@ -110,7 +87,9 @@ impl<'a> Saver<'a> {
                 ));
             }
         }
-        self.append_folder(fd.as_fd(), &stat, path.clone())?;
+        let xattrs = self.attributes(xattrs_of_open(fd.as_fd()), &path);
+        self.append_folder(&stat, path.clone(), xattrs)?;
+        let root_fd = fcntl_dupfd_cloexec(&fd, 0).map_err(|error| Error::io("open", root, error))?;
         let mut device = vec![(path.as_bytes().to_vec(), stat.st_dev)];
         let mut walk = match Walk::new(fd, path.as_bytes().to_vec()) {
             Ok(walk) => walk,
@@ -132,7 +111,8 @@ impl<'a> Saver<'a> {
             let Some((fd, stat)) = self.save_name(&walk, &name, file_type, &path)? else {
                 continue;
             };
-            self.append_folder(fd.as_fd(), &stat, path.clone())?;
+            let xattrs = self.attributes(xattrs_of_open(fd.as_fd()), &path);
+            self.append_folder(&stat, path.clone(), xattrs)?;
             while device
                 .last()
                 .is_some_and(|(folder, _)| !is_under(path.as_bytes(), folder))
@@ -150,9 +130,18 @@ impl<'a> Saver<'a> {
                 }
                 device.push((path.as_bytes().to_vec(), stat.st_dev));
             }
-            if let Err(error) = walk.enter(fd) {
-                self.cannot_read(&path, error);
+            match walk.enter(fd) {
+                Ok(true) => {}
+                Ok(false) => self.vanished(&path),
+                Err(error) if is_gone(error) => self.vanished(&path),
+                Err(error) => self.cannot_read(&path, error),
             }
+        }
+        // Where all of it went away, as with a server, all that is missing must not pass for files that vanished.
+        match fstat(&root_fd) {
+            Ok(stat) if stat.st_nlink > 0 => {}
+            Ok(_) => self.cannot_read(&path, Errno::NOENT),
+            Err(error) => self.cannot_read(&path, error),
         }
         Ok(())
     }
@@ -173,7 +162,7 @@ impl<'a> Saver<'a> {
             };
             let (fd, stat) = match looked {
                 Ok(looked) => looked,
-                Err(Errno::NOENT) => {
+                Err(error) if is_gone(error) => {
                     self.vanished(path);
                     return Ok(None);
                 }
@@ -209,7 +198,8 @@ impl<'a> Saver<'a> {
     fn save_file(&mut self, fd: &OwnedFd, stat: &Stat, path: EntryPath) -> Result<(), Error> {
         let xattrs = self.attributes(xattrs_of_open(fd.as_fd()), &path);
         self.saved.file_count += 1;
-        if self.save_as_link(stat, &path, &xattrs)? {
+        let identity = (stat.st_nlink > 1).then(|| Identity::of(stat, fd.as_fd(), None));
+        if self.save_as_link(identity.as_ref(), stat, &path, &xattrs)? {
             return Ok(());
         }
         if stat.st_size >= LARGE {
@@ -238,12 +228,21 @@ impl<'a> Saver<'a> {
         let read = appended?;
         self.saved.entry_count += 1;
         self.saved.size_bytes += entry.stored_bytes();
-        self.remember(stat, &entry.path);
-        if let Some(error) = error {
-            self.cannot_read(&entry.path, error);
-            return Ok(());
-        }
-        let after = fstat(fd).map_err(|error| Error::io("look at", entry.path.to_string(), error))?;
+        self.remember(identity, stat, &entry.path);
+        let after = match (error, fstat(fd)) {
+            (None, Ok(after)) => after,
+            (Some(error), _) | (None, Err(error)) if is_gone(error) => {
+                self.changed(
+                    &entry.path,
+                    "it was removed while it was read: the backup may hold zeros in place of its end",
+                );
+                return Ok(());
+            }
+            (Some(error), _) | (None, Err(error)) => {
+                self.cannot_read(&entry.path, error);
+                return Ok(());
+            }
+        };
         let what = if after.st_size > stat.st_size {
             "it grew while it was read: the backup holds it up to the size it had at first"
         } else if after.st_size < stat.st_size || read < entry.stored_bytes() {
@@ -253,81 +252,19 @@ impl<'a> Saver<'a> {
         } else {
             return Ok(());
         };
-        self.job
-            .warn(WarningCode::FileChanged, Some(entry.path.to_string()), what);
-        Ok(())
-    }
-
-    fn save_special(
-        &mut self,
-        walk: &Walk,
-        name: &CStr,
-        file_type: FileType,
-        stat: &Stat,
-        path: &EntryPath,
-    ) -> Result<(), Error> {
-        let Ok(dir) = walk.dir() else {
-            {
-                self.vanished(path);
-                return Ok(());
-            };
-        };
-        let device = || (major(stat.st_rdev), minor(stat.st_rdev));
-        let kind = match file_type {
-            FileType::Socket => {
-                self.job.warn(
-                    WarningCode::SocketSkipped,
-                    Some(path.to_string()),
-                    "a socket holds nothing that could be saved",
-                );
-                return Ok(());
-            }
-            FileType::Symlink => match readlinkat(dir, name, Vec::new()) {
-                Ok(target) => EntryKind::Symlink {
-                    target: target.into_bytes(),
-                },
-                Err(Errno::NOENT | Errno::INVAL) => {
-                    self.vanished(path);
-                    return Ok(());
-                }
-                Err(error) => {
-                    self.cannot_read(path, error);
-                    return Ok(());
-                }
-            },
-            FileType::Fifo => EntryKind::Fifo,
-            FileType::CharacterDevice => EntryKind::CharDevice {
-                major: device().0,
-                minor: device().1,
-            },
-            FileType::BlockDevice => EntryKind::BlockDevice {
-                major: device().0,
-                minor: device().1,
-            },
-            _ => {
-                self.cannot_read(path, Errno::INVAL);
-                return Ok(());
-            }
-        };
-        let xattrs = self.attributes(xattrs_of_name(dir, name), path);
-        if self.save_as_link(stat, path, &xattrs)? {
-            return Ok(());
-        }
-        self.sink.append(
-            &entry(path.clone(), kind, stat, xattrs, &self.owners),
-            &mut std::io::empty(),
-        )?;
-        self.saved.entry_count += 1;
-        self.remember(stat, path);
+        self.changed(&entry.path, what);
         Ok(())
     }
 
     /// Saves another name of a file that is in the archive already.
-    fn save_as_link(&mut self, stat: &Stat, path: &EntryPath, xattrs: &Xattrs) -> Result<bool, Error> {
-        if stat.st_nlink < 2 {
-            return Ok(false);
-        }
-        let Some(target) = self.links.first_name((stat.st_dev, stat.st_ino)) else {
+    fn save_as_link(
+        &mut self,
+        identity: Option<&Identity>,
+        stat: &Stat,
+        path: &EntryPath,
+        xattrs: &Xattrs,
+    ) -> Result<bool, Error> {
+        let Some(target) = identity.and_then(|identity| self.links.first_name(identity)) else {
             return Ok(false);
         };
         let kind = EntryKind::HardLink { target };
@@ -337,8 +274,10 @@ impl<'a> Saver<'a> {
         Ok(true)
     }
 
-    fn remember(&mut self, stat: &Stat, path: &EntryPath) {
-        if stat.st_nlink > 1 && !self.links.remember((stat.st_dev, stat.st_ino), path, stat.st_nlink) {
+    fn remember(&mut self, identity: Option<Identity>, stat: &Stat, path: &EntryPath) {
+        if let Some(identity) = identity
+            && !self.links.remember(identity, path, stat.st_nlink)
+        {
             self.job.warn(
                 WarningCode::HardLinkSplit,
                 Some(path.to_string()),
@@ -347,8 +286,7 @@ impl<'a> Saver<'a> {
         }
     }
 
-    fn append_folder(&mut self, fd: BorrowedFd<'_>, stat: &Stat, path: EntryPath) -> Result<(), Error> {
-        let xattrs = self.attributes(xattrs_of_open(fd), &path);
+    fn append_folder(&mut self, stat: &Stat, path: EntryPath, xattrs: Xattrs) -> Result<(), Error> {
         let folder = entry(path, EntryKind::Directory, stat, xattrs, &self.owners);
         self.sink.append(&folder, &mut std::io::empty())?;
         self.saved.entry_count += 1;
@@ -364,6 +302,10 @@ impl<'a> Saver<'a> {
             );
             Vec::new()
         })
+    }
+
+    fn changed(&self, path: &EntryPath, what: &str) {
+        self.job.warn(WarningCode::FileChanged, Some(path.to_string()), what);
     }
 
     fn vanished(&self, path: &EntryPath) {
@@ -385,82 +327,6 @@ impl<'a> Saver<'a> {
             self.unreadable.push(format!("{name} ({error})"));
         }
     }
-}
-
-/// About how many bytes [`Saver::save_tree`] will read of `root`. What cannot be read is passed over here.
-pub(crate) fn measure(root: &Path, job: &JobControl) -> Result<u64, Error> {
-    let fd = open_root(root, OFlags::empty())?;
-    let stat = fstat(&fd).map_err(|error| Error::io("look at", root, error))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        return Ok(stored(&stat));
-    }
-    let mut total = 0;
-    let mut walk = Walk::new(fd, Vec::new()).map_err(|error| Error::io("list", root, error))?;
-    while let Some(found) = walk.next() {
-        job.check()?;
-        let Found::Name(name, file_type) = found else { continue };
-        let Ok(dir) = walk.dir() else { continue };
-        match file_type {
-            FileType::Directory | FileType::Unknown => {
-                if let Ok(fd) = open_dir(dir, &name) {
-                    if is_pseudo(fd.as_fd()) {
-                        continue;
-                    }
-                    // Told when it is saved.
-                    let _ = walk.enter(fd);
-                } else if let Ok(stat) = statat(dir, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) {
-                    total += stored(&stat);
-                }
-            }
-            FileType::RegularFile => {
-                if let Ok(stat) = statat(dir, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) {
-                    total += stored(&stat);
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(total)
-}
-
-fn stored(stat: &Stat) -> u64 {
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => u64::try_from(stat.st_size.min(stat.st_blocks * 512)).unwrap_or(0),
-        _ => 0,
-    }
-}
-
-fn open_root(root: &Path, flags: OFlags) -> Result<OwnedFd, Error> {
-    let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    openat(CWD, root, flags, Mode::empty()).map_err(|error| match error {
-        Errno::NOENT | Errno::NOTDIR => Error::refused(
-            format!("{} does not exist", root.display()),
-            "Create it, mount it, or name the right one (UPLOAD_DIR, BACKUP_CONFIG_PATHS).",
-        ),
-        error => Error::io("open", root, error),
-    })
-}
-
-fn open_and_look(walk: &Walk, name: &CStr, file_type: FileType) -> Result<(Option<OwnedFd>, Stat), Errno> {
-    let dir = walk.dir()?;
-    let fd = if file_type == FileType::Directory {
-        open_dir(dir, name)?
-    } else {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        openat(dir, name, flags, Mode::empty())?
-    };
-    let stat = fstat(&fd)?;
-    // What took a file's place between listing and opening is looked at again.
-    let same = FileType::from_raw_mode(stat.st_mode) == file_type;
-    Ok((same.then_some(fd), stat))
-}
-
-fn look(walk: &Walk, name: &CStr) -> Result<Stat, Errno> {
-    statat(walk.dir()?, name, AtFlags::SYMLINK_NOFOLLOW)
-}
-
-fn is_pseudo(dir: BorrowedFd<'_>) -> bool {
-    fstatfs(dir).is_ok_and(|file_system| PSEUDO.contains(&(file_system.f_type as u32)))
 }
 
 fn is_under(path: &[u8], folder: &[u8]) -> bool {

@@ -36,9 +36,12 @@ pub(super) enum Found {
 }
 
 impl Walk {
-    /// Begins at the open folder `root`, whose path in the archive is `path`.
+    /// Begins at the open folder `root`, whose path in the archive is `path`. An error too where it goes away meanwhile.
     pub(super) fn new(root: OwnedFd, path: Vec<u8>) -> Result<Self, Errno> {
         let names = Names::list(root.as_fd())?;
+        if !names.whole {
+            return Err(Errno::NOENT);
+        }
         let level = Level {
             names,
             next: 0,
@@ -84,17 +87,24 @@ impl Walk {
         }
     }
 
-    /// Steps into the folder that was found last, opened as `fd`.
-    pub(super) fn enter(&mut self, fd: OwnedFd) -> Result<(), Errno> {
+    /// Steps into the folder that was found last, opened as `fd`. `Ok(false)`: it went away while it was listed, and the
+    /// names that were listed by then come next.
+    pub(super) fn enter(&mut self, fd: OwnedFd) -> Result<bool, Errno> {
         let names = Names::list(fd.as_fd())?;
+        let whole = names.whole;
         self.dirs.push(fd)?;
         self.levels.push(Level {
             names,
             next: 0,
             path: self.path.len(),
         });
-        Ok(())
+        Ok(whole)
     }
+}
+
+/// Whether an error says that what was there is there no more. On NFS, what another host has removed is stale.
+pub(super) fn is_gone(error: Errno) -> bool {
+    matches!(error, Errno::NOENT | Errno::STALE)
 }
 
 /// The sorted names of a folder, in one piece of memory: a million names of 20 bytes take 26 MB.
@@ -102,6 +112,8 @@ struct Names {
     /// For each name: its type, the name, NUL.
     bytes: Vec<u8>,
     starts: Vec<u32>,
+    /// `false`: the folder was gone before the end of its listing.
+    whole: bool,
 }
 
 impl Names {
@@ -109,11 +121,19 @@ impl Names {
         let mut names = Self {
             bytes: Vec::new(),
             starts: Vec::new(),
+            whole: true,
         };
         let mut buffer = vec![MaybeUninit::uninit(); LISTING];
         let mut listing = RawDir::new(dir, &mut buffer);
         while let Some(entry) = listing.next() {
-            let entry = entry?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) if is_gone(error) => {
+                    names.whole = false;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             let name = entry.file_name().to_bytes_with_nul();
             if matches!(name, b".\0" | b"..\0") {
                 continue;

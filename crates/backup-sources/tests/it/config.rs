@@ -27,7 +27,7 @@ fn system_config(key: &str, is_encrypted: bool) -> SystemConfig {
     }
 }
 
-fn inputs(paths: &[&Path]) -> ConfigInputs {
+pub(crate) fn inputs(paths: &[&Path]) -> ConfigInputs {
     let now = DateTime::from_timestamp(1_700_000_000, 123_000_000).unwrap();
     let mut config = BackupConfig::defaults("default", now);
     config.encryption_key = Some(SealedSecret("sealed-key".to_owned()));

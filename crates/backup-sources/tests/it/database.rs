@@ -23,11 +23,11 @@ pub(crate) fn settings(database: &Database) -> DatabaseSettings {
 }
 
 /// A database of this name that does not exist yet, and goes with the value.
-fn copy_of(original: &Database) -> Database {
+pub(crate) fn copy_of(original: &Database) -> Database {
     Postgres::shared().database(&format!("{} copy {}", original.name, unique()))
 }
 
-fn restore(
+pub(crate) fn restore(
     archive: &Archive<'_>,
     database: &Database,
     options: DatabaseTargetOptions,
@@ -39,7 +39,7 @@ fn restore(
     Ok(job)
 }
 
-fn exists(database: &Database) -> bool {
+pub(crate) fn exists(database: &Database) -> bool {
     let sql = format!(
         "SELECT count(*) FROM pg_database WHERE datname = '{}'",
         database.name.replace('\'', "''")
@@ -48,7 +48,7 @@ fn exists(database: &Database) -> bool {
 }
 
 /// A backup of a small database, with one table of this many rows.
-fn small(rows: u32) -> (Database, Archive<'static>) {
+pub(crate) fn small(rows: u32) -> (Database, Archive<'static>) {
     let database = Postgres::shared().create_database("small");
     database.psql(&format!(
         "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, {rows}) i;
@@ -159,7 +159,7 @@ fn a_database_that_is_not_empty_is_refused_and_left_alone() {
 }
 
 /// The archive with one of its JSON entries changed.
-fn change(archive: &mut Archive<'_>, name: &str, edit: impl FnOnce(&mut Value)) {
+pub(crate) fn change(archive: &mut Archive<'_>, name: &str, edit: impl FnOnce(&mut Value)) {
     let (entry, content) = archive
         .entries
         .iter_mut()

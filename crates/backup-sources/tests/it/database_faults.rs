@@ -21,14 +21,14 @@ use crate::recorder::{Archive, When, back_up};
 
 const SECRET: &str = "a-Secret'with \\odd";
 
-fn database() -> Database {
+pub(crate) fn database() -> Database {
     let database = Postgres::shared().create_database("faults");
     database.psql("CREATE TABLE t AS SELECT i, repeat(md5(i::text), 20) AS v FROM generate_series(1, 20000) i");
     database
 }
 
 /// A folder with PostgreSQL's programs, in which `pg_dump` is this shell script (but tells its version as `version`).
-fn fake_pg_dump(version: &str, script: &str) -> Scratch {
+pub(crate) fn fake_pg_dump(version: &str, script: &str) -> Scratch {
     let folder = Scratch::new();
     let bin = Postgres::shared().bin_dir();
     for program in ["psql", "pg_dumpall", "pg_restore"] {
@@ -48,7 +48,7 @@ fn fake_pg_dump(version: &str, script: &str) -> Scratch {
     folder
 }
 
-fn with_programs(database: &Database, programs: &Path) -> DatabaseSource {
+pub(crate) fn with_programs(database: &Database, programs: &Path) -> DatabaseSource {
     DatabaseSource::new(DatabaseSettings {
         programs: Some(programs.to_owned()),
         ..settings(database)

@@ -18,13 +18,13 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, unlinkat};
 use crate::job;
 use crate::recorder::{Archive, Replay, When, back_up, warned};
 
-fn save(root: &Path, archive: &mut Archive<'_>) -> backup_core::JobControl {
+pub(crate) fn save(root: &Path, archive: &mut Archive<'_>) -> backup_core::JobControl {
     let job = job();
     back_up(&FilesSource::new(root.to_owned()), archive, &job).unwrap();
     job
 }
 
-fn restore(archive: &Archive<'_>, dir: &Path) -> Result<backup_core::JobControl, PipelineError> {
+pub(crate) fn restore(archive: &Archive<'_>, dir: &Path) -> Result<backup_core::JobControl, PipelineError> {
     restore_only(archive, dir, &[])
 }
 
@@ -309,7 +309,7 @@ fn a_failed_restore_leaves_what_was_there() {
 }
 
 /// Runs one of the tests below (ignored otherwise) as a user without rights.
-fn as_plain_user(test: &str) {
+pub(crate) fn as_plain_user(test: &str) {
     let folder = Scratch::new();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     // Where the tests were built, a plain user may not be able to go.
@@ -321,7 +321,7 @@ fn as_plain_user(test: &str) {
             .args([
                 "--reuid=65534",
                 "--regid=65534",
-                "--clear-groups",
+                "--groups=65533",
                 "--inh-caps=-all",
                 "--",
             ])

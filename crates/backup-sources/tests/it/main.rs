@@ -5,7 +5,12 @@
 mod config;
 mod database;
 mod database_faults;
+mod database_locks;
+mod database_place;
+mod database_selection;
 mod files;
+mod files_moving;
+mod files_rights;
 mod hostile;
 mod recorder;
 

@@ -53,6 +53,14 @@ impl<'a> Archive<'a> {
         self.entries.iter().map(|(entry, _)| entry.path.to_string()).collect()
     }
 
+    /// The same entries, to be changed.
+    pub(crate) fn copy(&self) -> Archive<'static> {
+        Archive {
+            entries: self.entries.clone(),
+            hook: None,
+        }
+    }
+
     pub(crate) fn replay(&self) -> Replay {
         Replay::of(self.entries.iter().cloned())
     }

@@ -1,15 +1,13 @@
-//! Writing an archive into the folder, on a thread of its own so that no small write has to wait for a disk.
+//! An archive on its way into the folder. The writing is done by a thread, so that no small write waits for a disk.
 
-use std::io::{self, IoSlice, Write as _};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tempfile::NamedTempFile;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Folder;
+use super::write::{Message, write_all};
 use crate::error::{At, Error};
 use crate::stall::within;
 
@@ -18,50 +16,46 @@ const BATCH_BYTES: usize = 1 << 20;
 /// How many such batches may wait.
 const BATCHES: usize = 4;
 
-#[derive(Debug)]
-enum Message {
-    Write(Vec<Bytes>),
-    Finish,
-}
-
 /// An upload into the folder. The thread removes the partial file when the upload ends in any way but
 /// [`Self::finish`]; a killed program leaves it, hidden, for the next cleaning.
 #[derive(Debug)]
 pub(crate) struct FolderUpload {
     folder: Arc<Folder>,
     path: String,
-    stall_timeout: Duration,
     batch: Vec<Bytes>,
     batched: usize,
+    /// Kept to the end: once it is gone, the thread knows that nobody waits for the archive any more.
     sender: Option<mpsc::Sender<Message>>,
-    thread: JoinHandle<Result<Option<u64>, Error>>,
+    /// `None` once it has ended and told how.
+    thread: Option<JoinHandle<Result<Option<u64>, Error>>>,
 }
 
 impl FolderUpload {
-    pub(crate) async fn start(folder: Arc<Folder>, path: &str, stall_timeout: Duration) -> Result<Self, Error> {
+    pub(crate) async fn start(folder: Arc<Folder>, path: &str) -> Result<Self, Error> {
         let (sender, receiver) = mpsc::channel(BATCHES);
-        let (ready, is_ready) = tokio::sync::oneshot::channel();
+        let (ready, is_ready) = oneshot::channel();
         let (shared, owned_path) = (Arc::clone(&folder), path.to_owned());
         let thread = tokio::task::spawn_blocking(move || {
             let partial = shared
                 .partial(&owned_path)
                 .map_err(|error| shared.at("write", &owned_path).io(error))?;
+            // Nobody listens any more: the thread finds that out by itself.
             let _ = ready.send(());
             write_all(&shared, &owned_path, partial, receiver)
         });
         let mut upload = Self {
             folder,
             path: path.to_owned(),
-            stall_timeout,
             batch: Vec::new(),
             batched: 0,
             sender: Some(sender),
-            thread,
+            thread: Some(thread),
         };
-        match is_ready.await {
-            Ok(()) => Ok(upload),
-            Err(_) => Err(upload.failure().await),
-        }
+        let begun = within(upload.folder.stall_timeout, upload.at("write"), async {
+            Ok(is_ready.await.is_ok())
+        })
+        .await?;
+        if begun { Ok(upload) } else { Err(upload.failure().await) }
     }
 
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
@@ -82,9 +76,9 @@ impl FolderUpload {
 
     async fn send(&mut self, message: Message) -> Result<(), Error> {
         let Some(sender) = self.sender.clone() else {
-            return Err(self.at().failed("it has failed already", ""));
+            return Err(self.at("write").failed("it has failed already", ""));
         };
-        let sent = within(self.stall_timeout, self.at(), async {
+        let sent = within(self.folder.stall_timeout, self.at("write"), async {
             Ok(sender.send(message).await.is_ok())
         })
         .await?;
@@ -94,92 +88,43 @@ impl FolderUpload {
     // Why the thread ended.
     async fn failure(&mut self) -> Error {
         self.sender = None;
-        match (&mut self.thread).await {
-            Ok(Err(error)) => error,
-            Ok(Ok(_)) => self.at().failed("it has ended already", ""),
-            Err(error) => self.at().failed(format_args!("the writing thread ended: {error}"), ""),
+        match self.outcome("write").await {
+            Ok(_) => self.at("write").failed("it has ended already", ""),
+            Err(error) => error,
         }
+    }
+
+    // What the thread came to: the size of the published archive, `None` where there is none.
+    async fn outcome(&mut self, action: &'static str) -> Result<Option<u64>, Error> {
+        let at = At::new(self.folder.describe(), action, &self.path);
+        let Some(thread) = &mut self.thread else {
+            return Err(at.failed("it has failed already", ""));
+        };
+        let joined = within(self.folder.stall_timeout, at, async { Ok(thread.await) }).await?;
+        self.thread = None;
+        joined.unwrap_or_else(|error| Err(at.failed(format_args!("the writing thread ended: {error}"), "")))
     }
 
     pub(crate) async fn finish(mut self) -> Result<u64, Error> {
         self.flush().await?;
         self.send(Message::Finish).await?;
-        let at = At::new(self.folder.describe(), "write", &self.path);
-        within(self.stall_timeout, at, async {
-            match (&mut self.thread).await {
-                Ok(Ok(Some(size))) => Ok(size),
-                Ok(Ok(None)) => Err(at.failed("it has ended already", "")),
-                Ok(Err(error)) => Err(error),
-                Err(error) => Err(at.failed(format_args!("the writing thread ended: {error}"), "")),
-            }
-        })
-        .await
+        match self.outcome("finish").await? {
+            Some(size) => Ok(size),
+            None => Err(self.at("finish").failed("it has ended already", "")),
+        }
     }
 
     pub(crate) async fn abort(mut self) -> Result<(), Error> {
         self.sender = None;
-        let at = At::new(self.folder.describe(), "abort", &self.path);
-        within(self.stall_timeout, at, async {
+        match self.outcome("abort").await {
+            // The thread does not come to its end: what it has written is not gone yet.
+            Err(error) if self.thread.is_some() => Err(error),
             // What failed before is not the matter any more: the thread has removed its file either way.
-            let _ = (&mut self.thread).await;
-            Ok(())
-        })
-        .await
-    }
-
-    fn at(&self) -> At<'_> {
-        At::new(self.folder.describe(), "write", &self.path)
-    }
-}
-
-fn write_all(
-    folder: &Folder,
-    path: &str,
-    mut partial: NamedTempFile,
-    mut receiver: mpsc::Receiver<Message>,
-) -> Result<Option<u64>, Error> {
-    let at = folder.at("write", path);
-    let mut size = 0;
-    let result = loop {
-        match receiver.blocking_recv() {
-            Some(Message::Write(batch)) => match write_batch(&mut partial, &batch) {
-                Ok(bytes) => size += bytes,
-                Err(error) => break Err(at.io(error)),
-            },
-            Some(Message::Finish) => return publish(folder, path, partial).map(|()| Some(size)),
-            None => break Ok(None),
-        }
-    };
-    // Removed by hand, so that a failure to do so is at least in the log, and the empty folders with it.
-    if let Err(error) = partial.close().and_then(|()| folder.tidy(&folder.full(path))) {
-        tracing::warn!(path, %error, "the partial file of an upload could not be removed");
-    }
-    result
-}
-
-fn publish(folder: &Folder, path: &str, partial: NamedTempFile) -> Result<(), Error> {
-    let at = folder.at("finish", path);
-    folder.publish(partial, path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => at.upload_lost(
-            "the partial file was removed by somebody else",
-            "Make sure that one worker at a time writes this backup, and start it again.",
-        ),
-        _ => at.io(error),
-    })
-}
-
-fn write_batch(partial: &mut NamedTempFile, batch: &[Bytes]) -> io::Result<u64> {
-    let total = batch.iter().map(|bytes| bytes.len() as u64).sum();
-    let mut slices: Vec<IoSlice<'_>> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
-    let mut slices = slices.as_mut_slice();
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        match partial.as_file_mut().write_vectored(slices) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut slices, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            _ => Ok(()),
         }
     }
-    Ok(total)
+
+    fn at(&self, action: &'static str) -> At<'_> {
+        At::new(self.folder.describe(), action, &self.path)
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use object_store::azure::{AzureAuthorizer, AzureCredentialProvider};
 use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
 
+use super::Missing;
 use super::answer::{self, Secrets};
 use crate::error::{At, Error};
 
@@ -45,14 +46,20 @@ impl Answer {
 }
 
 impl Account {
-    /// Looks for the container, and creates it when it is missing. Two that create it at once both succeed.
-    pub(crate) async fn ensure_container(&self, at: At<'_>, secrets: &Secrets) -> Result<(), Error> {
+    /// Looks for the container, and creates it when it is missing, if it may. Two that create it at once both succeed.
+    pub(super) async fn ensure_container(&self, at: At<'_>, secrets: &Secrets, missing: Missing) -> Result<(), Error> {
         let found = self
             .ask(at, secrets, "GET", "restype=container&comp=list&maxresults=1")
             .await?;
         match (found.status, found.code()) {
             (200, _) => Ok(()),
-            (404, "ContainerNotFound" | "") => self.create(at, secrets).await,
+            (404, "ContainerNotFound" | "") => match missing {
+                Missing::Create => self.create(at, secrets).await,
+                Missing::Tell => Err(at.not_found(
+                    "the container does not exist",
+                    "Correct the container's name in the storage URL or in BACKUP_CONTAINER_NAME.",
+                )),
+            },
             (404, code) => Err(at.refused(
                 format_args!("the service does not know the account ({})", secrets.scrub(code)),
                 "Check the account name and the endpoint.",

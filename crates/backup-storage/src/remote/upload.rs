@@ -1,12 +1,15 @@
 //! An archive on its way to a remote store, in parts that go side by side.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use object_store::path::Path;
 use object_store::{Error as StoreError, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::{Remote, archive_attributes, at_most};
 use crate::error::{At, Error};
 use crate::parts::PartSizes;
@@ -29,14 +32,24 @@ pub(crate) struct RemoteUpload {
     small: BytesMut,
     filled: usize,
     multipart: Option<Box<dyn MultipartUpload>>,
-    in_flight: JoinSet<(usize, Result<(), StoreError>)>,
+    in_flight: JoinSet<Sent>,
     bytes_in_flight: usize,
+    pace: Pace,
     failed: bool,
+}
+
+/// A part that is through, or failed.
+#[derive(Debug)]
+struct Sent {
+    size: usize,
+    took: Duration,
+    result: Result<(), StoreError>,
 }
 
 impl RemoteUpload {
     pub(crate) fn new(remote: Arc<Remote>, path: &str, location: Path, sizes: PartSizes) -> Self {
         Self {
+            pace: Pace::new(remote.stall_timeout, remote.max_in_flight),
             remote,
             path: path.to_owned(),
             location,
@@ -103,8 +116,7 @@ impl RemoteUpload {
     async fn send_part(&mut self) -> Result<(), Error> {
         let size = self.filled;
         while !self.in_flight.is_empty()
-            && (self.in_flight.len() >= self.remote.max_in_flight
-                || self.bytes_in_flight + size > self.remote.upload_memory)
+            && (self.in_flight.len() >= self.pace.allowed() || self.bytes_in_flight + size > self.remote.upload_memory)
         {
             self.wait_for_part().await?;
         }
@@ -116,7 +128,12 @@ impl RemoteUpload {
             let sending = multipart.put_part(payload);
             self.number += 1;
             self.bytes_in_flight += size;
-            self.in_flight.spawn(async move { (size, sending.await) });
+            self.in_flight.spawn(async move {
+                let begun = Instant::now();
+                let result = sending.await;
+                let took = begun.elapsed();
+                Sent { size, took, result }
+            });
         }
         Ok(())
     }
@@ -134,18 +151,20 @@ impl RemoteUpload {
         .await
     }
 
-    // Every part that arrives starts the stall clock again: a slow line is no silent one.
+    // Every part that arrives starts the stall clock again, and the pace sees to it that one arrives in time as long as
+    // the line carries something: a slow line is no silent one.
     async fn wait_for_part(&mut self) -> Result<(), Error> {
         let limit = self.remote.stall_timeout;
         let at = At::new(&self.remote.describe, "write", &self.path);
         let joined = within(limit, at, async { Ok(self.in_flight.join_next().await) }).await?;
-        let (size, result) = match joined {
+        let sent = match joined {
             None => return Ok(()),
-            Some(Ok(joined)) => joined,
+            Some(Ok(sent)) => sent,
             Some(Err(error)) => return Err(at.failed(format_args!("the sending task ended: {error}"), "")),
         };
-        self.bytes_in_flight -= size;
-        result.map_err(|error| self.remote.error(at, &error))
+        self.bytes_in_flight -= sent.size;
+        self.pace.took(sent.took);
+        sent.result.map_err(|error| self.remote.error(at, &error))
     }
 
     pub(crate) async fn finish(mut self) -> Result<u64, Error> {
@@ -153,10 +172,14 @@ impl RemoteUpload {
             return Err(self.at("finish").failed("it has failed already", ""));
         }
         let result = self.commit().await;
-        if result.is_err() {
+        if let Err(error) = result {
             self.give_up().await;
+            return Err(error);
         }
-        result.map(|()| self.written)
+        let Self {
+            remote, path, written, ..
+        } = self;
+        size_in_store(&remote, &path, written).await
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
@@ -229,4 +252,17 @@ impl RemoteUpload {
     fn at(&self, action: &'static str) -> At<'_> {
         At::new(&self.remote.describe, action, &self.path)
     }
+}
+
+// What the store says that it has, which is what counts; an error where that is not what was written.
+async fn size_in_store(remote: &Remote, path: &str, written: u64) -> Result<u64, Error> {
+    let told = match remote.size(path).await? {
+        Some(size) if size == written => return Ok(size),
+        Some(size) => format!("the store has {size} bytes of it"),
+        None => "the store does not have it".to_owned(),
+    };
+    Err(At::new(&remote.describe, "finish", path).failed(
+        format_args!("{told}, and {written} bytes were written"),
+        "Check the storage, then start a new backup.",
+    ))
 }

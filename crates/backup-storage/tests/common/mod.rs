@@ -1,8 +1,12 @@
 //! What the tests of the stores share.
-#![allow(dead_code, reason = "each test program uses its own part of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test program uses its own part of it")]
 
+use std::fs;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use backup_storage::{BlobStore, Error, StorageSettings};
@@ -10,10 +14,10 @@ use backup_tests::azurite::Azurite;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
-pub const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
 /// Bytes that differ at every place, so that no piece can stand for another.
-pub fn pattern(range: Range<u64>) -> Bytes {
+pub(crate) fn pattern(range: Range<u64>) -> Bytes {
     let word = |at: u64| {
         (at / 8)
             .wrapping_add(1)
@@ -27,7 +31,7 @@ pub fn pattern(range: Range<u64>) -> Bytes {
 }
 
 /// Uploads `size` bytes of the pattern in pieces of `piece`.
-pub async fn upload(store: &BlobStore, path: &str, size: u64, piece: u64) -> Result<u64, Error> {
+pub(crate) async fn upload(store: &BlobStore, path: &str, size: u64, piece: u64) -> Result<u64, Error> {
     let mut upload = store.upload(path).await?;
     let mut at = 0;
     while at < size {
@@ -39,7 +43,7 @@ pub async fn upload(store: &BlobStore, path: &str, size: u64, piece: u64) -> Res
 }
 
 /// Everything that the stream yields, checked against the pattern from `start` on; returns where it ended.
-pub async fn read_and_check(store: &BlobStore, path: &str, range: Range<u64>) -> u64 {
+pub(crate) async fn read_and_check(store: &BlobStore, path: &str, range: Range<u64>) -> u64 {
     let mut at = range.start;
     let mut stream = store.stream(path, range);
     while let Some(bytes) = stream.try_next().await.unwrap() {
@@ -51,7 +55,7 @@ pub async fn read_and_check(store: &BlobStore, path: &str, range: Range<u64>) ->
 }
 
 /// All paths in the store, receipts and others.
-pub async fn everything(store: &BlobStore) -> Vec<String> {
+pub(crate) async fn everything(store: &BlobStore) -> Vec<String> {
     let mut all: Vec<String> = store.receipts().try_collect().await.unwrap();
     all.extend(
         store
@@ -65,14 +69,14 @@ pub async fn everything(store: &BlobStore) -> Vec<String> {
     all
 }
 
-pub async fn folder(root: &Path) -> BlobStore {
+pub(crate) async fn folder(root: &Path) -> BlobStore {
     BlobStore::open(&StorageSettings::new(format!("file://{}", root.display())))
         .await
         .unwrap()
 }
 
 /// Settings for a container of its own in an emulator, with a patience that suits a test.
-pub fn azure(azurite: &Azurite, container: &str) -> StorageSettings {
+pub(crate) fn azure(azurite: &Azurite, container: &str) -> StorageSettings {
     StorageSettings {
         connection_string: Some(azurite.connection_string().into()),
         container: container.to_owned(),
@@ -81,10 +85,29 @@ pub fn azure(azurite: &Azurite, container: &str) -> StorageSettings {
 }
 
 /// Settings whose patience suits a test.
-pub fn brisk(url: &str) -> StorageSettings {
+pub(crate) fn brisk(url: &str) -> StorageSettings {
     StorageSettings {
         stall_timeout: Duration::from_secs(20),
         open_timeout: Duration::from_secs(3),
         ..StorageSettings::new(url)
     }
+}
+
+/// Whether the rights of files bind this process. Root passes them all, so under root the test named `test` is run again
+/// as a user whom they bind, and nothing is left to do here.
+pub(crate) fn rights_bind(test: &str) -> bool {
+    const NOBODY: u32 = 65_534;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return true;
+    }
+    let again = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output();
+    match again {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
+        Err(error) => backup_tests::note(format_args!("skipped {test}: no other user can run it ({error})")),
+    }
+    false
 }

@@ -95,16 +95,20 @@ impl Client {
         let mut head = format!("{method} {}{path} HTTP/1.1\r\nConnection: close\r\n", self.base);
         let has = |name: &str| self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
         if !has("host") {
-            head.push_str(&format!("Host: {}\r\n", self.address));
+            head += "Host: ";
+            head += &self.address.to_string();
+            head += "\r\n";
         }
         if !body.is_empty() {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            head += "Content-Length: ";
+            head += &body.len().to_string();
+            head += "\r\n";
             if !has("content-type") {
                 head.push_str("Content-Type: application/json\r\n");
             }
         }
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         // The server may answer and close before it has read a body that is too large.

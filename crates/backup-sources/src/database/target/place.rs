@@ -4,24 +4,30 @@ use std::time::Duration;
 
 use backup_core::{JobControl, WarningCode};
 
-use super::{DatabaseTarget, shown};
+use super::DatabaseTarget;
+use super::empty::{Kept, count_objects, drop_objects};
 use crate::Error;
-use crate::database::about::About;
+use crate::database::about::{About, read_about};
 use crate::database::psql::{Session, identifier, literal};
+use crate::database::shown;
 
 /// How long removing a half-restored database may take.
 const CLEANUP: Duration = Duration::from_mins(1);
 
 /// What there is at the place that is restored to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Place {
     Missing,
-    Empty,
+    /// A database in which nobody has made anything, except for schemas where only tables are restored.
+    Empty {
+        found: Box<About>,
+        kept: Kept,
+    },
 }
 
 impl DatabaseTarget {
     /// A session with the server that needs no database of ours.
-    fn maintenance(&self, job: &JobControl) -> Result<Session, Error> {
+    pub(super) fn maintenance(&self, job: &JobControl) -> Result<Session, Error> {
         Session::open(&self.settings, "postgres", job).or_else(|error| match error {
             Error::Refused { ref message, .. } if message.contains("does not exist") => {
                 Session::open(&self.settings, "template1", job)
@@ -38,25 +44,24 @@ impl DatabaseTarget {
         if !exists {
             return Ok(Place::Missing);
         }
-        // Objects of the system and of what template1 gave every database from the start have numbers below 16384.
-        let objects: u64 = Session::open(&self.settings, &self.settings.name, job)?.query_one(
-            "SELECT (SELECT count(*) FROM pg_class WHERE oid >= 16384 AND relnamespace <> 'pg_toast'::regnamespace)
-                + (SELECT count(*) FROM pg_proc WHERE oid >= 16384) + (SELECT count(*) FROM pg_type WHERE oid >= 16384)
-                + (SELECT count(*) FROM pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_')
-                + (SELECT count(*) FROM pg_largeobject_metadata)",
-        )?;
+        let mut session = Session::open(&self.settings, &self.settings.name, job)?;
+        let objects = count_objects(&mut session, self.options.tables.is_empty())?;
         if objects > 0 {
             return Err(Error::refused(
                 format!("{} is not empty: it holds {objects} objects", self.settings.describe()),
                 "Name a database that does not exist yet, or drop this one first.",
             ));
         }
-        Ok(Place::Empty)
+        Ok(Place::Empty {
+            found: Box::new(read_about(&mut session)?),
+            kept: Kept::found(&mut session)?,
+        })
     }
 
     /// What would fail after hours is looked for before the first byte.
     pub(super) fn check_server(&self, about: &About, job: &JobControl) -> Result<(), Error> {
         let mut session = self.maintenance(job)?;
+        self.check_versions(about, &mut session, job)?;
         let extensions = about.extensions.iter().map(|extension| extension.name.as_str());
         let missing: Vec<String> =
             session.query(&missing_of(extensions, "SELECT name FROM pg_available_extensions"))?;
@@ -88,6 +93,42 @@ impl DatabaseTarget {
         ))
     }
 
+    /// PostgreSQL promises that what was dumped goes into the same version and newer ones.
+    fn check_versions(&self, about: &About, session: &mut Session, job: &JobControl) -> Result<(), Error> {
+        let server: u32 = session.query_one("SELECT current_setting('server_version_num')")?;
+        if server / 10_000 < about.server_version_num / 10_000 {
+            return Err(Error::refused(
+                format!(
+                    "the server on {} has PostgreSQL {}, the backup was made from a newer one, {}",
+                    self.settings.address(),
+                    server / 10_000,
+                    about.server_version
+                ),
+                format!(
+                    "Restore to a server of version {} or newer.",
+                    about.server_version_num / 10_000
+                ),
+            ));
+        }
+        let (version, major) = self.settings.program_version("pg_restore", job)?;
+        // Backups did not always tell it.
+        let dumped: Option<u32> = about
+            .dump_version
+            .split(|c: char| !c.is_ascii_digit())
+            .next()
+            .and_then(|text| text.parse().ok());
+        match dumped {
+            Some(dumped) if major < dumped => Err(Error::refused(
+                format!(
+                    "pg_restore {version} is older than the pg_dump that made the backup, {}",
+                    about.dump_version
+                ),
+                format!("Install the PostgreSQL client programs of version {dumped} or newer."),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn create(&self, about: &About, job: &JobControl) -> Result<(), Error> {
         let mut session = self.maintenance(job)?;
         let version: u32 = session.query_one("SELECT current_setting('server_version_num')")?;
@@ -98,7 +139,13 @@ impl DatabaseTarget {
         );
         let provider = match (&about.locale_provider, &about.locale, version) {
             (Some(provider), Some(locale), 150_000..) if provider == "i" => {
-                format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", literal(locale))
+                let rules = about.icu_rules.as_ref().filter(|_| version >= 160_000);
+                let rules = rules.map(|rules| format!(" ICU_RULES {}", literal(rules)));
+                format!(
+                    " LOCALE_PROVIDER icu ICU_LOCALE {}{}",
+                    literal(locale),
+                    rules.unwrap_or_default()
+                )
             }
             (Some(provider), Some(locale), 170_000..) if provider == "b" => {
                 format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", literal(locale))
@@ -128,83 +175,44 @@ impl DatabaseTarget {
         Ok(())
     }
 
-    pub(super) fn drop_database(&self) {
+    /// Takes away what a failed restore made: the database that it created, or the content of one that was empty.
+    pub(super) fn take_back(&self, place: &Place, job: &JobControl) {
         // The job may be cancelled; this has to happen nevertheless.
-        let job = JobControl::new(CLEANUP);
-        let dropped = self.maintenance(&job).and_then(|mut session| {
-            let version: u32 = session.query_one("SELECT current_setting('server_version_num')")?;
-            let force = if version >= 130_000 { " WITH (FORCE)" } else { "" };
-            session.execute(&format!(
-                "DROP DATABASE IF EXISTS {}{force}",
-                identifier(&self.settings.name)
-            ))
-        });
-        if let Err(error) = dropped {
-            tracing::error!(%error, database = self.settings.name, "cannot drop the half-restored database");
+        let cleanup = JobControl::new(CLEANUP);
+        let done = match place {
+            Place::Missing => self.drop_database(&cleanup),
+            Place::Empty { kept, .. } => self.empty_again(kept, &cleanup),
+        };
+        if let Err(error) = done {
+            tracing::error!(%error, database = self.settings.name, "cannot take back a half-restored database");
+            job.warn(
+                WarningCode::Other,
+                None,
+                format!(
+                    "{} holds a half-finished restore that could not be taken back: drop it before the next attempt ({error})",
+                    self.settings.describe()
+                ),
+            );
         }
     }
 
-    /// What belongs to the database itself and so stands in no dump of its content.
-    pub(super) fn set_up(&self, about: &About, job: &JobControl) -> Result<(), Error> {
-        let database = identifier(&self.settings.name);
-        let mut statements = vec![format!(
-            "ALTER DATABASE {database} CONNECTION LIMIT {}",
-            about.connection_limit
-        )];
-        if let Some(comment) = &about.comment {
-            statements.push(format!("COMMENT ON DATABASE {database} IS {}", literal(comment)));
+    fn drop_database(&self, job: &JobControl) -> Result<(), Error> {
+        let mut session = self.maintenance(job)?;
+        let version: u32 = session.query_one("SELECT current_setting('server_version_num')")?;
+        let force = if version >= 130_000 { " WITH (FORCE)" } else { "" };
+        session.execute(&format!(
+            "DROP DATABASE IF EXISTS {}{force}",
+            identifier(&self.settings.name)
+        ))
+    }
+
+    fn empty_again(&self, kept: &Kept, job: &JobControl) -> Result<(), Error> {
+        let mut session = Session::open_for_long(&self.settings, &self.settings.name, job)?;
+        drop_objects(&mut session, kept)?;
+        match count_objects(&mut session, kept.schemas.is_empty())? {
+            0 => Ok(()),
+            left => Err(Error::failed(format!("{left} objects are left in it"), "")),
         }
-        for setting in about
-            .settings
-            .iter()
-            .filter(|setting| setting.role.is_none() || !self.options.skip_owner)
-        {
-            let whose = match &setting.role {
-                Some(role) => format!("ALTER ROLE {} IN DATABASE {database}", identifier(role)),
-                None => format!("ALTER DATABASE {database}"),
-            };
-            // Lists such as search_path have a form of their own, which only the server knows.
-            statements.push(format!(
-                "SELECT set_config({}, {}, false); {whose} SET {} FROM CURRENT",
-                literal(&setting.name),
-                literal(&setting.value),
-                setting.name.split('.').map(identifier).collect::<Vec<_>>().join(".")
-            ));
-        }
-        if !self.options.skip_owner {
-            if let Some(grants) = &about.grants {
-                statements.push(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC"));
-                for grant in grants {
-                    let grantee = grant.grantee.as_deref().map_or_else(|| "PUBLIC".to_owned(), identifier);
-                    let option = if grant.grantable { " WITH GRANT OPTION" } else { "" };
-                    statements.push(format!(
-                        "GRANT {} ON DATABASE {database} TO {grantee}{option}",
-                        grant.privilege
-                    ));
-                }
-            }
-            statements.push(format!(
-                "ALTER DATABASE {database} OWNER TO {}",
-                identifier(&about.owner)
-            ));
-        }
-        for statement in statements {
-            // The content is whole; what this user may not set is told, not a reason to throw it away.
-            let applied =
-                Session::open(&self.settings, &self.settings.name, job).and_then(|mut s| s.execute(&statement));
-            match applied {
-                Ok(()) => {}
-                Err(Error::Failed { message, .. }) => {
-                    job.warn(
-                        WarningCode::Other,
-                        None,
-                        format!("a setting of the database was not restored: {message}"),
-                    );
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,140 @@
+//! Which tables are restored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backup_core::{JobControl, PipelineError};
+
+use super::DatabaseTarget;
+use crate::Error;
+use crate::database::about::{Child, read_children};
+use crate::database::count::{Table, Tables};
+use crate::database::psql::{Session, identifier};
+
+/// Schema and name.
+type Name = (String, String);
+
+/// The tables that were asked for, and all that are part of them. None: everything.
+pub(super) struct Selection {
+    asked: Vec<Name>,
+    tables: BTreeSet<Name>,
+    /// The partitions among them.
+    partitions: Vec<Child>,
+    /// Whether the archive says which tables are part of others.
+    is_told: bool,
+}
+
+impl Selection {
+    /// The tables called `asked`, with all that `children` says to be part of them.
+    pub(super) fn of(asked: &[String], children: Option<&[Child]>) -> Result<Self, Error> {
+        let asked: Vec<Name> = asked
+            .iter()
+            .map(|table| table.split_once('.').unwrap_or(("public", table)))
+            .map(|(schema, name)| (schema.to_owned(), name.to_owned()))
+            .collect();
+        if asked.iter().any(|(schema, _)| *schema != asked[0].0) {
+            return Err(Error::refused(
+                "tables of several schemas cannot be restored at once",
+                "Restore the tables of one schema at a time.",
+            ));
+        }
+        let mut below: BTreeMap<(&str, &str), Vec<&Child>> = BTreeMap::new();
+        for child in children.unwrap_or_default() {
+            below
+                .entry((&child.parent_schema, &child.parent))
+                .or_default()
+                .push(child);
+        }
+        let mut tables: BTreeSet<Name> = asked.iter().cloned().collect();
+        let mut partitions = Vec::new();
+        let mut to_visit: Vec<(&str, &str)> = asked.iter().map(|(schema, name)| (&**schema, &**name)).collect();
+        while let Some(parent) = to_visit.pop() {
+            // Each parent is left behind once, so that hostile circles end.
+            for child in below.remove(&parent).unwrap_or_default() {
+                tables.insert((child.schema.clone(), child.name.clone()));
+                to_visit.push((&child.schema, &child.name));
+                if child.bound.is_some() {
+                    partitions.push(child.clone());
+                }
+            }
+        }
+        Ok(Self {
+            asked,
+            tables,
+            partitions,
+            is_told: children.is_some(),
+        })
+    }
+
+    pub(super) fn is_everything(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    pub(super) fn holds(&self, table: &Table) -> bool {
+        self.is_everything() || self.tables.contains(&(table.schema.clone(), table.name.clone()))
+    }
+
+    pub(super) fn schemas(&self) -> BTreeSet<&str> {
+        self.tables.iter().map(|(schema, _)| schema.as_str()).collect()
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let names: BTreeSet<&str> = self.tables.iter().map(|(_, name)| name.as_str()).collect();
+        names.into_iter()
+    }
+
+    /// Refuses what the backup does not hold, or holds in a way that this archive does not tell.
+    pub(super) fn check(&self, recorded: &Tables) -> Result<(), Error> {
+        for (schema, name) in &self.asked {
+            let found = recorded
+                .tables
+                .iter()
+                .find(|table| table.schema == *schema && table.name == *name);
+            match found {
+                None => {
+                    return Err(PipelineError::not_found(
+                        format!("the backup holds no table {schema}.{name}"),
+                        "Look up the names in the backup's tables.json.",
+                    )
+                    .into());
+                }
+                Some(table) if table.kind == "p" && !self.is_told => {
+                    return Err(Error::refused(
+                        format!(
+                            "{schema}.{name} is partitioned, and this backup was made before backups recorded which \
+                             partitions belong to a table"
+                        ),
+                        "Name the partitions themselves, or restore the whole database.",
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl DatabaseTarget {
+    /// Makes partitions of the selected tables what they were: `pg_restore` gives back single tables only.
+    pub(super) fn attach(&self, selection: &Selection, job: &JobControl) -> Result<(), Error> {
+        if selection.partitions.is_empty() {
+            return Ok(());
+        }
+        let mut session = Session::open_for_long(&self.settings, &self.settings.name, job)?;
+        let attached = read_children(&mut session)?;
+        for child in &selection.partitions {
+            let is_there = attached
+                .iter()
+                .any(|there| (&there.schema, &there.name) == (&child.schema, &child.name));
+            if let (Some(bound), false) = (&child.bound, is_there) {
+                session.execute(&format!(
+                    "ALTER TABLE ONLY {}.{} ATTACH PARTITION {}.{} {bound}",
+                    identifier(&child.parent_schema),
+                    identifier(&child.parent),
+                    identifier(&child.schema),
+                    identifier(&child.name)
+                ))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! What a restored file gets at the end: owner, attributes, mode, time.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use backup_core::{Entry, EntryKind, EntryPath};
+use rustix::fs::{
+    AtFlags, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chmodat, chownat, fchmod, fchown, fsetxattr,
+    fstat, futimens, lsetxattr, statat, utimensat,
+};
+use rustix::io::Errno;
+
+use super::Restorer;
+use crate::Error;
+use crate::files::metadata::name_under_proc;
+
+/// Bits that give the rights of the owner to whoever runs the file.
+const SET_ID: u32 = 0o6000;
+
+impl Restorer<'_> {
+    /// Gives an open file or folder its metadata. The mode comes after the owner, which clears bits of it, and after the
+    /// attributes, which need the right to write; the time comes last.
+    pub(super) fn finish_open(&mut self, entry: &Entry, file: &OwnedFd) -> Result<(), Error> {
+        let failed = |error: Errno| Error::io("set the metadata of", entry.path.to_string(), error);
+        let stat = fstat(file).map_err(failed)?;
+        let owner = self.give_owner(entry, (stat.st_uid, stat.st_gid), |uid, gid| fchown(file, uid, gid))?;
+        for (name, value) in &entry.xattrs {
+            let result = fsetxattr(file, name.as_slice(), value, XattrFlags::empty());
+            self.check_xattr(entry, name, result);
+        }
+        let mut mode = self.mode(entry, owner);
+        if entry.kind == EntryKind::Directory {
+            mode = self.closed.keep_open(&entry.path, mode);
+        }
+        fchmod(file, mode).map_err(failed)?;
+        futimens(file, &times(entry)).map_err(failed)
+    }
+
+    /// The same for what cannot be opened.
+    pub(super) fn finish_name(&mut self, entry: &Entry, name: &CStr) -> Result<(), Error> {
+        let failed = |error: Errno| Error::io("set the metadata of", entry.path.to_string(), error);
+        let dir = rustix::io::fcntl_dupfd_cloexec(self.dir(&entry.path)?, 0).map_err(failed)?;
+        let stat = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        let owner = self.give_owner(entry, (stat.st_uid, stat.st_gid), |uid, gid| {
+            chownat(&dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
+        })?;
+        for (attribute, value) in &entry.xattrs {
+            let path = name_under_proc(self.dir(&entry.path)?, name);
+            let result = lsetxattr(path.as_slice(), attribute.as_slice(), value, XattrFlags::empty());
+            self.check_xattr(entry, attribute, result);
+        }
+        // A link has no mode of its own.
+        if !matches!(entry.kind, EntryKind::Symlink { .. }) {
+            chmodat(&dir, name, self.mode(entry, owner), AtFlags::empty()).map_err(failed)?;
+        }
+        utimensat(&dir, name, &times(entry), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)
+    }
+
+    /// Gives it its recorded owner and group as far as that is allowed, and returns those that it has then. A plain user
+    /// may give files to the groups that the user is in.
+    fn give_owner(
+        &mut self,
+        entry: &Entry,
+        has: (u32, u32),
+        set: impl Fn(Option<Uid>, Option<Gid>) -> Result<(), Errno>,
+    ) -> Result<(u32, u32), Error> {
+        let uid = self.owners.uid(entry.user.as_deref(), entry.uid);
+        let gid = self.owners.gid(entry.group.as_deref(), entry.gid);
+        if has == (uid, gid) {
+            return Ok(has);
+        }
+        let set_group = has.1 != gid;
+        let result = if self.is_root {
+            set(Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+        } else if set_group {
+            set(None, Some(Gid::from_raw(gid)))
+        } else {
+            Ok(())
+        };
+        let owner = match result {
+            Ok(()) if self.is_root => (uid, gid),
+            Ok(()) => (has.0, gid),
+            Err(Errno::PERM | Errno::INVAL) => has,
+            Err(error) => return Err(Error::io("set the owner of", entry.path.to_string(), error)),
+        };
+        if owner != (uid, gid) && !self.told_owner {
+            self.told_owner = true;
+            self.warn(
+                entry,
+                "its owner or group cannot be set here; of others with the same fate nothing more is said",
+            );
+        }
+        Ok(owner)
+    }
+
+    /// The mode, without set-id bits where they would hand out the rights of another than the recorded owner.
+    fn mode(&mut self, entry: &Entry, owner: (u32, u32)) -> Mode {
+        let is_owner = self.owners.uid(entry.user.as_deref(), entry.uid) == owner.0
+            && self.owners.gid(entry.group.as_deref(), entry.gid) == owner.1;
+        let bits = entry.mode & 0o7777;
+        if is_owner || entry.kind == EntryKind::Directory || bits & SET_ID == 0 {
+            return Mode::from_raw_mode(bits);
+        }
+        if !self.told_set_id {
+            self.told_set_id = true;
+            self.warn(
+                entry,
+                "it would have run with the rights of an owner or group that it cannot have here, so its set-id bits \
+                 were left out; of others with the same fate nothing more is said",
+            );
+        }
+        Mode::from_raw_mode(bits & !SET_ID)
+    }
+
+    fn check_xattr(&self, entry: &Entry, name: &[u8], result: Result<(), Errno>) {
+        if let Err(error) = result {
+            let name = EntryPath::show(name);
+            self.warn(entry, &format!("its attribute {name} cannot be set here: {error}"));
+        }
+    }
+}
+
+fn times(entry: &Entry) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: entry.modified_secs,
+            tv_nsec: entry.modified_nanos.min(999_999_999).into(),
+        },
+    }
+}

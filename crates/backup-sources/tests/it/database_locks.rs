@@ -1,0 +1,148 @@
+//! Counting rows beside a dump: it holds up nobody, and nobody holds it up.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backup_core::{JobControl, PipelineError, WarningCode};
+use backup_sources::{DatabaseSettings, DatabaseSource};
+use backup_tests::postgres::{Database, Postgres, quoted};
+use backup_tests::unique;
+
+use crate::database::settings;
+use crate::database_faults::{database, fake_pg_dump, with_programs};
+use crate::job;
+use crate::recorder::{Archive, When, back_up, warned};
+
+/// A `pg_dump` that first runs this SQL in the database, and then this.
+fn after(sql: &str, then: &str) -> String {
+    format!(
+        "for arg; do case \"$arg\" in --dbname=*) db=\"$arg\";; esac; done
+         \"$(dirname \"$0\")/psql\" -XAtq \"$db\" -c \"{sql}\" >&2 || exit 1
+         {then}"
+    )
+}
+
+#[test]
+fn an_application_may_change_a_table_until_the_dump_has_its_locks() {
+    let database = database();
+    // Where the counting had locked the table, this would wait for it and fail.
+    let script = after(
+        "SET lock_timeout = '3s'; ALTER TABLE t ADD COLUMN extra int",
+        "exec REAL \"$@\"",
+    );
+    let programs = fake_pg_dump("99.0", &script);
+    let mut archive = Archive::default();
+    let contents = back_up(&with_programs(&database, programs.path()), &mut archive, &job()).unwrap();
+    assert_eq!(contents.database.unwrap().row_count, 20_000);
+}
+
+/// Runs SQL that holds something until the database is dropped, and waits until `held` gives `1`.
+fn hold(database: &Arc<Database>, sql: &str, held: &str) {
+    let (holder, sql) = (database.clone(), format!("BEGIN; {sql}; SELECT pg_sleep(600)"));
+    std::thread::spawn(move || holder.try_psql(&sql));
+    backup_tests::poll(Duration::from_secs(30), || (database.psql(held) == "1").then_some(())).unwrap();
+}
+
+fn let_go(database: &Database) {
+    let sql = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()",
+        database.name
+    );
+    Postgres::shared().psql("postgres", &sql);
+}
+
+#[test]
+fn a_table_that_an_application_waits_for_is_dumped_and_not_counted() {
+    let database = Arc::new(database());
+    database.psql("CREATE TABLE u AS SELECT 1 AS x");
+    // Stands for a dump that has its locks already, which the application waits for as long as it runs.
+    let programs = fake_pg_dump("99.0", "printf x");
+    let is_held = std::cell::Cell::new(false);
+    let mut archive = Archive::with_hook(|when, _| {
+        if when == When::Before && !is_held.replace(true) {
+            hold(
+                &database,
+                "LOCK TABLE t IN ACCESS EXCLUSIVE MODE",
+                "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 't'::regclass",
+            );
+        }
+    });
+    let job = job();
+    let begin = Instant::now();
+    let contents = back_up(&with_programs(&database, programs.path()), &mut archive, &job);
+    let_go(&database);
+    let contents = contents.unwrap();
+    assert_eq!(contents.database.unwrap().row_count, 1);
+    let told = warned(&job, WarningCode::Other);
+    assert!(told.len() == 1 && told[0].contains("public.t"), "{told:?}");
+    assert!(begin.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_cancelled_backup_does_not_wait_for_the_counting() {
+    let database = Arc::new(database());
+    database.psql("CREATE INDEX t_i ON t (i)");
+    // Counting needs the index too, which this holds; the table itself is free.
+    hold(
+        &database,
+        "REINDEX INDEX t_i",
+        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 't_i'::regclass",
+    );
+    let programs = fake_pg_dump("99.0", "printf x");
+    let job = JobControl::new(Duration::from_mins(1));
+    let (canceller, watched) = (job.clone(), database.clone());
+    let thread = std::thread::spawn(move || {
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waits = backup_tests::poll(Duration::from_secs(30), || (watched.psql(waits) == "1").then_some(()));
+        canceller.cancel();
+        waits.is_some()
+    });
+    let begin = Instant::now();
+    let result = back_up(
+        &with_programs(&database, programs.path()),
+        &mut Archive::default(),
+        &job,
+    );
+    let_go(&database);
+    assert!(thread.join().unwrap(), "the counting did not wait for the index");
+    assert!(matches!(result, Err(PipelineError::Cancelled)), "{result:?}");
+    assert!(begin.elapsed() < Duration::from_secs(40), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_dump_whose_rows_cannot_be_counted_is_ended() {
+    let database = database();
+    let role = format!("app_{}", unique());
+    database.psql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'app'; GRANT CONNECT ON DATABASE {} TO {role}",
+        quoted(&database.name)
+    ));
+    // A dump of hours: it ends by itself after a minute.
+    let programs = fake_pg_dump("99.0", "for i in $(seq 600); do echo $i; sleep 0.1; done");
+    let source = DatabaseSource::new(DatabaseSettings {
+        user: Some(role.clone()),
+        password: Some("app".to_owned().into()),
+        programs: Some(programs.path().to_owned()),
+        ..settings(&database)
+    });
+    let begin = Instant::now();
+    let error = back_up(&source, &mut Archive::default(), &job()).unwrap_err();
+    assert!(error.to_string().contains("permission denied for table t"), "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    drop(database);
+    Postgres::shared().psql("postgres", &format!("DROP ROLE {role}"));
+}
+
+#[test]
+fn a_dump_of_nothing_is_an_error() {
+    let database = database();
+    let programs = fake_pg_dump("99.0", "exit 0");
+    let error = back_up(
+        &with_programs(&database, programs.path()),
+        &mut Archive::default(),
+        &job(),
+    )
+    .unwrap_err();
+    assert!(error.to_string().contains("pg_dump wrote nothing"), "{error}");
+}

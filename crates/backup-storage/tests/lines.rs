@@ -1,0 +1,152 @@
+//! What a line does to transfers, and what a store that is not to be trusted does to uploads.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backup_storage::{BlobStore, Error, StorageSettings};
+use backup_tests::azurite::{ACCOUNT, ACCOUNT_KEY, Azurite};
+use common::{MIB, azure, brisk, pattern, read_and_check, upload};
+use futures_util::TryStreamExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+
+const PATH: &str = "2026/11-23/a.tar.gz.enc";
+
+fn at_port(port: u16, container: &str) -> StorageSettings {
+    let endpoint = format!("http://127.0.0.1:{port}/{ACCOUNT}");
+    StorageSettings {
+        connection_string: Some(
+            format!("AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};BlobEndpoint={endpoint}").into(),
+        ),
+        container: container.to_owned(),
+        ..brisk("./unused")
+    }
+}
+
+/// A port that leads to `server` by one line of `rate` bytes a second, which all connections share.
+async fn shared_line(server: u16, rate: u64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let line = Arc::new(Mutex::new(()));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+            let (mut from, mut back_to) = client.into_split();
+            let (mut back_from, mut to) = server.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut back_from, &mut back_to).await });
+            let line = Arc::clone(&line);
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 32 << 10];
+                while let Ok(read @ 1..) = from.read(&mut buffer).await {
+                    // Locks are given in the order in which they were asked for: every connection has its turn.
+                    let turn = line.lock().await;
+                    tokio::time::sleep(Duration::from_secs_f64(read as f64 / rate as f64)).await;
+                    drop(turn);
+                    if to.write_all(&buffer[..read]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_line_is_no_silent_one() {
+    let azurite = Azurite::shared();
+    // One part goes through in less than half of the limit; all that memory allows would take three times the limit.
+    let port = shared_line(azurite.port(), 3 * MIB).await;
+    let settings = StorageSettings {
+        stall_timeout: Duration::from_secs(3),
+        ..at_port(port, &azurite.new_container())
+    };
+    let store = BlobStore::open(&settings).await.unwrap();
+    assert_eq!(upload(&store, PATH, 25 * MIB, MIB).await.unwrap(), 25 * MIB);
+    assert_eq!(read_and_check(&store, PATH, 0..u64::MAX).await, 25 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_pauses_is_no_silent_store() {
+    let azurite = Azurite::shared();
+    let settings = StorageSettings {
+        stall_timeout: Duration::from_secs(2),
+        ..azure(azurite, &azurite.new_container())
+    };
+    let store = BlobStore::open(&settings).await.unwrap();
+    upload(&store, PATH, 40 * MIB, MIB).await.unwrap();
+    let mut stream = store.stream(PATH, 0..40 * MIB);
+    let mut at = 0;
+    while let Some(bytes) = stream.try_next().await.unwrap() {
+        let end = at + bytes.len() as u64;
+        assert!(bytes == pattern(at..end));
+        if at == 0 {
+            // Not to wait for something: the pause itself is what is tested.
+            tokio::time::sleep(settings.stall_timeout + Duration::from_secs(1)).await;
+        }
+        at = end;
+    }
+    assert_eq!(at, 40 * MIB);
+}
+
+/// A service that says yes to every write, and then of a blob what `told` says: its size, or that there is none.
+async fn liar(told: Option<u64>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            tokio::spawn(lie(connection, told));
+        }
+    });
+    port
+}
+
+async fn lie(connection: TcpStream, told: Option<u64>) -> Option<()> {
+    const OF_A_BLOB: &str = "ETag: \"1\"\r\nLast-Modified: Mon, 23 Nov 2026 10:00:00 GMT\r\n";
+    let mut connection = BufReader::new(connection);
+    loop {
+        let (mut first, mut length) = (String::new(), 0);
+        connection.read_line(&mut first).await.ok().filter(|read| *read > 0)?;
+        loop {
+            let mut header = String::new();
+            connection.read_line(&mut header).await.ok()?;
+            match header.to_ascii_lowercase().split_once(':') {
+                Some(("content-length", value)) => length = value.trim().parse().unwrap(),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        connection.read_exact(&mut vec![0; length]).await.ok()?;
+        let answer = match (first.split(' ').next().unwrap_or_default(), told) {
+            ("PUT", _) => format!("201 Created\r\n{OF_A_BLOB}Content-Length: 0\r\n"),
+            ("HEAD", Some(size)) => format!("200 OK\r\n{OF_A_BLOB}Content-Length: {size}\r\n"),
+            ("HEAD", None) => "404 Not Found\r\nContent-Length: 0\r\n".to_owned(),
+            _ => "200 OK\r\nContent-Length: 0\r\n".to_owned(),
+        };
+        let answer = format!("HTTP/1.1 {answer}\r\n");
+        connection.write_all(answer.as_bytes()).await.ok()?;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_is_as_large_as_the_store_says() {
+    for (told, word) in [(Some(7), "7 bytes"), (None, "does not have it")] {
+        let settings = at_port(liar(told).await, "liar");
+        let store = BlobStore::open(&settings).await.unwrap();
+        let error = upload(&store, PATH, 10, 10).await.unwrap_err();
+        assert!(matches!(error, Error::Failed(_)), "{error}");
+        let text = error.to_string();
+        for word in [word, "10 bytes", PATH, "Azure container liar"] {
+            assert!(text.contains(word), "no {word:?} in: {text}");
+        }
+    }
+    // In parts the blob would be seen before the commit, were it always there.
+    let store = BlobStore::open(&at_port(liar(None).await, "liar")).await.unwrap();
+    let error = upload(&store, PATH, 9 * MIB, MIB).await.unwrap_err();
+    assert!(error.to_string().contains("does not have it"), "{error}");
+}
