@@ -1,6 +1,7 @@
 //! The programs that tests need and a fresh machine lacks: found, or installed once.
 
 pub mod azurite;
+pub mod deny;
 pub mod postgres;
 
 use std::fs::{self, File};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use backup_tests::azurite::Azurite;
 use backup_tests::postgres::{Options, Postgres};
+use backup_tests::tools;
 
 use crate::cargo::{self, cargo};
 use crate::{failed, setup};
@@ -31,13 +32,9 @@ pub(crate) fn run() -> io::Result<()> {
     ]);
     doc.env("RUSTDOCFLAGS", "-Dwarnings");
     report.cargo("doc", doc);
-    if has_cargo_deny() {
-        report.cargo(
-            "deny",
-            cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]),
-        );
-    }
-    let built = report.cargo("build", cargo(&["build", "--workspace", "--bins", "--locked"]));
+    report.step("deny", deny);
+    // Programs and tests in one go: apart, the dependencies' features differ, and all would be built twice.
+    let built = report.cargo("build", cargo(&["build", "--workspace", "--all-targets", "--locked"]));
     if built {
         report.step("tests", || tests(installed.postgres.as_os_str()));
     }
@@ -62,12 +59,17 @@ fn tests(programs: &OsStr) -> io::Result<()> {
     cargo::run(&mut command)
 }
 
-fn has_cargo_deny() -> bool {
-    let probe = Command::new("cargo-deny")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    probe.is_ok_and(|status| status.success())
+/// Licences, sources, duplicates and forbidden crates.
+fn deny() -> io::Result<()> {
+    let Some(program) = tools::deny::install()? else {
+        println!("cargo-deny is not there and cannot be installed: not run");
+        return Ok(());
+    };
+    let mut command = Command::new(program);
+    command
+        .args(["--locked", "check", "licenses", "bans", "sources"])
+        .current_dir(tools::workspace());
+    cargo::run(&mut command)
 }
 
 #[derive(Default)]

@@ -40,8 +40,9 @@ pub(crate) fn none() -> Checkpoints {
     Arc::new(|_| Ok(()))
 }
 
-/// Kills the process at `at`, as `kill -9` would: nothing is cleaned up.
-#[cfg(feature = "fault-injection")]
+/// Kills the process at `at`, as `kill -9` would: nothing is cleaned up. For the end-to-end fault tests; a released program
+/// does not have it.
+#[cfg(debug_assertions)]
 pub fn abort_at(at: Checkpoint) -> Checkpoints {
     Arc::new(move |reached| {
         if reached == at {

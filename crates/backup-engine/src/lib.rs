@@ -24,7 +24,7 @@ mod start;
 mod verify;
 mod worker;
 
-#[cfg(feature = "fault-injection")]
+#[cfg(debug_assertions)]
 pub use checkpoint::abort_at;
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use engine::{Engine, JobSettings, MAX_ATTEMPTS, Parts};

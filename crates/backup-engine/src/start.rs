@@ -49,7 +49,7 @@ impl Engine {
             .map_err(PipelineError::from)?;
         let storage = BlobStore::open(&storage).await.map_err(PipelineError::from)?;
         let engine = Self::new(store, storage, keys, settings, clock, random);
-        #[cfg(feature = "fault-injection")]
+        #[cfg(debug_assertions)]
         if let Some(at) = args.worker.fault_at {
             return Ok(engine.with_checkpoints(crate::abort_at(at)));
         }

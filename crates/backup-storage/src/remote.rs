@@ -4,6 +4,7 @@ mod answer;
 mod azure;
 mod connect;
 mod pace;
+mod place;
 mod read;
 mod upload;
 

@@ -245,7 +245,8 @@ async fn a_line_that_breaks_for_a_moment_costs_nothing() {
     assert_eq!(read_and_check(&store, PATH, 0..u64::MAX).await, 40 * MIB);
 }
 
-// Azurite writes down every few seconds what it knows; killed before, it would forget the container as well.
+// Azurite writes down every few seconds what it knows: killed before, it forgets the container; killed right after, only
+// what came since.
 fn wait_until_saved(azurite: &Azurite, container: &str) {
     let command = std::fs::read_to_string(format!("/proc/{}/cmdline", azurite.pid().unwrap())).unwrap();
     let data = command.trim_end_matches('\0').rsplit('\0').next().unwrap();
@@ -261,9 +262,9 @@ fn wait_until_saved(azurite: &Azurite, container: &str) {
 async fn blocks_that_were_forgotten_ask_for_a_new_upload() {
     let azurite = Azurite::start();
     let store = BlobStore::open(&azure(&azurite, "kept")).await.unwrap();
+    wait_until_saved(&azurite, "kept");
     let mut lost = store.upload(PATH).await.unwrap();
     lost.write(pattern(0..60 * MIB)).await.unwrap();
-    wait_until_saved(&azurite, "kept");
     azurite.kill9();
     azurite.restart();
     let error = match lost.write(pattern(60 * MIB..61 * MIB)).await {

@@ -56,8 +56,8 @@ pub struct WorkerArgs {
     )]
     pub compression: Codec,
 
-    /// Checkpoint at which the process kills itself
-    #[cfg(feature = "fault-injection")]
+    /// Checkpoint at which the process kills itself; not in a released program
+    #[cfg(debug_assertions)]
     #[arg(long = "backup-fault-at", env = "BACKUP_FAULT_AT", value_name = "CHECKPOINT")]
     pub fault_at: Option<crate::Checkpoint>,
 }

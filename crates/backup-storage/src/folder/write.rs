@@ -14,7 +14,7 @@ use crate::error::Error;
 
 /// Bytes after which what was written is brought to the disk: seconds of work for a slow one, so that it is never silent
 /// for long and the end has little left to do.
-const SYNC_BYTES: u64 = 64 << 40;
+const SYNC_BYTES: u64 = 64 << 20;
 
 /// What the upload tells the thread.
 #[derive(Debug)]
