@@ -35,9 +35,12 @@ pub(crate) fn run(command: &mut Command) -> io::Result<()> {
     Err(failed(format!("cargo {}: {status}", args.join(" "))))
 }
 
-/// Builds the programs and says in which folder they are.
-pub(crate) fn build_programs(release: bool) -> io::Result<PathBuf> {
-    let mut command = cargo(&["build", "--locked", "--package=api-server", "--package=backupctl"]);
+/// Builds these programs and says in which folder they are.
+pub(crate) fn build_programs(names: &[&str], release: bool) -> io::Result<PathBuf> {
+    let mut command = cargo(&["build", "--locked"]);
+    for name in names {
+        command.args(["--package", name]);
+    }
     if release {
         command.arg("--release");
     }

@@ -22,7 +22,7 @@ const ROWS: u64 = 100_000;
 pub(crate) fn run(once: bool) -> io::Result<()> {
     say("installing what is missing, building the programs");
     let installed = setup::run()?;
-    let programs = cargo::build_programs(false)?;
+    let programs = cargo::build_programs(&["api-server", "backupctl"], false)?;
 
     say("starting PostgreSQL, filling a database and an upload folder");
     let postgres = Postgres::start_with(Options {

@@ -11,16 +11,22 @@ use backup_tests::unique;
 use crate::cargo::{self, cargo};
 use crate::setup;
 
-/// How many times the cases of a bounded property test a round runs (`BACKUP_SOAK`, and proptest's own `PROPTEST_CASES`).
+/// How many cases of each property test a round runs.
 const CASES: &str = "2000";
 
-/// Runs rounds until `minutes` have passed. A failure ends it and shows the seed that brings it back.
-///
-/// Which tests belong to it: those that are `#[ignore]`d with a reason that begins with `soak`, and the property tests
-/// called `any_…`. Both read their seed from `BACKUP_SOAK_SEED`, where it is set.
+/// What a round runs: the fault tests, which kill, cut and fill up at moments that differ each time, and the property tests
+/// with many more cases and a new seed.
+const CAMPAIGNS: &[&[&str]] = &[
+    &["-p", "backup-tests", "--test", "crash", "--test", "faults"],
+    &["-p", "backup-engine", "--test", "crash", "--test", "interrupted"],
+    &["--workspace", "any_"],
+];
+
+/// Runs rounds until `minutes` have passed. A failure ends it and shows the seed that brings it back, which
+/// `BACKUP_SOAK_SEED` takes.
 pub(crate) fn run(minutes: u64) -> io::Result<()> {
     let installed = setup::run()?;
-    let programs = cargo::build_programs(false)?;
+    let programs = cargo::build_programs(&["api-server", "scheduler", "backupctl"], false)?;
     let end = Instant::now() + Duration::from_mins(minutes);
     let mut round = 0;
     while round == 0 || Instant::now() < end {
@@ -29,10 +35,9 @@ pub(crate) fn run(minutes: u64) -> io::Result<()> {
         println!("== round {round}, BACKUP_SOAK_SEED={seed}");
         let postgres = Postgres::start_with(Options::default())?;
         let azurite = Azurite::try_start()?;
-        for filter in [&["soak", "--", "--include-ignored"][..], &["any_"]] {
-            let mut command = cargo(&[&["test", "--workspace", "--locked", "--quiet"], filter].concat());
+        for campaign in CAMPAIGNS {
+            let mut command = cargo(&[&["test", "--locked", "--quiet"], *campaign].concat());
             command
-                .env("BACKUP_SOAK_SEED", &seed)
                 .env("PROPTEST_CASES", CASES)
                 .env(
                     "PROPTEST_RNG_SEED",

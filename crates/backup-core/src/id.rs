@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -101,17 +101,22 @@ ids! {
 }
 
 /// Makes identifiers from a clock and a source of randomness: time-ordered (UUIDv7, RFC 9562), so that they sort by
-/// creation.
+/// creation. Those of one generator and its clones ascend, also within a millisecond and when the clock is set back.
 #[derive(Clone)]
 pub struct IdGenerator {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    last: Arc<Mutex<u128>>,
 }
 
 impl IdGenerator {
     /// A generator on this clock and this randomness.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { clock, random }
+        Self {
+            clock,
+            random,
+            last: Arc::default(),
+        }
     }
 
     /// A new identifier.
@@ -122,9 +127,10 @@ impl IdGenerator {
         let mut random = [0; 10];
         self.random.fill(&mut random)?;
         let millis = u64::try_from(self.clock.now().timestamp_millis()).unwrap_or(0);
-        Ok(Id::from(
-            uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(),
-        ))
+        let drawn = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = drawn.as_u128().max(*last + 1);
+        Ok(Id::from(Uuid::from_u128(*last)))
     }
 }
 
@@ -147,6 +153,9 @@ mod tests {
         let first: BackupId = ids.next().unwrap();
         clock.advance(TimeDelta::milliseconds(1));
         let second: BackupId = ids.next().unwrap();
+        clock.advance(TimeDelta::milliseconds(-5));
+        let many: Vec<BackupId> = (0..100).map(|_| ids.clone().next().unwrap()).collect();
+        assert!(many.is_sorted() && second < many[0]);
         assert!(first < second && first.to_string() < second.to_string());
         assert_eq!(first.to_string().parse(), Ok(first));
     }

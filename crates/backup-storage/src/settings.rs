@@ -22,9 +22,9 @@ pub struct StorageSettings {
     /// How long opening and probing the store may go on trying before they fail.
     pub open_timeout: Duration,
     /// Bytes of an upload that may be on their way at once, beside the part that is being filled. Raise it for a store
-    /// that is fast but far away; up to [`Self::max_in_flight`] parts are sent side by side.
+    /// that is fast but far away. A part that is larger is on its way alone.
     pub upload_memory: usize,
-    /// How many parts of an upload may be on their way at once.
+    /// How many parts of an upload may be on their way at once; fewer are on a line that is too slow for so many.
     pub max_in_flight: usize,
     /// The provider's own settings by the names of its environment variables, in lower case (`aws_endpoint`,
     /// `azure_client_id`, `google_service_account`). They win over the environment, which is read as well.

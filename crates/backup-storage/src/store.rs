@@ -132,8 +132,9 @@ impl BlobStore {
         self.upload_sized(path, None).await
     }
 
-    /// Begins an archive at `path` of about `expected` bytes, which only sets the size of its parts: from some
-    /// hundred gigabytes on it keeps them, and so the memory, small.
+    /// Begins an archive at `path` of about `expected` bytes, which only sets the size of its parts. With an estimate
+    /// that is right by half, parts stay below 64 MiB, and what is held in memory below 128 MiB, up to 2.4 TiB in Azure
+    /// and 500 GiB in S3 and GCS; without one, up to 1.5 TiB and 320 GiB.
     pub async fn upload_sized(&self, path: &str, expected: Option<u64>) -> Result<Upload, Error> {
         path::check(self.at("write", path), path)?;
         Ok(Upload(match &self.backend {

@@ -36,7 +36,8 @@ impl Upload {
         }
     }
 
-    /// Makes the archive visible, durably, and returns its size in bytes.
+    /// Makes the archive visible, durably, and returns its size in bytes, as the store tells it. Where this fails, or is
+    /// given up, an archive may be left that has no receipt: [`crate::BlobStore::discard_partial`] removes it.
     ///
     /// # Errors
     /// As [`Self::write`]; besides, [`Error::AlreadyExists`] where the path is taken, since an archive is never

@@ -58,7 +58,7 @@ const AIMS: &[Aim] = &[
 pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
     let mut contestants = Contestant::all(args.only.as_deref());
     let data = Data::ready(args, installed)?;
-    let programs = cargo::build_programs(true)?;
+    let programs = cargo::build_programs(&["api-server", "backupctl"], true)?;
     contest::run(&mut contestants, args.rounds, &programs, &data, &args.keep()?)?;
     println!(
         "\nMedians of {} rounds. CPU is without the servers'; memory is that of the largest process.",

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
-use backup_engine::Action;
+use backup_engine::{Action, Repository};
 use serde_json::json;
 
 use crate::app::Api;
@@ -55,19 +55,20 @@ async fn catalog_answers(api: &Api) -> bool {
 
 /// The answer of the last few seconds, so that nobody can keep the storage busy by asking.
 async fn storage_answers(api: &Api) -> bool {
+    // Not yet opened is no answer of the storage, and over from one moment to the next.
+    let Ok(repository) = api.repository() else { return false };
     let mut last = api.storage_health.lock().await;
     if let Some((at, ready)) = *last
         && at.elapsed() < FRESH
     {
         return ready;
     }
-    let ready = probe_storage(api).await;
+    let ready = probe_storage(&repository).await;
     *last = Some((Instant::now(), ready));
     ready
 }
 
-async fn probe_storage(api: &Api) -> bool {
-    let Ok(repository) = api.repository() else { return false };
+async fn probe_storage(repository: &Repository) -> bool {
     match tokio::time::timeout(PATIENCE, repository.storage().probe()).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {

@@ -87,8 +87,8 @@ async fn six_backups(app: &TestApp) {
 }
 
 async fn lists_are_filtered(app: TestApp) {
-    let viewer = app.as_viewer().await;
     six_backups(&app).await;
+    let viewer = app.as_viewer().await;
     for (query, expected) in [
         ("sortOrder=asc", vec![5, 3, 0, 4, 1, 0]),
         ("", vec![0, 1, 4, 0, 3, 5]),
@@ -121,8 +121,8 @@ async fn lists_are_filtered(app: TestApp) {
 }
 
 async fn lists_are_ordered_and_cut_into_pages(app: TestApp) {
-    let viewer = app.as_viewer().await;
     six_backups(&app).await;
+    let viewer = app.as_viewer().await;
     for (query, expected) in [
         ("sortBy=sizeBytes&sortOrder=asc&status=COMPLETED", vec![1, 3, 4, 5]),
         ("sortBy=sizeBytes&status=COMPLETED", vec![5, 4, 3, 1]),
@@ -339,6 +339,8 @@ async fn the_overview_tells_what_matters(app: TestApp) {
         })
     );
     six_backups(&app).await;
+    // The days went by, and the session with them.
+    let viewer = app.as_viewer().await;
     let status = viewer.get("/api/admin/backup/status").await.expect(200).json();
     assert_eq!(status["lastSuccessful"]["sizeBytes"], 1000);
     assert_eq!(status["lastSuccessful"]["currentStep"], "備份完成");

@@ -20,9 +20,15 @@ on_both_catalogs!(
 async fn real_backup(app: &TestApp) -> (String, String, std::path::PathBuf) {
     fs::create_dir_all(app.uploads().join("照片")).unwrap();
     fs::write(app.uploads().join("照片/a.txt"), "content of a".repeat(10_000)).unwrap();
-    let noise: Vec<u8> = (0..3_000_000_u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
+    .take(3_000_000)
+    .collect();
     fs::write(app.uploads().join("noise.bin"), noise).unwrap();
     let backup = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await;
     app.start_worker(app.open_storage().await);
