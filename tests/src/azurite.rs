@@ -99,6 +99,18 @@ impl Azurite {
             .map(Guarded::pid)
     }
 
+    /// Waits until it has written down that `container` exists, which it does every few seconds only. Killed before, it
+    /// would forget the container, as no real storage does.
+    pub fn wait_until_saved(&self, container: &str) {
+        let known = self.own().folder.path().join("data/__azurite_db_blob__.json");
+        let name = format!("\"{container}\"");
+        let saved = poll(Duration::from_secs(30), || {
+            let text = std::fs::read_to_string(&known).ok()?;
+            text.contains(&name).then_some(())
+        });
+        saved.expect("Azurite writes down its containers");
+    }
+
     /// Kills it with SIGKILL. Its data stays; blocks that were not committed are forgotten.
     pub fn kill9(&self) {
         let server = self.own().server.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -45,6 +45,7 @@ fn azure_killed_and_brought_back() {
     let mut system = behind(&proxy, &azurite);
     system.fill_much(48);
     system.start();
+    azurite.wait_until_saved(system.setting("BACKUP_CONTAINER_NAME"));
     // Slow enough that the kill comes in the middle of the upload.
     proxy.slow(30 << 20);
     let id = system.create("FULL_SYSTEM");

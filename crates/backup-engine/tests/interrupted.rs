@@ -144,6 +144,7 @@ async fn a_storage_that_dies_and_comes_back_costs_an_attempt_and_no_backup() {
         ..StorageSettings::new("")
     };
     let (engine, gate, id, worker) = at_the_gate(place.live_engine().await).await;
+    azurite.wait_until_saved(&place.storage.container);
     azurite.kill9();
     gate.open();
     until("the first attempt to fail", async || {

@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use backup_storage::{BlobStore, Error, StorageSettings};
@@ -245,24 +244,11 @@ async fn a_line_that_breaks_for_a_moment_costs_nothing() {
     assert_eq!(read_and_check(&store, PATH, 0..u64::MAX).await, 40 * MIB);
 }
 
-// Azurite writes down every few seconds what it knows: killed before, it forgets the container; killed right after, only
-// what came since.
-fn wait_until_saved(azurite: &Azurite, container: &str) {
-    let command = std::fs::read_to_string(format!("/proc/{}/cmdline", azurite.pid().unwrap())).unwrap();
-    let data = command.trim_end_matches('\0').rsplit('\0').next().unwrap();
-    let known = Path::new(data).join("__azurite_db_blob__.json");
-    let saved = backup_tests::poll(Duration::from_secs(30), || {
-        let text = std::fs::read_to_string(&known).ok()?;
-        text.contains(&format!("\"{container}\"")).then_some(())
-    });
-    saved.expect("Azurite writes down its containers");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocks_that_were_forgotten_ask_for_a_new_upload() {
     let azurite = Azurite::start();
     let store = BlobStore::open(&azure(&azurite, "kept")).await.unwrap();
-    wait_until_saved(&azurite, "kept");
+    azurite.wait_until_saved("kept");
     let mut lost = store.upload(PATH).await.unwrap();
     lost.write(pattern(0..60 * MIB)).await.unwrap();
     azurite.kill9();
