@@ -173,6 +173,10 @@ fn pump(mut from: TcpStream, mut to: TcpStream, state: &State, to_server: bool) 
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => continue,
             Err(_) => break,
         };
+        // What came in just before the line was stalled is held up too.
+        while state.stalled.load(Ordering::SeqCst) && !state.refusing.load(Ordering::SeqCst) {
+            thread::sleep(TICK);
+        }
         let allowed = if to_server {
             state.allow(read as u64) as usize
         } else {

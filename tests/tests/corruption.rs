@@ -106,7 +106,7 @@ fn a_truncation_or_an_addition_is_found() {
         assert_refused(&system, &backup, 4, &["bytes"], &format!("{} bytes more", more.len()));
     }
     system.blobs.remove(&path);
-    assert_refused(&system, &backup, 3, &[], "the file is gone");
+    assert_refused(&system, &backup, 4, &["lost"], "the file is gone");
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn survives(mut system: System, checkpoint: &str, whole: bool) {
     let backup = system.wait_until(&id, TRUTH, |backup| {
         backup["status"] != "IN_PROGRESS" && backup["status"] != "PENDING"
     });
-    let log = worker.stdout();
+    let log = worker.stderr();
     assert_eq!(backup["status"], "COMPLETED", "{checkpoint}: {backup:#}\n{log}");
     assert_eq!(backup["attempts"], 2, "{checkpoint}: {backup:#}");
     assert_eq!(log.contains("backup_adopted"), whole, "{checkpoint}: {log}");
@@ -100,7 +100,7 @@ fn a_backup_that_kills_every_worker_is_given_up_and_leaves_nothing() {
     let message = system.failed(&id);
     assert!(message.contains("3 attempts"), "{message}");
     let empty = poll(TRUTH, || system.blobs.list().is_empty().then_some(()));
-    assert!(empty.is_some(), "{:?}\n{}", system.blobs.list(), worker.stdout());
+    assert!(empty.is_some(), "{:?}\n{}", system.blobs.list(), worker.stderr());
     let next = system.back_up("FULL_SYSTEM");
     system.assert_stored(&[&next]);
 }
@@ -135,7 +135,7 @@ fn a_blob_without_a_receipt_is_never_listed_and_goes() {
         gone.is_some(),
         "{:?}\n{}",
         system.blobs.list(),
-        system.server().stdout()
+        system.server().stderr()
     );
     system.blobs.write(&receipt, &kept);
     let _verified = system.backupctl(&["verify", backup["id"].as_str().unwrap()]).expect(0);
@@ -170,6 +170,6 @@ fn a_deletion_that_is_cut_short_is_finished() {
     let gone = poll(TRUTH, || {
         (system.api().get(&format!("/api/admin/backup/{id}")).status == 404).then_some(())
     });
-    assert!(gone.is_some(), "{:#}\n{}", system.backup(id), system.server().stdout());
+    assert!(gone.is_some(), "{:#}\n{}", system.backup(id), system.server().stderr());
     system.assert_stored(&[]);
 }

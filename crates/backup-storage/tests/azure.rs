@@ -130,7 +130,7 @@ async fn a_signature_works_within_its_rights() {
     let forged = with(&ONE_CONTAINER.replace("WSqK", "tznf"));
     let error = BlobStore::open(&connected(forged, "signed")).await.unwrap_err();
     assert!(matches!(error, Error::Refused(_)), "{error}");
-    assert_names(&error, &["403", "Check the account"]);
+    assert_names(&error, &["403", "AZURE_STORAGE_CONNECTION_STRING"]);
 }
 
 #[tokio::test]

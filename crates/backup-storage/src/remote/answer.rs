@@ -60,7 +60,7 @@ pub(crate) fn error(at: At<'_>, error: &StoreError, secrets: &Secrets) -> Error 
 pub(crate) fn refused_rights(at: At<'_>, reason: &str) -> Error {
     at.refused(
         format_args!("the store refused the credentials or their rights ({reason})"),
-        "Check the account, the key or signature and when it ends, its rights to read, write, create, delete and list, and this machine's clock.",
+        "Check the credentials (AZURE_STORAGE_CONNECTION_STRING for Azure): the account, the key or signature and when it ends, its rights to read, write, create, delete and list, and this machine's clock.",
     )
 }
 
