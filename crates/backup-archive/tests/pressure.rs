@@ -274,6 +274,9 @@ fn many_segments(count: u32, length: usize) -> Result<(Vec<u8>, backup_core::Arc
 #[test]
 fn the_paths_of_segments_do_not_make_the_root_long() {
     let (bytes, seal) = many_segments(3000, 3900).unwrap();
+    // The trailer's last field but two: the root's inflated length.
+    let root = bytes[bytes.len() - 34..].first_chunk().copied().unwrap();
+    assert!(u32::from_be_bytes(root) < 3000 * 500, "{}", u32::from_be_bytes(root));
     let reader = open(&bytes, &seal).unwrap();
     let last = format!("00002999/{}", "x/".repeat(1950)) + "y";
     assert!(reader.find("p", &path(last)).unwrap().is_some());

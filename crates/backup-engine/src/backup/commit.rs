@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::Plan;
 use super::write::Written;
 use crate::Checkpoint;
-use crate::bridge::abort;
+use crate::bridge::{abort, cancelled};
 use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
@@ -26,7 +26,11 @@ pub(super) async fn commit(
         abort(upload).await;
         return Err(error.into());
     }
-    let size = upload.finish().await.map_err(not_finished)?;
+    // What a commit that is given up may still leave is a blob without a receipt, which the caller removes.
+    let size = tokio::select! {
+        size = upload.finish() => size.map_err(not_finished)?,
+        () = cancelled(held.job()) => return Err(JobError::Stopped),
+    };
     if size != written.seal.size_bytes {
         return Err(JobError::Failed(PipelineError::integrity(
             format!(

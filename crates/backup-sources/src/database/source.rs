@@ -1,27 +1,21 @@
 //! Reads a PostgreSQL database.
 
-use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread;
-use std::time::Duration;
+use std::io::Read;
 
 use backup_core::contents::{BackupContents, DatabaseContents};
 use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PipelineError, Source, Step, WarningCode};
 
 use super::about::{About, estimate, read_about};
-use super::count::{Table, Tables, count_beside_dump};
+use super::count::{Table, Tables};
 use super::psql::{Session, connection_error};
-use super::server::hint_for;
-use super::{ABOUT, DUMP, DatabaseSettings, GLOBALS, PART, TABLES, shown};
+use super::{ABOUT, DatabaseSettings, GLOBALS, PART, TABLES, shown};
 use crate::Error;
-use crate::child::{Child, Exit};
+use crate::child::Exit;
+
+mod dump;
 
 /// The most that is read of the globals, in bytes. They are kept in memory for a moment.
 const MAX_GLOBALS: u64 = 64 * 1024 * 1024;
-/// How often the wait for the counting looks up to see whether the job was cancelled.
-const TICK: Duration = Duration::from_millis(100);
-
 /// A PostgreSQL database as something that is backed up.
 #[derive(Debug)]
 pub struct DatabaseSource {
@@ -70,108 +64,6 @@ impl DatabaseSource {
         self.globals(sink, job)?;
         append_json(sink, job, TABLES, &tables)?;
         Ok(contents(size_bytes, &tables, about.server_version))
-    }
-
-    /// Dumps the snapshot of `session` and counts its rows there. The counting begins with the dump's first byte: from then
-    /// on the dump has all its locks and the snapshot, and needs nothing of the session any more.
-    fn dump_and_count(
-        &self,
-        snapshot: &str,
-        mut session: Session,
-        counting: &JobControl,
-        sink: &mut dyn ArchiveSink,
-        job: &JobControl,
-    ) -> Result<(u64, Tables), Error> {
-        let (begun, begin) = channel();
-        let (give, counted) = channel();
-        let failed = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let failed = &failed;
-            scope.spawn(move || {
-                let begun = begin.recv().map_err(|_| PipelineError::Cancelled.into());
-                let result = begun.and_then(|()| count_beside_dump(&mut session));
-                failed.store(result.is_err(), Ordering::SeqCst);
-                // Whoever waits for it waits until it comes.
-                let _heard = give.send(result);
-            });
-            let dumped = self.dump(snapshot, sink, job, begun, failed);
-            if dumped.is_err() {
-                counting.cancel();
-            }
-            let counted = loop {
-                if job.is_cancelled() {
-                    counting.cancel();
-                }
-                match counted.recv_timeout(TICK) {
-                    Ok(counted) => break counted,
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => {
-                        break Err(Error::failed(
-                            "counting the tables' rows ended in an unforeseen way",
-                            "",
-                        ));
-                    }
-                }
-            };
-            job.check()?;
-            match (dumped, counted) {
-                (Ok(size), Ok((tables, missed))) => {
-                    warn_of_missed(&missed, job);
-                    Ok((size, tables))
-                }
-                // The dump was ended because the counting had failed.
-                (_, Err(error)) if !matches!(error, Error::Pipeline(PipelineError::Cancelled)) => Err(error),
-                (Err(error), _) | (_, Err(error)) => Err(error),
-            }
-        })
-    }
-
-    fn dump(
-        &self,
-        snapshot: &str,
-        sink: &mut dyn ArchiveSink,
-        job: &JobControl,
-        begun: Sender<()>,
-        ended: &AtomicBool,
-    ) -> Result<u64, Error> {
-        let mut program = self.settings.program("pg_dump")?;
-        program
-            .command
-            .args(["--format=custom", "--compress=0", "--no-password"]);
-        program.command.arg(format!("--snapshot={snapshot}"));
-        program.command.arg(format!(
-            "--lock-wait-timeout={}",
-            job.stall_timeout().as_millis().max(1)
-        ));
-        program
-            .command
-            .arg(format!("--dbname={}", self.settings.conninfo(&self.settings.name)));
-        let mut reader = Counted {
-            child: self.settings.spawn(program, job)?,
-            job,
-            begun: Some(begun),
-            ended,
-        };
-        reader.child.close_stdin();
-        let appended = sink.append_stream(&path(DUMP)?, &mut reader);
-        if let Some(fault) = reader.child.fault() {
-            return Err(fault.into());
-        }
-        let size = appended?;
-        let exit = reader.child.finish()?;
-        self.judge(exit)?;
-        if size == 0 {
-            return Err(Error::failed("pg_dump wrote nothing and said nothing", ""));
-        }
-        Ok(size)
-    }
-
-    fn judge(&self, exit: Exit) -> Result<(), Error> {
-        if let Some(error) = self.lost(&exit) {
-            return Err(error);
-        }
-        let hint = hint_for(&exit.stderr);
-        exit.check(hint).map(|_| ())
     }
 
     /// The error of a program that could not reach the server or lost it.
@@ -277,16 +169,6 @@ fn contents(size_bytes: u64, tables: &Tables, server_version: String) -> Databas
     }
 }
 
-fn warn_of_missed(missed: &[String], job: &JobControl) {
-    if !missed.is_empty() {
-        let text = format!(
-            "the rows of tables that an application was about to change are in the dump, and were not counted: {}",
-            shown(missed)
-        );
-        job.warn(WarningCode::Other, None, text);
-    }
-}
-
 fn warn_of_unlogged(about: &About, job: &JobControl) {
     if !about.unlogged.is_empty() {
         let text = format!(
@@ -317,30 +199,4 @@ fn append(sink: &mut dyn ArchiveSink, job: &JobControl, name: &str, mut content:
 
 fn path(name: &str) -> Result<EntryPath, Error> {
     EntryPath::new(name).map_err(|error| Error::failed(error.to_string(), ""))
-}
-
-/// Says how far the dump is, and that it has begun.
-struct Counted<'a> {
-    child: Child,
-    job: &'a JobControl,
-    begun: Option<Sender<()>>,
-    /// The dump is of no use any more.
-    ended: &'a AtomicBool,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.ended.load(Ordering::SeqCst) {
-            return Err(io::Error::other(PipelineError::Cancelled));
-        }
-        let length = self.child.read(buffer)?;
-        if length > 0
-            && let Some(begun) = self.begun.take()
-        {
-            // Where nobody listens the counting has failed, which is seen with the next read.
-            let _heard = begun.send(());
-        }
-        self.job.advance(length as u64);
-        Ok(length)
-    }
 }
