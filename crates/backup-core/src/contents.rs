@@ -104,7 +104,7 @@ text_enum! {
 pub struct Warning {
     /// What kind of remark.
     pub code: WarningCode,
-    /// What it is about, where it is about one file; not UTF-8 is shown as `\xNN`.
+    /// What it is about, where it is about one file; what is not UTF-8, controls the terminal or is a backslash is escaped.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path: Option<String>,
     /// One line for people.
