@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
     let programs = cargo::build_programs(&["api-server", "backupctl"], true)?;
     contest::run(&mut contestants, args.rounds, &programs, &data, &args.keep()?)?;
     println!(
-        "\nMedians of {} rounds. CPU is without the servers'; memory is that of the largest process.",
+        "\nMedians of {} rounds. CPU is without the servers'; memory is that of the largest process.\n",
         args.rounds
     );
     print(&contestants);

@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
     let database = postgres.create_database("million");
     let postgresql = ask(&database.url())?;
 
-    println!("\nMilliseconds with a million backups: median (worst) of seven.");
+    println!("\nMilliseconds with a million backups: median (worst) of seven.\n");
     let both = sqlite.iter().zip(&postgresql);
     let shown = |answer: &Answer| format!("{:.1} ({:.1})", answer.median, answer.worst);
     let rows: Vec<Vec<String>> = both
