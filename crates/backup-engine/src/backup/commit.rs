@@ -93,13 +93,18 @@ fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> R
 /// new owner's archive.
 async fn put_receipt(engine: &Engine, held: &HeldLease, path: &str, file: Bytes) -> Result<(), JobError> {
     let storage = &engine.storage;
-    match storage.put_receipt(path, file.clone()).await {
+    let mut put = storage.put_receipt(path, file.clone()).await;
+    if put
+        .as_ref()
+        .is_err_and(|error| !matches!(error, StorageError::AlreadyExists(_)))
+    {
+        // Only its answer may be lost, or its name not yet durable: to be there is not enough, so the store is asked again.
+        put = storage.put_receipt(path, file.clone()).await;
+    }
+    match put {
         Ok(()) => {}
         Err(taken @ StorageError::AlreadyExists(_)) => return Err(JobError::Again(taken.into())),
-        Err(error) => match storage.get_receipt(path).await {
-            Ok(Some(there)) if there == file => {}
-            _ => return Err(JobError::storage(error.into())),
-        },
+        Err(error) => return Err(JobError::storage(error.into())),
     }
     let owned = held.owned().await;
     if held.is_taken_over() && storage.get_receipt(path).await.is_ok_and(|there| there == Some(file)) {
