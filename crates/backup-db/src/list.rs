@@ -158,6 +158,9 @@ fn filtered<'a, SqlType>(mut query: Boxed<'a, SqlType>, options: &'a BackupListO
     if let Some(trigger) = options.trigger {
         query = query.filter(backups::trigger.eq(trigger.as_str()));
     }
+    if let Some(config_key) = &options.config_key {
+        query = query.filter(backups::config_key.eq(config_key));
+    }
     if let Some(schedule_id) = options.schedule_id {
         query = query.filter(backups::schedule_id.eq(schedule_id.to_string()));
     }
@@ -259,6 +262,9 @@ fn daily(tx: &mut Tx<'_>, options: &BackupListOptions, from: &str, to: &str) -> 
     }
     if let Some(trigger) = options.trigger {
         query = query.filter(backup_totals::trigger.eq(trigger.as_str()));
+    }
+    if let Some(config_key) = &options.config_key {
+        query = query.filter(backup_totals::config_key.eq(config_key));
     }
     let rows: Vec<(String, Option<i64>)> = query.load(tx.db)?;
     Ok(rows
