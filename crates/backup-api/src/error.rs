@@ -24,15 +24,14 @@ pub(crate) type ApiResult<T = HttpResponse> = Result<T, ApiError>;
 /// An error as it is answered.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Error)]
-pub(crate) struct ErrorBody<'a> {
+pub(crate) struct ErrorBody {
     /// In the caller's language.
     error: String,
     /// Stable, for programs.
     code: &'static str,
     /// What helps to understand it; of a wrong parameter or field its name and the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Value>)]
-    details: Option<&'a Value>,
+    details: Option<Value>,
 }
 
 /// Why a request was not answered with what it asked for.
@@ -145,7 +144,7 @@ impl ApiError {
         let body = ErrorBody {
             error: language.say(self.0.code, &arguments),
             code: self.0.code,
-            details: self.0.details.as_ref(),
+            details: self.0.details.clone(),
         };
         let mut response = HttpResponse::build(self.0.status);
         for (name, value) in &self.0.headers {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{is_root, locked, run, workspace};
+use super::{find_on_path, is_root, locked, run, workspace};
 
 /// The folder of an environment with exactly what `tests/tools/NAME.txt` lists, hashes included; made where it is missing or
 /// of another list.
@@ -37,6 +37,11 @@ pub(super) fn environment(name: &str) -> io::Result<PathBuf> {
 fn make(folder: &Path) -> io::Result<Command> {
     if !has_pip() && is_root() {
         super::apt_install(&["python3-venv"])?;
+    }
+    if find_on_path("python3").is_none() {
+        return Err(io::Error::other(
+            "python3 is not on the PATH (HINT: Install Python 3.11 or newer.)",
+        ));
     }
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv"]).arg(folder);

@@ -56,7 +56,7 @@ impl PartialSchema for Id {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+            .format(Some(SchemaFormat::Custom("uuid".to_owned())))
             .description(Some(
                 "An identifier: a UUID in its hyphenated form, ascending by creation (UUIDv7).",
             ))

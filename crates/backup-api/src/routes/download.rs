@@ -19,6 +19,7 @@ use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::http::params::{Query, path_id};
 use crate::http::range::{Wanted, wanted};
+use crate::openapi::types;
 use crate::wire::backup::DownloadQuery;
 
 /// Pieces of a decrypted archive that wait for the caller's connection.
@@ -43,10 +44,10 @@ const STALL: Duration = Duration::from_mins(1);
         ("If-Range" = Option<String>, Header, description = "The `ETag` of the file whose beginning is there already."),
     ),
     responses(
-        (status = 200, body = Binary, content_type = "application/octet-stream", headers(
+        (status = 200, body = types::Binary, content_type = "application/octet-stream", headers(
             ("Content-Disposition" = String, description = "The file's name."),
         )),
-        (status = 206, body = Binary, content_type = "application/octet-stream", headers(
+        (status = 206, body = types::Binary, content_type = "application/octet-stream", headers(
             ("Content-Range" = String),
             ("ETag" = String, description = "The SHA-256 of the stored file."),
             ("Content-Disposition" = String, description = "The file's name."),

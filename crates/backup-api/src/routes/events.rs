@@ -20,7 +20,7 @@ use crate::language::Language;
     get,
     path = "/api/admin/backup/events",
     params(("Last-Event-ID" = Option<u64>, Header, description = "Resume after the event with this id.",
-        maximum = 9_223_372_036_854_775_807)),
+        maximum = 9_223_372_036_854_775_807_i64)),
     responses((status = 200, body = String, content_type = "text/event-stream"))
 )]
 pub(crate) async fn stream_events(

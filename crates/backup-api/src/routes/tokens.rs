@@ -62,7 +62,7 @@ pub(crate) async fn create_token(
     audit::record(&api, &request, &caller, audit::create_token(&token)).await?;
     Ok(HttpResponse::Created().json(NewToken {
         token: TokenBody::from(token),
-        secret: secret.expose_secret(),
+        secret: secret.expose_secret().to_owned(),
     }))
 }
 

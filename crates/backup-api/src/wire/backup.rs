@@ -232,7 +232,7 @@ pub(crate) struct BackupQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 20)]
     limit: u32,
     /// How many to pass over.
-    #[param(value_type = Option<u64>, maximum = 9_223_372_036_854_775_807, default = 0)]
+    #[param(value_type = Option<u64>, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
     offset: u64,
     /// What the list is ordered by.
     #[param(inline, value_type = Option<types::SortBy>, default = "createdAt")]

@@ -113,10 +113,10 @@ pub(crate) struct TokenListBody {
 
 /// A token that was made.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct NewToken<'a> {
+pub(crate) struct NewToken {
     pub(crate) token: TokenBody,
     /// What `Authorization: Bearer` takes. Shown now and never again.
-    pub(crate) secret: &'a str,
+    pub(crate) secret: String,
 }
 
 /// An e-mail address and a password.
