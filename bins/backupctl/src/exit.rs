@@ -72,6 +72,15 @@ impl From<backup_db::Error> for Failure {
     }
 }
 
+impl From<backup_engine::Error> for Failure {
+    fn from(error: backup_engine::Error) -> Self {
+        match error {
+            backup_engine::Error::Catalog(error) => error.into(),
+            backup_engine::Error::Pipeline(error) => error.into(),
+        }
+    }
+}
+
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         Self::usage(error.to_string())

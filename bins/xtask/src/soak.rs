@@ -14,12 +14,16 @@ use crate::setup;
 /// How many cases of each property test a round runs.
 const CASES: &str = "2000";
 
-/// What a round runs: the fault tests, which kill, cut and fill up at moments that differ each time, and the property tests
-/// with many more cases and a new seed.
+/// How many requests of each kind a round makes of each operation of the API.
+const REQUESTS: &str = "300";
+
+/// What a round runs: the fault tests, which kill, cut and fill up at moments that differ each time, the property tests with
+/// many more cases and a new seed, and the API against its own description likewise.
 const CAMPAIGNS: &[&[&str]] = &[
     &["-p", "backup-tests", "--test", "crash", "--test", "faults"],
     &["-p", "backup-engine", "--test", "crash", "--test", "interrupted"],
     &["--workspace", "any_"],
+    &["-p", "backup-api", "--test", "api", "schemathesis"],
 ];
 
 /// Runs rounds until `minutes` have passed. A failure ends it and shows the seed that brings it back, which
@@ -33,16 +37,16 @@ pub(crate) fn run(minutes: u64) -> io::Result<()> {
         round += 1;
         let seed = std::env::var("BACKUP_SOAK_SEED").unwrap_or_else(|_| unique());
         println!("== round {round}, BACKUP_SOAK_SEED={seed}");
+        let number = u64::from_str_radix(&seed, 16).unwrap_or(round);
         let postgres = Postgres::start_with(Options::default())?;
         let azurite = Azurite::try_start()?;
         for campaign in CAMPAIGNS {
             let mut command = cargo(&[&["test", "--locked", "--quiet"], *campaign].concat());
             command
                 .env("PROPTEST_CASES", CASES)
-                .env(
-                    "PROPTEST_RNG_SEED",
-                    u64::from_str_radix(&seed, 16).unwrap_or(round).to_string(),
-                )
+                .env("PROPTEST_RNG_SEED", number.to_string())
+                .env("BACKUP_SCHEMATHESIS_EXAMPLES", REQUESTS)
+                .env("BACKUP_SCHEMATHESIS_SEED", number.to_string())
                 .env("BACKUP_TEST_POSTGRES", postgres.address())
                 .env("BACKUP_TEST_AZURITE", azurite.port().to_string())
                 .env("BACKUP_PG_BIN", &installed.postgres)

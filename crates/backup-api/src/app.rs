@@ -16,6 +16,7 @@ use crate::auth::Passwords;
 use crate::error::{ApiError, ApiResult};
 use crate::events::EventHub;
 use crate::http::middleware::surround;
+use crate::openapi::Documentation;
 use crate::routes;
 
 /// What an operator may set.
@@ -73,6 +74,7 @@ pub struct Api {
     pub(crate) events: EventHub,
     /// When the storage was last asked whether it answers, and whether it did.
     pub(crate) storage_health: tokio::sync::Mutex<Option<(Instant, bool)>>,
+    documentation: OnceLock<Documentation>,
 }
 
 impl Api {
@@ -88,6 +90,7 @@ impl Api {
             random,
             passwords: Passwords::default(),
             storage_health: tokio::sync::Mutex::default(),
+            documentation: OnceLock::new(),
         })
     }
 
@@ -105,6 +108,15 @@ impl Api {
 
     pub(crate) fn repository(&self) -> ApiResult<Repository> {
         self.engine().map(Engine::repository)
+    }
+
+    /// The description of the API, made when it is first asked for.
+    pub(crate) fn documentation(&self) -> ApiResult<&Documentation> {
+        if let Some(made) = self.documentation.get() {
+            return Ok(made);
+        }
+        let made = Documentation::new(&self.settings.base_path)?;
+        Ok(self.documentation.get_or_init(|| made))
     }
 
     /// Ends every stream of events, so that a graceful stop need not wait for listeners.

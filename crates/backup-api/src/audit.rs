@@ -2,8 +2,9 @@
 //! specification's; they are stored, so they have one language.
 
 use actix_web::HttpRequest;
+use backup_core::config::ConfigPart;
 use backup_core::user::{ApiToken, User};
-use backup_core::{Backup, RestoreId, UserId};
+use backup_core::{Backup, BackupId, RestoreId, UserId};
 use backup_db::NewAuditEntry;
 
 use crate::app::Api;
@@ -80,6 +81,45 @@ pub(crate) fn protect(backup: &Backup, protected: bool) -> Act {
     } else {
         of_backup("BACKUP_UNPROTECT", "取消保護備份", backup)
     }
+}
+
+pub(crate) fn adopt(backup: &Backup) -> Act {
+    of_backup("BACKUP_ADOPT", "納入備份", backup)
+}
+
+pub(crate) fn remove_orphan(id: BackupId) -> Act {
+    Act {
+        action: "ORPHAN_REMOVE",
+        resource_type: "Backup",
+        resource_id: Some(id.to_string()),
+        description: format!("移除孤立的備份檔案: {id}"),
+    }
+}
+
+fn of_config(action: &'static str, key: &str, description: String) -> Act {
+    Act {
+        action,
+        resource_type: "BackupConfig",
+        resource_id: Some(key.to_owned()),
+        description,
+    }
+}
+
+/// `fields` are the names of what was given, never the values.
+pub(crate) fn change_config(key: &str, is_new: bool, fields: &str) -> Act {
+    if is_new {
+        of_config("CONFIG_CREATE", key, format!("創建備份配置: {key} ({fields})"))
+    } else {
+        of_config("CONFIG_UPDATE", key, format!("更新備份配置: {key} ({fields})"))
+    }
+}
+
+pub(crate) fn delete_config(key: &str) -> Act {
+    of_config("CONFIG_DELETE", key, format!("刪除備份配置: {key}"))
+}
+
+pub(crate) fn test_config(key: &str, what: ConfigPart) -> Act {
+    of_config("CONFIG_TEST", key, format!("測試備份配置: {key} ({what})"))
 }
 
 pub(crate) fn restore(backup: &Backup) -> Act {

@@ -10,7 +10,7 @@ pub(crate) mod secret;
 
 pub(crate) use address::{address_of, is_secure};
 pub(crate) use caller::{Caller, Who};
-pub(crate) use login::{cleared_cookie, log_in, log_out};
+pub(crate) use login::{COOKIE, cleared_cookie, log_in, log_out};
 pub(crate) use password::Passwords;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -33,6 +33,18 @@ pub enum Access {
     Operate,
     /// Everything else: an ADMIN, or a token of scope ADMIN.
     Admin,
+}
+
+impl Access {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "PUBLIC",
+            Self::Read => "READ",
+            Self::Operate => "OPERATE",
+            Self::Admin => "ADMIN",
+        }
+    }
 }
 
 impl From<Role> for Access {

@@ -8,7 +8,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use backup_engine::Action;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::language::Language;
 
@@ -18,6 +20,19 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a handler returns.
 pub(crate) type ApiResult<T = HttpResponse> = Result<T, ApiError>;
+
+/// An error as it is answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorBody {
+    /// In the caller's language.
+    error: String,
+    /// Stable, for programs.
+    code: &'static str,
+    /// What helps to understand it; of a wrong parameter or field its name and the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+}
 
 /// Why a request was not answered with what it asked for.
 #[derive(Debug)]
@@ -126,10 +141,11 @@ impl ApiError {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        let mut body = json!({ "error": language.say(self.0.code, &arguments), "code": self.0.code });
-        if let Some(details) = &self.0.details {
-            body["details"] = details.clone();
-        }
+        let body = ErrorBody {
+            error: language.say(self.0.code, &arguments),
+            code: self.0.code,
+            details: self.0.details.clone(),
+        };
         let mut response = HttpResponse::build(self.0.status);
         for (name, value) in &self.0.headers {
             response.insert_header((name.clone(), value.clone()));

@@ -35,11 +35,7 @@ pub(crate) struct Change {
 impl Change {
     /// The event as bytes of the stream.
     pub(crate) fn frame(&self, language: Language) -> Bytes {
-        let index = Language::ALL
-            .iter()
-            .position(|other| *other == language)
-            .unwrap_or_default();
-        self.frames[index].clone()
+        self.frames[language.index()].clone()
     }
 }
 

@@ -41,6 +41,11 @@ impl Language {
         }
     }
 
+    /// Its place in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     fn catalogue(self) -> &'static Catalogue {
         match self {
             Self::ZhTw => &ZH_TW,

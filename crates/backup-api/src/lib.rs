@@ -12,6 +12,7 @@ mod first_admin;
 mod http;
 mod language;
 mod metrics;
+mod openapi;
 mod probes;
 mod routes;
 mod wire;

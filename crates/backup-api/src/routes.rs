@@ -3,10 +3,13 @@
 
 pub(crate) mod auth;
 pub(crate) mod backups;
+pub(crate) mod config;
+pub(crate) mod docs;
 pub(crate) mod download;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod jobs;
+pub(crate) mod orphans;
 pub(crate) mod restores;
 pub(crate) mod status;
 pub(crate) mod tokens;
@@ -18,6 +21,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::{Handler, Responder, Route, web};
+use utoipa::OpenApi;
 
 use crate::auth::{Access, authorise};
 use crate::error::{ApiError, ApiResult};
@@ -50,50 +54,58 @@ where
     }
 }
 
-/// Every route of the API. The order matters where a fixed segment and `{id}` meet: the fixed one comes first.
-pub fn endpoints() -> Vec<Endpoint> {
-    use Access::{Admin, Operate, Public, Read};
-    const GET: Method = Method::GET;
-    const HEAD: Method = Method::HEAD;
-    const POST: Method = Method::POST;
-    const DELETE: Method = Method::DELETE;
-    vec![
-        endpoint(GET, "/healthz", Public, health::get_health),
-        endpoint(GET, "/readyz", Public, health::get_readiness),
-        endpoint(GET, "/metrics", Public, health::get_metrics),
-        endpoint(POST, "/api/auth/login", Public, auth::create_session),
-        endpoint(POST, "/api/auth/logout", Public, auth::delete_session),
-        endpoint(GET, "/api/auth/me", Read, auth::get_me),
-        endpoint(GET, "/api/admin/users", Admin, users::list_users),
-        endpoint(GET, "/api/admin/tokens", Admin, tokens::list_tokens),
-        endpoint(POST, "/api/admin/tokens", Admin, tokens::create_token),
-        endpoint(DELETE, "/api/admin/tokens/{id}", Admin, tokens::delete_token),
-        endpoint(GET, "/api/admin/backup", Read, backups::list_backups),
-        endpoint(POST, "/api/admin/backup", Operate, backups::create_backup),
-        endpoint(GET, "/api/admin/backup/status", Read, status::get_status),
-        endpoint(GET, "/api/admin/backup/events", Read, events::stream_events),
-        endpoint(GET, "/api/admin/backup/{id}", Read, backups::get_backup),
-        endpoint(DELETE, "/api/admin/backup/{id}", Admin, backups::delete_backup),
-        endpoint(POST, "/api/admin/backup/{id}/cancel", Operate, jobs::cancel_backup),
-        endpoint(POST, "/api/admin/backup/{id}/protect", Admin, backups::protect_backup),
-        endpoint(GET, "/api/admin/backup/{id}/download", Admin, download::download_backup),
-        endpoint(
-            HEAD,
-            "/api/admin/backup/{id}/download",
-            Admin,
-            download::download_backup,
-        ),
-        endpoint(POST, "/api/admin/backup/{id}/verify", Operate, jobs::verify_backup),
-        endpoint(POST, "/api/admin/backup/{id}/restore", Admin, restores::create_restore),
-        endpoint(GET, "/api/admin/restore", Read, restores::list_restores),
-        endpoint(GET, "/api/admin/restore/{id}", Read, restores::get_restore),
-        endpoint(
-            POST,
-            "/api/admin/restore/{id}/cancel",
-            Operate,
-            restores::cancel_restore,
-        ),
-    ]
+/// Declares [`endpoints`] and [`Documented`], so that what is reachable is documented.
+macro_rules! routes {
+    ($($method:ident $path:literal $access:ident $module:ident::$handler:ident,)+) => {
+        /// Every route of the API.
+        pub fn endpoints() -> Vec<Endpoint> {
+            vec![$(endpoint(Method::$method, $path, Access::$access, $module::$handler),)+]
+        }
+
+        /// What the handlers say of themselves.
+        #[derive(OpenApi)]
+        #[openapi(paths($($module::$handler),+))]
+        pub(crate) struct Documented;
+    };
+}
+
+// The order matters where a fixed segment and `{id}` meet: the fixed one comes first. Lines of one path stand together.
+routes! {
+    GET    "/healthz"                        Public  health::get_health,
+    GET    "/readyz"                         Public  health::get_readiness,
+    GET    "/metrics"                        Public  health::get_metrics,
+    GET    "/api/openapi.json"               Public  docs::get_openapi,
+    GET    "/api/docs"                       Public  docs::get_docs,
+    POST   "/api/auth/login"                 Public  auth::create_session,
+    POST   "/api/auth/logout"                Public  auth::delete_session,
+    GET    "/api/auth/me"                    Read    auth::get_me,
+    GET    "/api/admin/users"                Admin   users::list_users,
+    GET    "/api/admin/tokens"               Admin   tokens::list_tokens,
+    POST   "/api/admin/tokens"               Admin   tokens::create_token,
+    DELETE "/api/admin/tokens/{id}"          Admin   tokens::delete_token,
+    GET    "/api/admin/backup"               Read    backups::list_backups,
+    POST   "/api/admin/backup"               Operate backups::create_backup,
+    GET    "/api/admin/backup/status"        Read    status::get_status,
+    GET    "/api/admin/backup/events"        Read    events::stream_events,
+    GET    "/api/admin/backup/configs"       Read    config::list_configs,
+    GET    "/api/admin/backup/config"        Read    config::get_config,
+    PATCH  "/api/admin/backup/config"        Admin   config::change_config,
+    DELETE "/api/admin/backup/config"        Admin   config::delete_config,
+    POST   "/api/admin/backup/config/test"   Admin   config::test_config,
+    GET    "/api/admin/backup/orphans"       Admin   orphans::list_orphans,
+    DELETE "/api/admin/backup/orphans/{id}"  Admin   orphans::remove_orphan,
+    POST   "/api/admin/backup/orphans/{id}/adopt" Admin orphans::adopt_orphan,
+    GET    "/api/admin/backup/{id}"          Read    backups::get_backup,
+    DELETE "/api/admin/backup/{id}"          Admin   backups::delete_backup,
+    POST   "/api/admin/backup/{id}/cancel"   Operate jobs::cancel_backup,
+    POST   "/api/admin/backup/{id}/protect"  Admin   backups::protect_backup,
+    GET    "/api/admin/backup/{id}/download" Admin   download::download_backup,
+    HEAD   "/api/admin/backup/{id}/download" Admin   download::head_download,
+    POST   "/api/admin/backup/{id}/verify"   Operate jobs::verify_backup,
+    POST   "/api/admin/backup/{id}/restore"  Admin   restores::create_restore,
+    GET    "/api/admin/restore"              Read    restores::list_restores,
+    GET    "/api/admin/restore/{id}"         Read    restores::get_restore,
+    POST   "/api/admin/restore/{id}/cancel"  Operate restores::cancel_restore,
 }
 
 /// Adds every route to an application; what is none of them is a 404, and a wrong method a 405 that names the right ones.

@@ -2,6 +2,9 @@
 //! Fields are camelCase, enums UPPER_SNAKE, times RFC 3339 in UTC, byte counts numbers.
 
 pub(crate) mod backup;
+pub(crate) mod config;
+pub(crate) mod contents;
+pub(crate) mod orphan;
 pub(crate) mod restore;
 pub(crate) mod schedule;
 pub(crate) mod status;
@@ -9,12 +12,15 @@ pub(crate) mod user;
 
 use backup_core::{JobStatus, Step};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::language::Language;
 
 /// An answer that is one sentence.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Message)]
 pub(crate) struct MessageBody {
+    /// In the caller's language.
     message: String,
 }
 

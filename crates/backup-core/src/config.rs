@@ -18,6 +18,16 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What of a configuration is tried.
+    pub enum ConfigPart {
+        /// A small blob is written, read and deleted.
+        Storage => "STORAGE",
+        /// Log-in, versions, and the rights that a dump needs.
+        Database => "DATABASE",
+    }
+}
+
 /// A named configuration: one application that is backed up. `None` means: as the environment says. Secrets are sealed
 /// bytes, which only the holder of the passphrase can open; their `Debug` is safe for that reason.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,13 +12,30 @@ pub struct ParseEnumError {
     pub expected: String,
 }
 
+/// An enum of fixed texts, with what its doc comments say, for descriptions of the outside.
+pub trait TextEnum: Copy + 'static {
+    /// What the enum is called.
+    const NAME: &'static str;
+    /// Its doc comment.
+    const DOC: &'static str;
+    /// Every value with its text and its doc comment, in declaration order.
+    const VALUES: &'static [(Self, &'static str, &'static str)];
+}
+
 /// Declares an enum whose values are fixed texts: `as_str`, `ALL`, `Display`, `FromStr` and serde all agree on them.
 #[macro_export]
 macro_rules! text_enum {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident => $text:literal,)+ }) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* pub enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident => $text:literal,)+ }) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$vmeta])* $variant,)+ }
+        pub enum $name { $($(#[doc = $vdoc])* $variant,)+ }
+
+        impl $crate::text_enum::TextEnum for $name {
+            const NAME: &'static str = stringify!($name);
+            const DOC: &'static str = concat!($($doc),*);
+            const VALUES: &'static [(Self, &'static str, &'static str)] =
+                &[$((Self::$variant, $text, concat!($($vdoc),*)),)+];
+        }
 
         impl $name {
             /// Every value, in declaration order.

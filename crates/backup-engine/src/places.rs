@@ -74,7 +74,7 @@ impl Engine {
         Ok(Place {
             config: config.cloned(),
             storage,
-            keys: self.keyring(config, all).await?,
+            keys: self.keys_of(config, all).await?,
         })
     }
 
@@ -183,13 +183,17 @@ impl Engine {
             return Ok(storage.clone());
         }
         // Not under the lock: a storage that does not answer must not hold up the others.
-        let storage = BlobStore::open(&self.storage_settings(config)?).await?;
+        // Not made where it is missing: behind a folder there may be a disk that is not mounted today.
+        let storage = BlobStore::open_existing(&self.storage_settings(config)?).await?;
         self.places.0.lock().await.storages.insert(key, storage.clone());
         Ok(storage)
     }
 
     /// The keys of a configuration: its own first, then whatever else is at hand.
-    async fn keyring(&self, config: Option<&BackupConfig>, all: &[BackupConfig]) -> Result<Keyring, PipelineError> {
+    ///
+    /// # Errors
+    /// `WrongKey` where its own passphrases are sealed with another one than the environment's.
+    pub async fn keys_of(&self, config: Option<&BackupConfig>, all: &[BackupConfig]) -> Result<Keyring, PipelineError> {
         let current = match config.and_then(|config| config.encryption_key.as_ref()) {
             Some(secret) => self.derive(secret).await?,
             None => self.keys.current().clone(),

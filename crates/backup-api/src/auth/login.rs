@@ -18,7 +18,8 @@ use crate::audit;
 use crate::error::{ApiError, ApiResult};
 use crate::wire::user::Credentials;
 
-const COOKIE: &str = "backup_session";
+/// The name of the session cookie.
+pub(crate) const COOKIE: &str = "backup_session";
 
 /// Failed log-ins that are too many.
 const LIMITS: LoginLimits = LoginLimits {

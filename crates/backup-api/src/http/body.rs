@@ -58,27 +58,62 @@ impl<T: FromFields + 'static> FromRequest for Body<T> {
     }
 }
 
-fn read<T: FromFields>(object: Map<String, Value>) -> ApiResult<T> {
-    let mut fields = Fields(object);
+/// Reads a JSON object; what `T` does not know is refused.
+pub(crate) fn read<T: FromFields>(object: Map<String, Value>) -> ApiResult<T> {
+    let mut fields = Fields::new(object);
     let value = T::from_fields(&mut fields)?;
-    match fields.0.keys().next() {
+    match fields.rest.keys().next() {
         None => Ok(value),
         Some(unknown) => Err(ApiError::field("field_unknown", unknown, "no such field")),
     }
 }
 
 /// The fields of a JSON object that are not yet taken.
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct Fields {
+    rest: Map<String, Value>,
+    /// What was asked for: for the test that the document names the same.
+    #[cfg(test)]
+    pub(crate) asked: std::collections::BTreeSet<String>,
+}
 
 impl Fields {
+    /// The fields of this object.
+    pub(crate) fn new(object: Map<String, Value>) -> Self {
+        Self {
+            rest: object,
+            #[cfg(test)]
+            asked: std::collections::BTreeSet::new(),
+        }
+    }
+
     /// Takes a field; absent and `null` are the same.
     pub(crate) fn take<T: DeserializeOwned>(&mut self, name: &str, code: &'static str) -> ApiResult<Option<T>> {
-        match self.0.remove(name) {
+        #[cfg(test)]
+        self.asked.insert(name.to_owned());
+        match self.rest.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => serde_json::from_value(value)
                 .map(Some)
                 .map_err(|error| ApiError::field(code, name, error)),
         }
+    }
+
+    /// Takes a field of a change, by `read`: `None` where it is absent, `Some(None)` where it has no value.
+    pub(crate) fn change<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> ApiResult<Option<T>>,
+    ) -> ApiResult<Option<Option<T>>> {
+        let is_null = self.rest.get(name).map(Value::is_null);
+        let value = read(self)?;
+        Ok(is_null.map(|is_null| value.filter(|_| !is_null)))
+    }
+
+    /// Takes a field that is an object.
+    pub(crate) fn object<T: FromFields>(&mut self, name: &str) -> ApiResult<Option<T>> {
+        self.take::<Map<String, Value>>(name, "field_invalid")?
+            .map(read)
+            .transpose()
     }
 
     /// Takes a field that must be there.

@@ -1,22 +1,61 @@
 //! Query parameters and path segments, each refused by name.
 
 use std::fmt::Display;
+use std::future::{Ready, ready};
 use std::str::FromStr;
 
-use actix_web::HttpRequest;
-use actix_web::web::Query;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::check_text;
 
+/// What a request's query parameters are read into.
+pub(crate) trait FromParams: Sized {
+    /// Takes the parameters it knows.
+    fn from_params(params: &mut Params) -> ApiResult<Self>;
+}
+
+/// A request's query parameters as a `T`; a parameter that `T` does not know is refused.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: FromParams> FromRequest for Query<T> {
+    type Error = ApiError;
+    type Future = Ready<ApiResult<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(read(request.query_string()).map(Self))
+    }
+}
+
+/// Reads a query string; what `T` does not know is refused.
+pub(crate) fn read<T: FromParams>(query: &str) -> ApiResult<T> {
+    let mut params = Params::read(query)?;
+    let value = T::from_params(&mut params)?;
+    params.end()?;
+    Ok(value)
+}
+
+/// No query parameters at all.
+impl FromParams for () {
+    fn from_params(_: &mut Params) -> ApiResult<Self> {
+        Ok(())
+    }
+}
+
 /// The query parameters of a request that are not yet taken.
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params {
+    rest: Vec<(String, String)>,
+    /// What was asked for: for the test that the document names the same.
+    #[cfg(test)]
+    pub(crate) asked: std::collections::BTreeSet<String>,
+}
 
 impl Params {
-    /// All parameters of the request; a repeated one is refused.
-    pub(crate) fn of(request: &HttpRequest) -> ApiResult<Self> {
-        let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
+    /// All parameters of a query string; a repeated one is refused.
+    pub(crate) fn read(query: &str) -> ApiResult<Self> {
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
             .map_err(|_| ApiError::bad_request("request_invalid"))?
             .into_inner();
         for (index, (name, _)) in pairs.iter().enumerate() {
@@ -24,15 +63,21 @@ impl Params {
                 return Err(ApiError::field("parameter_repeated", name, "it is given twice"));
             }
         }
-        Ok(Self(pairs))
+        Ok(Self {
+            rest: pairs,
+            #[cfg(test)]
+            asked: std::collections::BTreeSet::new(),
+        })
     }
 
     /// Takes a parameter as text.
     pub(crate) fn text(&mut self, name: &str, max: usize) -> ApiResult<Option<String>> {
-        let Some(index) = self.0.iter().position(|(other, _)| other == name) else {
+        #[cfg(test)]
+        self.asked.insert(name.to_owned());
+        let Some(index) = self.rest.iter().position(|(other, _)| other == name) else {
             return Ok(None);
         };
-        let (_, text) = self.0.swap_remove(index);
+        let (_, text) = self.rest.swap_remove(index);
         check_text(&text, max).map_err(|problem| invalid(name, problem))?;
         Ok(Some(text))
     }
@@ -90,7 +135,7 @@ impl Params {
 
     /// Refuses what was not taken.
     pub(crate) fn end(self) -> ApiResult<()> {
-        match self.0.first() {
+        match self.rest.first() {
             None => Ok(()),
             Some((name, _)) => Err(ApiError::field("parameter_unknown", name, "no such parameter")),
         }
@@ -128,10 +173,9 @@ pub(crate) fn path_id<Id: FromStr<Err: Display>>(request: &HttpRequest) -> ApiRe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::test::TestRequest;
 
     fn params(query: &str) -> ApiResult<Params> {
-        Params::of(&TestRequest::with_uri(&format!("/?{query}")).to_http_request())
+        Params::read(query)
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Backups: list, create, look at, protect, delete.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use backup_core::list::{BackupListOptions, BackupSummary, SortBy, SortOrder};
-use backup_core::{Backup, BackupId, BackupTrigger, NewBackup};
-use backup_engine::Action;
+use backup_core::list::{BackupListOptions, BackupSummary};
+use backup_core::{Backup, BackupId, BackupTrigger, BackupType, NewBackup};
+use backup_engine::{Action, Room};
 use serde_json::json;
 
 use crate::app::Api;
@@ -11,10 +11,13 @@ use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::Body;
-use crate::http::params::{Params, path_id};
+use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::wire::MessageBody;
-use crate::wire::backup::{BackupBody, BackupDetails, BackupListBody, CreateBackup, Protect};
+use crate::wire::backup::{
+    BackupAccepted, BackupAnswer, BackupBody, BackupDetails, BackupDetailsAnswer, BackupListBody, BackupQuery,
+    CreateBackup, DeleteQuery, Protect,
+};
 use crate::wire::restore::RestoreBody;
 
 /// Restores that a backup is shown with.
@@ -30,44 +33,51 @@ pub(crate) async fn find_backup(api: &Api, request: &HttpRequest) -> ApiResult<B
 }
 
 /// A page of backups.
-pub(crate) async fn list_backups(api: web::Data<Api>, request: HttpRequest, language: Language) -> ApiResult {
-    let options = list_options(&request)?;
+#[utoipa::path(get, path = "/api/admin/backup", params(BackupQuery), responses((status = 200, body = BackupListBody)))]
+pub(crate) async fn list_backups(api: web::Data<Api>, language: Language, query: Query<BackupQuery>) -> ApiResult {
+    let options = BackupListOptions::from(query.0);
     let page = api.store.list_backups(&options).await?;
     Ok(HttpResponse::Ok().json(BackupListBody::new(page, &options, language)))
 }
 
-fn list_options(request: &HttpRequest) -> ApiResult<BackupListOptions> {
-    let mut params = Params::of(request)?;
-    let options = BackupListOptions {
-        status: params.take("status")?,
-        backup_type: params.take_or("type", "invalid_backup_type")?,
-        source: params.take_or("source", "invalid_backup_source")?,
-        trigger: params.take("trigger")?,
-        config_key: params.text("configKey", 50)?.filter(|text| !text.is_empty()),
-        schedule_id: params.take_or("scheduleId", "invalid_id")?,
-        date_from: params.moment("dateFrom", false)?,
-        date_to: params.moment("dateTo", true)?,
-        query: params.text("q", 200)?.filter(|text| !text.is_empty()),
-        limit: params.number("limit", 1, BackupListOptions::MAX_LIMIT.into(), 20)? as u32,
-        offset: params.number("offset", 0, i64::MAX as u64, 0)?,
-        sort_by: params.take("sortBy")?.unwrap_or(SortBy::CreatedAt),
-        sort_order: params.take("sortOrder")?.unwrap_or(SortOrder::Desc),
-    };
-    params.end()?;
-    Ok(options)
-}
-
-/// Writes the job and answers at once; a worker takes it up.
+/// Asks for a backup: writes the job and answers at once; a worker takes it up.
+#[utoipa::path(
+    post,
+    path = "/api/admin/backup",
+    request_body = CreateBackup,
+    responses(
+        (status = 202, body = BackupAccepted),
+        (status = 404, description = "`config_not_found`"),
+        (status = 409, description = "`quota_exceeded`: the configuration refuses what its quota has no room for."),
+    )
+)]
 pub(crate) async fn create_backup(
     api: web::Data<Api>,
     caller: Caller,
     language: Language,
     request: HttpRequest,
     body: Body<CreateBackup>,
+    _: Query<()>,
 ) -> ApiResult {
+    let config_key = body.0.config_key;
+    let room = Room::of(
+        &api.store,
+        api.settings.quota_bytes,
+        &config_key,
+        body.0.source,
+        BackupType::Full,
+    )
+    .await?;
+    if room.refuses() && !room.fits() {
+        return Err(ApiError::conflict("quota_exceeded").details(json!({
+            "quotaBytes": room.quota_bytes,
+            "usedBytes": room.used_bytes,
+            "expectedBytes": room.expected_bytes,
+        })));
+    }
     let new = NewBackup {
         id: api.ids.next()?,
-        config_key: body.0.config_key,
+        config_key,
         backup_type: body.0.backup_type,
         source: body.0.source,
         trigger: BackupTrigger::Manual,
@@ -84,15 +94,20 @@ pub(crate) async fn create_backup(
         .get_backup(id)
         .await?
         .ok_or_else(|| ApiError::not_found("backup_not_found"))?;
-    Ok(HttpResponse::Accepted().json(json!({
-        "backup": BackupBody::new(summary, language),
-        "message": language.say("backup_started", &[]),
-    })))
+    Ok(HttpResponse::Accepted().json(BackupAccepted {
+        backup: BackupBody::new(summary, language),
+        message: language.say("backup_started", &[]),
+    }))
 }
 
 /// One backup with its newest restores, its base and its dependents.
-pub(crate) async fn get_backup(api: web::Data<Api>, language: Language, request: HttpRequest) -> ApiResult {
-    Params::of(&request)?.end()?;
+#[utoipa::path(get, path = "/api/admin/backup/{id}", responses((status = 200, body = BackupDetailsAnswer)))]
+pub(crate) async fn get_backup(
+    api: web::Data<Api>,
+    language: Language,
+    request: HttpRequest,
+    _: Query<()>,
+) -> ApiResult {
     let summary = find_backup(&api, &request).await?;
     let id = summary.backup.id;
     let base = match summary.backup.base_id {
@@ -114,19 +129,28 @@ pub(crate) async fn get_backup(api: web::Data<Api>, language: Language, request:
         base: base.map(say),
         dependents: dependents.into_iter().map(say).collect(),
     };
-    Ok(HttpResponse::Ok().json(json!({ "backup": backup })))
+    Ok(HttpResponse::Ok().json(BackupDetailsAnswer { backup }))
 }
 
 /// Deletes the stored files and the record; `?cascade=true`: those of its dependents first.
+#[utoipa::path(
+    delete,
+    path = "/api/admin/backup/{id}",
+    params(DeleteQuery),
+    responses(
+        (status = 200, body = MessageBody),
+        (status = 409, description = "`backup_running`, `backup_protected`, `backup_in_use`: a restore or verification reads it, \
+            `backup_dependents`: others build on it."),
+    )
+)]
 pub(crate) async fn delete_backup(
     api: web::Data<Api>,
     caller: Caller,
     language: Language,
     request: HttpRequest,
+    query: Query<DeleteQuery>,
 ) -> ApiResult {
-    let mut params = Params::of(&request)?;
-    let cascade = params.flag("cascade")?;
-    params.end()?;
+    let cascade = query.0.cascade;
     let backup = find_backup(&api, &request).await?.backup;
     let id = backup.id;
     let doomed = if cascade {
@@ -157,12 +181,19 @@ async fn with_dependents(api: &Api, backup: Backup) -> ApiResult<Vec<Backup>> {
 }
 
 /// Protects a backup from deletion and expiry, or no longer.
+#[utoipa::path(
+    post,
+    path = "/api/admin/backup/{id}/protect",
+    request_body = Protect,
+    responses((status = 200, body = BackupAnswer))
+)]
 pub(crate) async fn protect_backup(
     api: web::Data<Api>,
     caller: Caller,
     language: Language,
     request: HttpRequest,
     body: Body<Protect>,
+    _: Query<()>,
 ) -> ApiResult {
     let summary = find_backup(&api, &request).await?;
     let id = summary.backup.id;
@@ -179,5 +210,7 @@ pub(crate) async fn protect_backup(
         .get_backup(id)
         .await?
         .ok_or_else(|| ApiError::not_found("backup_not_found"))?;
-    Ok(HttpResponse::Ok().json(json!({ "backup": BackupBody::new(summary, language) })))
+    Ok(HttpResponse::Ok().json(BackupAnswer {
+        backup: BackupBody::new(summary, language),
+    }))
 }

@@ -17,8 +17,10 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::params::{Params, path_id};
+use crate::http::params::{Query, path_id};
 use crate::http::range::{Wanted, wanted};
+use crate::openapi::types;
+use crate::wire::backup::DownloadQuery;
 
 /// Pieces of a decrypted archive that wait for the caller's connection.
 const WAITING: usize = 8;
@@ -29,26 +31,68 @@ const PIECE: usize = 256 << 10;
 /// How long the storage may be silent.
 const STALL: Duration = Duration::from_mins(1);
 
-/// The stored file, streamed; `?decrypt=true`: the plain archive. `?full=true`: one self-contained archive, which every
-/// full backup is already. Every request that reveals a byte is audited, a resumed one too.
-pub(crate) async fn download_backup(api: web::Data<Api>, caller: Caller, request: HttpRequest) -> ApiResult {
+/// The stored file, streamed; `?decrypt=true`: the plain archive.
+///
+/// Only the stored file has a length, an `ETag` and ranges. Every request that reveals a byte is audited, a resumed one too.
+#[utoipa::path(
+    get,
+    path = "/api/admin/backup/{id}/download",
+    params(
+        DownloadQuery,
+        ("Range" = Option<String>, Header, description = "One range of bytes; anything else gives the whole file.",
+            example = "bytes=0-1023"),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` of the file whose beginning is there already."),
+    ),
+    responses(
+        (status = 200, body = types::Binary, content_type = "application/octet-stream", headers(
+            ("Content-Disposition" = String, description = "The file's name."),
+        )),
+        (status = 206, body = types::Binary, content_type = "application/octet-stream", headers(
+            ("Content-Range" = String),
+            ("ETag" = String, description = "The SHA-256 of the stored file."),
+            ("Content-Disposition" = String, description = "The file's name."),
+        )),
+        (status = 409, description = "`backup_unavailable`: it is not a good backup, or its file is gone. `archive_damaged`."),
+        (status = 416, description = "`range_not_satisfiable`.", headers(("Content-Range" = String))),
+    )
+)]
+pub(crate) async fn download_backup(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+    query: Query<DownloadQuery>,
+) -> ApiResult {
     let id: BackupId = path_id(&request)?;
-    let mut params = Params::of(&request)?;
-    let decrypt = params.flag("decrypt")?;
-    params.flag("full")?;
-    params.end()?;
-
     let summary = api
         .store
         .get_backup(id)
         .await?
         .ok_or_else(|| ApiError::not_found("backup_not_found"))?;
     let stored = Stored::of(summary.backup)?;
-    if decrypt {
+    if query.0.decrypt {
         send_decrypted(&api, &caller, &request, stored).await
     } else {
         send_stored(&api, &caller, &request, stored).await
     }
+}
+
+/// The headers of a download, without the file.
+#[utoipa::path(
+    head,
+    path = "/api/admin/backup/{id}/download",
+    params(DownloadQuery),
+    responses(
+        (status = 200, headers(("Content-Disposition" = String, description = "The file's name."))),
+        (status = 409, description = "The same as of the download."),
+    )
+)]
+pub(crate) async fn head_download(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+    query: Query<DownloadQuery>,
+) -> ApiResult {
+    download_backup(api, caller, request, query).await
 }
 
 /// A backup whose file is there to be fetched.
@@ -94,7 +138,12 @@ async fn send_stored(api: &Api, caller: &Caller, request: &HttpRequest, stored: 
         None => return Err(ApiError::conflict("backup_unavailable")),
     }
     let etag = format!("\"{}\"", stored.checksum);
-    let (status, range) = match range_of(request, &etag, stored.size) {
+    let wanted = match *request.method() {
+        // RFC 9110 knows ranges of a GET alone.
+        Method::HEAD => Wanted::Whole,
+        _ => range_of(request, &etag, stored.size),
+    };
+    let (status, range) = match wanted {
         Wanted::Whole => (StatusCode::OK, 0..stored.size),
         Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         Wanted::Unsatisfiable => {

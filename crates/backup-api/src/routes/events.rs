@@ -8,18 +8,28 @@ use crate::app::Api;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::events::listen;
-use crate::http::params::Params;
+use crate::http::params::Query;
 use crate::language::Language;
 
-/// A stream of server-sent events (`text/event-stream`): `backup`, `restore`, `schedule` and `alert`, each with the record
-/// as it is now; `reset` where `Last-Event-ID` is too old to resume from.
+/// A stream of server-sent events.
+///
+/// `backup`, `restore`, `schedule` and `alert`, each with the record as it is now (`Backup`, `Restore`, `Schedule`, `Alert`),
+/// or `{"id": …, "deleted": true}`; `reset` where `Last-Event-ID` is too old to resume from. The stream does not end by
+/// itself; a comment every few seconds shows that it is alive.
+#[utoipa::path(
+    get,
+    path = "/api/admin/backup/events",
+    params(("Last-Event-ID" = Option<u64>, Header, description = "Resume after the event with this id.",
+        maximum = 9_223_372_036_854_775_807_i64)),
+    responses((status = 200, body = String, content_type = "text/event-stream"))
+)]
 pub(crate) async fn stream_events(
     api: web::Data<Api>,
     caller: Caller,
     language: Language,
     request: HttpRequest,
+    _: Query<()>,
 ) -> ApiResult {
-    Params::of(&request)?.end()?;
     let last = request.headers().get("last-event-id").map(last_event_id).transpose()?;
     let mut frames = listen(api.into_inner(), caller, language, last).await?;
     Ok(HttpResponse::Ok()

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
 use backup_engine::{Action, Repository};
-use serde_json::json;
 
 use crate::app::Api;
 use crate::error::ApiResult;
 use crate::metrics;
+use crate::wire::status::{Answer, Health, Readiness};
 
 /// How long catalog and storage have to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -18,25 +18,33 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FRESH: Duration = Duration::from_secs(5);
 
 /// The process answers.
+#[utoipa::path(get, path = "/healthz", responses((status = 200, body = Health)))]
 pub(crate) async fn get_health() -> ApiResult {
-    Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
+    Ok(HttpResponse::Ok().json(Health { status: Answer::Ok }))
 }
 
-/// Catalog and storage can be reached; 503 names which cannot. The reason goes to the log: anybody may ask this.
+/// Catalog and storage can be reached; 503 names which cannot.
+///
+/// The reason goes to the log: anybody may ask this.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness))
+)]
 pub(crate) async fn get_readiness(api: web::Data<Api>) -> ApiResult {
     let (catalog, storage) = tokio::join!(catalog_answers(&api), storage_answers(&api));
-    let word = |ready| if ready { "ok" } else { "unavailable" };
+    let word = |ready| if ready { Answer::Ok } else { Answer::Unavailable };
     let ready = catalog && storage;
     let status = if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    Ok(HttpResponse::build(status).json(json!({
-        "status": word(ready),
-        "catalog": word(catalog),
-        "storage": word(storage),
-    })))
+    Ok(HttpResponse::build(status).json(Readiness {
+        status: word(ready),
+        catalog: word(catalog),
+        storage: word(storage),
+    }))
 }
 
 async fn catalog_answers(api: &Api) -> bool {
@@ -83,6 +91,14 @@ async fn probe_storage(repository: &Repository) -> bool {
 }
 
 /// Prometheus' text format, from the catalog.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    responses(
+        (status = 200, body = String, content_type = "text/plain"),
+        (status = 503, description = "`catalog_unavailable`."),
+    )
+)]
 pub(crate) async fn get_metrics(api: web::Data<Api>) -> ApiResult {
     let page = metrics::page(&api.store, api.settings.quota_bytes).await?;
     Ok(HttpResponse::Ok()

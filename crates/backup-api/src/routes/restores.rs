@@ -4,32 +4,42 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::restore::{RestoreMode, RestoreOptions, RestoreRecord};
 use backup_core::{BackupSource, RestoreId};
 use backup_db::{NewRestore, RestoreListOptions};
-use serde_json::json;
 
 use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::Body;
-use crate::http::params::{Params, path_id};
+use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::routes::backups::find_backup;
-use crate::wire::restore::{CreateRestore, RestoreBody, RestoreListBody};
+use crate::wire::restore::{CreateRestore, Page, RestoreAccepted, RestoreAnswer, RestoreBody, RestoreListBody};
 
-/// Writes the job and answers at once; a worker takes it up.
+/// Asks for a restore: writes the job and answers at once; a worker takes it up.
+#[utoipa::path(
+    post,
+    path = "/api/admin/backup/{id}/restore",
+    request_body = CreateRestore,
+    responses(
+        (status = 202, body = RestoreAccepted),
+        (status = 409, description = "`backup_unavailable`: it is not a good backup. `restore_mode_unavailable`."),
+    )
+)]
 pub(crate) async fn create_restore(
     api: web::Data<Api>,
     caller: Caller,
     language: Language,
     request: HttpRequest,
     body: Body<CreateRestore>,
+    _: Query<()>,
 ) -> ApiResult {
     let backup = find_backup(&api, &request).await?.backup;
-    check_targets(&body.0.0, backup.source)?;
+    let options = RestoreOptions::from(body.0);
+    check_targets(&options, backup.source)?;
     let new = NewRestore {
         id: api.ids.next()?,
         backup_id: backup.id,
-        options: body.0.0,
+        options,
         created_by: caller.user_id(),
     };
     let restore = api
@@ -38,10 +48,10 @@ pub(crate) async fn create_restore(
         .await
         .map_err(ApiError::in_state("backup_unavailable"))?;
     audit::record(&api, &request, &caller, audit::restore(&backup)).await?;
-    Ok(HttpResponse::Accepted().json(json!({
-        "restore": RestoreBody::new(restore, language),
-        "message": language.say("restore_started", &[]),
-    })))
+    Ok(HttpResponse::Accepted().json(RestoreAccepted {
+        restore: RestoreBody::new(restore, language),
+        message: language.say("restore_started", &[]),
+    }))
 }
 
 /// What cannot work is refused at once. Mode NEW names where what the backup holds is to go.
@@ -77,13 +87,11 @@ fn check_targets(options: &RestoreOptions, source: BackupSource) -> ApiResult<()
 }
 
 /// A page of restores, newest first.
-pub(crate) async fn list_restores(api: web::Data<Api>, language: Language, request: HttpRequest) -> ApiResult {
-    let mut params = Params::of(&request)?;
-    let limit = params.number("limit", 1, 200, 20)?;
-    let offset = params.number("offset", 0, i64::MAX as u64, 0)?;
-    params.end()?;
+#[utoipa::path(get, path = "/api/admin/restore", params(Page), responses((status = 200, body = RestoreListBody)))]
+pub(crate) async fn list_restores(api: web::Data<Api>, language: Language, page: Query<Page>) -> ApiResult {
+    let Page { limit, offset } = page.0;
     let options = RestoreListOptions {
-        limit: limit as u32,
+        limit,
         offset,
         ..RestoreListOptions::default()
     };
@@ -108,17 +116,31 @@ async fn find_restore(api: &Api, id: RestoreId) -> ApiResult<RestoreRecord> {
 }
 
 /// One restore.
-pub(crate) async fn get_restore(api: web::Data<Api>, language: Language, request: HttpRequest) -> ApiResult {
+#[utoipa::path(get, path = "/api/admin/restore/{id}", responses((status = 200, body = RestoreAnswer)))]
+pub(crate) async fn get_restore(
+    api: web::Data<Api>,
+    language: Language,
+    request: HttpRequest,
+    _: Query<()>,
+) -> ApiResult {
     let restore = find_restore(&api, path_id(&request)?).await?;
-    Ok(HttpResponse::Ok().json(json!({ "restore": RestoreBody::new(restore, language) })))
+    Ok(HttpResponse::Ok().json(RestoreAnswer {
+        restore: RestoreBody::new(restore, language),
+    }))
 }
 
 /// Asks a waiting or running restore to stop.
+#[utoipa::path(
+    post,
+    path = "/api/admin/restore/{id}/cancel",
+    responses((status = 200, body = RestoreAccepted), (status = 409, description = "`job_finished`: it has ended already."))
+)]
 pub(crate) async fn cancel_restore(
     api: web::Data<Api>,
     caller: Caller,
     language: Language,
     request: HttpRequest,
+    _: Query<()>,
 ) -> ApiResult {
     let id = find_restore(&api, path_id(&request)?).await?.id;
     api.store
@@ -127,8 +149,8 @@ pub(crate) async fn cancel_restore(
         .map_err(ApiError::in_state("job_finished"))?;
     audit::record(&api, &request, &caller, audit::cancel_restore(id)).await?;
     let restore = find_restore(&api, id).await?;
-    Ok(HttpResponse::Ok().json(json!({
-        "restore": RestoreBody::new(restore, language),
-        "message": language.say("cancel_requested", &[]),
-    })))
+    Ok(HttpResponse::Ok().json(RestoreAccepted {
+        restore: RestoreBody::new(restore, language),
+        message: language.say("cancel_requested", &[]),
+    }))
 }

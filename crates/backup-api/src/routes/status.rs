@@ -1,10 +1,10 @@
 //! The overview.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use crate::app::Api;
 use crate::error::ApiResult;
-use crate::http::params::Params;
+use crate::http::params::Query;
 use crate::language::Language;
 use crate::wire::status::StatusBody;
 
@@ -12,8 +12,8 @@ use crate::wire::status::StatusBody;
 const ALERTS: u32 = 100;
 
 /// What an administrator wants to see first.
-pub(crate) async fn get_status(api: web::Data<Api>, language: Language, request: HttpRequest) -> ApiResult {
-    Params::of(&request)?.end()?;
+#[utoipa::path(get, path = "/api/admin/backup/status", responses((status = 200, body = StatusBody)))]
+pub(crate) async fn get_status(api: web::Data<Api>, language: Language, _: Query<()>) -> ApiResult {
     let overview = api.store.overview().await?;
     let alerts = api.store.list_alerts(false, ALERTS).await?;
     Ok(HttpResponse::Ok().json(StatusBody::new(overview, alerts, api.settings.quota_bytes, language)))

@@ -1,69 +1,98 @@
 //! Backups on the wire.
 
 use backup_core::config::DEFAULT_CONFIG_KEY;
-use backup_core::list::{BackupListOptions, BackupPage, BackupSummary};
-use backup_core::{
-    BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, JobStatus, ScheduleId, UserId, VerifyLevel,
-    Warning,
-};
+use backup_core::list::{BackupListOptions, BackupPage, BackupSummary, SortBy, SortOrder};
+use backup_core::{BackupId, BackupSource, BackupTrigger, BackupType, JobStatus, ScheduleId, UserId, VerifyLevel};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiResult;
 use crate::http::body::{Fields, FromFields};
+use crate::http::params::{FromParams, Params};
 use crate::language::Language;
+use crate::openapi::types;
+use crate::wire::contents::{ContentsBody, WarningBody};
 use crate::wire::restore::RestoreBody;
 use crate::wire::step_text;
 
 /// A backup.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Backup)]
 pub(crate) struct BackupBody {
+    #[schema(value_type = types::Id)]
     id: BackupId,
+    /// The configuration that it was made by.
     config_key: String,
     name: String,
     description: Option<String>,
     #[serde(rename = "type")]
+    #[schema(value_type = types::BackupType)]
     backup_type: BackupType,
+    #[schema(value_type = types::BackupSource)]
     source: BackupSource,
+    #[schema(value_type = types::BackupTrigger)]
     trigger: BackupTrigger,
+    #[schema(value_type = types::JobStatus)]
     status: JobStatus,
+    /// Percent.
+    #[schema(maximum = 100)]
     progress: u8,
+    /// What it is doing, or how it ended, in the caller's language.
     current_step: String,
+    /// Why it failed, with what to do.
     error_message: Option<String>,
+    /// Where the stored file is in the storage.
     storage_path: Option<String>,
+    /// Bytes of the stored file.
     size_bytes: Option<u64>,
+    /// Bytes that were read from the sources.
     source_bytes: Option<u64>,
+    /// SHA-256 of the stored file, in hexadecimal digits.
     checksum: Option<String>,
-    contents: Option<BackupContents>,
-    warnings: Vec<Warning>,
+    contents: Option<ContentsBody>,
+    warnings: Vec<WarningBody>,
+    /// The backup it builds on.
+    #[schema(value_type = Option<types::Id>)]
     base_id: Option<BackupId>,
+    /// It is never expired nor deleted.
     protected: bool,
+    /// When it was last verified.
     verified_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<types::VerifyLevel>)]
     verify_level: Option<VerifyLevel>,
+    /// What the last verification found wrong.
     verify_error: Option<String>,
     started_at: Option<DateTime<Utc>>,
     completed_at: Option<DateTime<Utc>>,
     expires_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
+    /// The user who asked for it.
+    #[schema(value_type = Option<types::Id>)]
     created_by: Option<UserId>,
     created_by_user: Option<UserName>,
+    /// The schedule that fired.
+    #[schema(value_type = Option<types::Id>)]
     schedule_id: Option<ScheduleId>,
     schedule: Option<ScheduleName>,
+    /// How often a worker has taken it up.
     attempts: u32,
+    /// Somebody asked for it to stop.
     cancel_requested: bool,
+    /// It is being deleted.
     deleting: bool,
 }
 
 /// Who asked for it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct UserName {
     display_name: String,
 }
 
 /// The schedule that fired.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ScheduleName {
     name: String,
 }
@@ -91,8 +120,8 @@ impl BackupBody {
             size_bytes: backup.size_bytes,
             source_bytes: backup.source_bytes,
             checksum: backup.checksum,
-            contents: backup.contents,
-            warnings: backup.warnings,
+            contents: backup.contents.map(ContentsBody::from),
+            warnings: backup.warnings.into_iter().map(WarningBody::from).collect(),
             base_id: backup.base_id,
             protected: backup.protected,
             verified_at: backup.verified_at,
@@ -113,12 +142,32 @@ impl BackupBody {
     }
 }
 
+/// One backup.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackupAnswer {
+    pub(crate) backup: BackupBody,
+}
+
+/// A backup that was asked for, or asked to stop.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackupAccepted {
+    pub(crate) backup: BackupBody,
+    /// In the caller's language.
+    pub(crate) message: String,
+}
+
 /// One backup with what hangs together with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackupDetailsAnswer {
+    pub(crate) backup: BackupDetails,
+}
+
+/// One backup with what hangs together with it.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BackupDetails {
     #[serde(flatten)]
     pub(crate) backup: BackupBody,
-    /// The newest restores of it.
+    /// The newest restores of it, at most five.
     pub(crate) restores: Vec<RestoreBody>,
     /// The backup it builds on.
     pub(crate) base: Option<BackupBody>,
@@ -127,9 +176,11 @@ pub(crate) struct BackupDetails {
 }
 
 /// A page of the list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BackupList)]
 pub(crate) struct BackupListBody {
     backups: Vec<BackupBody>,
+    /// How many there are on all pages.
     total: u64,
     limit: u32,
     offset: u64,
@@ -150,12 +201,143 @@ impl BackupListBody {
     }
 }
 
-/// What POST asks for.
-#[derive(Debug)]
+/// Which backups, in which order, how many.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub(crate) struct BackupQuery {
+    /// Only those in this state.
+    #[param(value_type = Option<types::JobStatus>)]
+    status: Option<JobStatus>,
+    /// Only those of this type.
+    #[param(rename = "type", value_type = Option<types::BackupType>)]
+    backup_type: Option<BackupType>,
+    /// Only those of this source.
+    #[param(value_type = Option<types::BackupSource>)]
+    source: Option<BackupSource>,
+    /// Only those made for this reason.
+    #[param(value_type = Option<types::BackupTrigger>)]
+    trigger: Option<BackupTrigger>,
+    /// Only those of this configuration.
+    #[param(max_length = 50)]
+    config_key: Option<String>,
+    /// Only those of this schedule.
+    #[param(value_type = Option<types::Id>)]
+    schedule_id: Option<ScheduleId>,
+    /// Asked for at or after this time, or on or after this day (UTC).
+    #[param(schema_with = types::moment)]
+    date_from: Option<DateTime<Utc>>,
+    /// Asked for at or before this time, or on or before this day (UTC).
+    #[param(schema_with = types::moment)]
+    date_to: Option<DateTime<Utc>>,
+    /// Name, description or id contains this, whatever its case.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// How many at the most.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 20)]
+    limit: u32,
+    /// How many to pass over.
+    #[param(value_type = Option<u64>, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
+    offset: u64,
+    /// What the list is ordered by.
+    #[param(inline, value_type = Option<types::SortBy>, default = "createdAt")]
+    sort_by: SortBy,
+    /// Which end comes first.
+    #[param(inline, value_type = Option<types::SortOrder>, default = "desc")]
+    sort_order: SortOrder,
+}
+
+impl FromParams for BackupQuery {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        Ok(Self {
+            status: params.take("status")?,
+            backup_type: params.take_or("type", "invalid_backup_type")?,
+            source: params.take_or("source", "invalid_backup_source")?,
+            trigger: params.take("trigger")?,
+            config_key: params.text("configKey", 50)?.filter(|text| !text.is_empty()),
+            schedule_id: params.take_or("scheduleId", "invalid_id")?,
+            date_from: params.moment("dateFrom", false)?,
+            date_to: params.moment("dateTo", true)?,
+            q: params.text("q", 200)?.filter(|text| !text.is_empty()),
+            limit: params.number("limit", 1, BackupListOptions::MAX_LIMIT.into(), 20)? as u32,
+            offset: params.number("offset", 0, i64::MAX as u64, 0)?,
+            sort_by: params.take("sortBy")?.unwrap_or(SortBy::CreatedAt),
+            sort_order: params.take("sortOrder")?.unwrap_or(SortOrder::Desc),
+        })
+    }
+}
+
+impl From<BackupQuery> for BackupListOptions {
+    fn from(query: BackupQuery) -> Self {
+        Self {
+            status: query.status,
+            backup_type: query.backup_type,
+            source: query.source,
+            trigger: query.trigger,
+            config_key: query.config_key,
+            schedule_id: query.schedule_id,
+            date_from: query.date_from,
+            date_to: query.date_to,
+            query: query.q,
+            limit: query.limit,
+            offset: query.offset,
+            sort_by: query.sort_by,
+            sort_order: query.sort_order,
+        }
+    }
+}
+
+/// What is deleted.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeleteQuery {
+    /// Delete the backups that build on it too.
+    #[param(value_type = Option<bool>, default = false)]
+    pub(crate) cascade: bool,
+}
+
+impl FromParams for DeleteQuery {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        Ok(Self {
+            cascade: params.flag("cascade")?,
+        })
+    }
+}
+
+/// In which form the file comes.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DownloadQuery {
+    /// The plain archive instead of the stored file.
+    #[param(value_type = Option<bool>, default = false)]
+    pub(crate) decrypt: bool,
+    /// One self-contained archive, which every full backup is already.
+    #[param(value_type = Option<bool>, default = false)]
+    #[expect(dead_code, reason = "no backup builds on another yet")]
+    pub(crate) full: bool,
+}
+
+impl FromParams for DownloadQuery {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        Ok(Self {
+            decrypt: params.flag("decrypt")?,
+            full: params.flag("full")?,
+        })
+    }
+}
+
+/// A backup to be made.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
 pub(crate) struct CreateBackup {
+    #[schema(rename = "type", value_type = Option<types::BackupType>, default = "FULL")]
     pub(crate) backup_type: BackupType,
+    #[schema(value_type = Option<types::BackupSource>, default = "FULL_SYSTEM")]
     pub(crate) source: BackupSource,
+    /// A remark for people.
+    #[schema(max_length = 2000)]
     pub(crate) description: Option<String>,
+    /// The configuration that says what is backed up, and where to.
+    #[schema(value_type = Option<String>, max_length = 50, default = "default")]
     pub(crate) config_key: String,
 }
 
@@ -175,7 +357,7 @@ impl FromFields for CreateBackup {
 }
 
 /// Whether the backup is to be protected.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub(crate) struct Protect {
     pub(crate) protected: bool,
 }
@@ -189,8 +371,9 @@ impl FromFields for Protect {
 }
 
 /// How thoroughly the backup is to be verified.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub(crate) struct Verify {
+    #[schema(value_type = Option<types::VerifyLevel>, default = "CONTENT")]
     pub(crate) level: VerifyLevel,
 }
 

@@ -1,32 +1,87 @@
 //! Restores and verifications on the wire.
 
-use backup_core::restore::{RestoreOptions, RestoreRecord, VerificationRecord};
+use backup_core::restore::{RestoreMode, RestoreOptions, RestoreRecord, VerificationRecord};
 use backup_core::{BackupId, JobStatus, RestoreId, UserId, VerificationId, VerifyLevel};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::{Fields, FromFields};
+use crate::http::params::{FromParams, Params};
 use crate::language::Language;
+use crate::openapi::types;
 use crate::wire::step_text;
 
 /// A restore.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Restore)]
 pub(crate) struct RestoreBody {
+    #[schema(value_type = types::Id)]
     id: RestoreId,
+    #[schema(value_type = types::Id)]
     backup_id: BackupId,
+    #[schema(value_type = types::JobStatus)]
     status: JobStatus,
+    /// Percent.
+    #[schema(maximum = 100)]
     progress: u8,
+    /// What it is doing, or how it ended, in the caller's language.
     current_step: String,
+    /// Why it failed, with what to do.
     error_message: Option<String>,
-    options: RestoreOptions,
+    options: RestoreOptionsBody,
     started_at: Option<DateTime<Utc>>,
     completed_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
+    /// The user who asked for it.
+    #[schema(value_type = Option<types::Id>)]
     created_by: Option<UserId>,
+    /// How often a worker has taken it up.
     attempts: u32,
+    /// Somebody asked for it to stop.
     cancel_requested: bool,
+}
+
+/// What was asked for when the restore was created.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RestoreOptions)]
+struct RestoreOptionsBody {
+    restore_database: bool,
+    restore_files: bool,
+    restore_config: bool,
+    /// The database that is restored into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_database: Option<String>,
+    /// The folder that is restored into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_dir: Option<String>,
+    #[schema(value_type = types::RestoreMode)]
+    mode: RestoreMode,
+    /// Only these paths of the files; empty: all.
+    paths: Vec<String>,
+    /// Only these tables of the database; empty: all.
+    tables: Vec<String>,
+    /// Make a PRE_RESTORE backup first where something is replaced.
+    safety_backup: bool,
+}
+
+impl From<RestoreOptions> for RestoreOptionsBody {
+    fn from(options: RestoreOptions) -> Self {
+        Self {
+            restore_database: options.restore_database,
+            restore_files: options.restore_files,
+            restore_config: options.restore_config,
+            target_database: options.target_database,
+            target_dir: options.target_dir,
+            mode: options.mode,
+            paths: options.paths,
+            tables: options.tables,
+            safety_backup: options.safety_backup,
+        }
+    }
 }
 
 impl RestoreBody {
@@ -38,7 +93,7 @@ impl RestoreBody {
             status: restore.status,
             progress: restore.progress,
             error_message: restore.error_message,
-            options: restore.options,
+            options: restore.options.into(),
             started_at: restore.started_at,
             completed_at: restore.completed_at,
             created_at: restore.created_at,
@@ -49,25 +104,77 @@ impl RestoreBody {
     }
 }
 
+/// One restore.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RestoreAnswer {
+    pub(crate) restore: RestoreBody,
+}
+
+/// A restore that was asked for, or asked to stop.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RestoreAccepted {
+    pub(crate) restore: RestoreBody,
+    /// In the caller's language.
+    pub(crate) message: String,
+}
+
 /// A page of the restores.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RestoreList)]
 pub(crate) struct RestoreListBody {
     pub(crate) restores: Vec<RestoreBody>,
+    /// How many there are on all pages.
     pub(crate) total: u64,
-    pub(crate) limit: u64,
+    pub(crate) limit: u32,
     pub(crate) offset: u64,
 }
 
+/// Which page of a list.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// How many at the most.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 20)]
+    pub(crate) limit: u32,
+    /// How many to pass over.
+    #[param(value_type = Option<u64>, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
+    pub(crate) offset: u64,
+}
+
+impl FromParams for Page {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        Ok(Self {
+            limit: params.number("limit", 1, 200, 20)? as u32,
+            offset: params.number("offset", 0, i64::MAX as u64, 0)?,
+        })
+    }
+}
+
 /// A verification that was asked for; its result goes to the backup.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Verification)]
 pub(crate) struct VerificationBody {
+    #[schema(value_type = types::Id)]
     id: VerificationId,
+    #[schema(value_type = types::Id)]
     backup_id: BackupId,
+    #[schema(value_type = types::VerifyLevel)]
     level: VerifyLevel,
+    #[schema(value_type = types::JobStatus)]
     status: JobStatus,
+    /// Percent.
+    #[schema(maximum = 100)]
     progress: u8,
     created_at: DateTime<Utc>,
+}
+
+/// A verification that was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VerificationAccepted {
+    pub(crate) verification: VerificationBody,
+    /// In the caller's language.
+    pub(crate) message: String,
 }
 
 impl From<VerificationRecord> for VerificationBody {
@@ -83,9 +190,53 @@ impl From<VerificationRecord> for VerificationBody {
     }
 }
 
-/// What POST asks for.
-#[derive(Debug)]
-pub(crate) struct CreateRestore(pub(crate) RestoreOptions);
+/// A restore to be made.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct CreateRestore {
+    /// Restore the database, where the backup has it.
+    #[schema(value_type = Option<bool>, default = true)]
+    restore_database: bool,
+    /// Restore the uploaded files, where the backup has them.
+    #[schema(value_type = Option<bool>, default = true)]
+    restore_files: bool,
+    /// Restore the configuration, where the backup has it.
+    #[schema(value_type = Option<bool>, default = true)]
+    restore_config: bool,
+    /// The database to restore into; needed in mode NEW to restore the database.
+    #[schema(max_length = 63)]
+    target_database: Option<String>,
+    /// The absolute path of the folder to restore into; needed in mode NEW to restore the files.
+    #[schema(max_length = 4096)]
+    target_dir: Option<String>,
+    #[schema(value_type = types::RestoreMode)]
+    mode: RestoreMode,
+    /// Only these paths of the files; none: all.
+    #[schema(value_type = Option<Vec<String>>, max_items = 1000, min_length = 1, max_length = 4096)]
+    paths: Vec<String>,
+    /// Only these tables of the database, as `schema.name`; none: all.
+    #[schema(value_type = Option<Vec<String>>, max_items = 1000, min_length = 1, max_length = 127)]
+    tables: Vec<String>,
+    /// Make a PRE_RESTORE backup first where something is replaced.
+    #[schema(value_type = Option<bool>, default = true)]
+    safety_backup: bool,
+}
+
+impl From<CreateRestore> for RestoreOptions {
+    fn from(asked: CreateRestore) -> Self {
+        Self {
+            restore_database: asked.restore_database,
+            restore_files: asked.restore_files,
+            restore_config: asked.restore_config,
+            target_database: asked.target_database,
+            target_dir: asked.target_dir,
+            mode: asked.mode,
+            paths: asked.paths,
+            tables: asked.tables,
+            safety_backup: asked.safety_backup,
+        }
+    }
+}
 
 /// Bytes that Linux allows a path.
 const MAX_PATH: usize = 4096;
@@ -95,7 +246,7 @@ const MAX_NAME: usize = 63;
 
 impl FromFields for CreateRestore {
     fn from_fields(fields: &mut Fields) -> ApiResult<Self> {
-        let options = RestoreOptions {
+        let asked = Self {
             restore_database: fields.flag("restoreDatabase", true)?,
             restore_files: fields.flag("restoreFiles", true)?,
             restore_config: fields.flag("restoreConfig", true)?,
@@ -107,9 +258,9 @@ impl FromFields for CreateRestore {
             tables: fields.texts("tables", 2 * MAX_NAME + 1)?,
             safety_backup: fields.flag("safetyBackup", true)?,
         };
-        if !(options.restore_database || options.restore_files || options.restore_config) {
+        if !(asked.restore_database || asked.restore_files || asked.restore_config) {
             return Err(ApiError::bad_request("restore_nothing"));
         }
-        Ok(Self(options))
+        Ok(asked)
     }
 }

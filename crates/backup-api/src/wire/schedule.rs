@@ -4,21 +4,33 @@ use backup_core::{BackupSource, BackupType, ScheduleId, UserId};
 use backup_db::ScheduleSummary;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::openapi::types;
 
 /// A schedule.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Schedule)]
 pub(crate) struct ScheduleBody {
+    #[schema(value_type = types::Id)]
     id: ScheduleId,
+    /// The configuration that its backups are made by.
     config_key: String,
     name: String,
     description: Option<String>,
     is_enabled: bool,
+    #[schema(value_type = types::BackupType)]
     backup_type: BackupType,
+    #[schema(value_type = types::BackupSource)]
     backup_source: BackupSource,
+    /// Five fields: minute, hour, day of the month, month, day of the week.
     cron_expression: String,
+    /// The IANA name of the time zone that the expression is read in.
     timezone: String,
+    /// How many days a backup is kept.
     retention_days: u32,
+    /// How many backups are kept.
     max_backups: u32,
     keep_daily: Option<u32>,
     keep_weekly: Option<u32>,
@@ -28,13 +40,16 @@ pub(crate) struct ScheduleBody {
     last_run_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    /// The user who made it.
+    #[schema(value_type = Option<types::Id>)]
     created_by: Option<UserId>,
     #[serde(rename = "_count")]
     count: Count,
 }
 
 /// How many records belong to it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScheduleCount)]
 struct Count {
     backups: u64,
 }

@@ -1,33 +1,46 @@
-//! The overview and the alerts on the wire.
+//! The overview, the alerts and the probes on the wire.
 
 use backup_core::AlertId;
 use backup_core::usage::{StatusOverview, StorageUsage};
 use backup_core::user::{Alert, AlertSeverity};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::language::Language;
+use crate::openapi::types;
 use crate::wire::backup::BackupBody;
 
 /// What an administrator wants to see first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Status)]
 pub(crate) struct StatusBody {
+    /// The newest good backup.
     last_successful: Option<BackupBody>,
+    /// The newest failed backup.
     last_failed: Option<BackupBody>,
+    /// When the next schedule fires.
     next_scheduled: Option<DateTime<Utc>>,
+    /// Whether any schedule is enabled.
     is_auto_backup_enabled: bool,
+    /// Backups that wait or run.
     active_backups: u64,
     storage: StorageBody,
+    /// The open alerts, at most 100.
     alerts: Vec<AlertBody>,
 }
 
-#[derive(Debug, Serialize)]
+/// What the good backups take up.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = StorageUsage)]
 struct StorageBody {
     total_size_bytes: u64,
     backup_count: u64,
+    /// What they may take up; `null`: as much as there is.
     quota_bytes: Option<u64>,
+    /// Of the quota; may exceed 100.
     usage_percent: Option<f64>,
     oldest_backup: Option<DateTime<Utc>>,
     newest_backup: Option<DateTime<Utc>>,
@@ -68,13 +81,19 @@ impl StatusBody {
 }
 
 /// Something to act on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Alert)]
 pub(crate) struct AlertBody {
+    #[schema(value_type = types::Id)]
     id: AlertId,
+    /// What it is, `BACKUP_FAILED` and the like.
     kind: String,
+    /// The identifier of what it is about, or empty.
     subject: String,
+    #[schema(value_type = types::AlertSeverity)]
     severity: AlertSeverity,
+    /// One line for people.
     message: String,
     raised_at: DateTime<Utc>,
     acknowledged_at: Option<DateTime<Utc>>,
@@ -94,4 +113,27 @@ impl From<Alert> for AlertBody {
             resolved_at: alert.resolved_at,
         }
     }
+}
+
+/// Whether something answers.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Answer {
+    Ok,
+    Unavailable,
+}
+
+/// The process answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    pub(crate) status: Answer,
+}
+
+/// What the process can reach.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// All of it.
+    pub(crate) status: Answer,
+    pub(crate) catalog: Answer,
+    pub(crate) storage: Answer,
 }

@@ -5,18 +5,25 @@ use backup_core::{TokenId, UserId};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::{Fields, FromFields};
+use crate::openapi::types;
 
 /// A person.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = User)]
 pub(crate) struct UserBody {
+    #[schema(value_type = types::Id)]
     id: UserId,
+    /// In lower case.
     email: String,
     display_name: String,
+    #[schema(value_type = types::Role)]
     role: Role,
+    /// Whether the person may log in.
     is_active: bool,
     created_at: DateTime<Utc>,
     last_login_at: Option<DateTime<Utc>>,
@@ -37,14 +44,21 @@ impl From<User> for UserBody {
 }
 
 /// An API token, without its secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Token)]
 pub(crate) struct TokenBody {
+    #[schema(value_type = types::Id)]
     id: TokenId,
+    /// What it is for.
     name: String,
+    #[schema(value_type = types::TokenScope)]
     scope: TokenScope,
+    /// The user who made it.
+    #[schema(value_type = Option<types::Id>)]
     created_by: Option<UserId>,
     created_at: DateTime<Utc>,
+    /// `null`: it does not expire.
     expires_at: Option<DateTime<Utc>>,
     last_used_at: Option<DateTime<Utc>>,
 }
@@ -63,10 +77,55 @@ impl From<ApiToken> for TokenBody {
     }
 }
 
+/// The person who has logged in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LoggedIn {
+    pub(crate) user: UserBody,
+}
+
+/// Who asks.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Me {
+    /// The person; `null` where a program asks.
+    pub(crate) user: Option<UserBody>,
+    /// When the person's log-in ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+    /// The program's token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<TokenBody>,
+}
+
+/// Every person.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UserList)]
+pub(crate) struct UserListBody {
+    pub(crate) users: Vec<UserBody>,
+}
+
+/// Every token.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TokenList)]
+pub(crate) struct TokenListBody {
+    pub(crate) tokens: Vec<TokenBody>,
+}
+
+/// A token that was made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewToken {
+    pub(crate) token: TokenBody,
+    /// What `Authorization: Bearer` takes. Shown now and never again.
+    pub(crate) secret: String,
+}
+
 /// An e-mail address and a password.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
 pub(crate) struct Credentials {
+    /// Upper and lower case are the same.
+    #[schema(min_length = 1, max_length = 254)]
     pub(crate) email: String,
+    #[schema(value_type = String, format = Password, max_length = 1024)]
     pub(crate) password: SecretString,
 }
 
@@ -82,27 +141,32 @@ impl FromFields for Credentials {
     }
 }
 
-/// Longer ones are refused before they are hashed.
+/// Characters; longer ones are refused before they are hashed.
 const MAX_PASSWORD: usize = 1024;
 
 fn take_password(fields: &mut Fields) -> ApiResult<SecretString> {
     // Not through `Fields::require`: its refusal would quote a value of the wrong type.
     let password: serde_json::Value = fields.require("password", "field_invalid")?;
     match password {
-        serde_json::Value::String(text) if text.len() <= MAX_PASSWORD => Ok(text.into()),
+        serde_json::Value::String(text) if text.chars().count() <= MAX_PASSWORD => Ok(text.into()),
         _ => Err(ApiError::field(
             "field_invalid",
             "password",
-            format!("it must be a text of at most {MAX_PASSWORD} bytes"),
+            format!("it must be a text of at most {MAX_PASSWORD} characters"),
         )),
     }
 }
 
-/// What POST /tokens asks for.
-#[derive(Debug)]
+/// A token to be made.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
 pub(crate) struct CreateToken {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 200)]
     pub(crate) name: String,
+    #[schema(value_type = Option<types::TokenScope>, default = "READ")]
     pub(crate) scope: TokenScope,
+    /// In the future, at most ten years ahead; without it the token does not expire.
     pub(crate) expires_at: Option<DateTime<Utc>>,
 }
 

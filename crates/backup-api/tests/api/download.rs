@@ -69,6 +69,16 @@ async fn the_stored_file_comes_bit_for_bit(app: TestApp) {
         (head.header("content-length"), head.body.len()),
         (Some(stored.len().to_string().as_str()), 0)
     );
+    let part = admin
+        .with("Range", "bytes=0-0")
+        .send("HEAD", &path, "")
+        .await
+        .expect(200);
+    assert_eq!(
+        part.header("content-length"),
+        head.header("content-length"),
+        "ranges are for GET alone"
+    );
     assert_eq!(app.audited().await, ["LOGIN", "BACKUP_DOWNLOAD"]);
 }
 

@@ -8,5 +8,7 @@ mod errors;
 mod events;
 mod health;
 mod login;
+mod openapi;
+mod schemathesis;
 mod support;
 mod tokens;

@@ -1,6 +1,6 @@
 //! What catalog and storage do not have in common: reported, and settled one by one as a person decides.
 
-use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, VerifyLevel};
+use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, VerifyLevel, text_enum};
 use backup_db::NewVerification;
 use futures_util::TryStreamExt;
 
@@ -12,19 +12,20 @@ use crate::error::Error;
 /// Identifiers that the catalog is asked for at once.
 const BATCH: usize = 500;
 
-/// Which side lacks something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrphanKind {
-    /// A whole backup in the storage that the catalog does not hold: it can be adopted, or removed.
-    Unlisted,
-    /// A receipt that none of the keys at hand made, or that is damaged: it can be removed only where it is damaged.
-    Unreadable,
-    /// An archive without a receipt, which nobody is working on: it can be removed, and is by itself after a while.
-    Unreceipted,
-    /// The catalog calls it good, and its receipt is not in the storage: deleting the backup removes the record.
-    Lost,
-    /// The catalog calls it good, and its archive is gone or has another length.
-    Damaged,
+text_enum! {
+    /// Which side lacks something.
+    pub enum OrphanKind {
+        /// A whole backup in the storage that the catalog does not hold: it can be adopted, or removed.
+        Unlisted => "UNLISTED",
+        /// A receipt that is damaged, or that none of the keys at hand made. What another key made is never removed.
+        Unreadable => "UNREADABLE",
+        /// An archive without a receipt, which nobody is working on: it can be removed, and is by itself after a while.
+        Unreceipted => "UNRECEIPTED",
+        /// The catalog calls it good, and its receipt is not in the storage: deleting the backup removes the record.
+        Lost => "LOST",
+        /// The catalog calls it good, and its archive is gone or has another length.
+        Damaged => "DAMAGED",
+    }
 }
 
 /// Something that only one side has.

@@ -44,6 +44,11 @@ impl Client {
         self.with("Authorization", format!("Bearer {token}"))
     }
 
+    /// Where the server listens, as a URL without a path.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(crate) fn english(&self) -> Self {
         self.with("Accept-Language", "en")
     }
@@ -83,10 +88,13 @@ impl Client {
     /// Opens a stream of events.
     pub(crate) async fn events(&self, path: &str) -> Events {
         let mut reader = self.open("GET", path, "").await;
-        let (status, _) = read_head(&mut reader).await;
+        let (status, headers) = read_head(&mut reader).await;
         assert_eq!(status, 200);
+        let mut headers = headers.into_iter();
+        let content_type = headers.find(|(name, _)| name == "content-type");
         Events {
             reader,
+            content_type: content_type.map(|(_, value)| value).unwrap_or_default(),
             text: String::new(),
         }
     }
@@ -199,6 +207,7 @@ impl Response {
 /// A stream of events as it comes in.
 pub(crate) struct Events {
     reader: BufReader<TcpStream>,
+    pub(crate) content_type: String,
     text: String,
 }
 

@@ -1,0 +1,282 @@
+//! Configurations: what is backed up, where to, with which key and within which quota.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use backup_core::PipelineError;
+use backup_core::config::{BackupConfig, ConfigPart, DEFAULT_CONFIG_KEY};
+use backup_core::usage::ConfigUsage;
+use backup_engine::Engine;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::app::Api;
+use crate::audit;
+use crate::auth::Caller;
+use crate::error::{ApiError, ApiResult};
+use crate::http::body::Body;
+use crate::http::params::Query;
+use crate::language::Language;
+use crate::wire::MessageBody;
+use crate::wire::config::{
+    ConfigAnswer, ConfigBody, ConfigChange, ConfigList, ConfigQuery, HIDDEN, TestConfig, TestResult, overrides,
+};
+
+/// Every configuration, the default one first.
+#[utoipa::path(get, path = "/api/admin/backup/configs", responses((status = 200, body = ConfigList)))]
+pub(crate) async fn list_configs(api: web::Data<Api>, _: Query<()>) -> ApiResult {
+    let engine = api.engine()?;
+    let configs = api.store.list_configs().await?;
+    let usage = api.store.usage_by_config().await?;
+    let mut keys = vec![DEFAULT_CONFIG_KEY];
+    keys.extend(
+        configs
+            .iter()
+            .map(|config| config.key.as_str())
+            .filter(|key| *key != DEFAULT_CONFIG_KEY),
+    );
+    let mut bodies = Vec::new();
+    for key in keys {
+        bodies.push(describe(engine, key, &configs, &usage).await);
+    }
+    Ok(HttpResponse::Ok().json(ConfigList { configs: bodies }))
+}
+
+/// One configuration as it holds now.
+#[utoipa::path(
+    get,
+    path = "/api/admin/backup/config",
+    params(ConfigQuery),
+    responses((status = 200, body = ConfigAnswer), (status = 404, description = "`config_not_found`"))
+)]
+pub(crate) async fn get_config(api: web::Data<Api>, query: Query<ConfigQuery>) -> ApiResult {
+    let config = find(&api, &query.0.key).await?;
+    Ok(HttpResponse::Ok().json(ConfigAnswer { config }))
+}
+
+async fn find(api: &Api, key: &str) -> ApiResult<ConfigBody> {
+    let engine = api.engine()?;
+    let configs = api.store.list_configs().await?;
+    if key != DEFAULT_CONFIG_KEY && configs.iter().all(|config| config.key != key) {
+        return Err(ApiError::not_found("config_not_found"));
+    }
+    let usage = api.store.usage_by_config().await?;
+    Ok(describe(engine, key, &configs, &usage).await)
+}
+
+/// Changes a configuration, or makes one of this name. What is changed holds from the next backup on.
+#[utoipa::path(
+    patch,
+    path = "/api/admin/backup/config",
+    params(ConfigQuery),
+    request_body = ConfigChange,
+    responses(
+        (status = 200, body = ConfigAnswer),
+        (status = 409, description = "`config_in_use`: it has backups, which would no longer be found in another storage. \
+            `changed_meanwhile`: somebody else has just changed it."),
+    )
+)]
+pub(crate) async fn change_config(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+    query: Query<ConfigQuery>,
+    body: Body<ConfigChange>,
+) -> ApiResult {
+    let engine = api.engine()?;
+    let key = query.0.key;
+    let before = api.store.get_config(&key).await?;
+    let given = body.0.given.join(", ");
+    let after = changed(engine, before.as_ref(), &key, body.0)?;
+    let moves = !is_same_storage(engine, before.as_ref(), &after)?;
+    api.store.replace_config(before.as_ref(), &after, moves).await?;
+    let act = audit::change_config(&key, before.is_none() && key != DEFAULT_CONFIG_KEY, &given);
+    audit::record(&api, &request, &caller, act).await?;
+    let config = find(&api, &key).await?;
+    Ok(HttpResponse::Ok().json(ConfigAnswer { config }))
+}
+
+/// Removes a configuration that neither backups nor schedules belong to; the default one is then as the environment says.
+#[utoipa::path(
+    delete,
+    path = "/api/admin/backup/config",
+    params(ConfigQuery),
+    responses(
+        (status = 200, body = MessageBody),
+        (status = 404, description = "`config_not_found`"),
+        (status = 409, description = "`config_in_use`"),
+    )
+)]
+pub(crate) async fn delete_config(
+    api: web::Data<Api>,
+    caller: Caller,
+    language: Language,
+    request: HttpRequest,
+    query: Query<ConfigQuery>,
+) -> ApiResult {
+    api.store.delete_config(&query.0.key).await?;
+    audit::record(&api, &request, &caller, audit::delete_config(&query.0.key)).await?;
+    Ok(HttpResponse::Ok().json(MessageBody::new(language, "config_deleted")))
+}
+
+/// Tries a configuration, with changes that are not kept: really connects. What does not work is an answer too.
+#[utoipa::path(
+    post,
+    path = "/api/admin/backup/config/test",
+    params(ConfigQuery),
+    request_body = TestConfig,
+    responses((status = 200, body = TestResult))
+)]
+pub(crate) async fn test_config(
+    api: web::Data<Api>,
+    caller: Caller,
+    language: Language,
+    request: HttpRequest,
+    query: Query<ConfigQuery>,
+    body: Body<TestConfig>,
+) -> ApiResult {
+    let engine = api.engine()?;
+    let TestConfig { what, config } = body.0;
+    let before = api.store.get_config(&query.0.key).await?;
+    let config = changed(engine, before.as_ref(), &query.0.key, config)?;
+    audit::record(&api, &request, &caller, audit::test_config(&query.0.key, what)).await?;
+    let mut result = TestResult {
+        what,
+        ok: true,
+        message: language.say("config_test_ok", &[]),
+        detail: String::new(),
+        server_version: None,
+        dump_version: None,
+        estimated_bytes: None,
+    };
+    let tried = match what {
+        ConfigPart::Storage => engine.try_storage(&config).await.map(|name| result.detail = name),
+        ConfigPart::Database => engine.try_database(&config).await.map(|found| {
+            result.detail = format!("PostgreSQL {}", found.server_version);
+            result.server_version = Some(found.server_version);
+            result.dump_version = Some(found.dump_version);
+            result.estimated_bytes = Some(found.estimated_bytes);
+        }),
+    };
+    if let Err(error) = tried {
+        result.ok = false;
+        result.message = language.say("config_test_failed", &[]);
+        result.detail = error.full_text();
+    }
+    Ok(HttpResponse::Ok().json(result))
+}
+
+/// The configuration with the changes; refused where it cannot be meant.
+fn changed(engine: &Engine, before: Option<&BackupConfig>, key: &str, change: ConfigChange) -> ApiResult<BackupConfig> {
+    let defaults = BackupConfig::defaults(key, engine.clock.now());
+    let mut config = before.cloned().unwrap_or_else(|| defaults.clone());
+    let seal = |secret: SecretString| engine.seal(secret.expose_secret());
+    macro_rules! set {
+        ($($field:ident),+) => {$(
+            if let Some(value) = change.$field {
+                config.$field = value;
+            }
+        )+};
+    }
+    macro_rules! set_or_default {
+        ($($field:ident),+) => {$(
+            if let Some(value) = change.$field {
+                config.$field = value.unwrap_or(defaults.$field);
+            }
+        )+};
+    }
+    set!(
+        storage_url,
+        container_name,
+        database_host,
+        database_port,
+        database_name,
+        database_user,
+        upload_dir,
+        compression_algorithm,
+        quota_gigabytes
+    );
+    set_or_default!(
+        compression_enabled,
+        encryption_enabled,
+        notify_on_success,
+        notify_on_failure,
+        notification_emails,
+        quota_policy
+    );
+    if let Some(secret) = unhidden(change.storage_connection_string) {
+        config.storage_connection_string = secret.map(seal).transpose()?;
+    }
+    if let Some(secret) = unhidden(change.database_password) {
+        config.database_password = secret.map(seal).transpose()?;
+    }
+    if let Some(secret) = unhidden(change.encryption_key) {
+        config.change_encryption_key(secret.map(seal).transpose()?);
+    }
+    Ok(config)
+}
+
+/// `***` is what a reader saw: it changes nothing.
+fn unhidden(change: Option<Option<SecretString>>) -> Option<Option<SecretString>> {
+    change.filter(|secret| secret.as_ref().is_none_or(|secret| secret.expose_secret() != HIDDEN))
+}
+
+/// Whether backups stay where they are found; a storage that cannot be meant is refused.
+fn is_same_storage(engine: &Engine, before: Option<&BackupConfig>, after: &BackupConfig) -> ApiResult<bool> {
+    let refuse = |error: PipelineError| ApiError::field("field_invalid", "storageUrl", error.full_text());
+    let now = engine.storage_name(Some(after)).map_err(refuse)?;
+    // One that could not work has no backups that could be lost.
+    Ok(engine.storage_name(before).is_ok_and(|name| name == now))
+}
+
+async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[ConfigUsage]) -> ConfigBody {
+    let stored = all.iter().find(|config| config.key == key);
+    let defaults = BackupConfig::defaults(key, engine.clock.now());
+    let config = stored.unwrap_or(&defaults);
+    let settings = &engine.settings;
+    let usage = usage.iter().find(|usage| usage.config_key == key);
+    let hidden = |is_set: bool| is_set.then_some(HIDDEN);
+    let own_url = config.storage_url.is_some();
+    ConfigBody {
+        key: key.to_owned(),
+        storage: engine.storage_name(stored).unwrap_or_else(|error| error.full_text()),
+        storage_url: config
+            .storage_url
+            .clone()
+            .or_else(|| Some(settings.storage.url.clone())),
+        storage_connection_string: hidden(
+            config.storage_connection_string.is_some() || (!own_url && settings.storage.connection_string.is_some()),
+        ),
+        container_name: config
+            .container_name
+            .clone()
+            .or_else(|| Some(settings.storage.container.clone())),
+        database_host: config
+            .database_host
+            .clone()
+            .unwrap_or_else(|| settings.database.host.clone()),
+        database_port: config.database_port.unwrap_or(settings.database.port),
+        database_name: config
+            .database_name
+            .clone()
+            .or_else(|| Some(settings.database.name.clone()).filter(|name| !name.is_empty())),
+        database_user: config.database_user.clone().or_else(|| settings.database.user.clone()),
+        database_password: hidden(config.database_password.is_some() || settings.database.password.is_some()),
+        upload_dir: engine.upload_dir(stored).display().to_string(),
+        compression_enabled: config.compression_enabled,
+        compression_algorithm: config.compression_algorithm.unwrap_or(settings.codec),
+        encryption_enabled: config.encryption_enabled,
+        encryption_key: HIDDEN,
+        key_fingerprint: engine
+            .keys_of(stored, all)
+            .await
+            .ok()
+            .map(|keys| keys.current().fingerprint()),
+        notify_on_success: config.notify_on_success,
+        notify_on_failure: config.notify_on_failure,
+        notification_emails: config.notification_emails.clone(),
+        quota_gigabytes: config.quota_bytes(settings.quota_bytes).map(|bytes| bytes >> 30),
+        quota_policy: config.quota_policy,
+        total_size_bytes: usage.map_or(0, |usage| usage.total_size_bytes),
+        backup_count: usage.map_or(0, |usage| usage.backup_count),
+        overrides: stored.map(overrides).unwrap_or_default(),
+        updated_at: stored.map(|config| config.updated_at),
+    }
+}
