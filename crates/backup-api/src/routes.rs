@@ -1,8 +1,11 @@
 //! Every route: its method, its path, what it asks of its caller, and its handler. One table, so that nothing is reachable
 //! that is not listed here, and a test can try every route as every caller.
 
+pub(crate) mod alerts;
+pub(crate) mod audit_log;
 pub(crate) mod auth;
 pub(crate) mod backups;
+pub(crate) mod contents;
 pub(crate) mod download;
 pub(crate) mod events;
 pub(crate) mod health;
@@ -10,6 +13,7 @@ pub(crate) mod jobs;
 pub(crate) mod restores;
 pub(crate) mod status;
 pub(crate) mod tokens;
+pub(crate) mod usage;
 pub(crate) mod users;
 
 use std::future::ready;
@@ -56,6 +60,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     const GET: Method = Method::GET;
     const HEAD: Method = Method::HEAD;
     const POST: Method = Method::POST;
+    const PATCH: Method = Method::PATCH;
     const DELETE: Method = Method::DELETE;
     vec![
         endpoint(GET, "/healthz", Public, health::get_health),
@@ -65,13 +70,26 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(POST, "/api/auth/logout", Public, auth::delete_session),
         endpoint(GET, "/api/auth/me", Read, auth::get_me),
         endpoint(GET, "/api/admin/users", Admin, users::list_users),
+        endpoint(POST, "/api/admin/users", Admin, users::create_user),
+        endpoint(PATCH, "/api/admin/users/{id}", Admin, users::update_user),
+        endpoint(DELETE, "/api/admin/users/{id}", Admin, users::delete_user),
         endpoint(GET, "/api/admin/tokens", Admin, tokens::list_tokens),
         endpoint(POST, "/api/admin/tokens", Admin, tokens::create_token),
         endpoint(DELETE, "/api/admin/tokens/{id}", Admin, tokens::delete_token),
+        endpoint(GET, "/api/admin/audit", Admin, audit_log::list_audit),
+        endpoint(GET, "/api/admin/audit/export", Admin, audit_log::export_audit),
         endpoint(GET, "/api/admin/backup", Read, backups::list_backups),
         endpoint(POST, "/api/admin/backup", Operate, backups::create_backup),
         endpoint(GET, "/api/admin/backup/status", Read, status::get_status),
         endpoint(GET, "/api/admin/backup/events", Read, events::stream_events),
+        endpoint(GET, "/api/admin/backup/usage", Read, usage::list_usage),
+        endpoint(GET, "/api/admin/backup/alerts", Read, alerts::list_alerts),
+        endpoint(
+            POST,
+            "/api/admin/backup/alerts/{id}/acknowledge",
+            Operate,
+            alerts::acknowledge_alert,
+        ),
         endpoint(GET, "/api/admin/backup/{id}", Read, backups::get_backup),
         endpoint(DELETE, "/api/admin/backup/{id}", Admin, backups::delete_backup),
         endpoint(POST, "/api/admin/backup/{id}/cancel", Operate, jobs::cancel_backup),
@@ -82,6 +100,19 @@ pub fn endpoints() -> Vec<Endpoint> {
             "/api/admin/backup/{id}/download",
             Admin,
             download::download_backup,
+        ),
+        endpoint(GET, "/api/admin/backup/{id}/contents", Read, contents::list_contents),
+        endpoint(
+            GET,
+            "/api/admin/backup/{id}/contents/file",
+            Admin,
+            contents::download_file,
+        ),
+        endpoint(
+            HEAD,
+            "/api/admin/backup/{id}/contents/file",
+            Admin,
+            contents::download_file,
         ),
         endpoint(POST, "/api/admin/backup/{id}/verify", Operate, jobs::verify_backup),
         endpoint(POST, "/api/admin/backup/{id}/restore", Admin, restores::create_restore),

@@ -31,7 +31,7 @@ pub use engine::{Engine, JobSettings, MAX_ATTEMPTS, Parts};
 pub use error::Error;
 pub use logging::{Action, init as init_logging};
 pub use reconcile::Reconciled;
-pub use repository::{ListedReceipt, Repository};
+pub use repository::{ArchivedFile, ListedReceipt, Repository};
 pub use restore::RestoreInto;
 pub use signals::stop_on_signal;
 pub use start::StartError;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::app::Api;
 use crate::auth::{Caller, Who, cleared_cookie, log_in, log_out};
 use crate::error::ApiResult;
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::language::Language;
 use crate::wire::MessageBody;
 use crate::wire::user::{Credentials, TokenBody, UserBody};
@@ -20,7 +20,12 @@ pub(crate) async fn create_session(api: web::Data<Api>, request: HttpRequest, bo
 }
 
 /// Logs out; without a session nothing happens.
-pub(crate) async fn delete_session(api: web::Data<Api>, request: HttpRequest, language: Language) -> ApiResult {
+pub(crate) async fn delete_session(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    language: Language,
+    _: NoBody,
+) -> ApiResult {
     log_out(&api, &request).await?;
     Ok(HttpResponse::Ok()
         .cookie(cleared_cookie(&api, &request))

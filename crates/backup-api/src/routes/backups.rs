@@ -11,7 +11,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::http::params::{Params, path_id};
 use crate::language::Language;
 use crate::wire::MessageBody;
@@ -39,17 +39,19 @@ pub(crate) async fn list_backups(api: web::Data<Api>, request: HttpRequest, lang
 
 fn list_options(request: &HttpRequest) -> ApiResult<BackupListOptions> {
     let mut params = Params::of(request)?;
+    let (date_from, date_to) = params.span("dateFrom", "dateTo")?;
+    let (limit, offset) = params.page(20, BackupListOptions::MAX_LIMIT.into())?;
     let options = BackupListOptions {
         status: params.take("status")?,
         backup_type: params.take_or("type", "invalid_backup_type")?,
         source: params.take_or("source", "invalid_backup_source")?,
         trigger: params.take("trigger")?,
         schedule_id: params.take_or("scheduleId", "invalid_id")?,
-        date_from: params.moment("dateFrom", false)?,
-        date_to: params.moment("dateTo", true)?,
+        date_from,
+        date_to,
         query: params.text("q", 200)?.filter(|text| !text.is_empty()),
-        limit: params.number("limit", 1, BackupListOptions::MAX_LIMIT.into(), 20)? as u32,
-        offset: params.number("offset", 0, i64::MAX as u64, 0)?,
+        limit,
+        offset,
         sort_by: params.take("sortBy")?.unwrap_or(SortBy::CreatedAt),
         sort_order: params.take("sortOrder")?.unwrap_or(SortOrder::Desc),
     };
@@ -123,6 +125,7 @@ pub(crate) async fn delete_backup(
     caller: Caller,
     language: Language,
     request: HttpRequest,
+    _: NoBody,
 ) -> ApiResult {
     let mut params = Params::of(&request)?;
     let cascade = params.flag("cascade")?;

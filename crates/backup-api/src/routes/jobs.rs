@@ -9,7 +9,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::language::Language;
 use crate::routes::backups::find_backup;
 use crate::wire::backup::{BackupBody, Verify};
@@ -21,6 +21,7 @@ pub(crate) async fn cancel_backup(
     caller: Caller,
     language: Language,
     request: HttpRequest,
+    _: NoBody,
 ) -> ApiResult {
     let summary = find_backup(&api, &request).await?;
     let id = summary.backup.id;

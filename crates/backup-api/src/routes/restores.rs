@@ -10,7 +10,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::http::params::{Params, path_id};
 use crate::language::Language;
 use crate::routes::backups::find_backup;
@@ -79,11 +79,10 @@ fn check_targets(options: &RestoreOptions, source: BackupSource) -> ApiResult<()
 /// A page of restores, newest first.
 pub(crate) async fn list_restores(api: web::Data<Api>, language: Language, request: HttpRequest) -> ApiResult {
     let mut params = Params::of(&request)?;
-    let limit = params.number("limit", 1, 200, 20)?;
-    let offset = params.number("offset", 0, i64::MAX as u64, 0)?;
+    let (limit, offset) = params.page(20, 200)?;
     params.end()?;
     let options = RestoreListOptions {
-        limit: limit as u32,
+        limit,
         offset,
         ..RestoreListOptions::default()
     };
@@ -95,7 +94,7 @@ pub(crate) async fn list_restores(api: web::Data<Api>, language: Language, reque
     Ok(HttpResponse::Ok().json(RestoreListBody {
         restores,
         total,
-        limit,
+        limit: limit.into(),
         offset,
     }))
 }
@@ -109,6 +108,7 @@ async fn find_restore(api: &Api, id: RestoreId) -> ApiResult<RestoreRecord> {
 
 /// One restore.
 pub(crate) async fn get_restore(api: web::Data<Api>, language: Language, request: HttpRequest) -> ApiResult {
+    Params::of(&request)?.end()?;
     let restore = find_restore(&api, path_id(&request)?).await?;
     Ok(HttpResponse::Ok().json(json!({ "restore": RestoreBody::new(restore, language) })))
 }
@@ -119,6 +119,7 @@ pub(crate) async fn cancel_restore(
     caller: Caller,
     language: Language,
     request: HttpRequest,
+    _: NoBody,
 ) -> ApiResult {
     let id = find_restore(&api, path_id(&request)?).await?.id;
     api.store

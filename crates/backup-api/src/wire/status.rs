@@ -1,7 +1,7 @@
 //! The overview and the alerts on the wire.
 
 use backup_core::AlertId;
-use backup_core::usage::{StatusOverview, StorageUsage};
+use backup_core::usage::{StatusOverview, StorageUsage, UsageSample};
 use backup_core::user::{Alert, AlertSeverity};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -65,6 +65,33 @@ impl StatusBody {
             alerts: alerts.into_iter().map(AlertBody::from).collect(),
         }
     }
+}
+
+/// How much the backups took up at one time.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UsageBody {
+    recorded_at: DateTime<Utc>,
+    #[serde(flatten)]
+    usage: StorageBody,
+}
+
+impl From<UsageSample> for UsageBody {
+    fn from(sample: UsageSample) -> Self {
+        Self {
+            recorded_at: sample.recorded_at,
+            usage: StorageBody::new(&sample.usage, sample.quota_bytes),
+        }
+    }
+}
+
+/// A page of alerts.
+#[derive(Debug, Serialize)]
+pub(crate) struct AlertListBody {
+    pub(crate) alerts: Vec<AlertBody>,
+    pub(crate) total: u64,
+    pub(crate) limit: u32,
+    pub(crate) offset: u64,
 }
 
 /// Something to act on.
