@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use backup_core::{Clock, IdGenerator, Random};
+use backup_core::{Backup, Clock, IdGenerator, JobStatus, Random};
 use backup_db::Store;
 use backup_engine::{Engine, Repository};
 use url::Url;
@@ -106,8 +106,12 @@ impl Api {
             .ok_or_else(|| ApiError::unavailable("storage_unavailable"))
     }
 
-    pub(crate) fn repository(&self) -> ApiResult<Repository> {
-        self.engine().map(Engine::repository)
+    /// Where the files of this backup are; 409 for one that has none (yet, or any more).
+    pub(crate) async fn repository_of(&self, backup: &Backup) -> ApiResult<Repository> {
+        if backup.status != JobStatus::Completed || backup.deleting {
+            return Err(ApiError::conflict("backup_unavailable"));
+        }
+        Ok(self.engine()?.repository_of(&backup.config_key).await?)
     }
 
     /// The description of the API, made when it is first asked for.

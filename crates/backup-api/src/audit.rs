@@ -3,7 +3,7 @@
 
 use actix_web::HttpRequest;
 use backup_core::config::ConfigPart;
-use backup_core::user::{ApiToken, User};
+use backup_core::user::{Alert, ApiToken, User};
 use backup_core::{Backup, BackupId, RestoreId, UserId};
 use backup_db::NewAuditEntry;
 
@@ -73,6 +73,13 @@ pub(crate) fn download(backup: &Backup, decrypted: bool) -> Act {
         },
         backup,
     )
+}
+
+/// `path` as the caller is shown it, with its part.
+pub(crate) fn download_file(backup: &Backup, path: &str) -> Act {
+    let mut act = of_backup("BACKUP_FILE_DOWNLOAD", "下載備份中的檔案", backup);
+    act.description = format!("{}: {path}", act.description);
+    act
 }
 
 pub(crate) fn protect(backup: &Backup, protected: bool) -> Act {
@@ -153,12 +160,45 @@ pub(crate) fn login_failed(email: &str) -> Act {
     }
 }
 
+pub(crate) fn create_user(user: &User) -> Act {
+    of_user("USER_CREATE", "創建使用者", user)
+}
+
+/// `fields`: the names of what was changed, never the values.
+pub(crate) fn update_user(user: &User, fields: &[&str]) -> Act {
+    let mut act = of_user("USER_UPDATE", "更新使用者", user);
+    act.description = format!("{} ({})", act.description, fields.join(", "));
+    act
+}
+
+pub(crate) fn delete_user(user: &User) -> Act {
+    of_user("USER_DELETE", "刪除使用者", user)
+}
+
 pub(crate) fn create_token(token: &ApiToken) -> Act {
     of_token("TOKEN_CREATE", "創建權杖", token)
 }
 
 pub(crate) fn delete_token(token: &ApiToken) -> Act {
     of_token("TOKEN_DELETE", "刪除權杖", token)
+}
+
+pub(crate) fn export_audit() -> Act {
+    Act {
+        action: "AUDIT_EXPORT",
+        resource_type: "AuditLog",
+        resource_id: None,
+        description: "匯出稽核記錄".to_owned(),
+    }
+}
+
+pub(crate) fn acknowledge_alert(alert: &Alert) -> Act {
+    Act {
+        action: "ALERT_ACKNOWLEDGE",
+        resource_type: "Alert",
+        resource_id: Some(alert.id.to_string()),
+        description: format!("確認警報: {}", alert.kind),
+    }
 }
 
 /// Writes the row of an act that `caller` did by `request`.

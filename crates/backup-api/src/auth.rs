@@ -1,6 +1,7 @@
 //! Who asks, and whether they may. Every route names its [`Access`]; the middleware [`authorise`] enforces it before the
 //! handler or the body's reader runs, and leaves the [`Caller`] with the request.
 
+pub(crate) mod account;
 mod address;
 mod caller;
 mod login;

@@ -3,9 +3,10 @@
 use backup_core::user::Role;
 use backup_core::{IdGenerator, Random};
 use backup_db::{NewUser, Store};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use crate::auth::password::{HashError, MIN_PASSWORD, hash_password};
+use crate::auth::account::{UnfitAccount, check_email, check_password, name_from_email};
+use crate::auth::password::{HashError, hash_password};
 
 /// Who is to be the first administrator.
 #[derive(Debug, Clone)]
@@ -46,24 +47,19 @@ pub async fn create_first_admin(
     if !store.list_users().await?.is_empty() {
         return Ok(false);
     }
-    let email = admin.email.trim().to_lowercase();
-    if !email.contains('@') || email.len() > 254 {
-        return Err(AdminError::Unfit(format!(
-            "BACKUP_ADMIN_EMAIL '{email}' is no e-mail address (HINT: Set it to one, such as admin@example.org.)"
-        )));
-    }
-    if admin.password.expose_secret().chars().count() < MIN_PASSWORD {
-        return Err(AdminError::Unfit(format!(
-            "BACKUP_ADMIN_PASSWORD is too short (HINT: Set it to at least {MIN_PASSWORD} characters.)"
-        )));
-    }
+    let email = check_email(&admin.email).map_err(|error| unfit("BACKUP_ADMIN_EMAIL", &error))?;
+    check_password(&admin.password).map_err(|error| unfit("BACKUP_ADMIN_PASSWORD", &error))?;
     let new = NewUser {
         id: ids.next()?,
-        display_name: email.split('@').next().unwrap_or_default().to_owned(),
+        display_name: name_from_email(&email),
         email,
         role: Role::Admin,
         password_hash: Some(hash_password(&admin.password, random)?),
         oidc_subject: None,
     };
     Ok(store.create_first_admin(new).await?.is_some())
+}
+
+fn unfit(variable: &str, error: &UnfitAccount) -> AdminError {
+    AdminError::Unfit(format!("{variable} cannot be used: {error} (HINT: Set it to another.)"))
 }

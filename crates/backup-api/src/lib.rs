@@ -19,7 +19,8 @@ mod wire;
 
 pub use app::{Api, ApiSettings, serve};
 pub use auth::Access;
-pub use auth::password::{HashError, MIN_PASSWORD, hash_password};
+pub use auth::account::{MAX_PASSWORD, MIN_PASSWORD, UnfitAccount, check_email, check_password, name_from_email};
+pub use auth::password::{HashError, hash_password};
 pub use auth::secret::{TOKEN_PREFIX, hash_secret, new_secret, new_token};
 pub use error::ApiError;
 pub use first_admin::{AdminError, FirstAdmin, create_first_admin};

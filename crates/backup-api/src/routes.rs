@@ -1,9 +1,12 @@
 //! Every route: its method, its path, what it asks of its caller, and its handler. One table, so that nothing is reachable
 //! that is not listed here, and a test can try every route as every caller.
 
+pub(crate) mod alerts;
+pub(crate) mod audit_log;
 pub(crate) mod auth;
 pub(crate) mod backups;
 pub(crate) mod config;
+pub(crate) mod contents;
 pub(crate) mod docs;
 pub(crate) mod download;
 pub(crate) mod events;
@@ -13,6 +16,7 @@ pub(crate) mod orphans;
 pub(crate) mod restores;
 pub(crate) mod status;
 pub(crate) mod tokens;
+pub(crate) mod usage;
 pub(crate) mod users;
 
 use std::future::ready;
@@ -80,13 +84,21 @@ routes! {
     POST   "/api/auth/logout"                Public  auth::delete_session,
     GET    "/api/auth/me"                    Read    auth::get_me,
     GET    "/api/admin/users"                Admin   users::list_users,
+    POST   "/api/admin/users"                Admin   users::create_user,
+    PATCH  "/api/admin/users/{id}"           Admin   users::update_user,
+    DELETE "/api/admin/users/{id}"           Admin   users::delete_user,
     GET    "/api/admin/tokens"               Admin   tokens::list_tokens,
     POST   "/api/admin/tokens"               Admin   tokens::create_token,
     DELETE "/api/admin/tokens/{id}"          Admin   tokens::delete_token,
+    GET    "/api/admin/audit"                Admin   audit_log::list_audit,
+    GET    "/api/admin/audit/export"         Admin   audit_log::export_audit,
     GET    "/api/admin/backup"               Read    backups::list_backups,
     POST   "/api/admin/backup"               Operate backups::create_backup,
     GET    "/api/admin/backup/status"        Read    status::get_status,
     GET    "/api/admin/backup/events"        Read    events::stream_events,
+    GET    "/api/admin/backup/usage"         Read    usage::list_usage,
+    GET    "/api/admin/backup/alerts"        Read    alerts::list_alerts,
+    POST   "/api/admin/backup/alerts/{id}/acknowledge" Operate alerts::acknowledge_alert,
     GET    "/api/admin/backup/configs"       Read    config::list_configs,
     GET    "/api/admin/backup/config"        Read    config::get_config,
     PATCH  "/api/admin/backup/config"        Admin   config::change_config,
@@ -101,6 +113,9 @@ routes! {
     POST   "/api/admin/backup/{id}/protect"  Admin   backups::protect_backup,
     GET    "/api/admin/backup/{id}/download" Admin   download::download_backup,
     HEAD   "/api/admin/backup/{id}/download" Admin   download::head_download,
+    GET    "/api/admin/backup/{id}/contents" Read    contents::list_contents,
+    GET    "/api/admin/backup/{id}/contents/file" Admin contents::download_file,
+    HEAD   "/api/admin/backup/{id}/contents/file" Admin contents::head_file,
     POST   "/api/admin/backup/{id}/verify"   Operate jobs::verify_backup,
     POST   "/api/admin/backup/{id}/restore"  Admin   restores::create_restore,
     GET    "/api/admin/restore"              Read    restores::list_restores,

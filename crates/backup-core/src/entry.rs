@@ -1,6 +1,10 @@
 //! What stands in an archive: files of every kind a tree can hold, as bytes and metadata.
 
+mod shown;
+
 use std::fmt;
+
+use shown::Shown;
 
 /// A path inside a part of an archive: raw bytes (names need not be UTF-8), components joined by `/`, relative, without
 /// empty, `.` or `..` components and without NUL. The empty path is the part's own root folder.
@@ -50,7 +54,20 @@ impl EntryPath {
         &self.0
     }
 
-    /// The path as it is, where it is UTF-8. `Display` is for messages: it escapes, so it cannot be read back.
+    /// Reads a path as `Display` shows it, so that every path that was shown can be asked for. Text without a backslash
+    /// stands for itself.
+    ///
+    /// # Errors
+    /// [`InvalidPath`] as [`Self::new`], and where a backslash begins none of the escapes.
+    pub fn from_shown(text: &str) -> Result<Self, InvalidPath> {
+        let bytes = shown::read(text).ok_or_else(|| InvalidPath {
+            path: Self::show(text.as_bytes()),
+            reason: "a backslash in it begins no escape (a backslash itself is written twice)",
+        })?;
+        Self::new(bytes)
+    }
+
+    /// The path as it is, where it is UTF-8. `Display` escapes; [`Self::from_shown`] reads that back.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
@@ -107,45 +124,13 @@ impl PartialOrd for EntryPath {
     }
 }
 
-/// The path for people and logs. What could forge a line or drive a terminal is escaped: a backslash as `\\`, control
-/// characters and bytes that are not UTF-8 as `\xNN`, marks of line end and writing direction as `\u{NNNN}`.
+/// The path for people and logs, no two alike. What could forge a line or drive a terminal is escaped: a backslash as
+/// `\\`, control characters and bytes that are not UTF-8 as `\xNN`, marks of line end and writing direction as
+/// `\u{NNNN}`.
 impl fmt::Display for EntryPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Shown(&self.0).fmt(f)
     }
-}
-
-/// Bytes of a name as text for people.
-struct Shown<'a>(&'a [u8]);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for part in chunk.valid().split_inclusive(is_escaped) {
-                let plain = part.strip_suffix(is_escaped).unwrap_or(part);
-                f.write_str(plain)?;
-                match part[plain.len()..].chars().next() {
-                    None => {}
-                    Some('\\') => f.write_str("\\\\")?,
-                    Some(control @ '\0'..='\x7f') => write!(f, "\\x{:02x}", control as u32)?,
-                    Some(mark) => write!(f, "\\u{{{:04x}}}", mark as u32)?,
-                }
-            }
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Control characters, ends of lines and paragraphs, and the marks that change the direction of writing.
-fn is_escaped(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\\' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        )
 }
 
 impl fmt::Debug for EntryPath {
@@ -296,5 +281,40 @@ mod tests {
             assert!(refused.contains(shown), "{refused}");
         }
         assert_eq!(EntryPath::new(b"\xff".to_vec()).unwrap().as_str(), None);
+    }
+
+    #[test]
+    fn what_is_shown_is_read_back() {
+        let mut names: Vec<Vec<u8>> = (1..=255).map(|byte| vec![b'a', byte, b'b']).collect();
+        names.extend([
+            b"\\x41\\".to_vec(),
+            b"\xe5\x82".to_vec(),
+            "備份\u{9b}\u{202e}\u{2028}\\u{41}".into(),
+            b"\xff\\\xfe/\n\\".to_vec(),
+        ]);
+        for name in names {
+            let path = EntryPath::new(name).unwrap();
+            assert_eq!(EntryPath::from_shown(&path.to_string()), Ok(path));
+        }
+        for wrong in [
+            "\\",
+            "a\\",
+            "\\y",
+            "\\x",
+            "\\x4",
+            "\\xg0",
+            "\\x+1",
+            "\\u{}",
+            "\\u{d800}",
+            "\\u{41",
+            "\\u{+41}",
+            // Whatever an escape stands for, it leads nowhere.
+            "\\x00",
+            "\\x2e\\x2e/a",
+            "\\x2fa",
+            "a\\x2f\\u{2e}\\u{2e}",
+        ] {
+            assert!(EntryPath::from_shown(wrong).is_err(), "{wrong}");
+        }
     }
 }

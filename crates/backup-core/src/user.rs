@@ -130,3 +130,13 @@ pub struct Alert {
     /// When it was over.
     pub resolved_at: Option<DateTime<Utc>>,
 }
+
+text_enum! {
+    /// Which alerts are listed.
+    pub enum AlertState {
+        /// Those that are not over.
+        Open => "OPEN",
+        /// Those that are over too.
+        All => "ALL",
+    }
+}

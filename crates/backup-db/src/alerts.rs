@@ -1,14 +1,15 @@
 //! Alerts: raised once for a kind and subject, open until resolved.
 
 use backup_core::AlertId;
-use backup_core::user::{Alert, AlertSeverity};
+use backup_core::user::{Alert, AlertSeverity, AlertState};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::schema::alerts;
 use crate::store::Tx;
-use crate::types::{Time, Word, time};
+use crate::types::{Time, Word, big, count, time};
 use crate::{Error, Store};
 
 /// What came of raising an alert.
@@ -154,20 +155,36 @@ impl Store {
 
     /// Alerts, newest first: the open ones, or with `past` all of them.
     pub async fn list_alerts(&self, past: bool, limit: u32) -> Result<Vec<Alert>, Error> {
-        self.read("list_alerts", move |tx| {
-            let mut query = alerts::table
-                .order((alerts::raised_at.desc(), alerts::id.desc()))
-                .limit(i64::from(limit))
-                .select(AlertRow::as_select())
-                .into_boxed();
-            if !past {
-                query = query.filter(alerts::resolved_at.is_null());
+        let state = if past { AlertState::All } else { AlertState::Open };
+        self.read("list_alerts", move |tx| page(tx, state, limit, 0)).await
+    }
+
+    /// One page of the alerts, newest first, and how many there are on all.
+    pub async fn alert_page(&self, state: AlertState, limit: u32, offset: u64) -> Result<(Vec<Alert>, u64), Error> {
+        self.read("alert_page", move |tx| {
+            let mut all = alerts::table.select(count_star()).into_boxed();
+            if state == AlertState::Open {
+                all = all.filter(alerts::resolved_at.is_null());
             }
-            let rows: Vec<AlertRow> = query.load(tx.db)?;
-            Ok(rows.into_iter().map(Into::into).collect())
+            let total: i64 = all.get_result(tx.db)?;
+            Ok((page(tx, state, limit, offset)?, count(total)))
         })
         .await
     }
+}
+
+fn page(tx: &mut Tx<'_>, state: AlertState, limit: u32, offset: u64) -> TxResult<Vec<Alert>> {
+    let mut query = alerts::table
+        .order((alerts::raised_at.desc(), alerts::id.desc()))
+        .limit(i64::from(limit))
+        .offset(big(offset))
+        .select(AlertRow::as_select())
+        .into_boxed();
+    if state == AlertState::Open {
+        query = query.filter(alerts::resolved_at.is_null());
+    }
+    let rows: Vec<AlertRow> = query.load(tx.db)?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 fn open(tx: &mut Tx<'_>, kind: &str, subject: &str) -> TxResult<Option<AlertRow>> {

@@ -1,12 +1,17 @@
 //! The audit log: who did what to what, when, from where. Append-only; the database itself refuses anything else.
 
-use backup_core::user::AuditEntry;
+use std::collections::{BTreeSet, HashMap};
+
+use backup_core::user::{AuditEntry, User};
 use backup_core::{AuditId, UserId};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use crate::schema::audit_log;
+use crate::error::TxResult;
+use crate::schema::{audit_log, users};
+use crate::store::Tx;
 use crate::types::{Time, Word, big, count, word};
+use crate::users::UserRow;
 use crate::{Error, Store};
 
 /// What is written into the audit log.
@@ -43,8 +48,20 @@ pub struct AuditListOptions {
     pub to: Option<DateTime<Utc>>,
     /// How many at the most.
     pub limit: u32,
-    /// How many to pass over.
+    /// How many to pass over; only for a page.
     pub offset: u64,
+}
+
+/// Where a walk through the audit log stands: behind this entry.
+pub type AuditPlace = (DateTime<Utc>, AuditId);
+
+/// Some entries of the audit log, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditBatch {
+    /// The entries.
+    pub entries: Vec<AuditEntry>,
+    /// Who did it, of those who are still there.
+    pub people: HashMap<UserId, User>,
 }
 
 /// One page of the audit log.
@@ -52,6 +69,8 @@ pub struct AuditListOptions {
 pub struct AuditPage {
     /// The page.
     pub entries: Vec<AuditEntry>,
+    /// Who did it, of those who are still there.
+    pub people: HashMap<UserId, User>,
     /// How many there are on all pages.
     pub total: u64,
 }
@@ -82,6 +101,31 @@ impl From<AuditRow> for AuditEntry {
             address: row.address,
         }
     }
+}
+
+macro_rules! filtered {
+    ($query:expr, $options:expr) => {{
+        let mut query = $query.into_boxed();
+        if let Some(user_id) = $options.user_id {
+            query = query.filter(audit_log::user_id.eq(user_id.to_string()));
+        }
+        if let Some(action) = &$options.action {
+            query = query.filter(audit_log::action.eq(action));
+        }
+        if let Some(resource_type) = &$options.resource_type {
+            query = query.filter(audit_log::resource_type.eq(resource_type));
+        }
+        if let Some(resource_id) = &$options.resource_id {
+            query = query.filter(audit_log::resource_id.eq(resource_id));
+        }
+        if let Some(from) = $options.from {
+            query = query.filter(audit_log::at.ge(from.naive_utc()));
+        }
+        if let Some(to) = $options.to {
+            query = query.filter(audit_log::at.le(to.naive_utc()));
+        }
+        query
+    }};
 }
 
 impl Store {
@@ -119,41 +163,55 @@ impl Store {
     pub async fn list_audit(&self, options: &AuditListOptions) -> Result<AuditPage, Error> {
         let options = options.clone();
         self.read("list_audit", move |tx| {
-            macro_rules! filtered {
-                ($query:expr) => {{
-                    let mut query = $query.into_boxed();
-                    if let Some(user_id) = options.user_id {
-                        query = query.filter(audit_log::user_id.eq(user_id.to_string()));
-                    }
-                    if let Some(action) = &options.action {
-                        query = query.filter(audit_log::action.eq(action));
-                    }
-                    if let Some(resource_type) = &options.resource_type {
-                        query = query.filter(audit_log::resource_type.eq(resource_type));
-                    }
-                    if let Some(resource_id) = &options.resource_id {
-                        query = query.filter(audit_log::resource_id.eq(resource_id));
-                    }
-                    if let Some(from) = options.from {
-                        query = query.filter(audit_log::at.ge(from.naive_utc()));
-                    }
-                    if let Some(to) = options.to {
-                        query = query.filter(audit_log::at.le(to.naive_utc()));
-                    }
-                    query
-                }};
-            }
-            let total: i64 = filtered!(audit_log::table.select(diesel::dsl::count_star())).get_result(tx.db)?;
-            let rows: Vec<AuditRow> = filtered!(audit_log::table.select(AuditRow::as_select()))
+            let total: i64 =
+                filtered!(audit_log::table.select(diesel::dsl::count_star()), options).get_result(tx.db)?;
+            let rows: Vec<AuditRow> = filtered!(audit_log::table.select(AuditRow::as_select()), options)
                 .order((audit_log::at.desc(), audit_log::id.desc()))
                 .limit(i64::from(options.limit))
                 .offset(big(options.offset))
                 .load(tx.db)?;
+            let AuditBatch { entries, people } = batch(tx, rows)?;
             Ok(AuditPage {
-                entries: rows.into_iter().map(Into::into).collect(),
+                entries,
+                people,
                 total: count(total),
             })
         })
         .await
     }
+
+    /// The next entries of a walk through the audit log, newest first, from behind `after`; none at its end. It does not
+    /// grow slower on the way, and what is appended meanwhile is not met.
+    pub async fn walk_audit(&self, options: &AuditListOptions, after: Option<AuditPlace>) -> Result<AuditBatch, Error> {
+        let options = options.clone();
+        self.read("walk_audit", move |tx| {
+            let mut query = filtered!(audit_log::table.select(AuditRow::as_select()), options)
+                .order((audit_log::at.desc(), audit_log::id.desc()))
+                .limit(i64::from(options.limit));
+            if let Some((at, id)) = after {
+                let at = at.naive_utc();
+                // The first condition alone says where to begin in an index.
+                query = query
+                    .filter(audit_log::at.le(at))
+                    .filter(audit_log::at.lt(at).or(audit_log::id.lt(id.to_string())));
+            }
+            let rows: Vec<AuditRow> = query.load(tx.db)?;
+            batch(tx, rows)
+        })
+        .await
+    }
+}
+
+fn batch(tx: &mut Tx<'_>, rows: Vec<AuditRow>) -> TxResult<AuditBatch> {
+    let entries: Vec<AuditEntry> = rows.into_iter().map(Into::into).collect();
+    let ids: BTreeSet<String> = entries
+        .iter()
+        .filter_map(|entry| entry.user_id.map(|id| id.to_string()))
+        .collect();
+    let rows: Vec<UserRow> = users::table
+        .filter(users::id.eq_any(ids))
+        .select(UserRow::as_select())
+        .load(tx.db)?;
+    let people = rows.into_iter().map(User::from).map(|user| (user.id, user)).collect();
+    Ok(AuditBatch { entries, people })
 }

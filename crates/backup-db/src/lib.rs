@@ -32,7 +32,7 @@ mod users;
 mod verifications;
 
 pub use alerts::Raised;
-pub use audit::{AuditListOptions, AuditPage, NewAuditEntry};
+pub use audit::{AuditBatch, AuditListOptions, AuditPage, AuditPlace, NewAuditEntry};
 pub use error::Error;
 pub use events::{EVENTS_KEPT, Event, EventKind};
 pub use finish::{BackupOutcome, CompletedBackup, Finished, RestoreOutcome, VerificationOutcome};
@@ -41,5 +41,5 @@ pub use logins::LoginLimits;
 pub use restores::{NewRestore, RestoreListOptions};
 pub use schedules::{Firing, FiringOutcome, ScheduleSummary};
 pub use store::Store;
-pub use users::{NewUser, UserCredentials};
+pub use users::{NewUser, UserChanges, UserCredentials};
 pub use verifications::NewVerification;

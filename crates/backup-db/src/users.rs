@@ -1,7 +1,7 @@
 //! People who may log in.
 
-use backup_core::UserId;
 use backup_core::user::{Role, User};
+use backup_core::{SessionId, UserId};
 use diesel::prelude::*;
 
 use crate::error::TxResult;
@@ -64,6 +64,31 @@ impl std::fmt::Debug for NewUser {
     }
 }
 
+/// What is to change of a user; `None` leaves it as it is.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct UserChanges {
+    /// What the person is called.
+    pub display_name: Option<String>,
+    /// What the person may do.
+    pub role: Option<Role>,
+    /// Whether the person may log in at all.
+    pub is_active: Option<bool>,
+    /// Argon2id hash of a new password.
+    pub password_hash: Option<String>,
+    /// The session that outlives a new password: that of the person who sets their own.
+    pub keep_session: Option<SessionId>,
+}
+
+impl std::fmt::Debug for UserChanges {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserChanges")
+            .field("display_name", &self.display_name)
+            .field("role", &self.role)
+            .field("is_active", &self.is_active)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A user with what is needed to check who it is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserCredentials {
@@ -95,7 +120,7 @@ impl Store {
                 role: Role::Admin,
                 ..new.clone()
             };
-            insert(tx, &new).map(Some)
+            insert(tx, &new, true).map(Some)
         })
         .await
     }
@@ -105,7 +130,15 @@ impl Store {
     /// # Errors
     /// [`Error::AlreadyExists`] where the e-mail address or the subject is taken.
     pub async fn create_user(&self, new: NewUser) -> Result<User, Error> {
-        self.write("create_user", move |tx| insert(tx, &new)).await
+        self.create_user_as(new, true).await
+    }
+
+    /// Makes a user who may log in, or not yet.
+    ///
+    /// # Errors
+    /// As [`Self::create_user`].
+    pub async fn create_user_as(&self, new: NewUser, is_active: bool) -> Result<User, Error> {
+        self.write("create_user", move |tx| insert(tx, &new, is_active)).await
     }
 
     /// A user by identifier.
@@ -153,55 +186,37 @@ impl Store {
         .await
     }
 
-    /// Changes a user's name, role and whether it may log in. Who may no longer log in loses every session.
+    /// Changes of a user what is given, and nothing else. Who may no longer log in loses every session, and a new password
+    /// ends those that the old one opened, but for the one that [`UserChanges::keep_session`] names.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`] where no administrator would be left who can log in.
-    pub async fn update_user(
-        &self,
-        id: UserId,
-        display_name: &str,
-        role: Role,
-        is_active: bool,
-    ) -> Result<User, Error> {
-        let display_name = display_name.to_owned();
+    pub async fn update_user(&self, id: UserId, changes: UserChanges) -> Result<User, Error> {
         self.write("update_user", move |tx| {
             let mut row = find(tx, id)?.ok_or_else(|| Error::not_found("user", &id))?;
+            let role = changes.role.unwrap_or(row.role.0);
+            let is_active = changes.is_active.unwrap_or(row.is_active);
             if role != Role::Admin || !is_active {
                 keep_an_admin(tx, &row)?;
             }
+            row.role = Word(role);
+            row.is_active = is_active;
+            row.display_name = changes.display_name.clone().unwrap_or(row.display_name);
+            row.password_hash = changes.password_hash.clone().or(row.password_hash);
             diesel::update(users::table.filter(users::id.eq(id.to_string())))
                 .set((
-                    users::display_name.eq(&display_name),
+                    users::display_name.eq(&row.display_name),
                     users::role.eq(role.as_str()),
                     users::is_active.eq(is_active),
+                    users::password_hash.eq(&row.password_hash),
                 ))
                 .execute(tx.db)?;
             if !is_active {
-                end_sessions(tx, id)?;
+                end_sessions(tx, id, None)?;
+            } else if changes.password_hash.is_some() {
+                end_sessions(tx, id, changes.keep_session)?;
             }
-            row.display_name.clone_from(&display_name);
-            row.role = Word(role);
-            row.is_active = is_active;
             Ok(row.into())
-        })
-        .await
-    }
-
-    /// Sets a user's password hash and ends all its sessions.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn set_password_hash(&self, id: UserId, password_hash: &str) -> Result<(), Error> {
-        let hash = password_hash.to_owned();
-        self.write("set_password_hash", move |tx| {
-            let rows = diesel::update(users::table.filter(users::id.eq(id.to_string())))
-                .set(users::password_hash.eq(&hash))
-                .execute(tx.db)?;
-            if rows == 0 {
-                return Err(Error::not_found("user", &id).into());
-            }
-            end_sessions(tx, id)
         })
         .await
     }
@@ -248,7 +263,7 @@ pub(crate) fn find(tx: &mut Tx<'_>, id: UserId) -> TxResult<Option<UserRow>> {
         .optional()?)
 }
 
-fn insert(tx: &mut Tx<'_>, new: &NewUser) -> TxResult<User> {
+fn insert(tx: &mut Tx<'_>, new: &NewUser, is_active: bool) -> TxResult<User> {
     let email = new.email.trim().to_lowercase();
     let mut taken = users::table.filter(users::email.eq(&email)).count().into_boxed();
     if let Some(subject) = &new.oidc_subject {
@@ -270,7 +285,7 @@ fn insert(tx: &mut Tx<'_>, new: &NewUser) -> TxResult<User> {
             users::role.eq(new.role.as_str()),
             users::password_hash.eq(&new.password_hash),
             users::oidc_subject.eq(&new.oidc_subject),
-            users::is_active.eq(true),
+            users::is_active.eq(is_active),
             users::created_at.eq(tx.now.naive_utc()),
         ))
         .execute(tx.db)?;
@@ -296,7 +311,11 @@ fn keep_an_admin(tx: &mut Tx<'_>, row: &UserRow) -> TxResult<()> {
     }
 }
 
-fn end_sessions(tx: &mut Tx<'_>, id: UserId) -> TxResult<()> {
-    diesel::delete(sessions::table.filter(sessions::user_id.eq(id.to_string()))).execute(tx.db)?;
+fn end_sessions(tx: &mut Tx<'_>, id: UserId, but: Option<SessionId>) -> TxResult<()> {
+    let mut doomed = diesel::delete(sessions::table.filter(sessions::user_id.eq(id.to_string()))).into_boxed();
+    if let Some(kept) = but {
+        doomed = doomed.filter(sessions::id.ne(kept.to_string()));
+    }
+    doomed.execute(tx.db)?;
     Ok(())
 }

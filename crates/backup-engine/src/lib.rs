@@ -37,7 +37,7 @@ pub use logging::{Action, init as init_logging};
 pub use places::Place;
 pub use quota::Room;
 pub use reconcile::{Orphan, OrphanKind, Orphans, Reconciled};
-pub use repository::{ListedReceipt, Repository};
+pub use repository::{ArchivedFile, ListedReceipt, Repository};
 pub use reseal::{Resealed, reseal};
 pub use restore::RestoreInto;
 pub use signals::stop_on_signal;

@@ -1,5 +1,6 @@
 //! The backups as the storage alone knows them: no catalog is asked. Everything read is authenticated with the passphrase.
 
+mod file;
 mod listing;
 mod read;
 mod restore;
@@ -15,6 +16,7 @@ use backup_storage::BlobStore;
 
 use crate::bridge::{BlobSource, blocking};
 
+pub use file::ArchivedFile;
 pub use listing::ListedReceipt;
 
 /// The backups in a storage. Cheap to clone.

@@ -1,7 +1,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use backup_api::{MIN_PASSWORD, hash_password, hash_secret, new_token};
+use backup_api::{UnfitAccount, check_email, check_password, hash_password, hash_secret, name_from_email, new_token};
 use backup_core::user::{Role, TokenScope};
 use backup_core::{Clock, IdGenerator, OsRandom, SystemClock};
 use backup_db::NewUser;
@@ -14,8 +14,8 @@ use crate::context::catalog;
 use crate::exit::Failure;
 use crate::output;
 
-/// Longest password that is read from stdin, in bytes.
-const MAX_PASSWORD: u64 = 4096;
+/// Bytes that are read from stdin: more than the longest password, so that a longer one is refused and not cut.
+const MAX_STDIN: u64 = 4096;
 
 /// Adds a person who may log in.
 pub(crate) async fn add_user(
@@ -25,24 +25,19 @@ pub(crate) async fn add_user(
     role: Role,
     password: Option<SecretString>,
 ) -> Result<(), Failure> {
-    if !email.contains('@') {
-        return Err(Failure::usage(format!("'{email}' is not an e-mail address")));
-    }
+    let unfit = |error: UnfitAccount| Failure::usage(error.to_string());
+    let email = check_email(email).map_err(unfit)?;
     let password = match password {
         Some(password) => password,
         None => from_stdin()?,
     };
-    if password.expose_secret().chars().count() < MIN_PASSWORD {
-        return Err(Failure::usage(format!(
-            "a password has at least {MIN_PASSWORD} characters"
-        )));
-    }
+    check_password(&password).map_err(unfit)?;
     let hash = hash_password(&password, &OsRandom).map_err(|error| Failure::failed(error.to_string()))?;
     let ids = IdGenerator::new(Arc::new(SystemClock), Arc::new(OsRandom));
     let new = NewUser {
         id: ids.next().map_err(|error| no_randomness(&error))?,
-        email: email.to_owned(),
-        display_name: name.unwrap_or_else(|| email.to_owned()),
+        display_name: name.unwrap_or_else(|| name_from_email(&email)),
+        email,
         role,
         password_hash: Some(hash),
         oidc_subject: None,
@@ -82,7 +77,7 @@ pub(crate) async fn create_token(
 fn from_stdin() -> Result<SecretString, Failure> {
     let mut text = String::new();
     std::io::stdin()
-        .take(MAX_PASSWORD)
+        .take(MAX_STDIN)
         .read_to_string(&mut text)
         .map_err(|error| Failure::failed(format!("the password cannot be read from stdin: {error}")))?;
     Ok(SecretString::from(text.lines().next().unwrap_or_default()))

@@ -10,9 +10,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiError, ApiResult};
 
-/// Characters that a new password needs at the least.
-pub const MIN_PASSWORD: usize = 8;
-
 /// Each hash takes 19 MiB.
 const AT_ONCE: usize = 2;
 
@@ -45,11 +42,11 @@ static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| {
     Some(hash.to_string())
 });
 
-/// Compares passwords off the threads that serve requests, a few at once.
+/// Hashes and compares passwords off the threads that serve requests, a few at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Passwords(Arc<Semaphore>);
 
-/// The right to compare one password, and whoever else waits for it.
+/// The right to hash or compare one password, and whoever else waits for it.
 pub(crate) struct Turn {
     _permit: OwnedSemaphorePermit,
 }
@@ -70,6 +67,15 @@ impl Passwords {
 }
 
 impl Turn {
+    /// The hash of a new password.
+    pub(crate) async fn hash(self, password: SecretString, random: Arc<dyn Random>) -> ApiResult<String> {
+        let work = tokio::task::spawn_blocking(move || {
+            let _turn = self;
+            hash_password(&password, &*random)
+        });
+        work.await.map_err(ApiError::internal)?.map_err(ApiError::internal)
+    }
+
     /// Whether `password` is the one of `hash`; never where there is no hash, after the same work.
     pub(crate) async fn matches(self, password: SecretString, hash: Option<String>) -> ApiResult<(Self, bool)> {
         // The turn goes along: where the caller is gone in the meantime, it ends with the work.

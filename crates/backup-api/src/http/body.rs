@@ -1,12 +1,14 @@
 //! JSON bodies, read field by field, so that each refusal names the field and has its own code.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, ApiResult};
@@ -51,10 +53,19 @@ impl<T: FromFields + 'static> FromRequest for Body<T> {
                     "content_type_unsupported",
                 ));
             }
-            let object: Map<String, Value> = serde_json::from_slice(&bytes)
+            let Object(object) = serde_json::from_slice(&bytes)
                 .map_err(|error| ApiError::bad_request("body_invalid").details(Value::from(error.to_string())))?;
             read(object).map(Self)
         })
+    }
+}
+
+/// The body of what needs none: nothing, or an empty object.
+pub(crate) type NoBody = Body<()>;
+
+impl FromFields for () {
+    fn from_fields(_: &mut Fields) -> ApiResult<Self> {
+        Ok(())
     }
 }
 
@@ -122,6 +133,20 @@ impl Fields {
             .ok_or_else(|| ApiError::field("field_missing", name, "it is required"))
     }
 
+    /// Takes a field of a change, by `read`: an absent one leaves what is there, and a blank one is refused.
+    pub(crate) fn given<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> ApiResult<Option<T>>,
+    ) -> ApiResult<Option<T>> {
+        let is_given = self.rest.get(name).is_some_and(|value| !value.is_null());
+        match read(self)? {
+            Some(value) => Ok(Some(value)),
+            None if !is_given => Ok(None),
+            None => Err(ApiError::field("field_invalid", name, "it cannot be empty")),
+        }
+    }
+
     /// Takes a truth value.
     pub(crate) fn flag(&mut self, name: &str, default: bool) -> ApiResult<bool> {
         Ok(self.take(name, "field_invalid")?.unwrap_or(default))
@@ -151,6 +176,35 @@ impl Fields {
             }
         }
         Ok(texts)
+    }
+}
+
+/// A JSON object that names no field twice: which of the two counted, nobody could tell.
+struct Object(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if fields.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a field is given twice"));
+                    }
+                }
+                Ok(Object(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
     }
 }
 

@@ -133,6 +133,23 @@ impl Params {
             .transpose()
     }
 
+    /// Takes the two ends of a span of time, either of which may be open.
+    pub(crate) fn span(&mut self, from: &str, to: &str) -> ApiResult<Span> {
+        let span = (self.moment(from, false)?, self.moment(to, true)?);
+        match span {
+            (Some(begin), Some(end)) if begin > end => {
+                Err(ApiError::field("span_reversed", from, format!("it lies after {to}")))
+            }
+            _ => Ok(span),
+        }
+    }
+
+    /// Takes the number of entries of a page, and how many stand before it.
+    pub(crate) fn page(&mut self, limit: u64, max: u64) -> ApiResult<(u32, u64)> {
+        let limit = self.number("limit", 1, max, limit)?;
+        Ok((limit as u32, self.number("offset", 0, i64::MAX as u64, 0)?))
+    }
+
     /// Refuses what was not taken.
     pub(crate) fn end(self) -> ApiResult<()> {
         match self.rest.first() {
@@ -141,6 +158,9 @@ impl Params {
         }
     }
 }
+
+/// Two ends of a span of time; `None`: open.
+pub(crate) type Span = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 fn invalid(name: &str, problem: impl Display) -> ApiError {
     ApiError::field("parameter_invalid", name, problem)
@@ -195,6 +215,16 @@ mod tests {
         for wrong in ["2026-11-31", "23.11.2026", "2026-1-1", "", "now", "+99999-01-01"] {
             assert!(read(&format!("d={wrong}"), false).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_span_does_not_end_before_it_begins() {
+        let read = |query: &str| params(query).unwrap().span("from", "to");
+        assert_eq!(read("").unwrap(), (None, None));
+        assert!(read("from=2026-11-23&to=2026-11-23").is_ok());
+        assert!(read("from=2026-11-23").is_ok() && read("to=2026-11-23").is_ok());
+        let refused = read("from=2026-11-24&to=2026-11-23").unwrap_err();
+        assert_eq!(refused.code(), "span_reversed");
     }
 
     #[test]

@@ -23,6 +23,7 @@ macro_rules! text_enums {
 
 text_enums! {
     AlertSeverity = backup_core::user::AlertSeverity,
+    AlertState = backup_core::user::AlertState,
     BackupSource = backup_core::BackupSource,
     BackupTrigger = backup_core::BackupTrigger,
     BackupType = backup_core::BackupType,

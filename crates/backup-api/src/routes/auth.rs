@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::app::Api;
 use crate::auth::{Caller, Who, cleared_cookie, log_in, log_out};
 use crate::error::ApiResult;
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::http::params::Query;
 use crate::language::Language;
 use crate::wire::MessageBody;
@@ -49,6 +49,7 @@ pub(crate) async fn delete_session(
     request: HttpRequest,
     language: Language,
     _: Query<()>,
+    _: NoBody,
 ) -> ApiResult {
     log_out(&api, &request).await?;
     Ok(HttpResponse::Ok()

@@ -10,7 +10,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::wire::MessageBody;
@@ -149,6 +149,7 @@ pub(crate) async fn delete_backup(
     language: Language,
     request: HttpRequest,
     query: Query<DeleteQuery>,
+    _: NoBody,
 ) -> ApiResult {
     let cascade = query.0.cascade;
     let backup = find_backup(&api, &request).await?.backup;

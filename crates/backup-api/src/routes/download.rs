@@ -1,35 +1,25 @@
 //! The stored file of a backup, as it is or decrypted.
 
-use std::io::Write;
-use std::time::Duration;
-
 use actix_web::body::{BodyStream, SizedStream};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
-use backup_core::{Backup, BackupId, JobControl, JobStatus, PipelineError, Receipt};
-use backup_engine::Action;
+use backup_core::{Backup, PipelineError};
+use backup_engine::Repository;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
-use tokio::sync::mpsc;
 
 use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::params::{Query, path_id};
+use crate::http::disposition::attachment;
+use crate::http::params::Query;
+use crate::http::pieces::{download_job, written_by};
 use crate::http::range::{Wanted, wanted};
 use crate::openapi::types;
+use crate::routes::backups::find_backup;
 use crate::wire::backup::DownloadQuery;
-
-/// Pieces of a decrypted archive that wait for the caller's connection.
-const WAITING: usize = 8;
-
-/// Bytes of one such piece.
-const PIECE: usize = 256 << 10;
-
-/// How long the storage may be silent.
-const STALL: Duration = Duration::from_mins(1);
 
 /// The stored file, streamed; `?decrypt=true`: the plain archive.
 ///
@@ -62,17 +52,13 @@ pub(crate) async fn download_backup(
     request: HttpRequest,
     query: Query<DownloadQuery>,
 ) -> ApiResult {
-    let id: BackupId = path_id(&request)?;
-    let summary = api
-        .store
-        .get_backup(id)
-        .await?
-        .ok_or_else(|| ApiError::not_found("backup_not_found"))?;
-    let stored = Stored::of(summary.backup)?;
+    let backup = find_backup(&api, &request).await?.backup;
+    let repository = api.repository_of(&backup).await?;
+    let stored = Stored::of(backup)?;
     if query.0.decrypt {
-        send_decrypted(&api, &caller, &request, stored).await
+        send_decrypted(&api, repository, &caller, &request, stored).await
     } else {
-        send_stored(&api, &caller, &request, stored).await
+        send_stored(&api, &repository, &caller, &request, stored).await
     }
 }
 
@@ -105,9 +91,8 @@ struct Stored {
 
 impl Stored {
     fn of(mut backup: Backup) -> ApiResult<Self> {
-        let whole = backup.status == JobStatus::Completed && !backup.deleting;
         match (backup.storage_path.take(), backup.size_bytes, backup.checksum.take()) {
-            (Some(path), Some(size), Some(checksum)) if whole => Ok(Self {
+            (Some(path), Some(size), Some(checksum)) => Ok(Self {
                 backup,
                 path,
                 size,
@@ -117,15 +102,21 @@ impl Stored {
         }
     }
 
-    /// The end of the stored file's name: all after the identifier.
-    fn extension(&self) -> &str {
+    /// The name it is saved under: the backup's, with all that follows the identifier in the stored file's.
+    fn file_name(&self) -> String {
         let file = self.path.rsplit('/').next().unwrap_or_default();
-        file.split_once('.').map_or("tar.gz.enc", |(_, extension)| extension)
+        let extension = file.split_once('.').map_or("tar.gz.enc", |(_, extension)| extension);
+        format!("{}.{extension}", self.backup.name)
     }
 }
 
-async fn send_stored(api: &Api, caller: &Caller, request: &HttpRequest, stored: Stored) -> ApiResult {
-    let repository = api.repository()?;
+async fn send_stored(
+    api: &Api,
+    repository: &Repository,
+    caller: &Caller,
+    request: &HttpRequest,
+    stored: Stored,
+) -> ApiResult {
     // Before any header: a file that is gone is an error, not a connection that breaks.
     match repository
         .storage()
@@ -155,10 +146,7 @@ async fn send_stored(api: &Api, caller: &Caller, request: &HttpRequest, stored: 
     let mut response = HttpResponse::build(status);
     response
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
-        .insert_header((
-            header::CONTENT_DISPOSITION,
-            attachment(&stored.backup.name, stored.extension()),
-        ))
+        .insert_header((header::CONTENT_DISPOSITION, attachment(&stored.file_name())))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
         .insert_header((header::ETAG, etag));
     if status == StatusCode::PARTIAL_CONTENT {
@@ -194,80 +182,28 @@ fn range_of(request: &HttpRequest, etag: &str, size: u64) -> Wanted {
     header(header::RANGE).map_or(Wanted::Whole, |range| wanted(range, size))
 }
 
-async fn send_decrypted(api: &Api, caller: &Caller, request: &HttpRequest, stored: Stored) -> ApiResult {
-    let repository = api.repository()?;
+async fn send_decrypted(
+    api: &Api,
+    repository: Repository,
+    caller: &Caller,
+    request: &HttpRequest,
+    stored: Stored,
+) -> ApiResult {
     let receipt = repository.find(stored.backup.id).await?;
     let mut response = HttpResponse::Ok();
-    let extension = receipt.archive.codec.extension(false);
+    let name = format!("{}.{}", stored.backup.name, receipt.archive.codec.extension(false));
     response
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
-        .insert_header((header::CONTENT_DISPOSITION, attachment(&stored.backup.name, extension)));
+        .insert_header((header::CONTENT_DISPOSITION, attachment(&name)));
     if request.method() == Method::HEAD {
         return Ok(response.finish());
     }
-    let mut pieces = decrypt(&repository, receipt);
     // The whole file is checked before its first byte comes out: what is wrong with it is an answer, not a broken download.
-    let first = pieces
-        .recv()
-        .await
-        .ok_or_else(|| ApiError::internal("the decryption ended without a word"))??;
+    let job = download_job();
+    let pieces = written_by(job.clone(), move |out| async move {
+        repository.decrypt(&receipt, out, &job).await
+    })
+    .await?;
     audit::record(api, request, caller, audit::download(&stored.backup, true)).await?;
-    let rest = stream::poll_fn(move |context| pieces.poll_recv(context));
-    Ok(response.body(BodyStream::new(stream::once(async { Ok(first) }).chain(rest))))
-}
-
-/// Decrypts in the background. When the receiver is dropped, the next piece ends it.
-fn decrypt(repository: &backup_engine::Repository, receipt: Receipt) -> mpsc::Receiver<Result<Bytes, PipelineError>> {
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let repository = repository.clone();
-    tokio::spawn(async move {
-        let job = JobControl::new(STALL);
-        let out = std::io::BufWriter::with_capacity(PIECE, Pieces(sender.clone()));
-        let work = repository.decrypt(&receipt, out, &job);
-        let result = tokio::select! {
-            result = work => result,
-            () = sender.closed() => {
-                job.cancel();
-                return;
-            }
-        };
-        if let Err(error) = result {
-            tracing::warn!(action = %Action::HttpRequest, error = error.full_text(), "a decrypted download ended early");
-            // The caller may have gone in the meantime.
-            let _ = sender.send(Err(error)).await;
-        }
-    });
-    receiver
-}
-
-/// Hands what is written to the response, and blocks while that is behind.
-struct Pieces(mpsc::Sender<Result<Bytes, PipelineError>>);
-
-impl Write for Pieces {
-    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let count = buffer.len().min(PIECE);
-        self.0
-            .blocking_send(Ok(Bytes::copy_from_slice(&buffer[..count])))
-            .map_err(|_| std::io::Error::from(std::io::ErrorKind::BrokenPipe))?;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The name under which a browser saves it. Names of backups are ASCII; anything else is replaced.
-fn attachment(name: &str, extension: &str) -> String {
-    let safe = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-            c
-        } else {
-            '_'
-        }
-    };
-    format!(
-        "attachment; filename=\"{}.{extension}\"",
-        name.chars().map(safe).collect::<String>()
-    )
+    Ok(response.body(BodyStream::new(pieces)))
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
-use backup_engine::{Action, Repository};
+use backup_engine::{Action, Engine, Repository};
 
 use crate::app::Api;
 use crate::error::ApiResult;
@@ -64,7 +64,9 @@ async fn catalog_answers(api: &Api) -> bool {
 /// The answer of the last few seconds, so that nobody can keep the storage busy by asking.
 async fn storage_answers(api: &Api) -> bool {
     // Not yet opened is no answer of the storage, and over from one moment to the next.
-    let Ok(repository) = api.repository() else { return false };
+    let Ok(repository) = api.engine().map(Engine::repository) else {
+        return false;
+    };
     let mut last = api.storage_health.lock().await;
     if let Some((at, ready)) = *last
         && at.elapsed() < FRESH

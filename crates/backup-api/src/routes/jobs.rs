@@ -8,7 +8,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::http::params::Query;
 use crate::language::Language;
 use crate::routes::backups::find_backup;
@@ -27,6 +27,7 @@ pub(crate) async fn cancel_backup(
     language: Language,
     request: HttpRequest,
     _: Query<()>,
+    _: NoBody,
 ) -> ApiResult {
     let summary = find_backup(&api, &request).await?;
     let id = summary.backup.id;

@@ -9,7 +9,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::routes::backups::find_backup;
@@ -103,7 +103,7 @@ pub(crate) async fn list_restores(api: web::Data<Api>, language: Language, page:
     Ok(HttpResponse::Ok().json(RestoreListBody {
         restores,
         total,
-        limit,
+        limit: limit.into(),
         offset,
     }))
 }
@@ -141,6 +141,7 @@ pub(crate) async fn cancel_restore(
     language: Language,
     request: HttpRequest,
     _: Query<()>,
+    _: NoBody,
 ) -> ApiResult {
     let id = find_restore(&api, path_id(&request)?).await?.id;
     api.store

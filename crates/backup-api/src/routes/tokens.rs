@@ -9,7 +9,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::{Caller, secret};
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::wire::MessageBody;
@@ -74,6 +74,7 @@ pub(crate) async fn delete_token(
     request: HttpRequest,
     language: Language,
     _: Query<()>,
+    _: NoBody,
 ) -> ApiResult {
     let id: TokenId = path_id(&request)?;
     let missing = || ApiError::not_found("token_not_found");

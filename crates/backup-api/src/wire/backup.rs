@@ -248,6 +248,7 @@ pub(crate) struct BackupQuery {
 
 impl FromParams for BackupQuery {
     fn from_params(params: &mut Params) -> ApiResult<Self> {
+        let (date_from, date_to) = params.span("dateFrom", "dateTo")?;
         Ok(Self {
             status: params.take("status")?,
             backup_type: params.take_or("type", "invalid_backup_type")?,
@@ -255,8 +256,8 @@ impl FromParams for BackupQuery {
             trigger: params.take("trigger")?,
             config_key: params.text("configKey", 50)?.filter(|text| !text.is_empty()),
             schedule_id: params.take_or("scheduleId", "invalid_id")?,
-            date_from: params.moment("dateFrom", false)?,
-            date_to: params.moment("dateTo", true)?,
+            date_from,
+            date_to,
             q: params.text("q", 200)?.filter(|text| !text.is_empty()),
             limit: params.number("limit", 1, BackupListOptions::MAX_LIMIT.into(), 20)? as u32,
             offset: params.number("offset", 0, i64::MAX as u64, 0)?,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::auth::account::check_email;
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::{Fields, FromFields, check_text};
 use crate::http::params::{FromParams, Params};
@@ -136,7 +137,7 @@ pub(crate) struct ConfigChange {
     pub(crate) notify_on_success: Change<bool>,
     #[schema(value_type = Option<bool>)]
     pub(crate) notify_on_failure: Change<bool>,
-    #[schema(value_type = Option<Vec<String>>, max_items = 1000, max_length = 254, pattern = r"^[^@\s\u0000]+@[^@\s\u0000]+$")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 1000, max_length = 254, pattern = r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$")]
     pub(crate) notification_emails: Change<Vec<String>>,
     /// Quota in GiB.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_073_741_824)]
@@ -217,7 +218,7 @@ fn starting(
 fn emails(fields: &mut Fields) -> ApiResult<Option<Vec<String>>> {
     const NAME: &str = "notificationEmails";
     let emails = fields.texts(NAME, 254)?;
-    match emails.iter().find(|email| !is_email(email)) {
+    match emails.iter().find(|email| check_email(email).is_err()) {
         None => Ok(Some(emails)),
         Some(wrong) => Err(ApiError::field(
             "field_invalid",
@@ -225,11 +226,6 @@ fn emails(fields: &mut Fields) -> ApiResult<Option<Vec<String>>> {
             format!("'{wrong}' is no e-mail address"),
         )),
     }
-}
-
-fn is_email(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('@').collect();
-    parts.len() == 2 && parts.iter().all(|part| !part.is_empty()) && !text.contains(char::is_whitespace)
 }
 
 /// Reads a whole number from 1 to `max`.

@@ -1,12 +1,14 @@
 //! The overview, the alerts and the probes on the wire.
 
 use backup_core::AlertId;
-use backup_core::usage::{StatusOverview, StorageUsage};
-use backup_core::user::{Alert, AlertSeverity};
+use backup_core::usage::{StatusOverview, StorageUsage, UsageSample};
+use backup_core::user::{Alert, AlertSeverity, AlertState};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use crate::error::ApiResult;
+use crate::http::params::{FromParams, Params};
 use crate::language::Language;
 use crate::openapi::types;
 use crate::wire::backup::BackupBody;
@@ -78,6 +80,100 @@ impl StatusBody {
             alerts: alerts.into_iter().map(AlertBody::from).collect(),
         }
     }
+}
+
+/// How much the backups took up at one time.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UsageSample)]
+pub(crate) struct UsageBody {
+    recorded_at: DateTime<Utc>,
+    #[serde(flatten)]
+    usage: StorageBody,
+}
+
+impl From<UsageSample> for UsageBody {
+    fn from(sample: UsageSample) -> Self {
+        Self {
+            recorded_at: sample.recorded_at,
+            usage: StorageBody::new(&sample.usage, sample.quota_bytes),
+        }
+    }
+}
+
+/// The usage over time, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageHistory)]
+pub(crate) struct UsageListBody {
+    pub(crate) samples: Vec<UsageBody>,
+}
+
+/// Which samples.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UsageQuery {
+    /// Taken at or after this time, or on or after this day (UTC).
+    #[param(schema_with = types::moment)]
+    pub(crate) from: Option<DateTime<Utc>>,
+    /// Taken at or before this time, or on or before this day (UTC).
+    #[param(schema_with = types::moment)]
+    pub(crate) to: Option<DateTime<Utc>>,
+    /// How many at the most; the newest, where there are more.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 1000)]
+    pub(crate) limit: u32,
+}
+
+impl FromParams for UsageQuery {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        let (from, to) = params.span("from", "to")?;
+        Ok(Self {
+            from,
+            to,
+            limit: params.number("limit", 1, 1000, 1000)? as u32,
+        })
+    }
+}
+
+/// Which alerts.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AlertQuery {
+    /// Only the open ones, or all.
+    #[param(inline, value_type = Option<types::AlertState>, default = "OPEN")]
+    pub(crate) state: AlertState,
+    /// How many at the most.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
+    pub(crate) limit: u32,
+    /// How many to pass over.
+    #[param(value_type = Option<u64>, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
+    pub(crate) offset: u64,
+}
+
+impl FromParams for AlertQuery {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        let (limit, offset) = params.page(50, 200)?;
+        Ok(Self {
+            state: params.take("state")?.unwrap_or(AlertState::Open),
+            limit,
+            offset,
+        })
+    }
+}
+
+/// One alert.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AlertAnswer {
+    pub(crate) alert: AlertBody,
+}
+
+/// A page of alerts.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AlertList)]
+pub(crate) struct AlertListBody {
+    pub(crate) alerts: Vec<AlertBody>,
+    pub(crate) total: u64,
+    pub(crate) limit: u32,
+    pub(crate) offset: u64,
 }
 
 /// Something to act on.

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::auth::account::{MAX_EMAIL, MAX_PASSWORD, check_email, check_password};
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::{Fields, FromFields};
 use crate::openapi::types;
@@ -104,6 +105,12 @@ pub(crate) struct UserListBody {
     pub(crate) users: Vec<UserBody>,
 }
 
+/// One person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UserAnswer {
+    pub(crate) user: UserBody,
+}
+
 /// Every token.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TokenList)]
@@ -132,7 +139,7 @@ pub(crate) struct Credentials {
 impl FromFields for Credentials {
     fn from_fields(fields: &mut Fields) -> ApiResult<Self> {
         let email = fields
-            .text("email", 254)?
+            .text("email", MAX_EMAIL)?
             .ok_or_else(|| ApiError::field("field_missing", "email", "it is required"))?;
         Ok(Self {
             email: email.to_lowercase(),
@@ -141,19 +148,105 @@ impl FromFields for Credentials {
     }
 }
 
-/// Characters; longer ones are refused before they are hashed.
-const MAX_PASSWORD: usize = 1024;
-
 fn take_password(fields: &mut Fields) -> ApiResult<SecretString> {
-    // Not through `Fields::require`: its refusal would quote a value of the wrong type.
-    let password: serde_json::Value = fields.require("password", "field_invalid")?;
-    match password {
-        serde_json::Value::String(text) if text.chars().count() <= MAX_PASSWORD => Ok(text.into()),
-        _ => Err(ApiError::field(
+    optional_password(fields)?.ok_or_else(|| ApiError::field("field_missing", "password", "it is required"))
+}
+
+fn optional_password(fields: &mut Fields) -> ApiResult<Option<SecretString>> {
+    // Not as a text: its refusal would quote a value of the wrong type.
+    match fields.take::<serde_json::Value>("password", "field_invalid")? {
+        None => Ok(None),
+        Some(serde_json::Value::String(text)) if text.chars().count() <= MAX_PASSWORD => Ok(Some(text.into())),
+        Some(_) => Err(ApiError::field(
             "field_invalid",
             "password",
             format!("it must be a text of at most {MAX_PASSWORD} characters"),
         )),
+    }
+}
+
+fn new_password(fields: &mut Fields) -> ApiResult<Option<SecretString>> {
+    let password = optional_password(fields)?;
+    if let Some(password) = &password {
+        check_password(password).map_err(|error| ApiError::field("account_password_invalid", "password", error))?;
+    }
+    Ok(password)
+}
+
+/// The longest name of a person, in characters.
+const MAX_NAME: usize = 200;
+
+/// An account to be made.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct CreateUser {
+    /// Upper and lower case are the same.
+    #[schema(max_length = 254, pattern = r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$")]
+    pub(crate) email: String,
+    /// What the person is called; else what stands before the `@`.
+    #[schema(max_length = 200)]
+    pub(crate) display_name: Option<String>,
+    #[schema(value_type = Option<types::Role>, default = "VIEWER")]
+    pub(crate) role: Role,
+    /// Without one the person logs in through OpenID Connect only.
+    #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 1024)]
+    pub(crate) password: Option<SecretString>,
+    /// Whether the person may log in.
+    #[schema(value_type = Option<bool>, default = true)]
+    pub(crate) is_active: bool,
+}
+
+impl FromFields for CreateUser {
+    fn from_fields(fields: &mut Fields) -> ApiResult<Self> {
+        let email: String = fields.require("email", "field_invalid")?;
+        Ok(Self {
+            email: check_email(&email).map_err(|error| ApiError::field("account_email_invalid", "email", error))?,
+            display_name: fields.text("displayName", MAX_NAME)?,
+            role: fields.take("role", "invalid_role")?.unwrap_or(Role::Viewer),
+            password: new_password(fields)?,
+            is_active: fields.flag("isActive", true)?,
+        })
+    }
+}
+
+/// Changes to an account; what is absent stays. The e-mail address is fixed.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct UpdateUser {
+    #[schema(min_length = 1, max_length = 200)]
+    pub(crate) display_name: Option<String>,
+    #[schema(value_type = Option<types::Role>)]
+    pub(crate) role: Option<Role>,
+    /// Ends the person's sessions, but for the one that it is set from.
+    #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 1024)]
+    pub(crate) password: Option<SecretString>,
+    pub(crate) is_active: Option<bool>,
+}
+
+impl UpdateUser {
+    /// The names of the fields that it gives, for the audit log.
+    pub(crate) fn given(&self) -> Vec<&'static str> {
+        let all = [
+            (self.display_name.is_some(), "displayName"),
+            (self.role.is_some(), "role"),
+            (self.password.is_some(), "password"),
+            (self.is_active.is_some(), "isActive"),
+        ];
+        all.into_iter()
+            .filter(|(given, _)| *given)
+            .map(|(_, name)| name)
+            .collect()
+    }
+}
+
+impl FromFields for UpdateUser {
+    fn from_fields(fields: &mut Fields) -> ApiResult<Self> {
+        Ok(Self {
+            display_name: fields.given("displayName", |fields| fields.text("displayName", MAX_NAME))?,
+            role: fields.given("role", |fields| fields.take("role", "invalid_role"))?,
+            password: fields.given("password", new_password)?,
+            is_active: fields.given("isActive", |fields| fields.take("isActive", "field_invalid"))?,
+        })
     }
 }
 

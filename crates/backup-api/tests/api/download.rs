@@ -6,7 +6,7 @@ use std::process::Command;
 use backup_core::receipt::Codec;
 use backup_core::{BackupSource, BackupTrigger};
 
-use crate::support::{TestApp, on_both_catalogs};
+use crate::support::{TestApp, noise, on_both_catalogs};
 
 on_both_catalogs!(
     the_stored_file_comes_bit_for_bit,
@@ -20,21 +20,9 @@ on_both_catalogs!(
 async fn real_backup(app: &TestApp) -> (String, String, std::path::PathBuf) {
     fs::create_dir_all(app.uploads().join("照片")).unwrap();
     fs::write(app.uploads().join("照片/a.txt"), "content of a".repeat(10_000)).unwrap();
-    let mut state = 1_u64;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    })
-    .take(3_000_000)
-    .collect();
-    fs::write(app.uploads().join("noise.bin"), noise).unwrap();
-    let backup = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await;
-    app.start_worker(app.open_storage().await);
-    let backup = app.wait_for_end(backup.id).await;
-    assert_eq!(backup.status.as_str(), "COMPLETED", "{:?}", backup.error_message);
-    let file = app.folder.path().join("storage").join(backup.storage_path.unwrap());
+    fs::write(app.uploads().join("noise.bin"), noise(3_000_000)).unwrap();
+    let backup = app.back_up_uploads().await;
+    let file = app.stored_file(&backup);
     (format!("/api/admin/backup/{}/download", backup.id), backup.name, file)
 }
 

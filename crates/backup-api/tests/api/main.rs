@@ -2,13 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod access;
+mod audit;
 mod backups;
+mod contents;
 mod download;
 mod errors;
 mod events;
 mod health;
+mod hostile;
 mod login;
 mod openapi;
 mod schemathesis;
 mod support;
 mod tokens;
+mod users;
+mod watch;

@@ -13,7 +13,7 @@ use backup_core::receipt::Codec;
 use backup_core::user::{Role, TokenScope, User};
 use backup_core::{
     Backup, BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator, ManualClock,
-    NewBackup, OsRandom,
+    NewBackup, OsRandom, UserId,
 };
 use backup_db::{AuditListOptions, BackupOutcome, CompletedBackup, Lease, NewUser, Store};
 use backup_engine::{Engine, JobSettings, Worker};
@@ -25,7 +25,7 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-pub(crate) use client::{Client, Event};
+pub(crate) use client::{Client, Event, Response};
 
 pub(crate) const PASSWORD: &str = "correct horse 正確";
 
@@ -200,12 +200,21 @@ impl TestApp {
         self.log_in(&self.viewer.email).await
     }
 
-    /// A client with a new token of this scope.
+    /// A client with a new token of this scope, which the administrator made.
     pub(crate) async fn as_token(&self, scope: TokenScope) -> Client {
+        self.as_token_of(scope, Some(self.admin.id)).await
+    }
+
+    /// A client with a new token that nobody made, as `backupctl` makes them.
+    pub(crate) async fn as_ownerless_token(&self, scope: TokenScope) -> Client {
+        self.as_token_of(scope, None).await
+    }
+
+    async fn as_token_of(&self, scope: TokenScope, maker: Option<UserId>) -> Client {
         let secret = new_token(&OsRandom).unwrap();
         let hash = hash_secret(&secret);
         self.store
-            .create_token("test", &hash, scope, Some(self.admin.id), None)
+            .create_token("test", &hash, scope, maker, None)
             .await
             .unwrap();
         self.client.bearer(secret.expose_secret())
@@ -219,6 +228,17 @@ impl TestApp {
         };
         let page = self.store.list_audit(&options).await.unwrap();
         page.entries.into_iter().rev().map(|entry| entry.action).collect()
+    }
+
+    /// What the audit log says of this action, oldest first.
+    pub(crate) async fn descriptions(&self, action: &str) -> Vec<String> {
+        let options = AuditListOptions {
+            action: Some(action.to_owned()),
+            limit: 100,
+            ..AuditListOptions::default()
+        };
+        let page = self.store.list_audit(&options).await.unwrap();
+        page.entries.into_iter().rev().map(|entry| entry.description).collect()
     }
 
     pub(crate) async fn new_backup(&self, source: BackupSource, trigger: BackupTrigger, note: &str) -> Backup {
@@ -295,6 +315,21 @@ impl TestApp {
             .unwrap();
     }
 
+    /// Makes a real backup of the uploads.
+    pub(crate) async fn back_up_uploads(&self) -> Backup {
+        let backup = self.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await;
+        self.start_worker(self.open_storage().await);
+        let backup = self.wait_for_end(backup.id).await;
+        assert_eq!(backup.status.as_str(), "COMPLETED", "{:?}", backup.error_message);
+        backup
+    }
+
+    /// Where the stored file of a backup is.
+    pub(crate) fn stored_file(&self, backup: &Backup) -> std::path::PathBuf {
+        let path = backup.storage_path.as_deref().unwrap();
+        self.folder.path().join("storage").join(path)
+    }
+
     /// Waits until a worker has ended the backup.
     pub(crate) async fn wait_for_end(&self, id: BackupId) -> Backup {
         let end = async {
@@ -317,6 +352,19 @@ impl Drop for TestApp {
         self.stop.send_replace(true);
         self.api.close_streams();
     }
+}
+
+/// Bytes that do not compress, the same each time.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
+    .take(length)
+    .collect()
 }
 
 pub(crate) fn login(email: &str, password: &str) -> serde_json::Value {

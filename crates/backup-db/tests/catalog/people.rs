@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use backup_core::UserId;
 use backup_core::user::{Role, TokenScope};
-use backup_db::{AuditListOptions, Error, LoginLimits, NewAuditEntry, NewUser};
+use backup_core::{SessionId, UserId};
+use backup_db::{AuditListOptions, Error, LoginLimits, NewAuditEntry, NewUser, UserChanges};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, at_once, on_both, start};
@@ -13,11 +13,13 @@ on_both!(
     the_first_administrator_is_made_once,
     users_are_found_by_address_whatever_its_case,
     the_last_administrator_stays,
+    changes_at_once_lose_nothing,
     a_session_ends_by_time_by_hand_and_with_its_user,
     a_token_works_until_it_ends,
     a_token_may_no_more_than_who_made_it,
     too_many_failures_close_the_door_for_a_while,
     the_audit_log_takes_entries_and_never_gives_them_up,
+    a_walk_through_the_audit_log_meets_every_entry_once,
     a_deleted_user_leaves_backups_behind,
 );
 
@@ -39,6 +41,29 @@ async fn admin(catalog: &Catalog, email: &str) -> UserId {
         .await
         .unwrap()
         .id
+}
+
+fn with_role(role: Role, is_active: bool) -> UserChanges {
+    UserChanges {
+        role: Some(role),
+        is_active: Some(is_active),
+        ..UserChanges::default()
+    }
+}
+
+fn named(name: &str) -> UserChanges {
+    UserChanges {
+        display_name: Some(name.to_owned()),
+        ..UserChanges::default()
+    }
+}
+
+fn new_password(keep_session: Option<SessionId>) -> UserChanges {
+    UserChanges {
+        password_hash: Some("$argon2id$y".to_owned()),
+        keep_session,
+        ..UserChanges::default()
+    }
 }
 
 async fn the_first_administrator_is_made_once(catalog: Catalog) {
@@ -123,19 +148,15 @@ async fn the_last_administrator_stays(catalog: Catalog) {
     let store = &catalog.store;
     assert!(matches!(store.delete_user(only).await, Err(Error::LastAdmin)));
     assert!(matches!(
-        store.update_user(only, "A", Role::Viewer, true).await,
+        store.update_user(only, with_role(Role::Viewer, true)).await,
         Err(Error::LastAdmin)
     ));
     assert!(matches!(
-        store.update_user(only, "A", Role::Admin, false).await,
+        store.update_user(only, with_role(Role::Admin, false)).await,
         Err(Error::LastAdmin)
     ));
     assert_eq!(
-        store
-            .update_user(only, "Anna", Role::Admin, true)
-            .await
-            .unwrap()
-            .display_name,
+        store.update_user(only, named("Anna")).await.unwrap().display_name,
         "Anna"
     );
     let second = admin(&catalog, "b@example.org").await;
@@ -143,6 +164,39 @@ async fn the_last_administrator_stays(catalog: Catalog) {
     let (first, other) = tokio::join!(store.delete_user(only), store.delete_user(second));
     assert!(first.is_ok() != other.is_ok(), "{first:?} {other:?}");
     assert_eq!(store.list_users().await.unwrap().len(), 1);
+}
+
+async fn changes_at_once_lose_nothing(catalog: Catalog) {
+    admin(&catalog, "a@example.org").await;
+    let id = admin(&catalog, "b@example.org").await;
+    let other = catalog.another().await;
+    let store = &catalog.store;
+    let (first, second, third) = tokio::join!(
+        store.update_user(id, named("Berta")),
+        other.update_user(
+            id,
+            UserChanges {
+                role: Some(Role::Viewer),
+                ..UserChanges::default()
+            }
+        ),
+        store.update_user(id, new_password(None)),
+    );
+    assert!(first.is_ok() && second.is_ok() && third.is_ok());
+    let changed = store.find_user_by_email("b@example.org").await.unwrap().unwrap();
+    assert_eq!(
+        (
+            changed.user.display_name.as_str(),
+            changed.user.role,
+            changed.password_hash.as_deref()
+        ),
+        ("Berta", Role::Viewer, Some("$argon2id$y"))
+    );
+    store.update_user(id, UserChanges::default()).await.unwrap();
+    assert_eq!(
+        store.find_user_by_email("b@example.org").await.unwrap().unwrap(),
+        changed
+    );
 }
 
 async fn a_session_ends_by_time_by_hand_and_with_its_user(catalog: Catalog) {
@@ -158,18 +212,27 @@ async fn a_session_ends_by_time_by_hand_and_with_its_user(catalog: Catalog) {
     assert!(store.find_session("hash-1").await.unwrap().is_none());
 
     store.create_session(id, "hash-3", until).await.unwrap();
-    store.update_user(id, "A", Role::Admin, false).await.unwrap();
-    store.update_user(id, "A", Role::Admin, true).await.unwrap();
+    store.update_user(id, with_role(Role::Admin, false)).await.unwrap();
+    store.update_user(id, with_role(Role::Admin, true)).await.unwrap();
     assert!(
         store.find_session("hash-3").await.unwrap().is_none(),
         "who was shut out has to log in anew"
     );
 
     store.create_session(id, "hash-4", until).await.unwrap();
-    store.set_password_hash(id, "$argon2id$y").await.unwrap();
+    store.update_user(id, new_password(None)).await.unwrap();
     assert!(
         store.find_session("hash-4").await.unwrap().is_none(),
         "a new password ends what the old one opened"
+    );
+
+    let own = store.create_session(id, "hash-4a", until).await.unwrap();
+    store.create_session(id, "hash-4b", until).await.unwrap();
+    store.update_user(id, new_password(Some(own.id))).await.unwrap();
+    assert!(
+        store.find_session("hash-4a").await.unwrap().is_some()
+            && store.find_session("hash-4b").await.unwrap().is_none(),
+        "who sets a new password stays where they are, and nowhere else"
     );
 
     store.create_session(id, "hash-5", until).await.unwrap();
@@ -227,11 +290,11 @@ async fn a_token_may_no_more_than_who_made_it(catalog: Catalog) {
         .unwrap();
     let scope = async || store.use_token("hash-1").await.unwrap().map(|token| token.scope);
     assert_eq!(scope().await, Some(TokenScope::Admin));
-    store.update_user(id, "A", Role::Viewer, true).await.unwrap();
+    store.update_user(id, with_role(Role::Viewer, true)).await.unwrap();
     assert_eq!(scope().await, Some(TokenScope::Read));
-    store.update_user(id, "A", Role::Admin, false).await.unwrap();
+    store.update_user(id, with_role(Role::Admin, false)).await.unwrap();
     assert_eq!(scope().await, None, "who may not log in has no way in by a token");
-    store.update_user(id, "A", Role::Admin, true).await.unwrap();
+    store.update_user(id, with_role(Role::Admin, true)).await.unwrap();
     assert_eq!(scope().await, Some(TokenScope::Admin));
     store.delete_user(id).await.unwrap();
     assert_eq!(scope().await, None);
@@ -364,6 +427,47 @@ async fn the_audit_log_takes_entries_and_never_gives_them_up(catalog: Catalog) {
         ..all
     };
     assert_eq!(ids(between).await, ("2 1".to_owned(), 2));
+}
+
+async fn a_walk_through_the_audit_log_meets_every_entry_once(catalog: Catalog) {
+    let who = admin(&catalog, "a@example.org").await;
+    for n in 0..50 {
+        // Several at the same instant, so that pages end among them.
+        catalog.advance(i64::from(n % 7 == 0));
+        let mut entry = entry("BACKUP_DELETE", &n.to_string());
+        entry.user_id = (n % 2 == 0).then_some(who);
+        catalog.store.append_audit(entry).await.unwrap();
+    }
+    let store = &catalog.store;
+    let options = |limit| AuditListOptions {
+        limit,
+        ..AuditListOptions::default()
+    };
+    let whole = store.list_audit(&options(100)).await.unwrap();
+    assert_eq!(whole.people[&who].email, "a@example.org");
+    for limit in [1, 3, 7, 49, 50, 51] {
+        let (mut met, mut after) = (Vec::new(), None);
+        loop {
+            let batch = store.walk_audit(&options(limit), after).await.unwrap();
+            let Some(last) = batch.entries.last() else { break };
+            after = Some((last.at, last.id));
+            met.extend(batch.entries);
+        }
+        assert!(met == whole.entries, "by {limit}");
+    }
+    let mine = AuditListOptions {
+        user_id: Some(who),
+        ..options(100)
+    };
+    let after = whole.entries.get(9).map(|entry| (entry.at, entry.id));
+    assert_eq!(
+        store.walk_audit(&mine, after).await.unwrap().entries,
+        whole.entries[10..]
+            .iter()
+            .filter(|entry| entry.user_id == Some(who))
+            .cloned()
+            .collect::<Vec<_>>()
+    );
 }
 
 async fn a_deleted_user_leaves_backups_behind(catalog: Catalog) {

@@ -3,7 +3,7 @@
 use backup_core::config::{BackupConfig, QuotaPolicy, SealedSecret, SystemConfig};
 use backup_core::receipt::Codec;
 use backup_core::schedule::{Retention, Schedule};
-use backup_core::user::AlertSeverity;
+use backup_core::user::{AlertSeverity, AlertState};
 use backup_core::{BackupSource, BackupType, NewBackup, ScheduleId};
 use backup_db::{Error, FiringOutcome};
 use chrono::TimeDelta;
@@ -220,6 +220,13 @@ async fn an_alert_is_open_once(catalog: Catalog) {
         .collect();
     assert_eq!(open, [other]);
     assert_eq!(store.list_alerts(true, 10).await.unwrap().len(), 2);
+    let page = async |state, offset| {
+        let (alerts, total) = store.alert_page(state, 1, offset).await.unwrap();
+        (alerts.len(), total)
+    };
+    assert_eq!(page(AlertState::All, 1).await, (1, 2));
+    assert_eq!(page(AlertState::All, 2).await, (0, 2));
+    assert_eq!(page(AlertState::Open, 0).await, (1, 1));
     assert!(
         store
             .raise_alert("BACKUP_FAILED", "s1", AlertSeverity::Warning, "new")

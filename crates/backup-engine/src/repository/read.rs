@@ -1,14 +1,23 @@
-use std::io::{self, Write};
+use std::io::Write;
 
 use backup_archive::decrypt_to;
-use backup_core::{Entry, EntryPath, JobControl, PipelineError, Receipt, Step};
+use backup_core::{Entry, EntryKind, EntryPath, JobControl, PipelineError, Receipt, Step};
 
+use super::file::{ArchivedFile, find, no_entry, unwritable};
 use super::{Repository, unwatched};
 use crate::bridge::{BlobSource, blocking};
 
 impl Repository {
-    /// What stands directly in `folder` of a part, in order, from after `after`, `limit` at the most; found through the
-    /// index without reading the archive.
+    /// The names of the parts, in the order in which they were written.
+    pub async fn parts(&self, receipt: &Receipt) -> Result<Vec<String>, PipelineError> {
+        Ok(self.open(receipt, &unwatched()).await?.parts().to_vec())
+    }
+
+    /// What stands directly in `folder` of a part, in order, from after `after` (a path in that folder), `limit` at the
+    /// most; found through the index without reading the archive.
+    ///
+    /// # Errors
+    /// `NotFound` where the backup has no such folder.
     pub async fn contents(
         &self,
         receipt: &Receipt,
@@ -19,7 +28,20 @@ impl Repository {
     ) -> Result<Vec<Entry>, PipelineError> {
         let archive = self.open(receipt, &unwatched()).await?;
         let part = part.to_owned();
-        blocking(move || archive.list(&part, &folder, after.as_ref(), limit)).await
+        blocking(move || {
+            let found = archive.list(&part, &folder, after.as_ref(), limit)?;
+            // What holds something is a folder, entry or not; and so is the root.
+            if found.is_empty() && !folder.is_root() {
+                match archive.find(&part, &folder)? {
+                    Some(entry) if entry.kind == EntryKind::Directory => {}
+                    // Behind the last entry of a folder that has none of its own.
+                    None if !archive.list(&part, &folder, None, 1)?.is_empty() => {}
+                    _ => return Err(no_entry(&part, &folder)),
+                }
+            }
+            Ok(found)
+        })
+        .await
     }
 
     /// One entry of a part, found through the index.
@@ -29,7 +51,30 @@ impl Repository {
     pub async fn entry(&self, receipt: &Receipt, part: &str, path: &EntryPath) -> Result<Entry, PipelineError> {
         let archive = self.open(receipt, &unwatched()).await?;
         let (part, path) = (part.to_owned(), path.clone());
-        blocking(move || archive.find(&part, &path)?.ok_or_else(|| no_entry(&part, &path))).await
+        blocking(move || find(&archive, &part, &path)).await
+    }
+
+    /// One entry of a part, ready to be read; of a hard link the file that it is another name of.
+    ///
+    /// # Errors
+    /// `NotFound` where the backup does not hold it.
+    pub async fn file(
+        &self,
+        receipt: &Receipt,
+        part: &str,
+        path: &EntryPath,
+        job: &JobControl,
+    ) -> Result<ArchivedFile, PipelineError> {
+        let archive = self.open(receipt, job).await?;
+        let (part, path) = (part.to_owned(), path.clone());
+        blocking(move || {
+            let mut entry = find(&archive, &part, &path)?;
+            if let EntryKind::HardLink { target } = &entry.kind {
+                entry = find(&archive, &part, target)?;
+            }
+            Ok(ArchivedFile { archive, part, entry })
+        })
+        .await
     }
 
     /// Writes the content of one file into `out` by reading only the members that hold it. Every byte has been checked.
@@ -41,17 +86,13 @@ impl Repository {
         receipt: &Receipt,
         part: &str,
         path: &EntryPath,
-        mut out: impl Write + Send + 'static,
+        out: impl Write + Send + 'static,
         job: &JobControl,
     ) -> Result<Entry, PipelineError> {
-        let archive = self.open(receipt, job).await?;
-        let (part, path) = (part.to_owned(), path.clone());
-        blocking(move || {
-            let (entry, mut content) = archive.open_file(&part, &path)?.ok_or_else(|| no_entry(&part, &path))?;
-            copy(&mut content, &mut out)?;
-            Ok(entry)
-        })
-        .await
+        let file = self.file(receipt, part, path, job).await?;
+        let entry = file.entry().clone();
+        file.write_to(out).await?;
+        Ok(entry)
     }
 
     /// Writes the plain archive (`.tar.gz` or `.tar.zst`) into `out`. The whole stored file is checked before the first
@@ -83,39 +124,4 @@ impl Repository {
         })
         .await
     }
-}
-
-fn no_entry(part: &str, path: &EntryPath) -> PipelineError {
-    PipelineError::not_found(
-        format!("the backup does not hold '{part}/{path}'"),
-        "'backupctl show ID' names its parts.",
-    )
-}
-
-fn unwritable(error: io::Error) -> PipelineError {
-    PipelineError::failed("the output cannot be written", "Check the disk's space and the rights.").because(error)
-}
-
-/// Copies to the end. An error of the reading side that holds a [`PipelineError`] keeps its kind.
-pub(crate) fn copy(from: &mut dyn io::Read, to: &mut dyn Write) -> Result<u64, PipelineError> {
-    let mut buffer = vec![0; 256 << 10];
-    let mut total = 0;
-    loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(from_io(error)),
-        };
-        to.write_all(&buffer[..count]).map_err(unwritable)?;
-        total += count as u64;
-    }
-    to.flush().map_err(unwritable)?;
-    Ok(total)
-}
-
-fn from_io(error: io::Error) -> PipelineError {
-    error
-        .downcast::<PipelineError>()
-        .unwrap_or_else(|error| PipelineError::failed("the archive cannot be read", "").because(error))
 }

@@ -1,9 +1,11 @@
 //! A small HTTP/1.1 client that sends exactly what a test says.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// Who sends a request: which headers it carries besides its own.
@@ -61,30 +63,47 @@ impl Client {
         self.send("POST", path, &body.to_string()).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: impl ToString) -> Response {
+        self.send("PATCH", path, &body.to_string()).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Response {
         self.send("DELETE", path, "").await
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> Response {
-        let mut reader = self.open(method, path, body).await;
-        let (status, headers) = read_head(&mut reader).await;
-        let mut raw = Vec::new();
-        // A connection that breaks shows as a body that is not complete.
-        let _ = reader.read_to_end(&mut raw).await;
-        let mut response = Response {
-            status,
-            headers,
-            body: raw,
-            complete: true,
-        };
-        if response.header("transfer-encoding") == Some("chunked") {
-            (response.body, response.complete) = unchunk(&response.body);
-        } else if let Some(length) = response.header("content-length") {
-            response.complete = method == "HEAD" || response.body.len() == length.parse::<usize>().unwrap();
-        }
-        response
+        receive(method, &mut self.open(method, path, body).await).await
     }
 
+    /// Sends a body of `size` bytes, with its length in the head or chunked, until the answer is there. Returns that, and
+    /// how many bytes the server took in.
+    pub(crate) async fn flood(&self, method: &str, path: &str, size: u64, chunked: bool) -> (Response, u64) {
+        let length = if chunked {
+            self.with("Transfer-Encoding", "chunked")
+        } else {
+            self.with("Content-Length", size.to_string())
+        };
+        let client = length.with("Content-Type", "application/json");
+        let (reader, mut writer) = client.open(method, path, "").await.into_inner().into_split();
+        let sent = Arc::new(AtomicU64::new(0));
+        let counter = sent.clone();
+        let flood = tokio::spawn(async move {
+            let piece = [b' '; 1 << 16];
+            while counter.load(Ordering::Relaxed) < size {
+                let head = if chunked { "10000\r\n" } else { "" };
+                let tail = if chunked { "\r\n" } else { "" };
+                for part in [head.as_bytes(), &piece, tail.as_bytes()] {
+                    if writer.write_all(part).await.is_err() {
+                        return;
+                    }
+                }
+                counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            }
+        });
+        let response = receive(method, &mut BufReader::new(reader)).await;
+        flood.abort();
+        (response, sent.load(Ordering::Relaxed))
+    }
     /// Opens a stream of events.
     pub(crate) async fn events(&self, path: &str) -> Events {
         let mut reader = self.open("GET", path, "").await;
@@ -125,7 +144,26 @@ impl Client {
     }
 }
 
-async fn read_head(reader: &mut BufReader<TcpStream>) -> (u16, Vec<(String, String)>) {
+async fn receive(method: &str, reader: &mut (impl AsyncBufRead + Unpin)) -> Response {
+    let (status, headers) = read_head(reader).await;
+    let mut raw = Vec::new();
+    // A connection that breaks shows as a body that is not complete.
+    let _ = reader.read_to_end(&mut raw).await;
+    let mut response = Response {
+        status,
+        headers,
+        body: raw,
+        complete: true,
+    };
+    if response.header("transfer-encoding") == Some("chunked") {
+        (response.body, response.complete) = unchunk(&response.body);
+    } else if let Some(length) = response.header("content-length") {
+        response.complete = method == "HEAD" || response.body.len() == length.parse::<usize>().unwrap();
+    }
+    response
+}
+
+async fn read_head(reader: &mut (impl AsyncBufRead + Unpin)) -> (u16, Vec<(String, String)>) {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();

@@ -1,0 +1,79 @@
+//! A body that a job writes in the background, piece by piece, while the caller's connection takes it.
+
+use std::future::Future;
+use std::io::{BufWriter, Write};
+use std::time::Duration;
+
+use backup_core::{JobControl, PipelineError};
+use backup_engine::Action;
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+use tokio::sync::mpsc;
+
+/// Pieces that wait for the caller's connection.
+const WAITING: usize = 8;
+
+/// Bytes of a piece.
+const PIECE: usize = 256 << 10;
+
+/// How long the storage may be silent.
+const STALL: Duration = Duration::from_mins(1);
+
+/// Where the job writes to. It blocks while the connection is behind, and fails once that is gone.
+pub(crate) type PieceWriter = BufWriter<Pieces>;
+
+/// The control of a job that somebody waits for at the other end of a connection.
+pub(crate) fn download_job() -> JobControl {
+    JobControl::new(STALL)
+}
+
+/// Starts `work` and waits for its first piece, so that what goes wrong before it is an answer, not a broken download. What
+/// goes wrong later ends the stream with an error. When the stream is dropped, `job`, which is that of the work, is
+/// cancelled.
+///
+/// # Errors
+/// What `work` ended with before it had written anything.
+pub(crate) async fn written_by<F>(
+    job: JobControl,
+    work: impl FnOnce(PieceWriter) -> F,
+) -> Result<impl Stream<Item = Result<Bytes, PipelineError>> + 'static, PipelineError>
+where
+    F: Future<Output = Result<(), PipelineError>> + Send + 'static,
+{
+    let (sender, mut receiver) = mpsc::channel(WAITING);
+    let work = work(BufWriter::with_capacity(PIECE, Pieces(sender.clone())));
+    tokio::spawn(async move {
+        let result = tokio::select! {
+            result = work => result,
+            () = sender.closed() => {
+                job.cancel();
+                return;
+            }
+        };
+        if let Err(error) = result {
+            tracing::warn!(action = %Action::HttpRequest, error = error.full_text(), "a download ended early");
+            // The caller may have gone in the meantime.
+            let _ = sender.send(Err(error)).await;
+        }
+    });
+    let first = receiver.recv().await.transpose()?;
+    let rest = stream::poll_fn(move |context| receiver.poll_recv(context));
+    Ok(stream::iter(first.map(Ok)).chain(rest))
+}
+
+/// Hands what is written to the response.
+pub(crate) struct Pieces(mpsc::Sender<Result<Bytes, PipelineError>>);
+
+impl Write for Pieces {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        let count = buffer.len().min(PIECE);
+        self.0
+            .blocking_send(Ok(Bytes::copy_from_slice(&buffer[..count])))
+            .map_err(|_| std::io::Error::from(std::io::ErrorKind::BrokenPipe))?;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

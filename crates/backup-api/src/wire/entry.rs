@@ -1,0 +1,127 @@
+//! What a backup holds, on the wire.
+
+use backup_core::{Entry, EntryKind, EntryPath};
+use chrono::{DateTime, Datelike, Utc};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::error::{ApiError, ApiResult};
+use crate::http::params::{FromParams, Params};
+
+/// A page of what stands in a folder of a backup.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = EntryList)]
+pub(crate) struct EntryListBody {
+    pub(crate) entries: Vec<EntryBody>,
+    /// What asks for the next page; `None` on the last one.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// One thing in a backup. Names are shown as [`EntryPath`] shows them, so that a `path` or a hard link's `target` can be
+/// asked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Entry)]
+pub(crate) struct EntryBody {
+    path: String,
+    name: String,
+    /// `FILE`, `DIRECTORY`, `SYMLINK`, `HARD_LINK`, `FIFO`, `CHAR_DEVICE` or `BLOCK_DEVICE`.
+    kind: &'static str,
+    size_bytes: u64,
+    modified_at: Option<DateTime<Utc>>,
+    /// Permission bits, four octal digits.
+    mode: Option<String>,
+    /// Of a symbolic link the text it holds, of a hard link the path of the file it is another name of.
+    target: Option<String>,
+}
+
+impl EntryBody {
+    pub(crate) fn new(part: &str, entry: &Entry) -> Self {
+        let (kind, target) = match &entry.kind {
+            EntryKind::File { .. } => ("FILE", None),
+            EntryKind::Directory => ("DIRECTORY", None),
+            EntryKind::Symlink { target } => ("SYMLINK", Some(EntryPath::show(target))),
+            EntryKind::HardLink { target } => ("HARD_LINK", Some(format!("{part}/{target}"))),
+            EntryKind::Fifo => ("FIFO", None),
+            EntryKind::CharDevice { .. } => ("CHAR_DEVICE", None),
+            EntryKind::BlockDevice { .. } => ("BLOCK_DEVICE", None),
+        };
+        Self {
+            path: format!("{part}/{}", entry.path),
+            name: shown_name(&entry.path),
+            kind,
+            size_bytes: entry.size,
+            modified_at: DateTime::from_timestamp(entry.modified_secs, entry.modified_nanos)
+                // What RFC 3339 can say.
+                .filter(|at| (0..=9999).contains(&at.year())),
+            mode: Some(format!("{:04o}", entry.mode & 0o7777)),
+            target,
+        }
+    }
+
+    /// A part: the folder that its source's entries stand in.
+    pub(crate) fn part(name: &str) -> Self {
+        Self {
+            path: name.to_owned(),
+            name: name.to_owned(),
+            kind: "DIRECTORY",
+            size_bytes: 0,
+            modified_at: None,
+            mode: None,
+            target: None,
+        }
+    }
+}
+
+/// The last component of a path as it is shown.
+pub(crate) fn shown_name(path: &EntryPath) -> String {
+    EntryPath::show(path.components().last().unwrap_or_default())
+}
+
+/// The longest path that is looked for, in characters; every byte of a name may take four.
+const MAX_PATH: usize = 32 << 10;
+
+/// What of a backup is listed.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ContentsQuery {
+    /// A part, or a folder in it, `PART/inner/path`, as an answer shows it; without it the parts.
+    #[param(value_type = Option<String>, max_length = 32768)]
+    pub(crate) path: String,
+    /// How many at the most.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
+    pub(crate) limit: usize,
+    /// The `nextCursor` of the page before.
+    #[param(max_length = 32768)]
+    pub(crate) cursor: Option<String>,
+}
+
+impl FromParams for ContentsQuery {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        Ok(Self {
+            path: params.text("path", MAX_PATH)?.unwrap_or_default(),
+            cursor: params.text("cursor", MAX_PATH)?,
+            limit: params.number("limit", 1, 1000, 100)? as usize,
+        })
+    }
+}
+
+/// Which file of a backup.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileQuery {
+    /// The file, `PART/inner/path`, as the contents show it.
+    #[param(max_length = 32768)]
+    pub(crate) path: String,
+}
+
+impl FromParams for FileQuery {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        let path = params.text("path", MAX_PATH)?;
+        let missing = || ApiError::field("parameter_invalid", "path", "it is required");
+        Ok(Self {
+            path: path.ok_or_else(missing)?,
+        })
+    }
+}
