@@ -10,7 +10,7 @@ pub(crate) mod secret;
 
 pub(crate) use address::{address_of, is_secure};
 pub(crate) use caller::{Caller, Who};
-pub(crate) use login::{cleared_cookie, log_in, log_out};
+pub(crate) use login::{Attempt, begin_session, cleared_cookie, log_in, log_out, session_of};
 pub(crate) use password::Passwords;
 
 use actix_web::body::{EitherBody, MessageBody};

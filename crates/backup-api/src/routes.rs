@@ -7,6 +7,7 @@ pub(crate) mod download;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod jobs;
+pub(crate) mod oidc;
 pub(crate) mod restores;
 pub(crate) mod status;
 pub(crate) mod tokens;
@@ -64,6 +65,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint(POST, "/api/auth/login", Public, auth::create_session),
         endpoint(POST, "/api/auth/logout", Public, auth::delete_session),
         endpoint(GET, "/api/auth/me", Read, auth::get_me),
+        endpoint(GET, "/api/auth/methods", Public, auth::get_methods),
+        endpoint(GET, "/api/auth/oidc/login", Public, oidc::begin_login),
+        endpoint(GET, "/api/auth/oidc/callback", Public, oidc::finish_login),
         endpoint(GET, "/api/admin/users", Admin, users::list_users),
         endpoint(GET, "/api/admin/tokens", Admin, tokens::list_tokens),
         endpoint(POST, "/api/admin/tokens", Admin, tokens::create_token),

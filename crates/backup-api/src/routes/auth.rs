@@ -27,6 +27,11 @@ pub(crate) async fn delete_session(api: web::Data<Api>, request: HttpRequest, la
         .json(MessageBody::new(language, "logged_out")))
 }
 
+/// The ways to log in.
+pub(crate) async fn get_methods(api: web::Data<Api>) -> ApiResult {
+    Ok(HttpResponse::Ok().json(json!({ "password": true, "oidc": api.oidc.is_some() })))
+}
+
 /// Who asks: `user` for a person, `token` for a program.
 pub(crate) async fn get_me(caller: Caller) -> ApiResult {
     Ok(HttpResponse::Ok().json(match caller.who {

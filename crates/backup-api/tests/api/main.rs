@@ -8,5 +8,6 @@ mod errors;
 mod events;
 mod health;
 mod login;
+mod oidc;
 mod support;
 mod tokens;
