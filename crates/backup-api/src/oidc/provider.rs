@@ -13,10 +13,10 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessToken, AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
-    CsrfToken, DiscoveryError, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, ErrorResponseType,
-    HttpRequest, IdTokenFields, IdTokenVerifier, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse,
-    TokenResponse, UserInfoError,
+    CsrfToken, DiscoveryError, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
+    IdTokenFields, IdTokenVerifier, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, TokenResponse,
+    UserInfoError,
 };
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
@@ -128,12 +128,13 @@ impl Provider {
         let known = self.known().await?;
         let redirect_url = RedirectUrl::from_url(flow.redirect_uri.clone());
         let verifier = PkceCodeVerifier::new(flow.verifier.clone());
+        let (state, nonce) = (CsrfToken::new(flow.state.clone()), Nonce::new(flow.nonce.clone()));
         let (url, _, _) = known
             .client
             .authorize_url(
                 AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
-                || CsrfToken::new(flow.state.clone()),
-                || Nonce::new(flow.nonce.clone()),
+                move || state,
+                move || nonce,
             )
             .add_scopes(known.scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
             .set_redirect_uri(Cow::Owned(redirect_url))
@@ -160,7 +161,7 @@ impl Provider {
             .ok_or_else(|| OidcError::Unavailable("it gave no ID token".to_owned()))?;
         let nonce = Nonce::new(flow.nonce.clone());
         let mut claims = token.claims(&self.verifier(&known), &nonce);
-        if claims == Err(NO_KEY)
+        if claims.as_ref().is_err_and(|error| is_unknown_key(error))
             && let Some(newer) = self.newer_than(&known).await?
         {
             claims = token.claims(&self.verifier(&newer), &nonce);
@@ -206,7 +207,7 @@ impl Provider {
             .client
             .id_token_verifier()
             .set_allowed_algs(SIGNATURES)
-            .set_time_fn(|| self.clock.now())
+            .set_time_fn(move || self.clock.now())
     }
 
     /// What the provider publishes, asked for where it is not known or was too long ago.
@@ -304,8 +305,12 @@ impl Provider {
     }
 }
 
-const NO_KEY: ClaimsVerificationError =
-    ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey);
+fn is_unknown_key(error: &ClaimsVerificationError) -> bool {
+    matches!(
+        error,
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)
+    )
+}
 
 fn of_line(error: &HttpError) -> OidcError {
     let mut text = error.to_string();

@@ -3,7 +3,7 @@
 use backup_core::user::{Role, User};
 use diesel::prelude::*;
 
-use super::{NewUser, UserRow, find, insert, keep_an_admin};
+use super::{NewUser, UserRow, insert, keep_an_admin};
 use crate::error::{TxError, TxResult};
 use crate::schema::users;
 use crate::store::Tx;
