@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn settings(args: &[&str]) -> Result<Option<OidcSettings>, SettingsError> {
-        Probe::parse_from([&["x"], args].concat()).oidc.settings()
+        Probe::parse_from([&["x"][..], args].concat()).oidc.settings()
     }
 
     #[test]

@@ -102,15 +102,14 @@ impl Flow {
 /// Where the console is for this browser, with a slash at the end: the public address, else the host that was asked. The
 /// base path is added where the public address does not end in it already.
 fn root(request: &HttpRequest, settings: &ApiSettings) -> Option<Url> {
-    let mut root = match &settings.public_url {
-        Some(url) => url.clone(),
-        None => {
-            let scheme = if is_secure(request, settings) { "https" } else { "http" };
-            let host = request.headers().get(HOST)?.to_str().ok()?;
-            let url = Url::parse(&format!("{scheme}://{host}/")).ok()?;
-            let is_host_alone = url.path() == "/" && url.username().is_empty() && url.query().is_none();
-            is_host_alone.then_some(url)?
-        }
+    let mut root = if let Some(url) = &settings.public_url {
+        url.clone()
+    } else {
+        let scheme = if is_secure(request, settings) { "https" } else { "http" };
+        let host = request.headers().get(HOST)?.to_str().ok()?;
+        let url = Url::parse(&format!("{scheme}://{host}/")).ok()?;
+        let is_host_alone = url.path() == "/" && url.username().is_empty() && url.query().is_none();
+        is_host_alone.then_some(url)?
     };
     let mut path = root.path().trim_end_matches('/').to_owned();
     if !path.ends_with(&settings.base_path) {

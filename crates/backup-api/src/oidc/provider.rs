@@ -161,7 +161,7 @@ impl Provider {
             .ok_or_else(|| OidcError::Unavailable("it gave no ID token".to_owned()))?;
         let nonce = Nonce::new(flow.nonce.clone());
         let mut claims = token.claims(&self.verifier(&known), &nonce);
-        if claims.as_ref().is_err_and(|error| is_unknown_key(error))
+        if claims.as_ref().is_err_and(is_unknown_key)
             && let Some(newer) = self.newer_than(&known).await?
         {
             claims = token.claims(&self.verifier(&newer), &nonce);

@@ -315,10 +315,10 @@ async fn an_address_that_is_not_verified_takes_no_account_over(site: Site) {
     let local = site.app.admin.clone();
     let mut eve = person(&json!([GROUP]));
     eve["email"] = json!(local.email.to_uppercase());
-    for verified in [json!(false), Value::Null] {
-        eve["email_verified"] = verified;
-        site.log_in(&eve).await.refused(401, "oidc_refused");
-    }
+    eve["email_verified"] = json!(false);
+    site.log_in(&eve).await.refused(401, "oidc_refused");
+    eve.as_object_mut().unwrap().remove("email_verified");
+    site.log_in(&eve).await.refused(401, "oidc_refused");
     assert_eq!(site.user(&local.email).await, Some(local));
     let audit = site.audit().await;
     assert!(audit.iter().all(|(action, _)| action == "LOGIN_FAILED"), "{audit:?}");

@@ -25,7 +25,7 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-pub(crate) use client::{Client, Event};
+pub(crate) use client::{Client, Event, Response};
 
 pub(crate) const PASSWORD: &str = "correct horse 正確";
 
