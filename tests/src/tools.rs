@@ -2,6 +2,7 @@
 
 pub mod azurite;
 pub mod deny;
+pub mod npm;
 pub mod postgres;
 mod python;
 pub mod schemathesis;

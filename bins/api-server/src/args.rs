@@ -1,5 +1,7 @@
 //! What the server is told: each environment variable is also a flag.
 
+mod oidc;
+
 use std::net::SocketAddr;
 
 use backup_api::{ApiSettings, FirstAdmin};
@@ -7,6 +9,8 @@ use backup_engine::settings::{EngineArgs, LogArgs, SettingsError};
 use clap::Parser;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+
+use oidc::OidcArgs;
 
 /// HTTP API of the backup system; also runs its jobs, unless BACKUP_WORKERS is 0.
 #[derive(Debug, Parser)]
@@ -38,6 +42,9 @@ pub(crate) struct Args {
     pub(crate) with_scheduler: bool,
 
     #[command(flatten)]
+    pub(crate) oidc: OidcArgs,
+
+    #[command(flatten)]
     pub(crate) engine: EngineArgs,
 
     #[command(flatten)]
@@ -57,6 +64,7 @@ impl Args {
             base_path: ApiSettings::normal_base_path(&self.backup_base_path),
             public_url,
             quota_bytes: Some(self.engine.worker.quota_gb << 30),
+            oidc: self.oidc.settings()?,
             ..ApiSettings::default()
         })
     }
@@ -106,12 +114,12 @@ mod tests {
         for argument in command.get_arguments().filter(|argument| argument.get_env().is_some()) {
             assert!(argument.get_long().is_some(), "{argument}");
             let name = argument.get_id().as_str();
-            if ["password", "key", "url", "connection"]
+            if ["password", "key", "url", "connection", "secret"]
                 .iter()
                 .any(|secret| name.contains(secret))
             {
-                let harmless =
-                    ["backup_public_url"].contains(&name) || argument.get_long() == Some("backup-storage-url");
+                let harmless = ["backup_public_url", "oidc_issuer_url"].contains(&name)
+                    || argument.get_long() == Some("backup-storage-url");
                 assert!(
                     argument.is_hide_env_values_set() || harmless,
                     "{name} would be shown by --help"

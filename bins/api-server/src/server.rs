@@ -40,7 +40,8 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
         }
     }
 
-    let api = Api::new(settings, store.clone(), clock.clone(), random.clone());
+    let key = keys.current().clone();
+    let api = Api::new(settings, store.clone(), key, clock.clone(), random.clone());
     let threads = available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let server = serve(api.clone(), listener, threads, jobs.drain).map_err(ServerError::Io)?;
     let handle = server.handle();

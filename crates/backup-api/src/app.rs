@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use backup_archive::ArchiveKey;
 use backup_core::{Backup, Clock, IdGenerator, JobStatus, Random};
 use backup_db::Store;
 use backup_engine::{Engine, Repository};
@@ -16,6 +17,7 @@ use crate::auth::Passwords;
 use crate::error::{ApiError, ApiResult};
 use crate::events::EventHub;
 use crate::http::middleware::surround;
+use crate::oidc::{OidcSettings, Provider};
 use crate::openapi::Documentation;
 use crate::routes;
 
@@ -35,6 +37,8 @@ pub struct ApiSettings {
     pub event_interval: Duration,
     /// How often a silent stream of events says that it is alive, and whether its caller still may listen.
     pub keep_alive: Duration,
+    /// Log-in through OpenID Connect; `None`: there is none.
+    pub oidc: Option<OidcSettings>,
 }
 
 impl Default for ApiSettings {
@@ -46,6 +50,7 @@ impl Default for ApiSettings {
             session_lifetime: Duration::from_hours(12),
             event_interval: Duration::from_millis(500),
             keep_alive: Duration::from_secs(15),
+            oidc: None,
         }
     }
 }
@@ -67,6 +72,9 @@ pub struct Api {
     pub(crate) settings: ApiSettings,
     pub(crate) store: Store,
     engine: OnceLock<Engine>,
+    /// Seals what browsers keep for us. All processes have the same one.
+    pub(crate) key: ArchiveKey,
+    pub(crate) oidc: Option<Provider>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) ids: IdGenerator,
@@ -78,13 +86,25 @@ pub struct Api {
 }
 
 impl Api {
-    /// The state on this catalog. To be called within a tokio runtime: it starts the one task that reads new events.
-    pub fn new(settings: ApiSettings, store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Arc<Self> {
+    /// The state on this catalog; `key` is the one that new archives are made with. To be called within a tokio runtime: it
+    /// starts the one task that reads new events.
+    pub fn new(
+        settings: ApiSettings,
+        store: Store,
+        key: ArchiveKey,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             events: EventHub::start(store.clone(), settings.event_interval),
+            oidc: settings
+                .oidc
+                .clone()
+                .map(|settings| Provider::new(settings, clock.clone())),
             settings,
             store,
             engine: OnceLock::new(),
+            key,
             ids: IdGenerator::new(clock.clone(), random.clone()),
             clock,
             random,

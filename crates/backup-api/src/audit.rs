@@ -10,6 +10,7 @@ use backup_db::NewAuditEntry;
 use crate::app::Api;
 use crate::auth::{Caller, address_of};
 use crate::error::ApiResult;
+use crate::oidc::OidcError;
 
 /// An act, before it is known who did it when and from where.
 #[derive(Debug)]
@@ -146,6 +147,26 @@ pub(crate) fn log_in(user: &User) -> Act {
     of_user("LOGIN", "登入", user)
 }
 
+pub(crate) fn log_in_by_oidc(user: &User) -> Act {
+    of_user("LOGIN", "登入（OpenID Connect）", user)
+}
+
+pub(crate) fn link_to_oidc(user: &User) -> Act {
+    of_user("USER_UPDATE", "連結 OpenID Connect 身分", user)
+}
+
+pub(crate) fn create_by_oidc(user: &User) -> Act {
+    of_user("USER_CREATE", "創建使用者（OpenID Connect）", user)
+}
+
+pub(crate) fn change_role_by_oidc(user: &User) -> Act {
+    of_user(
+        "USER_UPDATE",
+        &format!("依 OpenID Connect 群組變更角色為 {}", user.role),
+        user,
+    )
+}
+
 pub(crate) fn log_out(user: &User) -> Act {
     of_user("LOGOUT", "登出", user)
 }
@@ -173,6 +194,16 @@ pub(crate) fn update_user(user: &User, fields: &[&str]) -> Act {
 
 pub(crate) fn delete_user(user: &User) -> Act {
     of_user("USER_DELETE", "刪除使用者", user)
+}
+
+/// `reason` in English; it names nothing that the provider has not proved, but for an e-mail address.
+pub(crate) fn oidc_login_failed(reason: &OidcError) -> Act {
+    Act {
+        action: "LOGIN_FAILED",
+        resource_type: "User",
+        resource_id: None,
+        description: format!("登入失敗（OpenID Connect）: {reason}"),
+    }
 }
 
 pub(crate) fn create_token(token: &ApiToken) -> Act {

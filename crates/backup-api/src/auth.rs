@@ -11,7 +11,7 @@ pub(crate) mod secret;
 
 pub(crate) use address::{address_of, is_secure};
 pub(crate) use caller::{Caller, Who};
-pub(crate) use login::{COOKIE, cleared_cookie, log_in, log_out};
+pub(crate) use login::{Attempt, COOKIE, begin_session, cleared_cookie, log_in, log_out, session_of};
 pub(crate) use password::Passwords;
 
 use actix_web::body::{EitherBody, MessageBody};

@@ -12,6 +12,7 @@ pub(crate) mod download;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod jobs;
+pub(crate) mod oidc;
 pub(crate) mod orphans;
 pub(crate) mod restores;
 pub(crate) mod status;
@@ -83,6 +84,9 @@ routes! {
     POST   "/api/auth/login"                 Public  auth::create_session,
     POST   "/api/auth/logout"                Public  auth::delete_session,
     GET    "/api/auth/me"                    Read    auth::get_me,
+    GET    "/api/auth/methods"               Public  auth::get_methods,
+    GET    "/api/auth/oidc/login"            Public  oidc::begin_login,
+    GET    "/api/auth/oidc/callback"         Public  oidc::finish_login,
     GET    "/api/admin/users"                Admin   users::list_users,
     POST   "/api/admin/users"                Admin   users::create_user,
     PATCH  "/api/admin/users/{id}"           Admin   users::update_user,

@@ -1,5 +1,9 @@
 //! People who may log in.
 
+mod oidc;
+
+pub use oidc::{OidcFound, OidcMatch, OidcPerson, OidcRefusal, OidcRole};
+
 use backup_core::user::{Role, User};
 use backup_core::{SessionId, UserId};
 use diesel::prelude::*;
@@ -160,7 +164,7 @@ impl Store {
         .await
     }
 
-    /// A user by the subject that the OpenID Connect provider knows it by.
+    /// A user by the subject that the OpenID Connect provider knows it by; see [`OidcPerson::subject`].
     pub async fn find_user_by_oidc_subject(&self, subject: &str) -> Result<Option<UserCredentials>, Error> {
         let subject = subject.to_owned();
         self.read("find_user_by_oidc_subject", move |tx| {

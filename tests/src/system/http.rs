@@ -160,6 +160,12 @@ impl Answer {
         header(&self.headers, name)
     }
 
+    /// Every value of a header, by its name in lower case.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        let found = self.headers.iter().filter(move |(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()

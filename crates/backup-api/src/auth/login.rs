@@ -7,7 +7,7 @@ use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use backup_core::user::User;
+use backup_core::user::{Session, User};
 use backup_db::LoginLimits;
 use backup_engine::Action;
 use secrecy::{ExposeSecret, SecretString};
@@ -45,11 +45,7 @@ pub(crate) async fn log_in(
     let Credentials { email, password } = credentials;
     let address = address_of(request, &api.settings).unwrap_or_default();
     let turn = api.passwords.turn().await?;
-    if let Some(wait) = api.store.too_many_logins(&email, &address, LIMITS).await? {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_logins")
-            .header(header::RETRY_AFTER, HeaderValue::from(seconds)));
-    }
+    let attempt = Attempt::at_account(api, &email, &address).await?;
     let known = api
         .store
         .find_user_by_email(&email)
@@ -58,7 +54,7 @@ pub(crate) async fn log_in(
     let (user, hash) = known.map(|known| (known.user, known.password_hash)).unzip();
     let (turn, matches) = turn.matches(password, hash.flatten()).await?;
     let Some(user) = user.filter(|_| matches) else {
-        api.store.record_login_failure(&email, &address).await?;
+        attempt.failed().await?;
         drop(turn);
         audit::record_by(api, request, None, audit::login_failed(&email)).await?;
         tracing::warn!(action = %Action::LoginRefused, address, "a log-in was refused");
@@ -66,9 +62,67 @@ pub(crate) async fn log_in(
     };
     drop(turn);
 
-    if let Some(old) = session_secret(request)
-        && let Some((old, _)) = api.store.find_session(&secret::hash_secret(&old)).await?
-    {
+    api.store.clear_login_failures(&email).await?;
+    let cookie = begin_session(api, request, &user, audit::log_in(&user)).await?;
+    Ok((user, cookie))
+}
+
+/// A try to log in that may be made. Where it fails, it counts against the next ones.
+pub(crate) struct Attempt<'a> {
+    api: &'a Api,
+    account: String,
+    address: &'a str,
+}
+
+impl<'a> Attempt<'a> {
+    async fn at_account(api: &'a Api, account: &str, address: &'a str) -> ApiResult<Self> {
+        Self::within(api, account.to_owned(), address, LIMITS).await
+    }
+
+    /// A try of which it is not known whose account it is for.
+    ///
+    /// # Errors
+    /// 429 where too many from this address failed.
+    pub(crate) async fn by_address(api: &'a Api, address: &'a str) -> ApiResult<Self> {
+        let limits = LoginLimits {
+            per_account: LIMITS.per_address,
+            ..LIMITS
+        };
+        Self::within(api, format!("|{address}"), address, limits).await
+    }
+
+    async fn within(api: &'a Api, account: String, address: &'a str, limits: LoginLimits) -> ApiResult<Self> {
+        if let Some(wait) = api.store.too_many_logins(&account, address, limits).await? {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_logins")
+                .header(header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        Ok(Self { api, account, address })
+    }
+
+    /// Records that it failed.
+    pub(crate) async fn failed(self) -> ApiResult<()> {
+        Ok(self.api.store.record_login_failure(&self.account, self.address).await?)
+    }
+}
+
+/// The session that the request's cookie names, and whose it is.
+pub(crate) async fn session_of(api: &Api, request: &HttpRequest) -> ApiResult<Option<(Session, User)>> {
+    match session_secret(request) {
+        Some(secret) => Ok(api.store.find_session(&secret::hash_secret(&secret)).await?),
+        None => Ok(None),
+    }
+}
+
+/// Begins a new session of somebody who is known now, and gives its cookie. The session that the request brought is over.
+/// `act` is how the person logged in.
+pub(crate) async fn begin_session(
+    api: &Api,
+    request: &HttpRequest,
+    user: &User,
+    act: audit::Act,
+) -> ApiResult<Cookie<'static>> {
+    if let Some((old, _)) = session_of(api, request).await? {
         api.store.delete_session(old.id).await?;
     }
     let secret = secret::new_secret(&*api.random)?;
@@ -76,19 +130,16 @@ pub(crate) async fn log_in(
     api.store
         .create_session(user.id, &secret::hash_secret(&secret), expires_at)
         .await?;
-    api.store.clear_login_failures(&email).await?;
     api.store.record_login(user.id).await?;
-    audit::record_by(api, request, Some(user.id), audit::log_in(&user)).await?;
+    audit::record_by(api, request, Some(user.id), act).await?;
+    let address = address_of(request, &api.settings);
     tracing::info!(action = %Action::Login, address, user_id = %user.id, "user {} logged in", user.id);
-    Ok((user, session_cookie(api, request, secret.expose_secret().to_owned())))
+    Ok(session_cookie(api, request, secret.expose_secret().to_owned()))
 }
 
 /// Ends the request's session, where it has one.
 pub(crate) async fn log_out(api: &Api, request: &HttpRequest) -> ApiResult<()> {
-    let Some(secret) = session_secret(request) else {
-        return Ok(());
-    };
-    if let Some((session, user)) = api.store.find_session(&secret::hash_secret(&secret)).await? {
+    if let Some((session, user)) = session_of(api, request).await? {
         api.store.delete_session(session.id).await?;
         audit::record_by(api, request, Some(user.id), audit::log_out(&user)).await?;
     }

@@ -6,6 +6,7 @@ use backup_db::Error as CatalogError;
 use serde_json::json;
 
 use super::ApiError;
+use crate::oidc::OidcError;
 
 impl From<CatalogError> for ApiError {
     fn from(error: CatalogError) -> Self {
@@ -69,6 +70,16 @@ impl From<backup_engine::Error> for ApiError {
         match error {
             backup_engine::Error::Catalog(error) => error.into(),
             backup_engine::Error::Pipeline(error) => error.into(),
+        }
+    }
+}
+
+impl From<OidcError> for ApiError {
+    fn from(error: OidcError) -> Self {
+        match error {
+            OidcError::Unavailable(_) => Self::unavailable("oidc_unavailable").because(error),
+            OidcError::Expired(_) => Self::bad_request("oidc_expired"),
+            OidcError::Refused(_) => Self::new(StatusCode::UNAUTHORIZED, "oidc_refused"),
         }
     }
 }

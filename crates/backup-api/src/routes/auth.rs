@@ -9,7 +9,7 @@ use crate::http::body::{Body, NoBody};
 use crate::http::params::Query;
 use crate::language::Language;
 use crate::wire::MessageBody;
-use crate::wire::user::{Credentials, LoggedIn, Me, TokenBody, UserBody};
+use crate::wire::user::{Credentials, LoggedIn, Me, Methods, TokenBody, UserBody};
 
 /// Logs in; the answer sets the session cookie.
 #[utoipa::path(
@@ -55,6 +55,15 @@ pub(crate) async fn delete_session(
     Ok(HttpResponse::Ok()
         .cookie(cleared_cookie(&api, &request))
         .json(MessageBody::new(language, "logged_out")))
+}
+
+/// The ways to log in.
+#[utoipa::path(get, path = "/api/auth/methods", responses((status = 200, body = Methods)))]
+pub(crate) async fn get_methods(api: web::Data<Api>, _: Query<()>) -> ApiResult {
+    Ok(HttpResponse::Ok().json(Methods {
+        password: true,
+        oidc: api.oidc.is_some(),
+    }))
 }
 
 /// Who asks: `user` for a person, `token` for a program.

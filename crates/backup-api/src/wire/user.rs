@@ -84,6 +84,15 @@ pub(crate) struct LoggedIn {
     pub(crate) user: UserBody,
 }
 
+/// The ways to log in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Methods {
+    /// By e-mail address and password.
+    pub(crate) password: bool,
+    /// Through OpenID Connect.
+    pub(crate) oidc: bool,
+}
+
 /// Who asks.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -11,6 +11,7 @@ mod events;
 mod health;
 mod hostile;
 mod login;
+mod oidc;
 mod openapi;
 mod schemathesis;
 mod support;

@@ -3,7 +3,7 @@
 mod client;
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use backup_api::{Api, ApiSettings, hash_password, hash_secret, new_token, serve};
@@ -127,10 +127,7 @@ impl TestApp {
     /// Opens a storage in the folder and gives it to the API; returns the engine.
     pub(crate) async fn open_storage(&self) -> Engine {
         let storage = BlobStore::open(&self.storage()).await.unwrap();
-        let keys = tokio::task::spawn_blocking(|| ArchiveKey::from_passphrase(&"a passphrase".into()).unwrap())
-            .await
-            .unwrap();
-        let keys = Keyring::new(keys, Vec::new());
+        let keys = Keyring::new(key(), Vec::new());
         let engine = Engine::new(
             self.store.clone(),
             storage,
@@ -374,9 +371,15 @@ pub(crate) fn login(email: &str, password: &str) -> serde_json::Value {
 fn listen(settings: &ApiSettings, store: &Store, clock: Arc<ManualClock>) -> (Arc<Api>, Client) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let api = Api::new(settings.clone(), store.clone(), clock, Arc::new(OsRandom));
+    let api = Api::new(settings.clone(), store.clone(), key(), clock, Arc::new(OsRandom));
     tokio::spawn(serve(api.clone(), listener, 1, Duration::ZERO).unwrap());
     (api, Client::new(address, &settings.base_path))
+}
+
+/// The key of every test's server, made once.
+fn key() -> ArchiveKey {
+    static KEY: LazyLock<ArchiveKey> = LazyLock::new(|| ArchiveKey::from_passphrase(&"a passphrase".into()).unwrap());
+    KEY.clone()
 }
 
 async fn add_user(store: &Store, ids: &IdGenerator, email: &str, role: Role) -> User {

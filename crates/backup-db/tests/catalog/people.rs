@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use backup_core::user::{Role, TokenScope};
 use backup_core::{SessionId, UserId};
-use backup_db::{AuditListOptions, Error, LoginLimits, NewAuditEntry, NewUser, UserChanges};
+use backup_db::{
+    AuditListOptions, Error, LoginLimits, NewAuditEntry, NewUser, OidcFound, OidcMatch, OidcPerson, OidcRefusal,
+    OidcRole, UserChanges,
+};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, at_once, on_both, start};
@@ -14,6 +17,9 @@ on_both!(
     users_are_found_by_address_whatever_its_case,
     the_last_administrator_stays,
     changes_at_once_lose_nothing,
+    a_person_of_openid_connect_is_one_user_for_ever,
+    only_a_verified_address_links_and_only_to_whom_has_no_subject,
+    the_provider_s_role_is_followed_but_for_the_last_administrator,
     a_session_ends_by_time_by_hand_and_with_its_user,
     a_token_works_until_it_ends,
     a_token_may_no_more_than_who_made_it,
@@ -197,6 +203,171 @@ async fn changes_at_once_lose_nothing(catalog: Catalog) {
         store.find_user_by_email("b@example.org").await.unwrap().unwrap(),
         changed
     );
+}
+
+fn person(subject: &str, email: &str) -> OidcPerson {
+    OidcPerson {
+        subject: format!("https://id.example.org|{subject}"),
+        email: Some(email.to_owned()),
+        email_is_verified: true,
+        display_name: "陳小華".to_owned(),
+        role: None,
+    }
+}
+
+async fn matched(catalog: &Catalog, person: OidcPerson) -> (UserId, Role, OidcFound, OidcRole) {
+    match catalog.store.match_oidc_person(person).await.unwrap() {
+        OidcMatch::User { user, found, role } => (user.id, user.role, found, role),
+        OidcMatch::Refused(refusal) => panic!("{refusal:?}"),
+    }
+}
+
+async fn refused(catalog: &Catalog, person: OidcPerson) -> OidcRefusal {
+    let users = catalog.store.list_users().await.unwrap();
+    let refusal = match catalog.store.match_oidc_person(person).await.unwrap() {
+        OidcMatch::User { user, .. } => panic!("{user:?}"),
+        OidcMatch::Refused(refusal) => refusal,
+    };
+    assert_eq!(catalog.store.list_users().await.unwrap(), users, "nothing was changed");
+    refusal
+}
+
+async fn a_person_of_openid_connect_is_one_user_for_ever(catalog: Catalog) {
+    admin(&catalog, "a@example.org").await;
+    let other = catalog.another().await;
+    // The first log-ins of a person come at once: one user is made.
+    let persons: Vec<OidcPerson> = (0..6).map(|_| person("7", "New@example.org")).collect();
+    let matches = at_once(6, |index| {
+        let store = if index % 2 == 0 {
+            catalog.store.clone()
+        } else {
+            other.clone()
+        };
+        let person = persons[index].clone();
+        async move { store.match_oidc_person(person).await.unwrap() }
+    })
+    .await;
+    let made = matches.iter().filter(|found| {
+        matches!(
+            found,
+            OidcMatch::User {
+                found: OidcFound::Made,
+                ..
+            }
+        )
+    });
+    assert_eq!(made.count(), 1, "{matches:?}");
+    let users = catalog.store.list_users().await.unwrap();
+    assert_eq!(users.len(), 2);
+    let user = users.iter().find(|user| user.email == "new@example.org").unwrap();
+    assert_eq!((user.role, user.display_name.as_str()), (Role::Viewer, "陳小華"));
+    let known = catalog
+        .store
+        .find_user_by_email("new@example.org")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(known.password_hash, None);
+    assert_eq!(known.oidc_subject.as_deref(), Some("https://id.example.org|7"));
+
+    // Known by the subject alone, whatever becomes of the address.
+    for email in [Some("a@example.org".to_owned()), None] {
+        let moved = OidcPerson {
+            email,
+            ..person("7", "")
+        };
+        let (id, _, found, _) = matched(&catalog, moved).await;
+        assert_eq!((id, found), (user.id, OidcFound::BySubject));
+    }
+    let nameless = OidcPerson {
+        email: None,
+        ..person("8", "")
+    };
+    assert_eq!(refused(&catalog, nameless).await, OidcRefusal::NoEmail);
+
+    catalog
+        .store
+        .update_user(
+            user.id,
+            UserChanges {
+                is_active: Some(false),
+                ..UserChanges::default()
+            },
+        )
+        .await
+        .unwrap();
+    let gone = OidcPerson {
+        role: Some(Role::Admin),
+        ..person("7", "new@example.org")
+    };
+    assert_eq!(refused(&catalog, gone).await, OidcRefusal::Inactive);
+}
+
+async fn only_a_verified_address_links_and_only_to_whom_has_no_subject(catalog: Catalog) {
+    let local = admin(&catalog, "a@example.org").await;
+    let claimed = OidcPerson {
+        email_is_verified: false,
+        ..person("1", "a@example.org")
+    };
+    assert_eq!(refused(&catalog, claimed).await, OidcRefusal::EmailTaken);
+    let (id, role, found, _) = matched(&catalog, person("2", "A@Example.org")).await;
+    assert_eq!((id, role, found), (local, Role::Admin, OidcFound::ByEmail));
+    let known = catalog
+        .store
+        .find_user_by_email("a@example.org")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        known.password_hash.as_deref(),
+        Some("$argon2id$x"),
+        "the password stays"
+    );
+    // Whoever else comes with that address is not the one it belongs to.
+    let second = person("3", "a@example.org");
+    assert_eq!(refused(&catalog, second).await, OidcRefusal::EmailTaken);
+    // An address that nobody has makes a user even where it is not verified: not every provider verifies.
+    let fresh = OidcPerson {
+        email_is_verified: false,
+        ..person("4", "b@example.org")
+    };
+    assert_eq!(matched(&catalog, fresh).await.2, OidcFound::Made);
+    // Who may not log in is not linked either.
+    let out = admin(&catalog, "c@example.org").await;
+    let inactive = UserChanges {
+        is_active: Some(false),
+        ..UserChanges::default()
+    };
+    catalog.store.update_user(out, inactive).await.unwrap();
+    let person = person("5", "c@example.org");
+    assert_eq!(refused(&catalog, person).await, OidcRefusal::Inactive);
+    let known = catalog
+        .store
+        .find_user_by_oidc_subject("https://id.example.org|5")
+        .await
+        .unwrap();
+    assert!(known.is_none());
+}
+
+async fn the_provider_s_role_is_followed_but_for_the_last_administrator(catalog: Catalog) {
+    let with = |subject: &str, email: &str, role| OidcPerson {
+        role,
+        ..person(subject, email)
+    };
+    let made = matched(&catalog, with("1", "a@example.org", Some(Role::Admin))).await;
+    assert_eq!((made.1, made.2), (Role::Admin, OidcFound::Made));
+    let last = matched(&catalog, with("1", "a@example.org", Some(Role::Viewer))).await;
+    assert_eq!((last.1, last.3), (Role::Admin, OidcRole::LastAdmin));
+    let silent = matched(&catalog, with("1", "a@example.org", None)).await;
+    assert_eq!((silent.1, silent.3), (Role::Admin, OidcRole::Kept));
+
+    matched(&catalog, with("2", "b@example.org", Some(Role::Viewer))).await;
+    let raised = matched(&catalog, with("2", "b@example.org", Some(Role::Admin))).await;
+    assert_eq!((raised.1, raised.3), (Role::Admin, OidcRole::Changed));
+    let lowered = matched(&catalog, with("1", "a@example.org", Some(Role::Viewer))).await;
+    assert_eq!((lowered.1, lowered.3), (Role::Viewer, OidcRole::Changed));
+    let role = catalog.store.get_user(lowered.0).await.unwrap().unwrap().role;
+    assert_eq!(role, Role::Viewer);
 }
 
 async fn a_session_ends_by_time_by_hand_and_with_its_user(catalog: Catalog) {
