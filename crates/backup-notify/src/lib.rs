@@ -6,6 +6,6 @@ mod message;
 pub mod smtp;
 pub mod templates;
 
-pub use error::Error;
+pub use error::{Detail, Error};
 pub use language::Language;
 pub use message::Message;

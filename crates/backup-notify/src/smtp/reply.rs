@@ -109,11 +109,13 @@ fn said(error: &smtp::Error, step: Step, password: Option<&SecretString>) -> Str
         return code.to_string();
     }
     let text = error.source().map(ToString::to_string).unwrap_or_default();
-    let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
     let text = match password.map(ExposeSecret::expose_secret) {
         Some(password) => text.replace(password, "***"),
         None => text,
     };
+    // Cut last, or half a password might be left.
+    let text: String = text.chars().take(200).collect();
     format!("{code} {}", text.trim()).trim_end().to_owned()
 }
 

@@ -1,3 +1,4 @@
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -138,4 +139,30 @@ fn a_useless_file_of_certificates_is_refused_at_once() {
         assert!(matches!(error, Error::Refused(_)), "{error}");
         assert!(error.message().contains(file), "{error}");
     }
+}
+
+/// Some servers repeat what they do not understand.
+#[tokio::test]
+async fn what_a_server_repeats_is_not_passed_on() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut line, mut said) = (listener.accept().unwrap().0, String::new());
+        let mut lines = BufReader::new(line.try_clone().unwrap());
+        line.write_all(b"220 here\r\n").unwrap();
+        lines.read_line(&mut said).unwrap();
+        line.write_all(b"250-here\r\n250 AUTH PLAIN\r\n").unwrap();
+        said.clear();
+        lines.read_line(&mut said).unwrap();
+        line.write_all(format!("500 what is {said}").as_bytes()).unwrap();
+        said
+    });
+    let error = error_of(&mailer(settings(&format!("smtp://{LOG_IN}127.0.0.1:PORT"), port))).await;
+    let said = server.join().unwrap();
+    let token = said.trim().strip_prefix("AUTH PLAIN ").unwrap();
+    assert!(
+        token.len() > 30 && !format!("{error} {error:?}").contains(token),
+        "{error}"
+    );
+    assert!(error.message().contains("500"), "{error}");
 }

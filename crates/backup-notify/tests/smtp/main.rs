@@ -44,8 +44,8 @@ fn mailer(settings: SmtpSettings) -> Mailer {
 
 fn impatient(settings: SmtpSettings) -> Mailer {
     mailer(settings).with_timeouts(Timeouts {
-        connect: Duration::from_millis(500),
         send: Duration::from_millis(500),
+        ..Timeouts::default()
     })
 }
 
@@ -54,7 +54,7 @@ fn message() -> Message {
 }
 
 fn to(addresses: &[&str]) -> Vec<String> {
-    addresses.iter().map(ToString::to_string).collect()
+    addresses.iter().map(|address| (*address).to_owned()).collect()
 }
 
 /// The error of a message to one good recipient; it holds no secret, in no form.
