@@ -1,5 +1,5 @@
-//! The test kit: a real PostgreSQL, a real Azurite and a real OpenID Connect provider on free loopback ports, data worth
-//! backing up, our own programs as processes, and lines that can be cut.
+//! The test kit: a real PostgreSQL, a real Azurite, a real OpenID Connect provider and a real mail server on free loopback
+//! ports, data worth backing up, our own programs as processes, and lines that can be cut.
 //!
 //! Every server ends with the process that started it, even when that is killed, and takes its folder along: see
 //! [`guard`]. What a test cannot do without panics with the reason; what `cargo xtask` also uses has a form that returns
@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod sample_db;
+pub mod smtp;
 pub mod system;
 pub mod tools;
 pub mod tree;

@@ -1,5 +1,6 @@
 //! The programs that tests need and a fresh machine lacks: found, or installed once.
 
+pub mod aiosmtpd;
 pub mod azurite;
 pub mod deny;
 pub mod npm;

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("backup-sources", &["backup-core", "backup-archive"]),
     ("backup-storage", &["backup-core"]),
     ("backup-db", &["backup-core"]),
+    ("backup-notify", &["backup-core"]),
     (
         "backup-engine",
         &[
@@ -22,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "backup-sources",
             "backup-storage",
             "backup-db",
+            "backup-notify",
         ],
     ),
     (
@@ -32,6 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "backup-sources",
             "backup-storage",
             "backup-db",
+            "backup-notify",
             "backup-engine",
         ],
     ),
@@ -42,6 +45,7 @@ const ONLY: &[(&str, &str)] = &[
     ("object_store", "backup-storage"),
     ("diesel", "backup-db"),
     ("diesel_migrations", "backup-db"),
+    ("lettre", "backup-notify"),
     ("actix-web", "backup-api"),
     ("openidconnect", "backup-api"),
     ("libdeflater", "backup-archive"),

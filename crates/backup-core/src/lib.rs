@@ -11,6 +11,7 @@ pub mod error;
 pub mod id;
 pub mod job;
 pub mod list;
+pub mod percent;
 pub mod pipeline;
 pub mod progress;
 pub mod random;

@@ -8,6 +8,7 @@ mod database;
 mod files;
 mod keys;
 mod log;
+mod notify;
 mod storage;
 mod worker;
 
@@ -21,6 +22,7 @@ pub use database::DatabaseArgs;
 pub use files::{ConfigArgs, FilesArgs};
 pub use keys::KeyArgs;
 pub use log::{LogArgs, LogFormat};
+pub use notify::NotifyArgs;
 pub use storage::StorageArgs;
 pub use worker::WorkerArgs;
 
@@ -95,6 +97,9 @@ pub struct EngineArgs {
     /// How jobs are run.
     #[command(flatten)]
     pub worker: WorkerArgs,
+    /// How people are told.
+    #[command(flatten)]
+    pub notify: NotifyArgs,
 }
 
 /// An environment variable that is set to nothing is not set.

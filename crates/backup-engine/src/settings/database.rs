@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use backup_core::percent;
 use backup_sources::DatabaseSettings;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
@@ -78,7 +79,7 @@ impl DatabaseArgs {
         if !matches!(parsed.scheme(), "postgres" | "postgresql") {
             return Err(refuse("is not postgres://"));
         }
-        let text = |encoded: &str| percent_decode(encoded).ok_or_else(|| refuse("has a bad percent-encoding"));
+        let text = |encoded: &str| percent::decode(encoded).ok_or_else(|| refuse("has a bad percent-encoding"));
         let name = text(parsed.path().trim_start_matches('/'))?;
         if name.is_empty() {
             return Err(refuse("names no database"));
@@ -108,21 +109,6 @@ impl DatabaseArgs {
             programs: self.programs.clone(),
         })
     }
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-        bytes.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
