@@ -1,8 +1,10 @@
 //! The programs that tests need and a fresh machine lacks: found, or installed once.
 
 pub mod azurite;
+mod debian;
 pub mod deny;
 pub mod postgres;
+pub mod wrk;
 
 use std::fs::{self, File};
 use std::io;

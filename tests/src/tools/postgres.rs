@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::{cache, find_on_path, is_root, locked, run};
+use super::{cache, debian, find_on_path, is_root, locked};
 
 /// The folder with `postgres`, `initdb`, `pg_dump`…: `$BACKUP_PG_BIN`, else the newest that Debian's packages installed,
 /// else the one on the `PATH`, else what [`install`] unpacked.
@@ -53,80 +51,19 @@ pub fn install() -> io::Result<PathBuf> {
     })
 }
 
-/// Fetches the packages that the system lacks with package lists of our own, and unpacks them into `folder`.
 fn unpack(folder: &Path) -> io::Result<PathBuf> {
-    let (lists, state, archives, root) = (
-        folder.join("lists"),
-        folder.join("state"),
-        folder.join("archives"),
-        folder.join("root"),
-    );
-    for dir in [&lists, &state, &archives, &root] {
-        fs::create_dir_all(dir.join("partial"))?;
-    }
-    let apt = |args: &[&str]| {
-        let mut command = Command::new("apt-get");
-        for (option, value) in [
-            ("Dir::State", state.as_path()),
-            ("Dir::State::lists", &lists),
-            ("Dir::Cache", folder),
-            ("Dir::Cache::archives", &archives),
-        ] {
-            command.arg("-o").arg(format!("{option}={}", value.display()));
-        }
-        command
-            .args([
-                "-o",
-                "Dir::State::status=/var/lib/dpkg/status",
-                "-o",
-                "Debug::NoLocking=true",
-            ])
-            .args(["-o", "APT::Sandbox::User=", "-qq", "-y"])
-            .args(args);
-        run(&mut command)
-    };
-    apt(&["update"])?;
-    apt(&[
-        "--no-install-recommends",
-        "--download-only",
-        "install",
-        "postgresql",
-        "postgresql-contrib",
-    ])?;
-    for archive in fs::read_dir(&archives)? {
-        let archive = archive?.path();
-        if archive.extension().is_some_and(|end| end == "deb") {
-            run(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&root))?;
-        }
-    }
+    let root = debian::unpack(&["postgresql", "postgresql-contrib"], folder)?;
     let missing = || io::Error::other("PostgreSQL's programs are not in the packages");
     let programs = newest_below(&root.join("usr/lib/postgresql")).ok_or_else(missing)?;
-    wrap(&programs, &root, &folder.join("bin"))
-}
-
-/// Writes, for each program, a script that runs it with the unpacked libraries. `initdb` last: it tells that all is there.
-fn wrap(programs: &Path, root: &Path, bin: &Path) -> io::Result<PathBuf> {
-    fs::create_dir_all(bin)?;
-    let libraries: Vec<String> = fs::read_dir(root.join("usr/lib"))?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
-        .map(|path| path.display().to_string())
-        .collect();
-    let mut names: Vec<_> = fs::read_dir(programs)?
+    let mut names: Vec<_> = fs::read_dir(&programs)?
         .flatten()
         .map(|entry| entry.file_name())
         .collect();
+    // `initdb` last: it tells that all is there.
     names.sort_by_key(|name| name == "initdb");
+    let bin = folder.join("bin");
     for name in names {
-        let script = format!(
-            "#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n",
-            libraries.join(":"),
-            programs.join(&name).display()
-        );
-        let file = bin.join(name);
-        fs::write(&file, script)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+        debian::wrap(&programs.join(&name), &root, &bin.join(name))?;
     }
-    Ok(bin.to_owned())
+    Ok(bin)
 }

@@ -127,9 +127,12 @@ pub(crate) struct BackupDetails {
 
 /// A page of the list.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct BackupListBody {
     backups: Vec<BackupBody>,
     total: u64,
+    /// `false`: the search has more hits than it counts and shows.
+    total_is_exact: bool,
     limit: u32,
     offset: u64,
 }
@@ -143,6 +146,7 @@ impl BackupListBody {
                 .map(|summary| BackupBody::new(summary, language))
                 .collect(),
             total: page.total,
+            total_is_exact: page.total_is_exact,
             limit: options.limit,
             offset: options.offset,
         }
