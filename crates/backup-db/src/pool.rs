@@ -160,10 +160,13 @@ fn open_sqlite(path: &Path) -> Result<SqliteConnection, Error> {
             }
         })?;
     // How rows are found best depends on how many there are, which SQLite counts (a sample, in milliseconds) only when told
-    // to. It is an advice: whoever is busy or may not write goes on without.
-    if let Err(error) = connection.batch_execute("PRAGMA optimize = 0x10002") {
+    // to. Whoever finds another writing goes on without.
+    if let Err(error) = connection.batch_execute("PRAGMA busy_timeout = 0; PRAGMA optimize = 0x10002") {
         debug!(%error, "the embedded catalog was not analysed");
     }
+    connection
+        .batch_execute(&format!("PRAGMA busy_timeout = {BUSY_MILLIS}"))
+        .map_err(|error| unavailable(&target, &error.to_string()))?;
     Ok(connection)
 }
 

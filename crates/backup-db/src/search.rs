@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use backup_core::list::{BackupListOptions, SortBy, SortOrder};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Integer, Text, Untyped};
+use diesel::sql_types::{Bool, Text, Untyped};
 
 use crate::error::TxResult;
 use crate::list::{Boxed, filtered, ordered};
