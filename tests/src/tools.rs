@@ -2,11 +2,13 @@
 
 pub mod aiosmtpd;
 pub mod azurite;
+mod debian;
 pub mod deny;
 pub mod npm;
 pub mod postgres;
 mod python;
 pub mod schemathesis;
+pub mod wrk;
 
 use std::fs::{self, File};
 use std::io;
@@ -84,50 +86,6 @@ pub fn apt_install(packages: &[&str]) -> io::Result<()> {
     apt(&["update", "-qq"])?;
     apt(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())?;
     Ok(())
-}
-
-/// Fetches Debian packages, and what they need that the system lacks, with package lists of our own, and unpacks them below
-/// `folder`; anybody can. Returns the folder that stands for `/`.
-fn apt_unpack(folder: &Path, packages: &[&str]) -> io::Result<PathBuf> {
-    let (lists, state, archives, root) = (
-        folder.join("lists"),
-        folder.join("state"),
-        folder.join("archives"),
-        folder.join("root"),
-    );
-    for dir in [&lists, &state, &archives, &root] {
-        fs::create_dir_all(dir.join("partial"))?;
-    }
-    let apt = |args: &[&str]| {
-        let mut command = Command::new("apt-get");
-        for (option, value) in [
-            ("Dir::State", state.as_path()),
-            ("Dir::State::lists", &lists),
-            ("Dir::Cache", folder),
-            ("Dir::Cache::archives", &archives),
-        ] {
-            command.arg("-o").arg(format!("{option}={}", value.display()));
-        }
-        command
-            .args([
-                "-o",
-                "Dir::State::status=/var/lib/dpkg/status",
-                "-o",
-                "Debug::NoLocking=true",
-            ])
-            .args(["-o", "APT::Sandbox::User=", "-qq", "-y"])
-            .args(args);
-        run(&mut command)
-    };
-    apt(&["update"])?;
-    apt(&[&["--no-install-recommends", "--download-only", "install"], packages].concat())?;
-    for archive in fs::read_dir(&archives)? {
-        let archive = archive?.path();
-        if archive.extension().is_some_and(|end| end == "deb") {
-            run(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&root))?;
-        }
-    }
-    Ok(root)
 }
 
 /// Installs under a lock, so that of several processes one does it and the others find it done.

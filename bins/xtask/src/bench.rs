@@ -1,12 +1,16 @@
 //! `cargo xtask bench`: speed and memory, ours beside the peers.
 
+mod api;
 mod backup;
 mod catalog;
 mod contest;
 mod data;
+mod download;
+mod load;
 mod measure;
 mod ours;
 mod peers;
+mod served;
 mod table;
 
 use std::fs;
@@ -35,11 +39,20 @@ const SCENARIOS: &[Scenario] = &[
         name: "catalog",
         run: catalog::run,
     },
+    Scenario {
+        name: "api",
+        run: api::run,
+    },
+    Scenario {
+        name: "download",
+        run: download::run,
+    },
 ];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure: `backup`, a whole backup beside the peers; `catalog`, lists with a million backups. Default: all
+    /// What to measure: `backup`, a whole backup beside the peers; `catalog`, lists with a million backups; `api`, the same
+    /// over HTTP; `download`, of 5 GB. Default: all
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name)))]
     names: Vec<String>,
 

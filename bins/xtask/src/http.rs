@@ -1,6 +1,6 @@
 //! A small HTTP/1.1 client for our own server on the loopback address.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -52,6 +52,24 @@ impl Client {
 
     /// Sends a request and reads the whole answer.
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Answer> {
+        let mut line = self.connect(method, path, "", body)?;
+        let mut bytes = Vec::new();
+        line.read_to_end(&mut bytes)?;
+        Answer::parse(&bytes)
+    }
+
+    /// `GET`, the body of the answer to be read bit by bit; from this byte on where it is given.
+    pub(crate) fn fetch(&self, path: &str, from: Option<u64>) -> io::Result<Stream> {
+        let range = from.map_or_else(String::new, |from| format!("Range: bytes={from}-\r\n"));
+        Stream::open(self.connect("GET", path, &range, None)?)
+    }
+
+    /// Sends `GET` alone; the answer is for whoever wants to read it.
+    pub(crate) fn ask(&self, path: &str) -> io::Result<TcpStream> {
+        self.connect("GET", path, "", None)
+    }
+
+    fn connect(&self, method: &str, path: &str, header: &str, body: Option<&Value>) -> io::Result<TcpStream> {
         let mut line = TcpStream::connect(("127.0.0.1", self.port))?;
         line.set_read_timeout(Some(Duration::from_mins(1)))?;
         let body = body.map(Value::to_string).unwrap_or_default();
@@ -64,12 +82,68 @@ impl Client {
         write!(
             line,
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nAccept-Language: en\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n{cookie}\r\n{body}",
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n{header}{cookie}\r\n{body}",
             body.len()
         )?;
-        let mut bytes = Vec::new();
-        line.read_to_end(&mut bytes)?;
-        Answer::parse(&bytes)
+        Ok(line)
+    }
+}
+
+/// An answer whose body is read bit by bit.
+pub(crate) struct Stream {
+    pub(crate) status: u16,
+    pub(crate) body: Box<dyn Read>,
+}
+
+impl Stream {
+    fn open(line: TcpStream) -> io::Result<Self> {
+        let mut line = BufReader::with_capacity(256 << 10, line);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if line.read_line(&mut head)? == 0 {
+                return Err(failed("the server's answer is not HTTP"));
+            }
+        }
+        let answer = Answer::parse(head.as_bytes())?;
+        let length = answer.header("content-length").and_then(|length| length.parse().ok());
+        let body: Box<dyn Read> = match length {
+            Some(length) => Box::new(line.take(length)),
+            None => Box::new(Chunks { line, left: 0 }),
+        };
+        Ok(Self {
+            status: answer.status,
+            body,
+        })
+    }
+}
+
+/// A chunked body. One that ends too soon is an error.
+struct Chunks {
+    line: BufReader<TcpStream>,
+    /// Bytes of the current chunk that are not read yet.
+    left: usize,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            let mut size = String::new();
+            self.line.read_line(&mut size)?;
+            self.left = usize::from_str_radix(size.trim(), 16).map_err(|_| failed("the body ended too soon"))?;
+            if self.left == 0 {
+                return Ok(0);
+            }
+        }
+        let wanted = buffer.len().min(self.left);
+        let count = self.line.read(&mut buffer[..wanted])?;
+        self.left -= count;
+        if count == 0 && wanted > 0 {
+            return Err(failed("the body ended too soon"));
+        }
+        if self.left == 0 {
+            self.line.read_exact(&mut [0; 2])?;
+        }
+        Ok(count)
     }
 }
 
@@ -91,9 +165,10 @@ impl Answer {
             headers,
             body: bytes[end + 4..].to_vec(),
         };
-        if answer
-            .header("transfer-encoding")
-            .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
+        if !answer.body.is_empty()
+            && answer
+                .header("transfer-encoding")
+                .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
         {
             answer.body = unchunk(&answer.body).ok_or_else(wrong)?;
         }

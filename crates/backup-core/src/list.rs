@@ -45,7 +45,7 @@ pub struct BackupListOptions {
     pub date_from: Option<DateTime<Utc>>,
     /// Asked for at or before.
     pub date_to: Option<DateTime<Utc>>,
-    /// Name, description or id contains this, whatever its case.
+    /// Name, description or id contains this, whatever its case. Such a list shows its first [`Self::MAX_HITS`] hits.
     pub query: Option<String>,
     /// How many, 1 to [`Self::MAX_LIMIT`].
     pub limit: u32,
@@ -60,6 +60,9 @@ pub struct BackupListOptions {
 impl BackupListOptions {
     /// How many a page holds at the most.
     pub const MAX_LIMIT: u32 = 200;
+
+    /// How many hits a search counts and shows; who needs those behind them narrows the search.
+    pub const MAX_HITS: u64 = 1_000;
 }
 
 impl Default for BackupListOptions {
@@ -100,4 +103,6 @@ pub struct BackupPage {
     pub backups: Vec<BackupSummary>,
     /// How many there are on all pages.
     pub total: u64,
+    /// `false`: a search has more hits than `total`, and shows only those.
+    pub total_is_exact: bool,
 }

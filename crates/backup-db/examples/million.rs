@@ -1,6 +1,7 @@
 //! How fast the catalog answers with a million backups in it: fills an empty one and measures what the console asks for.
 //!
-//! `cargo run --release -p backup-db --example million -- sqlite:///tmp/million.db` (or an empty PostgreSQL database)
+//! `cargo run --release -p backup-db --example million -- sqlite:///tmp/million.db` (or an empty PostgreSQL database);
+//! with the word `fill` behind it only fills
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -23,22 +24,29 @@ use diesel::prelude::*;
 const ROWS: u32 = 1_000_000;
 const ROUNDS: u32 = 7;
 
-/// A row for each number from 1: every minute one, of all kinds, two in a hundred failed, one in ten thousand cancelled.
-fn fill(number: &str, at: &str, pad: &str) -> String {
+/// Rounds of what writes: one in many pays for a checkpoint.
+const WRITES: u32 = 300;
+
+/// A row for each number from 1: every minute one, of all kinds, two in a hundred failed, one in ten thousand cancelled,
+/// one in a hundred with a description in Chinese, one in a thousand with one of its own.
+fn fill(number: &str, at: &str, stamp: &str, pad: &str) -> String {
     format!(
         "INSERT INTO backups (id, config_key, name, description, backup_type, source, \"trigger\", status, progress, \
          current_step, created_at, completed_at, attempts, cancel_requested, storage_path, size_bytes, source_bytes, checksum, \
          contents, warnings, protected, deleting, search_text, schedule_id) \
-         SELECT {pad}, 'default', 'backup-full_system-full-' || n, NULL, \
-         CASE n % 7 WHEN 0 THEN 'FULL' WHEN 1 THEN 'DIFFERENTIAL' ELSE 'INCREMENTAL' END, \
-         CASE n % 4 WHEN 0 THEN 'DATABASE' WHEN 1 THEN 'FILES' WHEN 2 THEN 'CONFIG' ELSE 'FULL_SYSTEM' END, \
+         SELECT id, 'default', 'backup-' || lower(source) || '-' || lower(kind) || '-' || stamp, description, kind, source, \
          CASE WHEN n % 500 = 0 THEN 'MANUAL' ELSE 'SCHEDULED' END, \
          CASE WHEN n % 10000 = 3 THEN 'CANCELLED' WHEN n % 50 = 1 THEN 'FAILED' ELSE 'COMPLETED' END, \
-         100, 'FINISHED', {at}, {at}, 1, {no}, '2026/01-01/' || n || '.tar.gz.enc', (CAST(n AS BIGINT) * 7919) % 1000000007, n, \
+         100, 'FINISHED', at, at, 1, {no}, '2026/01-01/' || n || '.tar.gz.enc', (CAST(n AS BIGINT) * 7919) % 1000000007, n, \
          'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', \
          '{{\"database\":{{\"sizeBytes\":1,\"tables\":[\"public.t\"],\"rowCount\":1}}}}', '[]', {no}, {no}, \
-         'backup-full_system-full-' || n, \
-         CASE WHEN n % 1000 = 0 THEN '00000000-0000-7000-8000-000000000001' ELSE NULL END FROM {number}",
+         lower('backup-' || source || '-' || kind || '-' || stamp || '\n' || id || '\n' || COALESCE(description, '')), \
+         CASE WHEN n % 1000 = 0 THEN '00000000-0000-7000-8000-000000000001' ELSE NULL END FROM \
+         (SELECT n, {pad} AS id, {at} AS at, {stamp} AS stamp, \
+         CASE n % 7 WHEN 0 THEN 'FULL' WHEN 1 THEN 'DIFFERENTIAL' ELSE 'INCREMENTAL' END AS kind, \
+         CASE n % 4 WHEN 0 THEN 'DATABASE' WHEN 1 THEN 'FILES' WHEN 2 THEN 'CONFIG' ELSE 'FULL_SYSTEM' END AS source, \
+         CASE WHEN n % 100 = 7 THEN '每晚備份' WHEN n % 1000 = 501 THEN '升級 ' || n || ' 之前' ELSE NULL END AS description \
+         FROM {number}) AS numbered",
         no = if number.contains("generate_series") {
             "FALSE"
         } else {
@@ -58,29 +66,41 @@ fn seed(url: &str) {
             "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s)"
         );
         let at = "strftime('%Y-%m-%d %H:%M:%S', 1735689600 + n * 60, 'unixepoch')";
-        let sql = fill(&numbers, at, "printf('00000000-0000-7000-8000-%012d', n)");
+        let stamp = "strftime('%Y-%m-%dT%H-%M-%S', 1735689600 + n * 60, 'unixepoch')";
+        let sql = fill(&numbers, at, stamp, "printf('00000000-0000-7000-8000-%012d', n)");
         connection
             .batch_execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000")
             .unwrap();
         connection
             .batch_execute(&format!("BEGIN; {schedule} {sql}; COMMIT; ANALYZE"))
             .unwrap();
+        // Else whoever writes next moves the whole of it from the write-ahead file to the catalog's.
+        connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        std::fs::File::open(path).unwrap().sync_all().unwrap();
     } else {
         let mut connection = PgConnection::establish(url).unwrap();
         let at = "to_timestamp(1735689600 + n * 60) AT TIME ZONE 'UTC'";
         let sql = fill(
             &format!("generate_series(1, {ROWS}) AS n"),
             at,
+            "to_char(to_timestamp(1735689600 + n * 60) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24-MI-SS')",
             "'00000000-0000-7000-8000-' || lpad(n::text, 12, '0')",
         );
         connection.batch_execute(&format!("{schedule} {sql}; ANALYZE")).unwrap();
-        connection.batch_execute("VACUUM ANALYZE backups").unwrap();
+        connection.batch_execute("VACUUM ANALYZE").unwrap();
     }
 }
 
 async fn measure<T, F: Future<Output = Result<T, backup_db::Error>>>(what: &str, work: impl Fn() -> F) {
+    measure_often(what, ROUNDS, work).await;
+}
+
+async fn measure_often<T, F>(what: &str, rounds: u32, work: impl Fn() -> F)
+where
+    F: Future<Output = Result<T, backup_db::Error>>,
+{
     let mut times = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let begun = Instant::now();
         work().await.unwrap();
         times.push(begun.elapsed());
@@ -107,6 +127,9 @@ async fn main() {
         let (url, begun) = (url.clone(), Instant::now());
         tokio::task::spawn_blocking(move || seed(&url)).await.unwrap();
         println!("filled in {:.0?}", begun.elapsed());
+    }
+    if std::env::args().nth(2).is_some_and(|word| word == "fill") {
+        return;
     }
     let base = BackupListOptions::default();
     let schedule: ScheduleId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
@@ -239,31 +262,57 @@ async fn main() {
                 ..base.clone()
             },
         ),
-        (
-            "search, many hits",
-            BackupListOptions {
-                query: Some("full_system".to_owned()),
-                ..base.clone()
-            },
-        ),
-        (
-            "search, one hit",
-            BackupListOptions {
-                query: Some("full-777777".to_owned()),
-                ..base.clone()
-            },
-        ),
-        (
-            "search, an id",
-            BackupListOptions {
-                query: Some("00000000-0000-7000-8000-000000777777".to_owned()),
-                ..base.clone()
-            },
-        ),
     ];
     for (what, options) in lists {
         measure(&format!("list: {what}"), || store.list_backups(&options)).await;
     }
+    for (what, text) in [
+        ("all", "backup-"),
+        ("a quarter", "full_system"),
+        ("one in a hundred, two letters", "備份"),
+        ("one in a thousand, two letters", "升級"),
+        ("one in five hundred", "03-04t"),
+        ("a day", "2026-03-04"),
+        ("a few hundred of one month", "full_system-full-2026-01-0"),
+        ("one hit", "升級 777501"),
+        ("an id", "00000000-0000-7000-8000-000000777777"),
+        ("none", "no such thing"),
+        ("none, two letters", "qx"),
+    ] {
+        for (order, sort_by) in [("newest", SortBy::CreatedAt), ("largest", SortBy::SizeBytes)] {
+            let options = BackupListOptions {
+                query: Some(text.to_owned()),
+                sort_by,
+                ..base.clone()
+            };
+            measure(&format!("list: search, {what}, {order} first"), || {
+                store.list_backups(&options)
+            })
+            .await;
+        }
+    }
+    let far = BackupListOptions {
+        query: Some("backup-".to_owned()),
+        offset: 980,
+        ..base.clone()
+    };
+    measure("list: search, all, the last page", || store.list_backups(&far)).await;
+    let failed = BackupListOptions {
+        query: Some("備份".to_owned()),
+        status: Some(JobStatus::Failed),
+        ..base.clone()
+    };
+    measure("list: search, FAILED with 備份 (none)", || {
+        store.list_backups(&failed)
+    })
+    .await;
+    let manual = BackupListOptions {
+        query: Some("full_system".to_owned()),
+        trigger: Some(BackupTrigger::Manual),
+        sort_by: SortBy::SizeBytes,
+        ..base.clone()
+    };
+    measure("list: search, MANUAL by size", || store.list_backups(&manual)).await;
     measure("overview", || store.overview()).await;
     measure("usage", || store.usage()).await;
     let one: BackupId = "00000000-0000-7000-8000-000000500000".parse().unwrap();
@@ -290,15 +339,15 @@ async fn main() {
         created_by: None,
         schedule_id: None,
     };
-    measure("create", || store.create_backup(new())).await;
+    measure_often("create", WRITES, || store.create_backup(new())).await;
     let lease = store
         .claim_job("w", Duration::from_mins(1), 3)
         .await
         .unwrap()
         .unwrap()
         .lease;
-    measure("claim", || store.claim_job("w", Duration::from_mins(1), 3)).await;
-    measure("heartbeat", || {
+    measure_often("claim", WRITES / 2, || store.claim_job("w", Duration::from_mins(1), 3)).await;
+    measure_often("heartbeat", WRITES, || {
         store.heartbeat(&lease, 10, Step::Files, Duration::from_mins(1))
     })
     .await;

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::dialect::on_db;
 use crate::error::TxResult;
-use crate::schema::{backup_configs, backup_schedules, backup_totals, backups, system_configs};
+use crate::schema::{backup_configs, backup_counts, backup_schedules, backups, system_configs};
 use crate::store::Tx;
 use crate::types::{Json, Time, Word, json, small, word};
 use crate::{Error, Store};
@@ -301,11 +301,12 @@ fn put(tx: &mut Tx<'_>, config: &BackupConfig) -> TxResult<BackupConfig> {
 }
 
 fn refuse_in_use(tx: &mut Tx<'_>, key: &str) -> TxResult<()> {
-    let counted: i64 = backup_totals::table
-        .filter(backup_totals::config_key.eq(key))
+    let counted: i64 = backup_counts::table
+        .filter(backup_counts::config_key.eq(key))
+        .filter(backup_counts::backups.gt(0))
         .count()
         .get_result(tx.db)?;
-    // The totals leave out what is being deleted.
+    // The counts leave out what is being deleted.
     let deleting: i64 = backups::table
         .filter(backups::deleting.eq(true))
         .filter(backups::config_key.eq(key))

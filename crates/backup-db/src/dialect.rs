@@ -82,6 +82,14 @@ pub(crate) fn checkpoint(db: &mut Db) -> QueryResult<()> {
     }
 }
 
+/// Whether the server does not answer on this connection any more.
+pub(crate) fn is_gone(db: &mut Db) -> bool {
+    match db {
+        Db::Pg(connection) => connection.batch_execute("SELECT 1").is_err(),
+        Db::Sqlite(_) => false,
+    }
+}
+
 /// What an error of the database means for the transaction that met it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {

@@ -22,6 +22,7 @@ mod pool;
 mod restores;
 mod schedules;
 mod schema;
+mod search;
 mod sessions;
 mod store;
 mod tokens;

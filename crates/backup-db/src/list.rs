@@ -1,45 +1,49 @@
 //! The list of backups: filters, order, page, total.
 //!
-//! The total is summed from the daily totals wherever the filters allow it; only the two days at the ends of a range of
-//! dates are counted row by row. A page far behind is found by passing over whole days of these totals. The page's
-//! identifiers are found in an index alone, so that rare filters do not read the rows before them.
+//! The total is summed from the counts of each kind, with dates from the daily totals, wherever the filters allow it; only
+//! the two days at the ends of a range of dates are counted row by row. A page far behind is found by passing over whole days of these totals. The page's
+//! identifiers are found in an index alone, so that rare filters do not read the rows before them. Where a text is looked
+//! for, `search` finds both.
 
 use backup_core::list::{BackupListOptions, BackupPage, SortBy, SortOrder};
 use chrono::{DateTime, Days, NaiveDateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Untyped};
+use diesel::sql_types::{BigInt, Nullable, Untyped};
 
-use crate::backups::{BackupRow, summaries};
+use crate::backups::summaries;
 use crate::error::TxResult;
 use crate::pool::Db;
-use crate::schema::{backup_totals, backups};
+use crate::schema::{backup_counts, backup_totals, backups};
+use crate::search::search;
 use crate::store::Tx;
-use crate::types::{contains_pattern, count};
+use crate::types::{big, count};
 use crate::{Error, Store};
 
 type Backend = <Db as diesel::connection::Connection>::Backend;
-type Boxed<'a, SqlType> = backups::BoxedQuery<'a, Backend, SqlType>;
+pub(crate) type Boxed<'a, SqlType> = backups::BoxedQuery<'a, Backend, SqlType>;
 
 impl Store {
     /// One page of backups, and how many there are on all. Backups that are being deleted are not shown.
     pub async fn list_backups(&self, options: &BackupListOptions) -> Result<BackupPage, Error> {
         let options = options.clone();
         self.read("list_backups", move |tx| {
-            let total = total(tx, &options)?;
-            let ids = if options.offset < total {
-                page(tx, &options)?
-            } else {
-                Vec::new()
+            let (ids, total, total_is_exact) = match options.query.as_deref().filter(|text| !text.is_empty()) {
+                Some(text) => search(tx, &options, text)?,
+                None => {
+                    let total = total(tx, &options)?;
+                    let ids = if options.offset < total {
+                        page(tx, &options, total)?
+                    } else {
+                        Vec::new()
+                    };
+                    (ids, total, true)
+                }
             };
-            let mut rows: Vec<BackupRow> = backups::table
-                .filter(backups::id.eq_any(&ids))
-                .select(BackupRow::as_select())
-                .load(tx.db)?;
-            rows.sort_by_cached_key(|row| ids.iter().position(|id| *id == row.id.0.to_string()));
             Ok(BackupPage {
-                backups: summaries(tx, rows)?,
+                backups: summaries(tx, &ids)?,
                 total,
+                total_is_exact,
             })
         })
         .await
@@ -120,31 +124,59 @@ fn start(tx: &mut Tx<'_>, options: &BackupListOptions) -> TxResult<Start> {
     })
 }
 
-fn page(tx: &mut Tx<'_>, options: &BackupListOptions) -> TxResult<Vec<String>> {
+fn page(tx: &mut Tx<'_>, options: &BackupListOptions, total: u64) -> TxResult<Vec<String>> {
     let Start { offset, bound } = start(tx, options)?;
-    let mut query = filtered(backups::table.select(backups::id).into_boxed(), options);
-    query = match bound {
+    let left = total.saturating_sub(options.offset);
+    let limit = u64::from(options.limit.clamp(1, BackupListOptions::MAX_LIMIT)).min(left);
+    // Whatever lies behind the page is fewer rows to pass over than what lies before it: from the other end then.
+    let from_end = bound.is_none() && left - limit < offset;
+    let query = filtered(backups::table.select(backups::id).into_boxed(), options);
+    let query = match bound {
         None => query,
         Some(Bound::NotBefore(at)) => query.filter(backups::created_at.ge(at)),
         Some(Bound::Before(at)) => query.filter(backups::created_at.lt(at)),
     };
-    // The order names its columns the way the indexes do; the databases disagree on where nulls stand otherwise.
-    let query = match (options.sort_by, options.sort_order) {
+    let (query, offset) = if from_end {
+        (backwards(query, options), left - limit)
+    } else {
+        (ordered(query, options), offset)
+    };
+    let mut ids: Vec<String> = query.limit(big(limit)).offset(big(offset)).load(tx.db)?;
+    if from_end {
+        ids.reverse();
+    }
+    Ok(ids)
+}
+
+/// The order names its columns the way the indexes do; the databases disagree on where nulls stand otherwise.
+pub(crate) fn ordered<'a, SqlType: 'a>(query: Boxed<'a, SqlType>, options: &BackupListOptions) -> Boxed<'a, SqlType> {
+    match (options.sort_by, options.sort_order) {
         (SortBy::CreatedAt, SortOrder::Asc) => query.order((backups::created_at.asc(), backups::id.asc())),
         (SortBy::CreatedAt, SortOrder::Desc) => query.order((backups::created_at.desc(), backups::id.desc())),
         (SortBy::CompletedAt, SortOrder::Asc) => query.order(sql::<Untyped>("completed_at ASC NULLS LAST, id ASC")),
         (SortBy::CompletedAt, SortOrder::Desc) => query.order(sql::<Untyped>("completed_at DESC NULLS LAST, id DESC")),
         (SortBy::SizeBytes, SortOrder::Asc) => query.order(sql::<Untyped>("size_bytes ASC NULLS LAST, id ASC")),
         (SortBy::SizeBytes, SortOrder::Desc) => query.order(sql::<Untyped>("size_bytes DESC NULLS LAST, id DESC")),
-    };
-    let limit = options.limit.clamp(1, BackupListOptions::MAX_LIMIT);
-    Ok(query
-        .limit(i64::from(limit))
-        .offset(crate::types::big(offset))
-        .load(tx.db)?)
+    }
 }
 
-fn filtered<'a, SqlType>(mut query: Boxed<'a, SqlType>, options: &'a BackupListOptions) -> Boxed<'a, SqlType> {
+/// The same order from its other end.
+fn backwards<'a, SqlType: 'a>(query: Boxed<'a, SqlType>, options: &BackupListOptions) -> Boxed<'a, SqlType> {
+    match (options.sort_by, options.sort_order) {
+        (SortBy::CreatedAt, SortOrder::Asc) => query.order((backups::created_at.desc(), backups::id.desc())),
+        (SortBy::CreatedAt, SortOrder::Desc) => query.order((backups::created_at.asc(), backups::id.asc())),
+        (SortBy::CompletedAt, SortOrder::Asc) => query.order(sql::<Untyped>("completed_at DESC NULLS FIRST, id DESC")),
+        (SortBy::CompletedAt, SortOrder::Desc) => query.order(sql::<Untyped>("completed_at ASC NULLS FIRST, id ASC")),
+        (SortBy::SizeBytes, SortOrder::Asc) => query.order(sql::<Untyped>("size_bytes DESC NULLS FIRST, id DESC")),
+        (SortBy::SizeBytes, SortOrder::Desc) => query.order(sql::<Untyped>("size_bytes ASC NULLS FIRST, id ASC")),
+    }
+}
+
+/// All filters but the text.
+pub(crate) fn filtered<'a, SqlType>(
+    mut query: Boxed<'a, SqlType>,
+    options: &'a BackupListOptions,
+) -> Boxed<'a, SqlType> {
     query = query.filter(backups::deleting.eq(false));
     if let Some(status) = options.status {
         query = query.filter(backups::status.eq(status.as_str()));
@@ -170,13 +202,13 @@ fn filtered<'a, SqlType>(mut query: Boxed<'a, SqlType>, options: &'a BackupListO
     if let Some(to) = options.date_to {
         query = query.filter(backups::created_at.le(to.naive_utc()));
     }
-    if let Some(text) = options.query.as_deref().filter(|text| !text.is_empty()) {
-        query = query.filter(backups::search_text.like(contains_pattern(text)).escape('\\'));
-    }
     query
 }
 
 fn total(tx: &mut Tx<'_>, options: &BackupListOptions) -> TxResult<u64> {
+    if options.schedule_id.is_none() && options.date_from.is_none() && options.date_to.is_none() {
+        return undated(tx, options);
+    }
     let Some((from, to)) = days_in_range(options) else {
         return exact(tx, options);
     };
@@ -184,10 +216,33 @@ fn total(tx: &mut Tx<'_>, options: &BackupListOptions) -> TxResult<u64> {
     Ok(before_whole_days(tx, options, &from)? + whole + after_whole_days(tx, options, &to)?)
 }
 
+/// How many there are of any date.
+fn undated(tx: &mut Tx<'_>, options: &BackupListOptions) -> TxResult<u64> {
+    let mut query = backup_counts::table
+        .select(sql::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"))
+        .into_boxed();
+    if let Some(status) = options.status {
+        query = query.filter(backup_counts::status.eq(status.as_str()));
+    }
+    if let Some(backup_type) = options.backup_type {
+        query = query.filter(backup_counts::backup_type.eq(backup_type.as_str()));
+    }
+    if let Some(source) = options.source {
+        query = query.filter(backup_counts::source.eq(source.as_str()));
+    }
+    if let Some(trigger) = options.trigger {
+        query = query.filter(backup_counts::trigger.eq(trigger.as_str()));
+    }
+    if let Some(config_key) = &options.config_key {
+        query = query.filter(backup_counts::config_key.eq(config_key));
+    }
+    let sum: Option<i64> = query.get_result(tx.db)?;
+    Ok(count(sum.unwrap_or(0)))
+}
+
 /// The whole days of the range, the second one excluded; `None` where the daily totals cannot answer these options.
 fn days_in_range(options: &BackupListOptions) -> Option<(String, String)> {
-    let counted_daily = options.schedule_id.is_none() && options.query.as_deref().is_none_or(str::is_empty);
-    if !counted_daily {
+    if options.schedule_id.is_some() {
         return None;
     }
     let (from, to) = (first_whole_day(options.date_from)?, day_of_end(options.date_to)?);
@@ -248,7 +303,7 @@ fn daily(tx: &mut Tx<'_>, options: &BackupListOptions, from: &str, to: &str) -> 
         .order(backup_totals::day.asc())
         .select((
             backup_totals::day,
-            sql::<Nullable<diesel::sql_types::BigInt>>("CAST(SUM(backups) AS BIGINT)"),
+            sql::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
         ))
         .into_boxed();
     if let Some(status) = options.status {

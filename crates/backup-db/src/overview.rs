@@ -7,9 +7,9 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
-use crate::backups::{BackupRow, summaries};
+use crate::backups::summaries;
 use crate::error::TxResult;
-use crate::schema::{backup_schedules, backup_totals, backups};
+use crate::schema::{backup_counts, backup_schedules, backups};
 use crate::store::Tx;
 use crate::types::{Time, count, time};
 use crate::{Error, Store};
@@ -42,12 +42,13 @@ impl Store {
     /// What the good backups of each configuration take up, by key; one without any is left out.
     pub async fn usage_by_config(&self) -> Result<Vec<ConfigUsage>, Error> {
         self.read("usage_by_config", |tx| {
-            let rows: Vec<(String, Option<i64>, Option<i64>)> = backup_totals::table
-                .filter(backup_totals::status.eq(JobStatus::Completed.as_str()))
-                .group_by(backup_totals::config_key)
-                .order(backup_totals::config_key.asc())
+            let rows: Vec<(String, Option<i64>, Option<i64>)> = backup_counts::table
+                .filter(backup_counts::status.eq(JobStatus::Completed.as_str()))
+                .filter(backup_counts::backups.gt(0))
+                .group_by(backup_counts::config_key)
+                .order(backup_counts::config_key.asc())
                 .select((
-                    backup_totals::config_key,
+                    backup_counts::config_key,
                     sql::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
                     sql::<Nullable<BigInt>>("CAST(SUM(size_bytes) AS BIGINT)"),
                 ))
@@ -66,20 +67,20 @@ impl Store {
 }
 
 fn newest(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<Option<BackupSummary>> {
-    let row: Option<BackupRow> = backups::table
+    let id: Option<String> = backups::table
         .filter(backups::status.eq(status.as_str()))
         .filter(backups::deleting.eq(false))
         .order((backups::created_at.desc(), backups::id.desc()))
-        .select(BackupRow::as_select())
+        .select(backups::id)
         .first(tx.db)
         .optional()?;
-    Ok(summaries(tx, row.into_iter().collect())?.pop())
+    Ok(summaries(tx, id.as_slice())?.pop())
 }
 
 /// How many backups of this state there are, and how many bytes they store.
 fn totals(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<(u64, u64)> {
-    let (backups, bytes): (Option<i64>, Option<i64>) = backup_totals::table
-        .filter(backup_totals::status.eq(status.as_str()))
+    let (backups, bytes): (Option<i64>, Option<i64>) = backup_counts::table
+        .filter(backup_counts::status.eq(status.as_str()))
         .select((
             sql::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
             sql::<Nullable<BigInt>>("CAST(SUM(size_bytes) AS BIGINT)"),

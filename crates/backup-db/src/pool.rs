@@ -3,12 +3,13 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::pg::PgConnection;
 use diesel::r2d2::{ManageConnection, NopErrorHandler, Pool, R2D2Connection};
 use diesel::sqlite::SqliteConnection;
+use tracing::debug;
 
 use crate::Error;
 use crate::url::{PostgresUrl, Target};
@@ -25,6 +26,27 @@ pub(crate) struct Link {
     pub(crate) db: Db,
     /// Set while a transaction is open and after the server went away: such a connection is thrown away on return.
     pub(crate) broken: bool,
+    /// When it was last seen to work.
+    worked_at: Instant,
+    /// Given out untested, since it had worked a moment ago: its first word may fail where another connection's would not.
+    pub(crate) untested: bool,
+}
+
+impl Link {
+    fn new(db: Db) -> Self {
+        Self {
+            db,
+            broken: false,
+            worked_at: Instant::now(),
+            untested: false,
+        }
+    }
+
+    /// Its transaction came to its end: it may go back.
+    pub(crate) fn worked(&mut self) {
+        self.broken = false;
+        self.worked_at = Instant::now();
+    }
 }
 
 /// Opens connections to the catalog.
@@ -34,6 +56,9 @@ pub(crate) struct Manager {
 
 /// How long a call waits for a connection before it says that the catalog is unavailable.
 pub(crate) const WAIT: Duration = Duration::from_secs(4);
+
+/// For so long a connection that worked is given out again without a question of its own to the server.
+const TRUST: Duration = Duration::from_secs(1);
 
 /// How long a writer waits for another process's writer.
 const BUSY_MILLIS: u32 = 5_000;
@@ -63,16 +88,22 @@ impl ManageConnection for Manager {
             Target::Sqlite(path) => Db::Sqlite(open_sqlite(path)?),
             Target::Postgres(url) => Db::Pg(open_postgres(url)?),
         };
-        Ok(Link { db, broken: false })
+        Ok(Link::new(db))
     }
 
     fn is_valid(&self, link: &mut Link) -> Result<(), Error> {
         match &mut link.db {
             // A file does not go away behind a connection's back the way a server does.
             Db::Sqlite(_) => Ok(()),
-            Db::Pg(connection) => connection
-                .ping()
-                .map_err(|error| unavailable(&self.target, &error.to_string())),
+            Db::Pg(connection) => {
+                link.untested = link.worked_at.elapsed() < TRUST;
+                if link.untested {
+                    return Ok(());
+                }
+                connection
+                    .ping()
+                    .map_err(|error| unavailable(&self.target, &error.to_string()))
+            }
         }
     }
 
@@ -128,6 +159,14 @@ fn open_sqlite(path: &Path) -> Result<SqliteConnection, Error> {
                 )
             }
         })?;
+    // How rows are found best depends on how many there are, which SQLite counts (a sample, in milliseconds) only when told
+    // to. Whoever finds another writing goes on without.
+    if let Err(error) = connection.batch_execute("PRAGMA busy_timeout = 0; PRAGMA optimize = 0x10002") {
+        debug!(%error, "the embedded catalog was not analysed");
+    }
+    connection
+        .batch_execute(&format!("PRAGMA busy_timeout = {BUSY_MILLIS}"))
+        .map_err(|error| unavailable(&target, &error.to_string()))?;
     Ok(connection)
 }
 

@@ -164,6 +164,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    backup_counts (config_key, status, backup_type, source, trigger) {
+        config_key -> Text,
+        status -> Text,
+        backup_type -> Text,
+        source -> Text,
+        trigger -> Text,
+        backups -> BigInt,
+        size_bytes -> BigInt,
+    }
+}
+
+diesel::table! {
     backup_totals (config_key, day, status, backup_type, source, trigger) {
         config_key -> Text,
         day -> Text,
@@ -279,3 +291,5 @@ diesel::table! {
         at -> Timestamp,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(backups, users, backup_schedules, api_tokens);

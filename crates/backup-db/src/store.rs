@@ -201,9 +201,21 @@ impl Inner {
             let mut link = self.connection()?;
             // Stays set where the body panics, so that no half-open transaction goes back to the pool.
             link.broken = true;
-            let error = match self.attempt(&mut link.db, write, body) {
+            let begun_so = if write {
+                dialect::begin_write(&mut link.db)
+            } else {
+                dialect::begin_read(&mut link.db)
+            };
+            // The server may have gone and come back since: then the next connection is asked, until one is a new one.
+            if begun_so.is_err() && link.untested && dialect::is_gone(&mut link.db) {
+                continue;
+            }
+            let done = begun_so
+                .map_err(TxError::from)
+                .and_then(|()| self.attempt(&mut link.db, body));
+            let error = match done {
                 Ok(value) => {
-                    link.broken = false;
+                    link.worked();
                     return Ok(value);
                 }
                 Err(error) => error,
@@ -236,17 +248,7 @@ impl Inner {
         }
     }
 
-    fn attempt<T>(
-        &self,
-        db: &mut Db,
-        write: bool,
-        body: &mut (dyn FnMut(&mut Tx<'_>) -> TxResult<T> + Send),
-    ) -> TxResult<T> {
-        if write {
-            dialect::begin_write(db)?;
-        } else {
-            dialect::begin_read(db)?;
-        }
+    fn attempt<T>(&self, db: &mut Db, body: &mut (dyn FnMut(&mut Tx<'_>) -> TxResult<T> + Send)) -> TxResult<T> {
         let value = body(&mut Tx {
             db,
             now: self.clock.now(),

@@ -1,11 +1,11 @@
 //! API tokens. The catalog holds a hash of each secret and never the secret.
 
-use backup_core::user::{ApiToken, Role, TokenScope, User};
+use backup_core::user::{ApiToken, Role, TokenScope};
 use backup_core::{TokenId, UserId};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-use crate::schema::api_tokens;
+use crate::schema::{api_tokens, users};
 use crate::types::{Time, Word, time, word};
 use crate::{Error, Store};
 
@@ -81,22 +81,27 @@ impl Store {
         let secret_hash = secret_hash.to_owned();
         let found = self
             .read("find_token", move |tx| {
-                let row: Option<TokenRow> = api_tokens::table
+                let row: Option<(TokenRow, Option<Word<Role>>, Option<bool>)> = api_tokens::table
+                    .left_join(users::table.on(users::id.nullable().eq(api_tokens::created_by)))
                     .filter(api_tokens::secret_hash.eq(&secret_hash))
                     .filter(
                         api_tokens::expires_at
                             .is_null()
                             .or(api_tokens::expires_at.gt(tx.now.naive_utc())),
                     )
-                    .select(TokenRow::as_select())
+                    .select((
+                        TokenRow::as_select(),
+                        users::role.nullable(),
+                        users::is_active.nullable(),
+                    ))
                     .first(tx.db)
                     .optional()?;
-                let Some(mut token) = row.map(ApiToken::from) else {
+                let Some((row, role, is_active)) = row else {
                     return Ok(None);
                 };
-                if let Some(maker) = token.created_by {
-                    let maker = crate::users::find(tx, maker)?.map(User::from);
-                    match maker.filter(|maker| maker.is_active).map(|maker| maker.role) {
+                let mut token = ApiToken::from(row);
+                if token.created_by.is_some() {
+                    match word(role).filter(|_| is_active == Some(true)) {
                         Some(Role::Admin) => {}
                         Some(Role::Viewer) => token.scope = TokenScope::Read,
                         None => return Ok(None),

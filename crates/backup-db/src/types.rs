@@ -88,17 +88,3 @@ pub(crate) fn time(value: Option<Time>) -> Option<DateTime<Utc>> {
 pub(crate) fn word<T>(value: Option<Word<T>>) -> Option<T> {
     value.map(|word| word.0)
 }
-
-/// The pattern that finds `text` anywhere in a column that is stored in lower case, with `\` as the escape.
-pub(crate) fn contains_pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for letter in text.to_lowercase().chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
-}

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{cache, find_on_path, is_root, locked};
+use super::{cache, debian, find_on_path, is_root, locked};
 
 /// The folder with `postgres`, `initdb`, `pg_dump`…: `$BACKUP_PG_BIN`, else the newest that Debian's packages installed,
 /// else the one on the `PATH`, else what [`install`] unpacked.
@@ -52,37 +51,19 @@ pub fn install() -> io::Result<PathBuf> {
     })
 }
 
-/// Unpacks the packages into `folder`.
 fn unpack(folder: &Path) -> io::Result<PathBuf> {
-    let root = super::apt_unpack(folder, &["postgresql", "postgresql-contrib"])?;
+    let root = debian::unpack(&["postgresql", "postgresql-contrib"], folder)?;
     let missing = || io::Error::other("PostgreSQL's programs are not in the packages");
     let programs = newest_below(&root.join("usr/lib/postgresql")).ok_or_else(missing)?;
-    wrap(&programs, &root, &folder.join("bin"))
-}
-
-/// Writes, for each program, a script that runs it with the unpacked libraries. `initdb` last: it tells that all is there.
-fn wrap(programs: &Path, root: &Path, bin: &Path) -> io::Result<PathBuf> {
-    fs::create_dir_all(bin)?;
-    let libraries: Vec<String> = fs::read_dir(root.join("usr/lib"))?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
-        .map(|path| path.display().to_string())
-        .collect();
-    let mut names: Vec<_> = fs::read_dir(programs)?
+    let mut names: Vec<_> = fs::read_dir(&programs)?
         .flatten()
         .map(|entry| entry.file_name())
         .collect();
+    // `initdb` last: it tells that all is there.
     names.sort_by_key(|name| name == "initdb");
+    let bin = folder.join("bin");
     for name in names {
-        let script = format!(
-            "#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n",
-            libraries.join(":"),
-            programs.join(&name).display()
-        );
-        let file = bin.join(name);
-        fs::write(&file, script)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+        debian::wrap(&programs.join(&name), &root, &bin.join(name))?;
     }
-    Ok(bin.to_owned())
+    Ok(bin)
 }

@@ -48,7 +48,7 @@ fn make(folder: &Path) -> io::Result<Command> {
     let mut pip = Command::new(folder.join("bin/python"));
     if !has_pip() {
         venv.arg("--without-pip");
-        let root = super::apt_unpack(&folder.join("debian"), &["python3-pip-whl"])?;
+        let root = super::debian::unpack(&["python3-pip-whl"], &folder.join("debian"))?;
         let wheels = fs::read_dir(root.join("usr/share/python-wheels"))?.flatten();
         let wheel = wheels
             .map(|entry| entry.path())

@@ -79,7 +79,7 @@ impl Ours {
 
         let disk = DiskWatch::start(server.pid(), vec![work.temporary(), state]);
         let (before, started) = (cpu_time(server.pid()), Instant::now());
-        let backup = completed(&client)?;
+        let backup = completed(&client, "FULL_SYSTEM")?;
         let (wall, cpu) = (started.elapsed(), cpu_time(server.pid()).saturating_sub(before));
         let temporary = disk.peak()?;
         let stored = if self.azure {
@@ -115,9 +115,9 @@ impl Ours {
     }
 }
 
-/// Asks for a backup and waits until it is COMPLETED.
-fn completed(client: &Client) -> io::Result<Value> {
-    let wanted = json!({ "type": "FULL", "source": "FULL_SYSTEM" });
+/// Asks for a full backup of this source and waits until it is COMPLETED.
+pub(super) fn completed(client: &Client, source: &str) -> io::Result<Value> {
+    let wanted = json!({ "type": "FULL", "source": source });
     let made = client.post("/api/admin/backup", &wanted)?;
     let id = made["backup"]["id"]
         .as_str()

@@ -177,11 +177,14 @@ pub(crate) struct BackupDetails {
 
 /// A page of the list.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = BackupList)]
 pub(crate) struct BackupListBody {
     backups: Vec<BackupBody>,
     /// How many there are on all pages.
     total: u64,
+    /// `false`: the search has more hits than it counts and shows.
+    total_is_exact: bool,
     limit: u32,
     offset: u64,
 }
@@ -195,6 +198,7 @@ impl BackupListBody {
                 .map(|summary| BackupBody::new(summary, language))
                 .collect(),
             total: page.total,
+            total_is_exact: page.total_is_exact,
             limit: options.limit,
             offset: options.offset,
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use backup_core::receipt::Codec;
 use backup_core::{BackupSource, BackupTrigger};
@@ -14,13 +15,19 @@ on_both_catalogs!(
     a_decrypted_archive_opens_with_tar,
     a_damaged_file_is_refused_before_its_first_byte,
     what_is_not_there_is_not_sent,
+    slow_readers_hold_up_nobody_and_leave_nothing_open,
 );
 
 /// A real backup of a few files: the path to download it, its name, and the stored file.
 async fn real_backup(app: &TestApp) -> (String, String, std::path::PathBuf) {
+    backup_of(app, 3_000_000).await
+}
+
+/// The same of so many bytes that do not compress.
+async fn backup_of(app: &TestApp, bytes: usize) -> (String, String, std::path::PathBuf) {
     fs::create_dir_all(app.uploads().join("照片")).unwrap();
     fs::write(app.uploads().join("照片/a.txt"), "content of a".repeat(10_000)).unwrap();
-    fs::write(app.uploads().join("noise.bin"), noise(3_000_000)).unwrap();
+    fs::write(app.uploads().join("noise.bin"), noise(bytes)).unwrap();
     let backup = app.back_up_uploads().await;
     let file = app.stored_file(&backup);
     (format!("/api/admin/backup/{}/download", backup.id), backup.name, file)
@@ -179,4 +186,37 @@ async fn what_is_not_there_is_not_sent(app: TestApp) {
         .get("/api/admin/backup/01890000-0000-7000-8000-000000000000/download")
         .await
         .refused(404, "backup_not_found");
+}
+
+/// More than the system takes in for a connection whose reader sleeps.
+const MORE_THAN_BUFFERED: usize = 24_000_000;
+
+async fn slow_readers_hold_up_nobody_and_leave_nothing_open(app: TestApp) {
+    let (path, _, file) = backup_of(&app, MORE_THAN_BUFFERED).await;
+    let decrypted = format!("{path}?decrypt=true");
+    let admin = app.as_admin().await;
+    let stored = fs::read(&file).unwrap();
+    let mut slow = Vec::new();
+    for index in 0..24 {
+        slow.push(admin.begin(if index % 3 == 0 { &decrypted } else { &path }).await);
+    }
+    // None of them takes in more than the head; whoever comes after them gets all.
+    let whole = admin.get(&path).await.expect(200);
+    assert!(whole.body == stored);
+    assert!(admin.get(&decrypted).await.expect(200).complete);
+    admin.get("/api/admin/backup").await.expect(200);
+    // One that goes on at last has missed nothing.
+    let rest = slow.pop().unwrap().rest().await;
+    assert!(rest == stored);
+
+    let open = move || {
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let targets = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
+        targets.filter(|target| *target == file).count()
+    };
+    assert!(open() > 0, "the slow downloads are under way");
+    drop(slow);
+    let closed =
+        tokio::task::spawn_blocking(move || backup_tests::poll(Duration::from_mins(1), || (open() == 0).then_some(())));
+    assert!(closed.await.unwrap().is_some(), "who went away still holds the file");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backup_core::config::BackupConfig;
 use backup_core::list::{BackupListOptions, SortBy, SortOrder};
-use backup_core::{Backup, BackupSource, BackupTrigger, BackupType, JobStatus, NewBackup};
+use backup_core::{Backup, BackupId, BackupSource, BackupTrigger, BackupType, JobStatus, NewBackup};
 use backup_db::{BackupOutcome, CompletedBackup};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::collection::vec;
@@ -17,7 +17,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::fixture::{Catalog, on_both, start};
 
-on_both!(any_options_give_what_a_plain_reading_gives);
+on_both!(
+    any_options_give_what_a_plain_reading_gives,
+    a_search_finds_what_a_plain_reading_finds,
+    a_search_finds_what_is_rare_among_many,
+);
 
 const DESCRIPTIONS: [&str; 5] = ["", "before the 50% MOVE_1", "每晚備份", "Äpfel\\Birnen", "it's"];
 const QUERIES: [&str; 9] = [
@@ -273,4 +277,158 @@ async fn any_options_give_what_a_plain_reading_gives(catalog: Catalog) {
             .collect::<Vec<_>>(),
         CONFIGS
     );
+}
+
+/// Texts of few kinds of letters, so that parts of one stand in another: what patterns, quotations and grams trip over.
+fn text() -> impl Strategy<Value = String> {
+    let letters = [
+        'a', 'B', 'b', '0', '%', '_', '\\', '\'', '"', '*', ':', '&', ' ', '-', '備', '份', 'Ä', '😀', 'é', 'ß',
+    ];
+    vec(select(letters.to_vec()), 1..9).prop_map(String::from_iter)
+}
+
+async fn described(catalog: &Catalog, description: &str) -> BackupId {
+    let new = NewBackup {
+        description: Some(description.to_owned()),
+        ..catalog.new_backup()
+    };
+    catalog.store.create_backup(new).await.unwrap().id
+}
+
+/// Enough others, made by SQL, that a search does not read them all one by one.
+const OTHERS: u32 = 6_000;
+
+/// Copies `id` so often, with this description. The copies are older, and so in most orders behind.
+fn copy(catalog: &Catalog, id: BackupId, description: &str, prefix: &str, count: u32) {
+    let (numbers, pad) = match &catalog.url {
+        url if url.starts_with("sqlite") => (
+            format!(
+                "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
+            ),
+            format!("printf('{prefix}0000-0000-7000-8000-%012d', n)"),
+        ),
+        _ => (
+            format!("generate_series(1, {count}) AS n"),
+            format!("'{prefix}0000-0000-7000-8000-' || lpad(n::text, 12, '0')"),
+        ),
+    };
+    let description = description.replace('\'', "''");
+    catalog
+        .sql(&format!(
+            "INSERT INTO backups (id, config_key, name, description, backup_type, source, \"trigger\", status, progress, \
+             current_step, created_at, attempts, cancel_requested, warnings, protected, deleting, search_text) \
+             SELECT {pad}, config_key, name, '{description}', backup_type, source, \"trigger\", status, progress, \
+             current_step, '2026-01-01 00:00:00', attempts, cancel_requested, warnings, protected, deleting, \
+             lower(name || '\n' || {pad} || '\n') || '{}' FROM backups, {numbers} WHERE id = '{id}'",
+            description.to_lowercase()
+        ))
+        .unwrap();
+}
+
+async fn found(catalog: &Catalog, options: BackupListOptions) -> (Vec<BackupId>, u64, bool) {
+    let page = catalog.store.list_backups(&options).await.unwrap();
+    let ids = page.backups.iter().map(|summary| summary.backup.id).collect();
+    (ids, page.total, page.total_is_exact)
+}
+
+fn searching(text: &str) -> BackupListOptions {
+    BackupListOptions {
+        query: Some(text.to_owned()),
+        limit: 200,
+        ..BackupListOptions::default()
+    }
+}
+
+async fn a_search_finds_what_a_plain_reading_finds(catalog: Catalog) {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[3; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut draw = || text().new_tree(&mut runner).unwrap().current();
+    let mut described_so: Vec<(BackupId, String)> = Vec::new();
+    // Older than the others, so that reading on in the list's order does not come to them.
+    catalog.clock.set("2025-01-01T00:00:00Z".parse().unwrap());
+    for _ in 0..120 {
+        let text = draw();
+        described_so.push((described(&catalog, &text).await, text));
+    }
+    catalog.clock.set(start());
+    let other = described(&catalog, "zzz").await;
+    copy(&catalog, other, "zzz", "0000", OTHERS);
+    let name = catalog.backup(described_so[0].0).await.name;
+    let of_others = format!("{name} {name} 00000000-0000-7000-8000-0000000 0123456789").to_lowercase();
+    let common = |id: BackupId| format!("{name}\n{id}\n").to_lowercase();
+    for case in 0..250 {
+        let mut query = draw();
+        if case % 3 == 0 {
+            // A part of one of them, in the other case.
+            let (_, text) = &described_so[case % described_so.len()];
+            query = text.chars().skip(case % 3).take(1 + case % 4).collect::<String>();
+            query = if case % 2 == 0 { query.to_uppercase() } else { query };
+        }
+        let wanted = query.to_lowercase();
+        if wanted.is_empty() || of_others.contains(&wanted) {
+            continue;
+        }
+        let mut expected: Vec<BackupId> = described_so
+            .iter()
+            .filter(|(id, text)| text.to_lowercase().contains(&wanted) || common(*id).contains(&wanted))
+            .map(|(id, _)| *id)
+            .collect();
+        expected.sort_by(|one, other| other.cmp(one));
+        let (mut ids, total, exact) = found(&catalog, searching(&query)).await;
+        ids.sort_by(|one, other| other.cmp(one));
+        assert_eq!(
+            (ids, total, exact),
+            (expected.clone(), expected.len() as u64, true),
+            "{query:?}"
+        );
+    }
+}
+
+async fn a_search_finds_what_is_rare_among_many(catalog: Catalog) {
+    let first = described(&catalog, "每晚備份").await;
+    copy(&catalog, first, "每晚備份", "0000", OTHERS);
+    catalog.clock.set("2025-01-01T00:00:00Z".parse().unwrap());
+    let rare = described(&catalog, "升級 42 之前").await;
+    for text in [
+        "升級 42 之前",
+        "升級",
+        "級",
+        "42 之",
+        "前",
+        &rare.to_string()[9..],
+        &rare.to_string(),
+    ] {
+        assert_eq!(found(&catalog, searching(text)).await, (vec![rare], 1, true), "{text}");
+    }
+    for text in ["降級", "升級 43", "備份備份"] {
+        assert_eq!(found(&catalog, searching(text)).await, (vec![], 0, true), "{text}");
+    }
+    // What very many have is counted no further than it is shown.
+    let (ids, total, exact) = found(&catalog, searching("備份")).await;
+    assert_eq!(
+        (ids.len(), ids[0], total, exact),
+        (200, first, BackupListOptions::MAX_HITS, false)
+    );
+    let far = |offset| BackupListOptions {
+        offset,
+        ..searching("備份")
+    };
+    assert_eq!(found(&catalog, far(900)).await.0.len(), 100);
+    assert_eq!(
+        found(&catalog, far(1_000)).await,
+        (vec![], BackupListOptions::MAX_HITS, false)
+    );
+    let waiting = BackupListOptions {
+        status: Some(JobStatus::Failed),
+        ..searching("備份")
+    };
+    assert_eq!(found(&catalog, waiting).await, (vec![], 0, true));
+    // What is gone is found no more.
+    catalog.store.cancel_backup(rare).await.unwrap();
+    catalog.store.begin_delete(rare, false).await.unwrap();
+    assert_eq!(found(&catalog, searching("升級")).await, (vec![], 0, true));
+    catalog.store.finish_delete(rare).await.unwrap();
+    assert_eq!(found(&catalog, searching("升級")).await, (vec![], 0, true));
+    let all = BackupListOptions::default();
+    assert_eq!(found(&catalog, all).await.1, u64::from(OTHERS) + 1);
 }

@@ -41,10 +41,12 @@ fn columns(rows: Vec<Column>) -> Columns {
         .collect()
 }
 
+/// What the search is found by on SQLite alone is left out; the program asks it in SQL.
 fn sqlite_columns(connection: &mut SqliteConnection) -> Columns {
     let query = "SELECT t.name AS table_name, c.name AS column_name, c.\"notnull\" = 0 AS nullable \
                  FROM sqlite_master t, pragma_table_info(t.name) c \
-                 WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' AND t.name <> '__diesel_schema_migrations'";
+                 WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' AND t.name <> '__diesel_schema_migrations' \
+                 AND t.name NOT LIKE 'backup_grams%'";
     columns(diesel::sql_query(query).load(connection).unwrap())
 }
 

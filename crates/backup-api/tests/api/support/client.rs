@@ -104,6 +104,14 @@ impl Client {
         flood.abort();
         (response, sent.load(Ordering::Relaxed))
     }
+    /// Asks for a file and reads no more than the answer's head, which must be a 200.
+    pub(crate) async fn begin(&self, path: &str) -> Begun {
+        let mut reader = self.open("GET", path, "").await;
+        let (status, _) = read_head(&mut reader).await;
+        assert_eq!(status, 200);
+        Begun(reader)
+    }
+
     /// Opens a stream of events.
     pub(crate) async fn events(&self, path: &str) -> Events {
         let mut reader = self.open("GET", path, "").await;
@@ -239,6 +247,18 @@ impl Response {
     /// The session cookie that it sets, as a request sends it.
     pub(crate) fn cookie(&self) -> String {
         self.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    }
+}
+
+/// An answer of which only the head was read. Dropped, the connection closes.
+pub(crate) struct Begun(BufReader<TcpStream>);
+
+impl Begun {
+    /// What is left of it, as it was sent.
+    pub(crate) async fn rest(mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).await.unwrap();
+        rest
     }
 }
 

@@ -1,0 +1,225 @@
+//! The search in the text of backups: which of them contain it, the first [`BackupListOptions::MAX_HITS`] in the list's
+//! order. `docs/decisions/0002-search.md` has the measurements.
+//!
+//! What many backups contain is found soonest by reading them in the list's order until there are enough; what few contain,
+//! by the index of grams, three letters in a row. The first rows in that order tell which it is.
+
+use std::collections::HashSet;
+
+use backup_core::list::{BackupListOptions, SortBy, SortOrder};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text, Untyped};
+
+use crate::error::TxResult;
+use crate::list::{Boxed, filtered, ordered};
+use crate::pool::Db;
+use crate::schema::backups;
+use crate::store::Tx;
+
+/// Rows that are read first.
+const SAMPLE: usize = 2_000;
+
+/// With so many hits among them (0.8 %), the others are soonest found in the list's order too.
+const MANY: usize = 16;
+
+/// Letters of a gram.
+const GRAM: usize = 3;
+
+/// Grams that are looked for: of a short text all, since one of them may be rare; more shut out little more and take
+/// longer.
+const GRAMS: usize = 12;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Where `part` begins in `whole`, from 1 on; 0: nowhere. SQLite's name.
+    fn instr(whole: Text, part: Text) -> Integer;
+    /// The same by PostgreSQL's name.
+    fn strpos(whole: Text, part: Text) -> Integer;
+}
+
+/// The identifiers of the page, how many hits there are on all pages, and whether that is all of them.
+pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<(Vec<String>, u64, bool)> {
+    let text = text.to_lowercase();
+    let enough = BackupListOptions::MAX_HITS as usize;
+    let (mut hits, all_read) = sample(tx, options, &text)?;
+    hits.truncate(enough + 1);
+    if !all_read && hits.len() <= enough {
+        let query = containing(
+            tx.db,
+            filtered(backups::table.select(backups::id).into_boxed(), options),
+            &text,
+        );
+        let query = if hits.len() >= MANY {
+            ordered(query, options)
+        } else {
+            sorted(having_grams(tx.db, query, &text), options)
+        };
+        hits = query.limit(enough as i64 + 1).load(tx.db)?;
+    }
+    let exact = hits.len() <= enough;
+    hits.truncate(enough);
+    let total = hits.len() as u64;
+    let limit = options.limit.clamp(1, BackupListOptions::MAX_LIMIT);
+    let page = hits
+        .into_iter()
+        .skip(usize::try_from(options.offset).unwrap_or(usize::MAX))
+        .take(limit as usize)
+        .collect();
+    Ok((page, total, exact))
+}
+
+/// The hits among the first rows, and whether there are no other rows. PostgreSQL would not read the order in an index
+/// alone if the texts were to come along; SQLite finds each of them at once when it has the row.
+fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<(Vec<String>, bool)> {
+    let limit = SAMPLE as i64;
+    if matches!(tx.db, Db::Pg(_)) {
+        let query = filtered(backups::table.select(backups::id).into_boxed(), options);
+        let ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
+        let hits = containing_among(tx.db, &ids, text)?;
+        let all_read = ids.len() < SAMPLE;
+        return Ok((ids.into_iter().filter(|id| hits.contains(id)).collect(), all_read));
+    }
+    let query = filtered(
+        backups::table.select((backups::id, backups::search_text)).into_boxed(),
+        options,
+    );
+    let rows: Vec<(String, String)> = ordered(query, options).limit(limit).load(tx.db)?;
+    let all_read = rows.len() < SAMPLE;
+    let hits = rows.into_iter().filter(|(_, whole)| whole.contains(text));
+    Ok((hits.map(|(id, _)| id).collect(), all_read))
+}
+
+/// Those of these backups that contain the text.
+fn containing_among(db: &mut Db, ids: &[String], text: &str) -> TxResult<HashSet<String>> {
+    let hits: Vec<String> = match db {
+        Db::Pg(connection) => backups::table
+            .filter(backups::id.eq_any(ids))
+            .filter(strpos(backups::search_text, text).gt(0))
+            .select(backups::id)
+            .load(connection)?,
+        Db::Sqlite(connection) => backups::table
+            .filter(backups::id.eq_any(ids))
+            .filter(instr(backups::search_text, text).gt(0))
+            .select(backups::id)
+            .load(connection)?,
+    };
+    Ok(hits.into_iter().collect())
+}
+
+/// Those that contain the text. Not by LIKE: whoever guesses how many rows match a pattern guesses wrong.
+fn containing<'a, SqlType: 'a>(db: &Db, query: Boxed<'a, SqlType>, text: &str) -> Boxed<'a, SqlType> {
+    match db {
+        Db::Sqlite(_) => query.filter(instr(backups::search_text, text.to_owned()).gt(0)),
+        Db::Pg(_) => query.filter(strpos(backups::search_text, text.to_owned()).gt(0)),
+    }
+}
+
+/// Those that have the text's grams: all that contain it, and some more.
+fn having_grams<'a, SqlType: 'a>(db: &Db, query: Boxed<'a, SqlType>, text: &str) -> Boxed<'a, SqlType> {
+    let letters: Vec<char> = text.chars().collect();
+    let whole = letters.len() >= GRAM;
+    match db {
+        Db::Sqlite(_) if whole => query.filter(
+            sql::<Bool>(
+                "backups.id IN (SELECT backup_id FROM backup_grams_rows WHERE id IN \
+                 (SELECT rowid FROM backup_grams WHERE backup_grams MATCH ",
+            )
+            .bind::<Text, _>(joined(&grams(&letters), '"', " AND "))
+            .sql("))"),
+        ),
+        Db::Sqlite(_) => query.filter(
+            sql::<Bool>(
+                "backups.id IN (SELECT backup_id FROM backup_grams_rows WHERE id IN \
+                 (SELECT doc FROM backup_grams_words WHERE term >= ",
+            )
+            .bind::<Text, _>(text.to_owned())
+            .sql(" AND term <= ")
+            .bind::<Text, _>(format!("{text}{0}{0}", char::MAX))
+            .sql("))"),
+        ),
+        Db::Pg(_) => {
+            let grams = if whole {
+                joined(&grams(&letters), '\'', " & ")
+            } else {
+                joined(&[text.to_owned()], '\'', "") + ":*"
+            };
+            query.filter(
+                sql::<Bool>("backup_grams(search_text) @@ ")
+                    .bind::<Text, _>(grams)
+                    .sql("::tsquery"),
+            )
+        }
+    }
+}
+
+/// The text's grams; of a long text some, as far apart as can be.
+fn grams(letters: &[char]) -> Vec<String> {
+    let last = letters.len().saturating_sub(GRAM);
+    let steps = last.min(GRAMS - 1);
+    let mut grams: Vec<String> = (0..=steps)
+        .map(|step| letters.iter().skip(last * step / steps.max(1)).take(GRAM).collect())
+        .collect();
+    grams.dedup();
+    grams
+}
+
+/// The grams as a query of either database's language.
+fn joined(grams: &[String], quote: char, and: &str) -> String {
+    let quoted: Vec<String> = grams
+        .iter()
+        .map(|gram| {
+            let mut quoted = String::from(quote);
+            for letter in gram.chars() {
+                // PostgreSQL alone takes a backslash for an escape.
+                if letter == quote || (letter == '\\' && quote == '\'') {
+                    quoted.push(letter);
+                }
+                quoted.push(letter);
+            }
+            quoted.push(quote);
+            quoted
+        })
+        .collect();
+    quoted.join(and)
+}
+
+/// In the list's order, and never by reading an index in that order: few rows are to be sorted.
+fn sorted<'a, SqlType: 'a>(query: Boxed<'a, SqlType>, options: &BackupListOptions) -> Boxed<'a, SqlType> {
+    let by = match options.sort_by {
+        SortBy::CreatedAt => "created_at",
+        SortBy::CompletedAt => "completed_at",
+        SortBy::SizeBytes => "size_bytes",
+    };
+    let end = match options.sort_order {
+        SortOrder::Asc => "ASC",
+        SortOrder::Desc => "DESC",
+    };
+    query.order(sql::<Untyped>(&format!(
+        "coalesce({by}, {by}) {end} NULLS LAST, id {end}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grams_of_a_text_reach_from_its_beginning_to_its_end() {
+        let of = |text: &str| grams(&text.chars().collect::<Vec<_>>()).join("|");
+        assert_eq!(of("abc"), "abc");
+        assert_eq!(of("每晚備份"), "每晚備|晚備份");
+        assert_eq!(of("abcdef"), "abc|bcd|cde|def");
+        let long = of("0123456789abcdefghijklmnopqrstuvwxyz");
+        assert!(long.starts_with("012|345|") && long.ends_with("|xyz"), "{long}");
+        assert_eq!(long.split('|').count(), GRAMS);
+        assert_eq!(of("aaaa"), "aaa");
+    }
+
+    #[test]
+    fn what_would_end_a_quotation_is_doubled() {
+        let grams = ["a\"b".to_owned(), "'\\c".to_owned()];
+        assert_eq!(joined(&grams, '"', " AND "), "\"a\"\"b\" AND \"'\\c\"");
+        assert_eq!(joined(&grams, '\'', " & "), "'a\"b' & '''\\\\c'");
+    }
+}

@@ -1,0 +1,10 @@
+DROP TRIGGER backup_counts_on_update;
+DROP TRIGGER backup_counts_on_delete;
+DROP TRIGGER backup_counts_on_insert;
+DROP TABLE backup_counts;
+DROP INDEX backups_by_trigger;
+DROP TRIGGER backup_grams_on_delete;
+DROP TRIGGER backup_grams_on_insert;
+DROP TABLE backup_grams_rows;
+DROP TABLE backup_grams_words;
+DROP TABLE backup_grams;
