@@ -141,7 +141,7 @@ fn make(tx: &mut Tx<'_>, person: &OidcPerson) -> TxResult<OidcMatch> {
         oidc_subject: Some(person.subject.clone()),
     };
     Ok(OidcMatch::User {
-        user: insert(tx, &new)?,
+        user: insert(tx, &new, true)?,
         found: OidcFound::Made,
         role: OidcRole::Kept,
     })
