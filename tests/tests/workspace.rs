@@ -43,6 +43,7 @@ const ONLY: &[(&str, &str)] = &[
     ("diesel", "backup-db"),
     ("diesel_migrations", "backup-db"),
     ("actix-web", "backup-api"),
+    ("utoipa", "backup-api"),
     ("libdeflater", "backup-archive"),
     ("zstd", "backup-archive"),
 ];
