@@ -48,6 +48,7 @@ const ONLY: &[(&str, &str)] = &[
     ("lettre", "backup-notify"),
     ("actix-web", "backup-api"),
     ("openidconnect", "backup-api"),
+    ("utoipa", "backup-api"),
     ("libdeflater", "backup-archive"),
     ("zstd", "backup-archive"),
 ];

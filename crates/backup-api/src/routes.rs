@@ -1,5 +1,10 @@
 //! Every route: its method, its path, what it asks of its caller, and its handler. One table, so that nothing is reachable
 //! that is not listed here, and a test can try every route as every caller.
+//!
+//! A new route is a line of this table and a handler with `#[utoipa::path]`, which names the method, the path, and what is
+//! its own: its query, its body, its good answers, its refusals beyond the common ones (`openapi/common.rs`). The types it
+//! reads and answers are wire types that derive `ToSchema` or `IntoParams`; `openapi/agreement.rs` takes a line for each
+//! body and query. Then `docs/openapi.json` is renewed, as the test that compares it says.
 
 pub(crate) mod alerts;
 pub(crate) mod audit_log;

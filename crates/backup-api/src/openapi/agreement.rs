@@ -35,7 +35,7 @@ fn queries_are_read_as_documented() {
 /// Reads a body of `T` that has every field, and then again and again with one field at and beyond its documented limits.
 fn body<T: FromFields + ToSchema>(whole: Value) {
     let document = super::document("").unwrap();
-    let schema = &document["components"]["schemas"][T::name().as_ref()];
+    let schema = &document["components"]["schemas"][&*T::name()];
     let whole = whole.as_object().unwrap();
     let check = |object: Map<String, Value>, good: bool| {
         let shown = Value::from(object.clone());
@@ -88,7 +88,7 @@ fn query<T: FromParams + IntoParams>() {
     let parameters = T::into_params(|| None);
     let mut asked = Params::read("").unwrap();
     T::from_params(&mut asked).ok().unwrap();
-    let documented = parameters.iter().map(|parameter| parameter.name.clone()).collect();
+    let documented: BTreeSet<String> = parameters.iter().map(|parameter| parameter.name.clone()).collect();
     assert_eq!(asked.asked, documented);
     for parameter in parameters {
         let (name, schema) = (parameter.name, json!(parameter.schema));

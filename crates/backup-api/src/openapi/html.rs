@@ -27,25 +27,30 @@ pub(super) fn prose(description: &Value) -> String {
 
 fn paragraph(text: &str) -> String {
     let (items, lines): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("- "));
-    let items: String = items
-        .iter()
-        .map(|item| format!("<li>{}</li>", spans(&item[2..])))
-        .collect();
     let lines = spans(&lines.join(" "));
     if items.is_empty() {
-        format!("<p>{lines}</p>")
-    } else {
-        format!("<p>{lines}</p><ul>{items}</ul>")
+        return format!("<p>{lines}</p>");
     }
+    let items: String = items.into_iter().map(item).collect();
+    format!("<p>{lines}</p><ul>{items}</ul>")
+}
+
+fn item(line: &str) -> String {
+    format!("<li>{}</li>", spans(&line[2..]))
 }
 
 /// Every second piece between backticks is code.
 fn spans(text: &str) -> String {
-    let pieces = text.split('`').enumerate().map(|(index, piece)| match index % 2 {
-        0 => escape(piece),
-        _ => format!("<code>{}</code>", escape(piece)),
-    });
-    pieces.collect()
+    text.split('`').enumerate().map(span).collect()
+}
+
+fn span((index, piece): (usize, &str)) -> String {
+    let piece = escape(piece);
+    if index % 2 == 0 {
+        piece
+    } else {
+        format!("<code>{piece}</code>")
+    }
 }
 
 /// A schema in a line: its name as a link, or what it is.

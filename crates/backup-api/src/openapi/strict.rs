@@ -62,21 +62,22 @@ fn references(value: &Value, found: &mut Vec<String>) {
 fn close(schema: &mut Value) {
     schema["additionalProperties"] = json!(false);
     for (_, property) in schema["properties"].as_object_mut().into_iter().flatten() {
-        close_text(property);
+        let not_blank = property.get("minLength").is_some();
+        close_text(property, if not_blank { TEXT_NOT_BLANK } else { TEXT });
+        // In a list a blank text is a text: `Fields::texts` refuses an empty one alone.
         if let Some(items) = property.get_mut("items") {
-            close_text(items);
+            close_text(items, TEXT);
         }
     }
 }
 
-fn close_text(schema: &mut Value) {
+fn close_text(schema: &mut Value, pattern: &str) {
     let is_text = schema["type"] == "string" || schema["type"][0] == "string";
     if is_text
         && ["format", "enum", "pattern"]
             .iter()
             .all(|key| schema.get(key).is_none())
     {
-        let not_blank = schema.get("minLength").is_some();
-        schema["pattern"] = json!(if not_blank { TEXT_NOT_BLANK } else { TEXT });
+        schema["pattern"] = json!(pattern);
     }
 }

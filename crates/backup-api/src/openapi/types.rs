@@ -43,13 +43,13 @@ text_enums! {
 
 /// A string enum of all values, described by the doc comments of the enum and of its values.
 fn text_enum<T: TextEnum>() -> RefOr<Schema> {
-    let mut description = T::DOC.trim().to_owned();
-    for (_, text, doc) in T::VALUES {
-        description.push_str(&format!("\n- `{text}`: {}", doc.trim()));
-    }
+    let values = T::VALUES
+        .iter()
+        .map(|&(_, text, doc)| ["\n- `", text, "`: ", doc.trim()].concat());
+    let description: String = std::iter::once(T::DOC.trim().to_owned()).chain(values).collect();
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .enum_values(Some(T::VALUES.iter().map(|(_, text, _)| *text)))
+        .enum_values(Some(T::VALUES.iter().map(|&(_, text, _)| text)))
         .description(Some(description))
         .into()
 }

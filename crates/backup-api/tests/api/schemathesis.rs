@@ -110,7 +110,7 @@ async fn real_backup(app: &TestApp) -> BackupId {
     let worker = tokio::spawn(async move { Worker::new(engine).unwrap().run(stopped).await });
     let backup = app.wait_for_end(backup.id).await;
     stop.send_replace(true);
-    let _ = worker.await.unwrap();
+    worker.await.unwrap();
     assert_eq!(backup.status.as_str(), "COMPLETED", "{:?}", backup.error_message);
     backup.id
 }
