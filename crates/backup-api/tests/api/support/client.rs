@@ -1,8 +1,6 @@
 //! A small HTTP/1.1 client that sends exactly what a test says.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -75,9 +73,9 @@ impl Client {
         receive(method, &mut self.open(method, path, body).await).await
     }
 
-    /// Sends a body of `size` bytes, with its length in the head or chunked, until the answer is there. Returns that, and
-    /// how many bytes the server took in.
-    pub(crate) async fn flood(&self, method: &str, path: &str, size: u64, chunked: bool) -> (Response, u64) {
+    /// Begins a body of `size` bytes, with its length in the head or chunked: sends its first MiB and then nothing. The
+    /// answer must come without the rest.
+    pub(crate) async fn begin(&self, method: &str, path: &str, size: u64, chunked: bool) -> Response {
         let length = if chunked {
             self.with("Transfer-Encoding", "chunked")
         } else {
@@ -85,25 +83,37 @@ impl Client {
         };
         let client = length.with("Content-Type", "application/json");
         let (reader, mut writer) = client.open(method, path, "").await.into_inner().into_split();
-        let sent = Arc::new(AtomicU64::new(0));
-        let counter = sent.clone();
-        let flood = tokio::spawn(async move {
-            let piece = [b' '; 1 << 16];
-            while counter.load(Ordering::Relaxed) < size {
-                let head = if chunked { "10000\r\n" } else { "" };
-                let tail = if chunked { "\r\n" } else { "" };
-                for part in [head.as_bytes(), &piece, tail.as_bytes()] {
-                    if writer.write_all(part).await.is_err() {
-                        return;
-                    }
+        let body = tokio::spawn(async move {
+            let spaces = " ".repeat(1 << 16);
+            let piece = if chunked {
+                format!("10000\r\n{spaces}\r\n")
+            } else {
+                spaces
+            };
+            for _ in 0..16 {
+                if writer.write_all(piece.as_bytes()).await.is_err() {
+                    break;
                 }
-                counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
             }
+            // Dropped, the writer would end the body.
+            std::future::pending::<()>().await;
+            drop(writer);
         });
-        let response = receive(method, &mut BufReader::new(reader)).await;
-        flood.abort();
-        (response, sent.load(Ordering::Relaxed))
+        let mut reader = BufReader::new(reader);
+        let (status, headers) = read_head(&mut reader).await;
+        let mut response = Response {
+            status,
+            headers,
+            body: Vec::new(),
+            complete: true,
+        };
+        let length: usize = response.header("content-length").unwrap().parse().unwrap();
+        response.body.resize(length, 0);
+        reader.read_exact(&mut response.body).await.unwrap();
+        body.abort();
+        response
     }
+
     /// Asks for a file and reads no more than the answer's head, which must be a 200.
     pub(crate) async fn begin(&self, path: &str) -> Begun {
         let mut reader = self.open("GET", path, "").await;
