@@ -24,11 +24,6 @@ pub(crate) struct Args {
     #[arg(long, env = "BACKUP_PUBLIC_URL", value_name = "URL")]
     pub(crate) backup_public_url: Option<String>,
 
-    /// Quota of the storage in GiB
-    #[arg(long, env = "BACKUP_QUOTA_GB", value_name = "GIB", default_value_t = 100,
-          value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
-    pub(crate) backup_quota_gb: u64,
-
     /// On a catalog with no user: e-mail address of the first ADMIN
     #[arg(long, env = "BACKUP_ADMIN_EMAIL", value_name = "EMAIL")]
     pub(crate) backup_admin_email: Option<String>,
@@ -61,7 +56,7 @@ impl Args {
         Ok(ApiSettings {
             base_path: ApiSettings::normal_base_path(&self.backup_base_path),
             public_url,
-            quota_bytes: Some(self.backup_quota_gb << 30),
+            quota_bytes: Some(self.engine.worker.quota_gb << 30),
             ..ApiSettings::default()
         })
     }

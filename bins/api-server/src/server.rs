@@ -9,7 +9,6 @@ use backup_archive::Keyring;
 use backup_core::{Clock, IdGenerator, OsRandom, PipelineError, Random, SystemClock};
 use backup_db::Store;
 use backup_engine::{Action, Engine, JobSettings, Worker, stop_on_signal};
-use backup_storage::StorageSettings;
 use tokio::sync::watch;
 
 use crate::args::Args;
@@ -29,7 +28,6 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
     let settings = args.api_settings()?;
     let jobs = args.engine.job_settings()?;
     let admin = args.first_admin()?;
-    let storage = args.engine.storage.settings(&args.engine.data, jobs.stall_timeout)?;
     let listener = listen(&args)?;
     let stop = stop_on_signal().map_err(ServerError::Io)?;
     let keys = keyring(&args).await?;
@@ -56,7 +54,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
         clock,
         random,
     };
-    let working = tokio::spawn(parts.work(storage, api.clone(), stop.clone()));
+    let working = tokio::spawn(parts.work(api.clone(), stop.clone()));
     wait_for(stop).await;
     tracing::info!(action = %Action::ServiceStopping, "stopping");
     api.close_streams();
@@ -99,14 +97,9 @@ struct Parts {
 
 impl Parts {
     /// Opens the storage and runs jobs until told to stop.
-    async fn work(
-        self,
-        settings: StorageSettings,
-        api: Arc<Api>,
-        stop: watch::Receiver<bool>,
-    ) -> Result<(), ServerError> {
+    async fn work(self, api: Arc<Api>, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
         let storage = tokio::select! {
-            storage = storage::open(&settings, &self.store, self.jobs.workers > 0) => storage,
+            storage = storage::open(&self.jobs.storage, &self.store, self.jobs.workers > 0) => storage,
             () = wait_for(stop.clone()) => return Ok(()),
         };
         let engine = Engine::new(self.store, storage, self.keys, self.jobs, self.clock, self.random);

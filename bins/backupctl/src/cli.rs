@@ -128,6 +128,21 @@ pub(crate) struct RestoreArgs {
 pub(crate) enum KeyCommand {
     /// Check that the passphrase opens the backups in the storage
     Check,
+    /// Put every secret of the catalog under the seal of BACKUP_ENCRYPTION_KEY; those that BACKUP_ENCRYPTION_KEY_PREVIOUS
+    /// sealed need it no longer. Archives stay as they are: keep the old passphrase as long as they
+    Rotate,
+    /// Print a page for the worst day: which keys there are, and the exact commands that bring everything back
+    Sheet {
+        /// Write to this new file; '-' is stdout
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Language of the page
+        #[arg(long, default_value = "zh-TW", value_parser = ["zh-TW", "en"])]
+        language: String,
+        /// Print the passphrases too: the page is then as secret as they are
+        #[arg(long)]
+        with_passphrases: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,8 +1,10 @@
 mod access;
 mod check;
+mod key;
 mod list;
 mod open;
 mod restore;
+mod sheet;
 
 use crate::cli::{Cli, Command, KeyCommand, TokenCommand, UserCommand};
 use crate::exit::Failure;
@@ -20,6 +22,12 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Decrypt { backup, output } => open::decrypt(settings, &backup.id, &output).await,
         Command::Key(KeyCommand::Check) => check::key(settings).await,
+        Command::Key(KeyCommand::Rotate) => key::rotate(settings).await,
+        Command::Key(KeyCommand::Sheet {
+            output,
+            language,
+            with_passphrases,
+        }) => sheet::print(settings, output.as_deref(), &language, with_passphrases).await,
         Command::User(UserCommand::Add {
             email,
             name,

@@ -1,23 +1,55 @@
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use backup_core::{JobControl, PipelineError};
+use backup_archive::Keyring;
+use backup_core::{JobControl, PipelineError, SystemClock};
+use backup_db::Store;
 use backup_engine::Repository;
-use backup_storage::BlobStore;
+use backup_storage::{BlobStore, StorageSettings};
+use secrecy::ExposeSecret;
 
 use crate::cli::Settings;
 use crate::exit::Failure;
 
 /// Opens the storage and derives the keys.
 pub(crate) async fn repository(settings: &Settings) -> Result<Repository, Failure> {
-    settings.keys.check()?;
-    let storage = settings.storage.settings(&settings.data, stall_timeout(settings))?;
-    let keys = settings.keys.clone();
-    let keys = tokio::task::spawn_blocking(move || keys.keyring())
-        .await
-        .map_err(|error| PipelineError::failed("the keys could not be derived", "").because(error))??;
+    let keys = keyring(settings).await?;
+    let storage = storage_settings(settings)?;
     let storage = BlobStore::open_existing(&storage).await?;
     let programs = settings.database.settings().programs;
     Ok(Repository::new(storage, keys, programs))
+}
+
+/// Opens the catalog.
+pub(crate) async fn catalog(settings: &Settings) -> Result<Store, Failure> {
+    let url = settings.catalog.url(&settings.data)?;
+    Ok(Store::open(url.expose_secret(), Arc::new(SystemClock)).await?)
+}
+
+/// Opens the catalog, where there is one: an embedded one is not made.
+pub(crate) async fn catalog_if_there(settings: &Settings) -> Result<Option<Store>, Failure> {
+    let url = settings.catalog.url(&settings.data)?;
+    let file = url.expose_secret().strip_prefix("sqlite://").map(ToOwned::to_owned);
+    if file.is_some_and(|file| !Path::new(&file).exists()) {
+        return Ok(None);
+    }
+    catalog(settings).await.map(Some)
+}
+
+/// Where the backups are, by the settings.
+pub(crate) fn storage_settings(settings: &Settings) -> Result<StorageSettings, Failure> {
+    Ok(settings.storage.settings(&settings.data, stall_timeout(settings))?)
+}
+
+/// Derives the keys.
+pub(crate) async fn keyring(settings: &Settings) -> Result<Keyring, Failure> {
+    settings.keys.check()?;
+    let keys = settings.keys.clone();
+    let keys = tokio::task::spawn_blocking(move || keys.keyring());
+    Ok(keys
+        .await
+        .map_err(|error| PipelineError::failed("the keys could not be derived", "").because(error))??)
 }
 
 /// The control of the command's work: Ctrl-C and SIGTERM cancel it, so that targets clean up.

@@ -34,10 +34,6 @@ struct Cli {
         help_heading = "Health"
     )]
     metrics_addr: SocketAddr,
-    /// Quota of the storage in GiB
-    #[arg(long, env = "BACKUP_QUOTA_GB", value_name = "GIB", default_value_t = 100,
-          value_parser = clap::value_parser!(u64).range(1..=1 << 30), help_heading = "Storage")]
-    backup_quota_gb: u64,
 }
 
 fn main() -> ExitCode {
@@ -76,7 +72,7 @@ async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {
             "Choose an address of this machine and a free port.",
         )
     })?;
-    let probes = Probes::new(Some(cli.backup_quota_gb << 30));
+    let probes = Probes::new(Some(cli.engine.worker.quota_gb << 30));
     let served = probes
         .clone()
         .serve(listener)

@@ -138,6 +138,16 @@ impl Keyring {
         self.0.iter().find(|key| key.fingerprint() == fingerprint)
     }
 
+    /// Every key, the current one first.
+    pub fn iter(&self) -> impl Iterator<Item = &ArchiveKey> {
+        self.0.iter()
+    }
+
+    /// Opens what one of the keys has sealed; [`Error::Sealed`] where none has.
+    pub fn unseal(&self, sealed: &str) -> Result<SecretString, Error> {
+        self.iter().find_map(|key| key.unseal(sealed).ok()).ok_or(Error::Sealed)
+    }
+
     /// All fingerprints, for messages.
     pub(crate) fn fingerprints(&self) -> String {
         let all: Vec<String> = self.0.iter().map(ArchiveKey::fingerprint).collect();

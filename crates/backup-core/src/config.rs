@@ -3,26 +3,45 @@
 use chrono::{DateTime, Utc};
 
 use crate::receipt::Codec;
+use crate::text_enum;
 
 /// The key of the one configuration that always is.
 pub const DEFAULT_CONFIG_KEY: &str = "default";
 
-/// A named configuration. `None` means: as the environment says. Secrets are sealed bytes, which only the holder of the
-/// passphrase can open; their `Debug` is safe for that reason.
+text_enum! {
+    /// What becomes of a backup that the quota has no room for.
+    pub enum QuotaPolicy {
+        /// It is made, with a warning.
+        Warn => "WARN",
+        /// It is refused.
+        Refuse => "REFUSE",
+    }
+}
+
+/// A named configuration: one application that is backed up. `None` means: as the environment says. Secrets are sealed
+/// bytes, which only the holder of the passphrase can open; their `Debug` is safe for that reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupConfig {
-    /// Its unique name.
+    /// Its unique name, see [`is_config_key`].
     pub key: String,
+    /// URL of the storage.
+    pub storage_url: Option<String>,
     /// Connection string of the storage, sealed.
     pub storage_connection_string: Option<SealedSecret>,
     /// Container of the storage.
-    pub container_name: String,
+    pub container_name: Option<String>,
     /// Host of the database.
     pub database_host: Option<String>,
     /// Port of the database.
-    pub database_port: u16,
+    pub database_port: Option<u16>,
     /// Name of the database.
     pub database_name: Option<String>,
+    /// Who logs in to the database.
+    pub database_user: Option<String>,
+    /// With which password, sealed.
+    pub database_password: Option<SealedSecret>,
+    /// The tree of uploaded files, an absolute path.
+    pub upload_dir: Option<String>,
     /// Whether archives are compressed at all.
     pub compression_enabled: bool,
     /// With what.
@@ -31,6 +50,8 @@ pub struct BackupConfig {
     pub encryption_enabled: bool,
     /// Passphrase of the archives, sealed.
     pub encryption_key: Option<SealedSecret>,
+    /// Passphrases that it had before, sealed: they still open what they closed.
+    pub previous_encryption_keys: Vec<SealedSecret>,
     /// Send a message when a backup succeeded.
     pub notify_on_success: bool,
     /// Send a message when a backup failed.
@@ -39,6 +60,8 @@ pub struct BackupConfig {
     pub notification_emails: Vec<String>,
     /// Quota in GiB; `None`: as the environment says.
     pub quota_gigabytes: Option<u32>,
+    /// What becomes of a backup that does not fit.
+    pub quota_policy: QuotaPolicy,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
 }
@@ -48,22 +71,72 @@ impl BackupConfig {
     pub fn defaults(key: &str, updated_at: DateTime<Utc>) -> Self {
         Self {
             key: key.to_owned(),
+            storage_url: None,
             storage_connection_string: None,
-            container_name: "backups".to_owned(),
+            container_name: None,
             database_host: None,
-            database_port: 5432,
+            database_port: None,
             database_name: None,
+            database_user: None,
+            database_password: None,
+            upload_dir: None,
             compression_enabled: true,
             compression_algorithm: None,
             encryption_enabled: true,
             encryption_key: None,
+            previous_encryption_keys: Vec::new(),
             notify_on_success: false,
             notify_on_failure: true,
             notification_emails: Vec::new(),
             quota_gigabytes: None,
+            quota_policy: QuotaPolicy::Warn,
             updated_at,
         }
     }
+
+    /// Every secret that it holds, to be sealed anew.
+    pub fn secrets_mut(&mut self) -> impl Iterator<Item = &mut SealedSecret> {
+        self.storage_connection_string
+            .iter_mut()
+            .chain(&mut self.database_password)
+            .chain(&mut self.encryption_key)
+            .chain(&mut self.previous_encryption_keys)
+    }
+
+    /// Bytes that its backups may take up; `environment` where it does not say. `None`: no limit.
+    pub fn quota_bytes(&self, environment: Option<u64>) -> Option<u64> {
+        self.quota_gigabytes
+            .map(|gigabytes| u64::from(gigabytes) << 30)
+            .or(environment)
+    }
+
+    /// Makes `passphrase` the one of new archives; the one before stays able to open its own.
+    pub fn change_encryption_key(&mut self, passphrase: Option<SealedSecret>) {
+        self.previous_encryption_keys.extend(self.encryption_key.take());
+        self.encryption_key = passphrase;
+    }
+}
+
+/// Bytes that the backups of all configurations together may take up: each has its own quota, or the environment's. `None`:
+/// no limit.
+pub fn total_quota(configs: &[BackupConfig], environment: Option<u64>) -> Option<u64> {
+    let unsaid = if configs.iter().any(|config| config.key == DEFAULT_CONFIG_KEY) {
+        Some(0)
+    } else {
+        environment
+    };
+    configs
+        .iter()
+        .map(|config| config.quota_bytes(environment))
+        .try_fold(unsaid?, |sum, quota| Some(sum.saturating_add(quota?)))
+}
+
+/// Whether `key` can name a configuration: 1 to 50 lower-case letters, digits, `-` and `_`.
+pub fn is_config_key(key: &str) -> bool {
+    (1..=50).contains(&key.len())
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
 }
 
 /// A secret under the seal of the master passphrase. Shown to nobody as it is.

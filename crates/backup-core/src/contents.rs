@@ -93,6 +93,8 @@ text_enum! {
         MoreWarnings => "MORE_WARNINGS",
         /// There was no base to build on, so the backup was made FULL.
         PromotedToFull => "PROMOTED_TO_FULL",
+        /// The quota has no room for it, or none for the next one.
+        QuotaExceeded => "QUOTA_EXCEEDED",
         /// Anything else.
         Other => "OTHER",
     }

@@ -37,6 +37,8 @@ pub struct BackupListOptions {
     pub source: Option<BackupSource>,
     /// Only this trigger.
     pub trigger: Option<BackupTrigger>,
+    /// Only this configuration's.
+    pub config_key: Option<String>,
     /// Only this schedule's.
     pub schedule_id: Option<ScheduleId>,
     /// Asked for at or after.
@@ -70,6 +72,7 @@ impl Default for BackupListOptions {
             backup_type: None,
             source: None,
             trigger: None,
+            config_key: None,
             schedule_id: None,
             date_from: None,
             date_to: None,

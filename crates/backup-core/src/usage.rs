@@ -26,6 +26,17 @@ impl StorageUsage {
     }
 }
 
+/// What the good backups of one configuration take up now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConfigUsage {
+    /// The configuration.
+    pub config_key: String,
+    /// Bytes of its good backups.
+    pub total_size_bytes: u64,
+    /// How many there are.
+    pub backup_count: u64,
+}
+
 /// A sample of the usage, kept as history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UsageSample {

@@ -1,6 +1,6 @@
 //! Backups: their rows, making one, reading one, protecting one, and what builds on what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use backup_core::backup::backup_name;
 use backup_core::list::BackupSummary;
@@ -115,6 +115,9 @@ impl Store {
                 }
                 .into());
             }
+            if !crate::configs::exists(tx, &new.config_key)? {
+                return Err(Error::not_found("configuration", &new.config_key).into());
+            }
             insert(tx, &new)
         })
         .await
@@ -124,6 +127,20 @@ impl Store {
     pub async fn get_backup(&self, id: BackupId) -> Result<Option<BackupSummary>, Error> {
         self.read("get_backup", move |tx| Ok(summaries(tx, &[id.to_string()])?.pop()))
             .await
+    }
+
+    /// Those of `ids` of which the catalog holds no row at all, in their order.
+    pub async fn unknown_backups(&self, ids: &[BackupId]) -> Result<Vec<BackupId>, Error> {
+        let ids = ids.to_vec();
+        self.read("unknown_backups", move |tx| {
+            let known: Vec<Word<BackupId>> = backups::table
+                .filter(backups::id.eq_any(ids.iter().map(ToString::to_string)))
+                .select(backups::id)
+                .load(tx.db)?;
+            let known: HashSet<BackupId> = known.into_iter().map(|id| id.0).collect();
+            Ok(ids.iter().copied().filter(|id| !known.contains(id)).collect())
+        })
+        .await
     }
 
     /// Sets or lifts a backup's protection against deletion and expiry.

@@ -1,11 +1,14 @@
 //! The settings of the backups, and the configurations of the application that a CONFIG backup exports.
 
-use backup_core::config::{BackupConfig, SealedSecret, SystemConfig};
+use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, QuotaPolicy, SealedSecret, SystemConfig};
 use backup_core::receipt::Codec;
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use crate::dialect::on_db;
-use crate::schema::{backup_configs, system_configs};
+use crate::error::TxResult;
+use crate::schema::{backup_configs, backup_schedules, backup_totals, backups, system_configs};
+use crate::store::Tx;
 use crate::types::{Json, Time, Word, json, small, word};
 use crate::{Error, Store};
 
@@ -13,19 +16,25 @@ use crate::{Error, Store};
 #[diesel(table_name = backup_configs)]
 struct ConfigRow {
     key: String,
+    storage_url: Option<String>,
     storage_connection_string: Option<String>,
-    container_name: String,
+    container_name: Option<String>,
     database_host: Option<String>,
-    database_port: i32,
+    database_port: Option<i32>,
     database_name: Option<String>,
+    database_user: Option<String>,
+    database_password: Option<String>,
+    upload_dir: Option<String>,
     compression_enabled: bool,
     compression_algorithm: Option<Word<Codec>>,
     encryption_enabled: bool,
     encryption_key: Option<String>,
+    previous_encryption_keys: Json<Vec<String>>,
     notify_on_success: bool,
     notify_on_failure: bool,
     notification_emails: Json<Vec<String>>,
     quota_gigabytes: Option<i64>,
+    quota_policy: Word<QuotaPolicy>,
     updated_at: Time,
 }
 
@@ -33,19 +42,25 @@ impl From<ConfigRow> for BackupConfig {
     fn from(row: ConfigRow) -> Self {
         Self {
             key: row.key,
+            storage_url: row.storage_url,
             storage_connection_string: row.storage_connection_string.map(SealedSecret),
             container_name: row.container_name,
             database_host: row.database_host,
-            database_port: u16::try_from(row.database_port).unwrap_or(0),
+            database_port: row.database_port.and_then(|port| u16::try_from(port).ok()),
             database_name: row.database_name,
+            database_user: row.database_user,
+            database_password: row.database_password.map(SealedSecret),
+            upload_dir: row.upload_dir,
             compression_enabled: row.compression_enabled,
             compression_algorithm: word(row.compression_algorithm),
             encryption_enabled: row.encryption_enabled,
             encryption_key: row.encryption_key.map(SealedSecret),
+            previous_encryption_keys: row.previous_encryption_keys.0.into_iter().map(SealedSecret).collect(),
             notify_on_success: row.notify_on_success,
             notify_on_failure: row.notify_on_failure,
             notification_emails: row.notification_emails.0,
             quota_gigabytes: row.quota_gigabytes.map(small),
+            quota_policy: row.quota_policy.0,
             updated_at: row.updated_at.0,
         }
     }
@@ -53,22 +68,62 @@ impl From<ConfigRow> for BackupConfig {
 
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = backup_configs, primary_key(key), treat_none_as_null = true)]
-struct ConfigColumns {
-    key: String,
-    storage_connection_string: Option<String>,
-    container_name: String,
-    database_host: Option<String>,
-    database_port: i32,
-    database_name: Option<String>,
+struct ConfigColumns<'a> {
+    key: &'a str,
+    storage_url: Option<&'a str>,
+    storage_connection_string: Option<&'a str>,
+    container_name: Option<&'a str>,
+    database_host: Option<&'a str>,
+    database_port: Option<i32>,
+    database_name: Option<&'a str>,
+    database_user: Option<&'a str>,
+    database_password: Option<&'a str>,
+    upload_dir: Option<&'a str>,
     compression_enabled: bool,
-    compression_algorithm: Option<String>,
+    compression_algorithm: Option<&'static str>,
     encryption_enabled: bool,
-    encryption_key: Option<String>,
+    encryption_key: Option<&'a str>,
+    previous_encryption_keys: String,
     notify_on_success: bool,
     notify_on_failure: bool,
     notification_emails: String,
     quota_gigabytes: Option<i64>,
+    quota_policy: &'static str,
     updated_at: chrono::NaiveDateTime,
+}
+
+impl<'a> ConfigColumns<'a> {
+    fn of(config: &'a BackupConfig, now: DateTime<Utc>) -> Result<Self, diesel::result::Error> {
+        let secret = |secret: &'a Option<SealedSecret>| secret.as_ref().map(|secret| secret.0.as_str());
+        let previous: Vec<&str> = config
+            .previous_encryption_keys
+            .iter()
+            .map(|secret| secret.0.as_str())
+            .collect();
+        Ok(Self {
+            key: &config.key,
+            storage_url: config.storage_url.as_deref(),
+            storage_connection_string: secret(&config.storage_connection_string),
+            container_name: config.container_name.as_deref(),
+            database_host: config.database_host.as_deref(),
+            database_port: config.database_port.map(Into::into),
+            database_name: config.database_name.as_deref(),
+            database_user: config.database_user.as_deref(),
+            database_password: secret(&config.database_password),
+            upload_dir: config.upload_dir.as_deref(),
+            compression_enabled: config.compression_enabled,
+            compression_algorithm: config.compression_algorithm.map(|codec| codec.as_str()),
+            encryption_enabled: config.encryption_enabled,
+            encryption_key: secret(&config.encryption_key),
+            previous_encryption_keys: json(&previous)?,
+            notify_on_success: config.notify_on_success,
+            notify_on_failure: config.notify_on_failure,
+            notification_emails: json(&config.notification_emails)?,
+            quota_gigabytes: config.quota_gigabytes.map(Into::into),
+            quota_policy: config.quota_policy.as_str(),
+            updated_at: now.naive_utc(),
+        })
+    }
 }
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -87,15 +142,7 @@ impl Store {
     /// The configuration of this key, where one was ever put.
     pub async fn get_config(&self, key: &str) -> Result<Option<BackupConfig>, Error> {
         let key = key.to_owned();
-        self.read("get_config", move |tx| {
-            let row: Option<ConfigRow> = backup_configs::table
-                .filter(backup_configs::key.eq(&key))
-                .select(ConfigRow::as_select())
-                .first(tx.db)
-                .optional()?;
-            Ok(row.map(Into::into))
-        })
-        .await
+        self.read("get_config", move |tx| find(tx, &key)).await
     }
 
     /// Every configuration, by key.
@@ -110,39 +157,61 @@ impl Store {
         .await
     }
 
-    /// Puts a configuration in the place of the one of the same key; its time of change is set to now.
+    /// Puts a configuration in the place of the one of the same key, whatever that says now; its time of change is set to
+    /// now.
     pub async fn put_config(&self, config: &BackupConfig) -> Result<BackupConfig, Error> {
         let config = config.clone();
-        self.write("put_config", move |tx| {
-            let columns = || -> Result<ConfigColumns, diesel::result::Error> {
-                Ok(ConfigColumns {
-                    key: config.key.clone(),
-                    storage_connection_string: config.storage_connection_string.as_ref().map(|secret| secret.0.clone()),
-                    container_name: config.container_name.clone(),
-                    database_host: config.database_host.clone(),
-                    database_port: config.database_port.into(),
-                    database_name: config.database_name.clone(),
-                    compression_enabled: config.compression_enabled,
-                    compression_algorithm: config.compression_algorithm.map(|codec| codec.to_string()),
-                    encryption_enabled: config.encryption_enabled,
-                    encryption_key: config.encryption_key.as_ref().map(|secret| secret.0.clone()),
-                    notify_on_success: config.notify_on_success,
-                    notify_on_failure: config.notify_on_failure,
-                    notification_emails: json(&config.notification_emails)?,
-                    quota_gigabytes: config.quota_gigabytes.map(Into::into),
-                    updated_at: tx.now.naive_utc(),
-                })
-            };
-            on_db!(tx.db, |connection| diesel::insert_into(backup_configs::table)
-                .values(columns()?)
-                .on_conflict(backup_configs::key)
-                .do_update()
-                .set(columns()?)
-                .execute(connection))?;
-            Ok(BackupConfig {
-                updated_at: tx.now,
-                ..config.clone()
-            })
+        self.write("put_config", move |tx| put(tx, &config)).await
+    }
+
+    /// The same, where the configuration is still `from` (`None`: where there is none), so that two who change it at once
+    /// do not undo each other. With `moves`, which says that its backups would no longer be found, only where it has none.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] where it is another by now; [`Error::ConfigInUse`] where it has backups and moves.
+    pub async fn replace_config(
+        &self,
+        from: Option<&BackupConfig>,
+        config: &BackupConfig,
+        moves: bool,
+    ) -> Result<BackupConfig, Error> {
+        let (from, config) = (from.cloned(), config.clone());
+        self.write("replace_config", move |tx| {
+            if find(tx, &config.key)? != from {
+                return Err(Error::Changed {
+                    what: "configuration",
+                    id: config.key.clone(),
+                }
+                .into());
+            }
+            if moves {
+                refuse_in_use(tx, &config.key)?;
+            }
+            put(tx, &config)
+        })
+        .await
+    }
+
+    /// Removes a configuration that has neither backups nor schedules.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::ConfigInUse`].
+    pub async fn delete_config(&self, key: &str) -> Result<(), Error> {
+        let key = key.to_owned();
+        self.write("delete_config", move |tx| {
+            refuse_in_use(tx, &key)?;
+            let schedules: i64 = backup_schedules::table
+                .filter(backup_schedules::config_key.eq(&key))
+                .count()
+                .get_result(tx.db)?;
+            if schedules > 0 {
+                return Err(Error::ConfigInUse { key: key.clone() }.into());
+            }
+            let rows = diesel::delete(backup_configs::table.filter(backup_configs::key.eq(&key))).execute(tx.db)?;
+            if rows == 0 {
+                return Err(Error::not_found("configuration", &key).into());
+            }
+            Ok(())
         })
         .await
     }
@@ -201,4 +270,49 @@ impl Store {
         })
         .await
     }
+}
+
+fn find(tx: &mut Tx<'_>, key: &str) -> TxResult<Option<BackupConfig>> {
+    let row: Option<ConfigRow> = backup_configs::table
+        .filter(backup_configs::key.eq(key))
+        .select(ConfigRow::as_select())
+        .first(tx.db)
+        .optional()?;
+    Ok(row.map(Into::into))
+}
+
+/// Whether backups may belong to a configuration of this key: the default one always is.
+pub(crate) fn exists(tx: &mut Tx<'_>, key: &str) -> TxResult<bool> {
+    Ok(key == DEFAULT_CONFIG_KEY || find(tx, key)?.is_some())
+}
+
+fn put(tx: &mut Tx<'_>, config: &BackupConfig) -> TxResult<BackupConfig> {
+    let now = tx.now;
+    on_db!(tx.db, |connection| diesel::insert_into(backup_configs::table)
+        .values(ConfigColumns::of(config, now)?)
+        .on_conflict(backup_configs::key)
+        .do_update()
+        .set(ConfigColumns::of(config, now)?)
+        .execute(connection))?;
+    Ok(BackupConfig {
+        updated_at: now,
+        ..config.clone()
+    })
+}
+
+fn refuse_in_use(tx: &mut Tx<'_>, key: &str) -> TxResult<()> {
+    let counted: i64 = backup_totals::table
+        .filter(backup_totals::config_key.eq(key))
+        .count()
+        .get_result(tx.db)?;
+    // The totals leave out what is being deleted.
+    let deleting: i64 = backups::table
+        .filter(backups::deleting.eq(true))
+        .filter(backups::config_key.eq(key))
+        .count()
+        .get_result(tx.db)?;
+    if counted + deleting > 0 {
+        return Err(Error::ConfigInUse { key: key.to_owned() }.into());
+    }
+    Ok(())
 }

@@ -91,6 +91,22 @@ pub enum Error {
         /// The name that is taken.
         name: String,
     },
+    /// It is another by now than the one that was looked at.
+    #[error("{what} {id} has been changed in the meantime (HINT: Look at it again, then change it again.)")]
+    Changed {
+        /// What it is, in the singular.
+        what: &'static str,
+        /// Which one.
+        id: String,
+    },
+    /// A configuration that backups or schedules belong to is neither removed nor moved to another storage.
+    #[error(
+        "backups or schedules belong to the configuration {key} (HINT: Delete them first, or make another configuration.)"
+    )]
+    ConfigInUse {
+        /// Its key.
+        key: String,
+    },
     /// The last administrator who can log in stays one.
     #[error("the last administrator cannot be removed, deactivated or made a viewer")]
     LastAdmin,

@@ -190,6 +190,9 @@ pub(crate) fn filtered<'a, SqlType>(
     if let Some(trigger) = options.trigger {
         query = query.filter(backups::trigger.eq(trigger.as_str()));
     }
+    if let Some(config_key) = &options.config_key {
+        query = query.filter(backups::config_key.eq(config_key));
+    }
     if let Some(schedule_id) = options.schedule_id {
         query = query.filter(backups::schedule_id.eq(schedule_id.to_string()));
     }
@@ -230,6 +233,9 @@ fn undated(tx: &mut Tx<'_>, options: &BackupListOptions) -> TxResult<u64> {
     }
     if let Some(trigger) = options.trigger {
         query = query.filter(backup_counts::trigger.eq(trigger.as_str()));
+    }
+    if let Some(config_key) = &options.config_key {
+        query = query.filter(backup_counts::config_key.eq(config_key));
     }
     let sum: Option<i64> = query.get_result(tx.db)?;
     Ok(count(sum.unwrap_or(0)))
@@ -312,6 +318,9 @@ fn daily(tx: &mut Tx<'_>, options: &BackupListOptions, from: &str, to: &str) -> 
     }
     if let Some(trigger) = options.trigger {
         query = query.filter(backup_totals::trigger.eq(trigger.as_str()));
+    }
+    if let Some(config_key) = &options.config_key {
+        query = query.filter(backup_totals::config_key.eq(config_key));
     }
     let rows: Vec<(String, Option<i64>)> = query.load(tx.db)?;
     Ok(rows

@@ -2,7 +2,7 @@
 
 use backup_core::JobStatus;
 use backup_core::list::BackupSummary;
-use backup_core::usage::{StatusOverview, StorageUsage};
+use backup_core::usage::{ConfigUsage, StatusOverview, StorageUsage};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
@@ -37,6 +37,32 @@ impl Store {
     /// What the good backups take up.
     pub async fn usage(&self) -> Result<StorageUsage, Error> {
         self.read("usage", usage).await
+    }
+
+    /// What the good backups of each configuration take up, by key; one without any is left out.
+    pub async fn usage_by_config(&self) -> Result<Vec<ConfigUsage>, Error> {
+        self.read("usage_by_config", |tx| {
+            let rows: Vec<(String, Option<i64>, Option<i64>)> = backup_counts::table
+                .filter(backup_counts::status.eq(JobStatus::Completed.as_str()))
+                .filter(backup_counts::backups.gt(0))
+                .group_by(backup_counts::config_key)
+                .order(backup_counts::config_key.asc())
+                .select((
+                    backup_counts::config_key,
+                    sql::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
+                    sql::<Nullable<BigInt>>("CAST(SUM(size_bytes) AS BIGINT)"),
+                ))
+                .load(tx.db)?;
+            Ok(rows
+                .into_iter()
+                .map(|(config_key, backups, bytes)| ConfigUsage {
+                    config_key,
+                    total_size_bytes: count(bytes.unwrap_or(0)),
+                    backup_count: count(backups.unwrap_or(0)),
+                })
+                .collect())
+        })
+        .await
     }
 }
 

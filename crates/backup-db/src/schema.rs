@@ -74,19 +74,25 @@ diesel::table! {
 diesel::table! {
     backup_configs (key) {
         key -> Text,
+        storage_url -> Nullable<Text>,
         storage_connection_string -> Nullable<Text>,
-        container_name -> Text,
+        container_name -> Nullable<Text>,
         database_host -> Nullable<Text>,
-        database_port -> Integer,
+        database_port -> Nullable<Integer>,
         database_name -> Nullable<Text>,
+        database_user -> Nullable<Text>,
+        database_password -> Nullable<Text>,
+        upload_dir -> Nullable<Text>,
         compression_enabled -> Bool,
         compression_algorithm -> Nullable<Text>,
         encryption_enabled -> Bool,
         encryption_key -> Nullable<Text>,
+        previous_encryption_keys -> Text,
         notify_on_success -> Bool,
         notify_on_failure -> Bool,
         notification_emails -> Text,
         quota_gigabytes -> Nullable<BigInt>,
+        quota_policy -> Text,
         updated_at -> Timestamp,
     }
 }
@@ -170,7 +176,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    backup_totals (day, status, backup_type, source, trigger) {
+    backup_totals (config_key, day, status, backup_type, source, trigger) {
+        config_key -> Text,
         day -> Text,
         status -> Text,
         backup_type -> Text,

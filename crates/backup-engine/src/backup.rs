@@ -19,6 +19,8 @@ use chrono::{DateTime, Utc};
 use crate::engine::Engine;
 use crate::job::{JobError, given_up};
 use crate::lease::HeldLease;
+use crate::places::Place;
+use crate::quota::{self, Room};
 
 pub(crate) use commit::remove_all;
 pub(crate) use recover::whole;
@@ -30,6 +32,9 @@ struct Plan {
     started_at: DateTime<Utc>,
     codec: Codec,
     encrypt: bool,
+    place: Place,
+    /// Bytes that it may take up at the most.
+    limit: Option<u64>,
 }
 
 /// How long the removal of leftovers may take before it is left to the reconciliation.
@@ -42,8 +47,9 @@ pub(crate) async fn run(
     backup: &Backup,
     exhausted: bool,
 ) -> Result<BackupOutcome, JobError> {
+    let place = place(engine, held, &backup.config_key).await?;
     if let Some(path) = &backup.storage_path
-        && let Some(receipt) = recover::recover(engine, held, backup, path).await?
+        && let Some(receipt) = recover::recover(engine, held, &place, backup, path).await?
     {
         return Ok(completed(&receipt));
     }
@@ -51,20 +57,17 @@ pub(crate) async fn run(
     if exhausted {
         return Err(JobError::Failed(given_up()));
     }
-    let config = held
-        .tell(|| engine.store.get_config(&backup.config_key))
-        .await
-        .map_err(JobError::catalog)?;
-    let plan = plan(engine, backup, config.as_ref());
+    let room = room(engine, held, backup).await?;
+    let plan = plan(engine, backup, place, room.limit());
     held.tell(|| engine.store.set_storage_path(held.lease(), &plan.path))
         .await
         .map_err(JobError::catalog)?;
-    let sources = sources::of(engine, held, backup, config.as_ref()).await?;
+    let sources = sources::of(engine, held, backup, plan.place.config.as_ref()).await?;
     let made = attempt(engine, held, backup, &plan, sources).await;
     if let Err(error) = &made {
         // What another worker holds now is not ours to remove, and only the catalog knows who holds it.
         if !matches!(error, JobError::LeaseLost) && held.owned().await.is_ok() {
-            let removal = remove_all(&engine.storage, &plan.path, &plan.receipt_path);
+            let removal = remove_all(&plan.place.storage, &plan.path, &plan.receipt_path);
             match tokio::time::timeout(CLEAN_UP, removal).await {
                 Ok(Ok(())) => {}
                 Ok(Err(problem)) => log_leftover(backup, &problem),
@@ -90,20 +93,56 @@ async fn attempt(
     commit::commit(engine, held, backup, plan, upload, written).await
 }
 
-fn plan(engine: &Engine, backup: &Backup, config: Option<&backup_core::config::BackupConfig>) -> Plan {
+/// The place of a job's configuration.
+pub(crate) async fn place(engine: &Engine, held: &HeldLease, config_key: &str) -> Result<Place, JobError> {
+    let configs = held
+        .tell(|| engine.store.list_configs())
+        .await
+        .map_err(JobError::catalog)?;
+    let config = configs.iter().find(|config| config.key == config_key);
+    engine.place_of(config, &configs).await.map_err(JobError::storage)
+}
+
+/// Whether the quota has room: refused where it has none, or remarked on.
+async fn room(engine: &Engine, held: &HeldLease, backup: &Backup) -> Result<Room, JobError> {
+    let quota = engine.settings.quota_bytes;
+    let room = held
+        .tell(|| {
+            Room::of(
+                &engine.store,
+                quota,
+                &backup.config_key,
+                backup.source,
+                BackupType::Full,
+            )
+        })
+        .await
+        .map_err(JobError::catalog)?;
+    if !room.fits() {
+        if room.refuses() {
+            return Err(quota::exceeded(&room.describe()).into());
+        }
+        held.job().warn(WarningCode::QuotaExceeded, None, room.describe());
+    }
+    Ok(room)
+}
+
+fn plan(engine: &Engine, backup: &Backup, place: Place, limit: Option<u64>) -> Plan {
     let started_at = backup.started_at.unwrap_or(backup.created_at);
-    let codec = match config {
+    let codec = match &place.config {
         Some(config) if !config.compression_enabled => Codec::None,
         Some(config) => config.compression_algorithm.unwrap_or(engine.settings.codec),
         None => engine.settings.codec,
     };
-    let encrypt = config.is_none_or(|config| config.encryption_enabled);
+    let encrypt = place.config.as_ref().is_none_or(|config| config.encryption_enabled);
     Plan {
         path: archive_path(backup.id, started_at, codec, encrypt),
         receipt_path: receipt_path(backup.id, started_at),
         started_at,
         codec,
         encrypt,
+        place,
+        limit,
     }
 }
 

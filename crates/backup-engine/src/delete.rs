@@ -51,15 +51,17 @@ impl Engine {
     pub(crate) async fn remove_marked(&self, backup: &Backup) -> Result<(), Error> {
         if let Some(path) = &backup.storage_path {
             let receipt = receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at));
-            self.storage
+            let storage = self.place(&backup.config_key).await?.storage;
+            storage
                 .delete(&receipt)
                 .await
                 .map_err(backup_core::PipelineError::from)?;
             self.checkpoint(Checkpoint::DeleteReceiptGone).await?;
-            crate::backup::remove_all(&self.storage, path, &receipt).await?;
+            crate::backup::remove_all(&storage, path, &receipt).await?;
             self.checkpoint(Checkpoint::DeleteBlobGone).await?;
         }
         self.store.finish_delete(backup.id).await?;
+        self.sample_usage().await;
         tracing::info!(action = %Action::BackupDeleted, backup_id = %backup.id, "backup {} deleted", backup.name);
         Ok(())
     }

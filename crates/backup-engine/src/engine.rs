@@ -7,11 +7,12 @@ use backup_core::receipt::Codec;
 use backup_core::{Clock, PipelineError, Random, Source};
 use backup_db::Store;
 use backup_sources::DatabaseSettings;
-use backup_storage::BlobStore;
+use backup_storage::{BlobStore, StorageSettings};
 
 use crate::bridge::blocking;
 use crate::checkpoint::{self, Checkpoint, Checkpoints};
 use crate::error::Error;
+use crate::places::{self, Places};
 use crate::repository::Repository;
 
 /// How often a job is taken up before it is given up.
@@ -20,10 +21,14 @@ pub const MAX_ATTEMPTS: u32 = 3;
 /// What the jobs do, apart from what the catalog says.
 #[derive(Debug, Clone)]
 pub struct JobSettings {
-    /// The database that is backed up; its server is also the one that databases are restored to. `None`: no name is set,
-    /// and backups of a database are refused.
+    /// The storage, where a configuration names no other.
+    pub storage: StorageSettings,
+    /// Bytes that the backups of one configuration may take up, where it does not say; `None`: no limit.
+    pub quota_bytes: Option<u64>,
+    /// The database that is backed up, where a configuration names no other; its server is also the one that databases are
+    /// restored to. Without a name, backups of a database are refused.
     pub database: DatabaseSettings,
-    /// The tree of uploaded files.
+    /// The tree of uploaded files, where a configuration names no other.
     pub upload_dir: PathBuf,
     /// The environment that a CONFIG backup exports.
     pub environment: Vec<(String, String)>,
@@ -53,9 +58,9 @@ pub struct Engine(Arc<Parts>);
 pub struct Parts {
     /// The catalog.
     pub store: Store,
-    /// The storage.
+    /// The environment's storage: that of every configuration which names no other.
     pub storage: BlobStore,
-    /// The keys; new archives are made with the current one.
+    /// The environment's keys. The current one also seals the secrets of the catalog.
     pub keys: Keyring,
     /// What the jobs do.
     pub settings: JobSettings,
@@ -67,6 +72,7 @@ pub struct Parts {
     pub sources: Vec<Arc<dyn Source>>,
     /// Called at each checkpoint.
     pub checkpoints: Checkpoints,
+    pub(crate) places: Arc<Places>,
 }
 
 impl std::ops::Deref for Engine {
@@ -96,6 +102,7 @@ impl Engine {
             random,
             sources: Vec::new(),
             checkpoints: checkpoint::none(),
+            places: places::cache(),
         }))
     }
 
@@ -119,12 +126,13 @@ impl Engine {
             random: self.random.clone(),
             sources: self.sources.clone(),
             checkpoints: self.checkpoints.clone(),
+            places: self.places.clone(),
         };
         change(&mut parts);
         Self(Arc::new(parts))
     }
 
-    /// The same backups as the storage alone knows them.
+    /// The backups in the environment's storage, as it alone knows them.
     pub fn repository(&self) -> Repository {
         Repository::new(
             self.storage.clone(),

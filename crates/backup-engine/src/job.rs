@@ -4,6 +4,7 @@ use backup_core::PipelineError;
 use backup_db::Error as CatalogError;
 
 use crate::engine::MAX_ATTEMPTS;
+use crate::error::Error;
 
 /// Why a job did not reach its end. What it had made has been removed, unless the lease is lost.
 #[derive(Debug)]
@@ -33,6 +34,16 @@ impl JobError {
         match error {
             CatalogError::LeaseLost { .. } => Self::LeaseLost,
             error => Self::storage(error.into()),
+        }
+    }
+}
+
+/// A configuration's place that cannot be had, which may come back.
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Catalog(error) => Self::catalog(error),
+            Error::Pipeline(error) => Self::storage(error),
         }
     }
 }

@@ -3,13 +3,16 @@
 //! time; any number of workers may do it at once, and each step may be broken off and repeated.
 
 mod alert;
+mod orphans;
+
+pub use orphans::{Orphan, OrphanKind, Orphans};
 
 use std::collections::{HashMap, HashSet};
 
 use backup_core::list::{BackupListOptions, SortBy, SortOrder};
 use backup_core::receipt::receipt_path;
 use backup_core::{Backup, BackupId, JobControl, JobStatus, PipelineError};
-use backup_storage::BlobInfo;
+use backup_storage::{BlobInfo, BlobStore};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 
@@ -17,6 +20,7 @@ use crate::backup::{remove_all, whole};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::logging::Action;
+use crate::places::Place;
 use crate::receipts;
 
 /// A blob younger than this many leases may belong to a job that is just finishing.
@@ -39,7 +43,13 @@ pub struct Reconciled {
     pub damaged: Vec<BackupId>,
 }
 
-/// What stands in the storage.
+/// One storage, and the configurations whose backups are in it.
+struct Shelf {
+    config_keys: Vec<String>,
+    place: Place,
+}
+
+/// What stands in a storage.
 #[derive(Default)]
 struct Stored {
     receipts: HashSet<BackupId>,
@@ -65,14 +75,47 @@ impl Engine {
                 }
             }
         }
-        let began = self.clock.now();
-        let stored = self.look_around(began).await?;
-        self.remove_orphans(&stored, &mut found).await?;
-        for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
-            self.compare(status, &stored, began, &mut found).await?;
+        let mut shelves = Vec::new();
+        for (config_key, place) in self.places().await? {
+            match place {
+                Ok(place) => put_on_shelf(&mut shelves, config_key, place),
+                Err(error) => {
+                    first_error.get_or_insert(error.into());
+                }
+            }
         }
-        alert::tell(&self.store, &found).await?;
+        let mut judged = Vec::new();
+        for shelf in shelves {
+            match self.reconcile_shelf(&shelf, &mut found).await {
+                Ok(()) => judged.extend(shelf.config_keys),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        alert::tell(self, &judged, &found).await?;
         first_error.map_or(Ok(found), Err)
+    }
+
+    /// Every storage with its configurations; an error where one cannot be opened.
+    async fn shelves(&self) -> Result<Vec<Shelf>, Error> {
+        let mut shelves = Vec::new();
+        for (config_key, place) in self.places().await? {
+            put_on_shelf(&mut shelves, config_key, place?);
+        }
+        Ok(shelves)
+    }
+
+    async fn reconcile_shelf(&self, shelf: &Shelf, found: &mut Reconciled) -> Result<(), Error> {
+        let began = self.clock.now();
+        let stored = self.look_around(&shelf.place.storage, began).await?;
+        self.remove_orphans(&shelf.place.storage, &stored, found).await?;
+        for config_key in &shelf.config_keys {
+            for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
+                self.compare(config_key, status, shelf, &stored, began, found).await?;
+            }
+        }
+        Ok(())
     }
 
     /// [`Self::reconcile`], with its outcome in the log.
@@ -112,15 +155,15 @@ impl Engine {
         }
     }
 
-    async fn look_around(&self, now: DateTime<Utc>) -> Result<Stored, PipelineError> {
+    async fn look_around(&self, storage: &BlobStore, now: DateTime<Utc>) -> Result<Stored, PipelineError> {
         let mut stored = Stored::default();
-        let mut paths = self.storage.receipts();
+        let mut paths = storage.receipts();
         while let Some(path) = paths.try_next().await? {
             stored.receipts.extend(receipts::id_of(&path));
         }
         drop(paths);
         let grace = TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::MAX) * GRACE_LEASES;
-        let mut blobs = self.storage.blobs();
+        let mut blobs = storage.blobs();
         while let Some(blob) = blobs.try_next().await? {
             let id = blob_id(&blob);
             let listed = id.is_some_and(|id| stored.receipts.contains(&id));
@@ -135,10 +178,10 @@ impl Engine {
     }
 
     /// Removes blobs that nobody lists and nobody is working on, and what killed uploads left.
-    async fn remove_orphans(&self, stored: &Stored, found: &mut Reconciled) -> Result<(), Error> {
+    async fn remove_orphans(&self, storage: &BlobStore, stored: &Stored, found: &mut Reconciled) -> Result<(), Error> {
         for blob in &stored.suspects {
-            if self.is_orphan(blob).await? {
-                self.storage.delete(&blob.path).await.map_err(PipelineError::from)?;
+            if self.is_orphan(storage, blob).await? {
+                storage.delete(&blob.path).await.map_err(PipelineError::from)?;
                 tracing::info!(
                     action = %Action::OrphanRemoved, size_bytes = blob.size,
                     "'{}' belonged to no backup and was removed", blob.path
@@ -150,7 +193,7 @@ impl Engine {
     }
 
     /// Asks the catalog, and the storage once more.
-    async fn is_orphan(&self, blob: &BlobInfo) -> Result<bool, Error> {
+    async fn is_orphan(&self, storage: &BlobStore, blob: &BlobInfo) -> Result<bool, Error> {
         let Some(id) = blob_id(blob) else {
             // What a probe left. Finished files of other names are not ours to judge.
             return Ok(blob.partial);
@@ -163,19 +206,22 @@ impl Engine {
             return Ok(true);
         }
         // A completed row whose receipt is lost keeps its blob: somebody may want to look at it.
-        let receipt = self.storage.get_receipt(&beside(&blob.path, id)).await;
+        let receipt = storage.get_receipt(&beside(&blob.path, id)).await;
         Ok(status != Some(JobStatus::Completed) && receipt.map_err(PipelineError::from)?.is_none())
     }
 
     /// Compares the catalog's rows of one final state with the receipts.
     async fn compare(
         &self,
+        config_key: &str,
         status: JobStatus,
+        shelf: &Shelf,
         stored: &Stored,
         began: DateTime<Utc>,
         found: &mut Reconciled,
     ) -> Result<(), Error> {
         let mut options = BackupListOptions {
+            config_key: Some(config_key.to_owned()),
             status: Some(status),
             limit: BackupListOptions::MAX_LIMIT,
             sort_by: SortBy::CreatedAt,
@@ -190,10 +236,10 @@ impl Engine {
                 let listed = stored.receipts.contains(&backup.id);
                 if status == JobStatus::Completed {
                     if backup.completed_at.is_some_and(|at| at < began) {
-                        self.check_completed(&backup, stored, found).await?;
+                        self.check_completed(&backup, shelf, stored, found).await?;
                     }
                 } else if listed {
-                    self.settle_leftover(&backup, found).await?;
+                    self.settle_leftover(&backup, shelf, found).await?;
                 }
             }
             if last {
@@ -204,7 +250,14 @@ impl Engine {
 
     /// A completed backup is in the storage, receipt and archive. What seems to be missing is asked for again: the backup
     /// may have been deleted, or written, since the storage was listed.
-    async fn check_completed(&self, backup: &Backup, stored: &Stored, found: &mut Reconciled) -> Result<(), Error> {
+    async fn check_completed(
+        &self,
+        backup: &Backup,
+        shelf: &Shelf,
+        stored: &Stored,
+        found: &mut Reconciled,
+    ) -> Result<(), Error> {
+        let storage = &shelf.place.storage;
         let listed = stored.receipts.contains(&backup.id);
         if listed && stored.archives.get(&backup.id).copied() == backup.size_bytes {
             return Ok(());
@@ -213,13 +266,13 @@ impl Engine {
         if now.is_none_or(|summary| summary.backup.deleting) {
             return Ok(());
         }
-        let receipt = self.storage.get_receipt(&own_receipt(backup)).await;
+        let receipt = storage.get_receipt(&own_receipt(backup)).await;
         if receipt.map_err(PipelineError::from)?.is_none() {
             found.lost.push(backup.id);
             return Ok(());
         }
         let size = match &backup.storage_path {
-            Some(path) => self.storage.size(path).await.map_err(PipelineError::from)?,
+            Some(path) => storage.size(path).await.map_err(PipelineError::from)?,
             None => None,
         };
         if size.is_none() || size != backup.size_bytes {
@@ -230,14 +283,14 @@ impl Engine {
 
     /// The receipt of a backup that the catalog calls failed or cancelled. One that failed, and is whole all the same, is
     /// good; anything else the catalog has told everybody not to exist, so it must not come back in a list of the storage.
-    async fn settle_leftover(&self, backup: &Backup, found: &mut Reconciled) -> Result<(), Error> {
+    async fn settle_leftover(&self, backup: &Backup, shelf: &Shelf, found: &mut Reconciled) -> Result<(), Error> {
         let Some(path) = &backup.storage_path else {
             return Ok(());
         };
         let receipt_path = own_receipt(backup);
         if backup.status == JobStatus::Failed {
             let job = JobControl::new(self.settings.stall_timeout);
-            match whole(&self.repository(), path, &receipt_path, &job).await {
+            match whole(&shelf.place.repository(self), path, &receipt_path, &job).await {
                 Ok(Some(receipt)) => {
                     self.store.adopt_backup(&receipt).await?;
                     found.adopted.push(backup.id);
@@ -249,9 +302,23 @@ impl Engine {
                 Err(error) => return Err(error.into()),
             }
         }
-        remove_all(&self.storage, path, &receipt_path).await?;
+        remove_all(&shelf.place.storage, path, &receipt_path).await?;
         found.leftovers.push(backup.id);
         Ok(())
+    }
+}
+
+/// Several configurations may share a storage, which is looked through once.
+fn put_on_shelf(shelves: &mut Vec<Shelf>, config_key: String, place: Place) {
+    let same = shelves
+        .iter_mut()
+        .find(|shelf| shelf.place.storage.describe() == place.storage.describe());
+    match same {
+        Some(shelf) => shelf.config_keys.push(config_key),
+        None => shelves.push(Shelf {
+            config_keys: vec![config_key],
+            place,
+        }),
     }
 }
 

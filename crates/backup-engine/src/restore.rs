@@ -9,9 +9,11 @@ use backup_sources::{
     ConfigTarget, DatabaseSettings, DatabaseTarget, DatabaseTargetOptions, FilesTarget, FilesTargetOptions,
 };
 
+use crate::backup::place;
 use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
+use crate::places::Place;
 
 /// Where the parts of a backup are restored to; a part without a place is not restored.
 #[derive(Debug, Clone, Default)]
@@ -55,16 +57,27 @@ impl RestoreInto {
 /// Restores what the record asks for. May be repeated: a target that an earlier attempt had made whole is not empty, and
 /// is refused.
 pub(crate) async fn run(engine: &Engine, held: &HeldLease, record: &RestoreRecord) -> Result<(), JobError> {
-    let repository = engine.repository();
+    let backup = held
+        .tell(|| engine.store.get_backup(record.backup_id))
+        .await
+        .map_err(JobError::catalog)?;
+    let config_key = backup.map_or_else(String::new, |summary| summary.backup.config_key);
+    let place = place(engine, held, &config_key).await?;
+    let repository = place.repository(engine);
     let receipt = repository.find(record.backup_id).await.map_err(JobError::storage)?;
-    let into = into(engine, record, &receipt)?;
+    let into = into(engine, &place, record, &receipt)?;
     repository
         .restore(&receipt, into.targets(), held.job())
         .await
         .map_err(JobError::from)
 }
 
-fn into(engine: &Engine, record: &RestoreRecord, receipt: &Receipt) -> Result<RestoreInto, PipelineError> {
+fn into(
+    engine: &Engine,
+    place: &Place,
+    record: &RestoreRecord,
+    receipt: &Receipt,
+) -> Result<RestoreInto, PipelineError> {
     let options = &record.options;
     if options.mode == RestoreMode::Replace {
         return Err(PipelineError::refused(
@@ -89,7 +102,7 @@ fn into(engine: &Engine, record: &RestoreRecord, receipt: &Receipt) -> Result<Re
             .ok_or_else(|| missing("targetDatabase"))?;
         into.database = Some(DatabaseSettings {
             name,
-            ..engine.settings.database.clone()
+            ..engine.database_settings(place.config.as_ref())?
         });
     }
     if options.restore_files && contents.files.is_some() {

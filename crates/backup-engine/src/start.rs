@@ -30,7 +30,6 @@ impl Engine {
     pub async fn open(args: &EngineArgs, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StartError> {
         args.keys.check()?;
         let url = args.catalog.url(&args.data)?;
-        let storage = args.storage.settings(&args.data, args.worker.stall_timeout())?;
         let settings = args.job_settings()?;
         let keys = args.keys.clone();
         let keys = tokio::task::spawn_blocking(move || keys.keyring())
@@ -47,7 +46,7 @@ impl Engine {
         let store = Store::open(url.expose_secret(), clock.clone())
             .await
             .map_err(PipelineError::from)?;
-        let storage = BlobStore::open(&storage).await.map_err(PipelineError::from)?;
+        let storage = BlobStore::open(&settings.storage).await.map_err(PipelineError::from)?;
         let engine = Self::new(store, storage, keys, settings, clock, random);
         #[cfg(debug_assertions)]
         if let Some(at) = args.worker.fault_at {
@@ -61,6 +60,8 @@ impl EngineArgs {
     /// What the jobs do, by the settings.
     pub fn job_settings(&self) -> Result<JobSettings, SettingsError> {
         Ok(JobSettings {
+            storage: self.storage.settings(&self.data, self.worker.stall_timeout())?,
+            quota_bytes: Some(self.worker.quota_gb << 30),
             database: self.database.settings(),
             upload_dir: self.files.upload_dir.clone(),
             environment: self.config.exported_environment(),

@@ -3,6 +3,7 @@
 use backup_core::PipelineError;
 use backup_core::restore::VerificationRecord;
 
+use crate::backup::place;
 use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
@@ -13,7 +14,12 @@ pub(crate) async fn run(
     held: &HeldLease,
     record: &VerificationRecord,
 ) -> Result<Option<String>, JobError> {
-    let repository = engine.repository();
+    let backup = held
+        .tell(|| engine.store.get_backup(record.backup_id))
+        .await
+        .map_err(JobError::catalog)?;
+    let config_key = backup.map_or_else(String::new, |summary| summary.backup.config_key);
+    let repository = place(engine, held, &config_key).await?.repository(engine);
     let checked = match repository.find(record.backup_id).await {
         Ok(receipt) => repository.verify(&receipt, record.level, held.job()).await,
         Err(error) => Err(error),

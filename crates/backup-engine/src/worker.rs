@@ -80,7 +80,10 @@ impl Worker {
                 () = self.wake.notified(), if jobs.len() < limit => {}
                 _ = reconcile.tick(), if reconciling.is_empty() => {
                     let engine = self.engine.clone();
-                    reconciling.spawn(async move { engine.reconcile_and_log().await });
+                    reconciling.spawn(async move {
+                        engine.sample_usage_if_due().await;
+                        engine.reconcile_and_log().await;
+                    });
                 }
                 Some(_) = reconciling.join_next() => {}
                 () = sleep(pause) => {}

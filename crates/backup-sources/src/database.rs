@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 mod about;
+mod access;
 mod check;
 mod count;
 mod psql;
@@ -16,6 +17,7 @@ mod server;
 mod source;
 mod target;
 
+pub use access::DatabaseAccess;
 pub use check::check_dump;
 pub use source::DatabaseSource;
 pub use target::{DatabaseTarget, DatabaseTargetOptions};

@@ -12,6 +12,8 @@ mod error;
 mod files;
 
 pub use config::{ConfigInputs, ConfigSource, ConfigTarget};
-pub use database::{DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions, check_dump};
+pub use database::{
+    DatabaseAccess, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions, check_dump,
+};
 pub use error::Error;
 pub use files::{FilesSource, FilesTarget, FilesTargetOptions};

@@ -63,6 +63,11 @@ impl Folder {
         }
     }
 
+    /// What the folder is called, without looking at it.
+    pub(crate) fn locate(root: PathBuf, stall_timeout: Duration) -> String {
+        Self::at_root(root, stall_timeout).describe
+    }
+
     fn at_root(root: PathBuf, stall_timeout: Duration) -> Self {
         let root = std::path::absolute(&root).unwrap_or(root);
         Self {

@@ -66,6 +66,11 @@ impl Remote {
         Self::look_at(settings, Missing::Tell).await
     }
 
+    /// What the container or bucket is called, without asking it.
+    pub(crate) fn locate(settings: &StorageSettings) -> Result<String, Error> {
+        connect::connect(settings).map(|(remote, _)| remote.describe)
+    }
+
     async fn look_at(settings: &StorageSettings, missing: Missing) -> Result<Self, Error> {
         let (remote, azure) = connect::connect(settings)?;
         let at = At::whole(&remote.describe, "open");

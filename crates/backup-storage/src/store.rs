@@ -80,6 +80,17 @@ impl BlobStore {
         Ok(Self { backend })
     }
 
+    /// What [`Self::describe`] would say of the store that these settings lead to, without asking it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for settings that cannot work.
+    pub fn locate(settings: &StorageSettings) -> Result<String, Error> {
+        match settings.folder() {
+            Some(root) => Ok(Folder::locate(root, settings.stall_timeout)),
+            None => Remote::locate(settings),
+        }
+    }
+
     /// The store in words for people: `Azure container backups at https://acct.blob.core.windows.net`,
     /// `folder /var/backups`. Holds no secret.
     pub fn describe(&self) -> String {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use backup_api::{MIN_PASSWORD, hash_password, hash_secret, new_token};
 use backup_core::user::{Role, TokenScope};
 use backup_core::{Clock, IdGenerator, OsRandom, SystemClock};
-use backup_db::{NewUser, Store};
+use backup_db::NewUser;
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::cli::Settings;
+use crate::context::catalog;
 use crate::exit::Failure;
 use crate::output;
 
@@ -75,11 +76,6 @@ pub(crate) async fn create_token(
         }));
     }
     output::line(secret.expose_secret())
-}
-
-async fn catalog(settings: &Settings) -> Result<Store, Failure> {
-    let url = settings.catalog.url(&settings.data)?;
-    Ok(Store::open(url.expose_secret(), Arc::new(SystemClock)).await?)
 }
 
 /// The first line of stdin.

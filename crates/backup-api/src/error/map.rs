@@ -17,6 +17,7 @@ impl From<CatalogError> for ApiError {
                 "token" => "token_not_found",
                 "user" => "user_not_found",
                 "alert" => "alert_not_found",
+                "configuration" => "config_not_found",
                 _ => "not_found",
             }),
             CatalogError::WrongState { status, .. } => Self::conflict("conflict").details(json!({ "status": status })),
@@ -29,6 +30,8 @@ impl From<CatalogError> for ApiError {
             CatalogError::AlreadyExists { what, name } => {
                 Self::conflict("already_exists").details(json!({ "what": what, "name": name }))
             }
+            CatalogError::Changed { .. } => Self::conflict("changed_meanwhile"),
+            CatalogError::ConfigInUse { .. } => Self::conflict("config_in_use"),
             CatalogError::LastAdmin => Self::conflict("last_admin"),
             _ => Self::internal(error),
         }

@@ -1,7 +1,6 @@
 //! Backups: list, create, look at, protect, delete.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::list::{BackupListOptions, BackupSummary, SortBy, SortOrder};
 use backup_core::{Backup, BackupId, BackupTrigger, NewBackup};
 use backup_engine::Action;
@@ -44,6 +43,7 @@ fn list_options(request: &HttpRequest) -> ApiResult<BackupListOptions> {
         backup_type: params.take_or("type", "invalid_backup_type")?,
         source: params.take_or("source", "invalid_backup_source")?,
         trigger: params.take("trigger")?,
+        config_key: params.text("configKey", 50)?.filter(|text| !text.is_empty()),
         schedule_id: params.take_or("scheduleId", "invalid_id")?,
         date_from: params.moment("dateFrom", false)?,
         date_to: params.moment("dateTo", true)?,
@@ -67,7 +67,7 @@ pub(crate) async fn create_backup(
 ) -> ApiResult {
     let new = NewBackup {
         id: api.ids.next()?,
-        config_key: DEFAULT_CONFIG_KEY.to_owned(),
+        config_key: body.0.config_key,
         backup_type: body.0.backup_type,
         source: body.0.source,
         trigger: BackupTrigger::Manual,

@@ -1,5 +1,6 @@
 //! Backups on the wire.
 
+use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::list::{BackupListOptions, BackupPage, BackupSummary};
 use backup_core::{
     BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, JobStatus, ScheduleId, UserId, VerifyLevel,
@@ -159,6 +160,7 @@ pub(crate) struct CreateBackup {
     pub(crate) backup_type: BackupType,
     pub(crate) source: BackupSource,
     pub(crate) description: Option<String>,
+    pub(crate) config_key: String,
 }
 
 impl FromFields for CreateBackup {
@@ -169,6 +171,9 @@ impl FromFields for CreateBackup {
                 .take("source", "invalid_backup_source")?
                 .unwrap_or(BackupSource::FullSystem),
             description: fields.text("description", 2000)?,
+            config_key: fields
+                .text("configKey", 50)?
+                .unwrap_or_else(|| DEFAULT_CONFIG_KEY.to_owned()),
         })
     }
 }

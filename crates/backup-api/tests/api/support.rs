@@ -126,8 +126,7 @@ impl TestApp {
 
     /// Opens a storage in the folder and gives it to the API; returns the engine.
     pub(crate) async fn open_storage(&self) -> Engine {
-        let settings = StorageSettings::new(format!("file://{}", self.folder.path().join("storage").display()));
-        let storage = BlobStore::open(&settings).await.unwrap();
+        let storage = BlobStore::open(&self.storage()).await.unwrap();
         let keys = tokio::task::spawn_blocking(|| ArchiveKey::from_passphrase(&"a passphrase".into()).unwrap())
             .await
             .unwrap();
@@ -154,8 +153,14 @@ impl TestApp {
         self.folder.path().join("uploads")
     }
 
+    fn storage(&self) -> StorageSettings {
+        StorageSettings::new(format!("file://{}", self.folder.path().join("storage").display()))
+    }
+
     fn jobs(&self) -> JobSettings {
         JobSettings {
+            storage: self.storage(),
+            quota_bytes: self.settings.quota_bytes,
             database: DatabaseSettings {
                 host: "127.0.0.1".to_owned(),
                 port: 1,

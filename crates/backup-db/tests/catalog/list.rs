@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use backup_core::config::BackupConfig;
 use backup_core::list::{BackupListOptions, SortBy, SortOrder};
 use backup_core::{Backup, BackupId, BackupSource, BackupTrigger, BackupType, JobStatus, NewBackup};
 use backup_db::{BackupOutcome, CompletedBackup};
@@ -34,6 +35,8 @@ const QUERIES: [&str; 9] = [
     "it's",
     "no such thing",
 ];
+
+const CONFIGS: [&str; 2] = ["default", "shop"];
 
 /// How a backup of the test's catalog came to be.
 #[derive(Debug, Clone)]
@@ -91,7 +94,10 @@ fn options() -> impl Strategy<Value = (BackupListOptions, Option<Index>)> {
         of(select(JobStatus::ALL)),
         of(select(BackupType::ALL)),
         prop::option::weighted(0.2, select(BackupSource::ALL)),
-        prop::option::weighted(0.2, select(BackupTrigger::ALL)),
+        (
+            prop::option::weighted(0.2, select(BackupTrigger::ALL)),
+            prop::option::weighted(0.3, select(CONFIGS.to_vec())),
+        ),
         (date(), date()),
         prop::option::weighted(0.3, select(QUERIES.to_vec())),
         prop_oneof![1..30u32, Just(200)],
@@ -100,12 +106,13 @@ fn options() -> impl Strategy<Value = (BackupListOptions, Option<Index>)> {
         prop::option::weighted(0.05, any::<Index>()),
     )
         .prop_map(
-            |(status, backup_type, source, trigger, dates, query, limit, offset, sort, id)| {
+            |(status, backup_type, source, (trigger, config), dates, query, limit, offset, sort, id)| {
                 let options = BackupListOptions {
                     status,
                     backup_type,
                     source,
                     trigger,
+                    config_key: config.map(ToOwned::to_owned),
                     schedule_id: None,
                     date_from: dates.0,
                     date_to: dates.1,
@@ -135,6 +142,7 @@ fn reading<'a>(all: &'a [Backup], options: &BackupListOptions) -> (Vec<&'a Backu
                 && options.backup_type.is_none_or(|kind| backup.backup_type == kind)
                 && options.source.is_none_or(|source| backup.source == source)
                 && options.trigger.is_none_or(|trigger| backup.trigger == trigger)
+                && options.config_key.as_ref().is_none_or(|key| backup.config_key == *key)
                 && options.date_from.is_none_or(|from| backup.created_at >= from)
                 && options.date_to.is_none_or(|to| backup.created_at <= to)
                 && options.query.as_deref().is_none_or(|text| contains(backup, text))
@@ -178,6 +186,7 @@ async fn make(catalog: &Catalog, made: &Made) {
         source: made.source,
         trigger: made.trigger,
         description: (!made.description.is_empty()).then(|| made.description.to_owned()),
+        config_key: CONFIGS[made.at as usize % 2].to_owned(),
         ..catalog.new_backup()
     };
     let id = catalog.store.create_backup(new).await.unwrap().id;
@@ -211,6 +220,8 @@ async fn any_options_give_what_a_plain_reading_gives(catalog: Catalog) {
     let mut drawn = vec(made(), 250).new_tree(&mut runner).unwrap().current();
     // Those that wait come last, so that every claim finds the one that was just made.
     drawn.sort_by_key(|made| made.status == JobStatus::Pending);
+    let shop = BackupConfig::defaults("shop", start());
+    catalog.store.put_config(&shop).await.unwrap();
     for made in &drawn {
         make(&catalog, made).await;
     }
@@ -254,6 +265,18 @@ async fn any_options_give_what_a_plain_reading_gives(catalog: Catalog) {
         .filter_map(|backup| backup.size_bytes)
         .sum();
     assert_eq!(catalog.store.usage().await.unwrap().total_size_bytes, expected);
+    let by_config = catalog.store.usage_by_config().await.unwrap();
+    assert_eq!(
+        by_config.iter().map(|usage| usage.total_size_bytes).sum::<u64>(),
+        expected
+    );
+    assert_eq!(
+        by_config
+            .iter()
+            .map(|usage| usage.config_key.as_str())
+            .collect::<Vec<_>>(),
+        CONFIGS
+    );
 }
 
 /// Texts of few kinds of letters, so that parts of one stand in another: what patterns, quotations and grams trip over.

@@ -1,10 +1,10 @@
 //! Schedules, alerts, configurations, usage.
 
-use backup_core::config::{BackupConfig, SealedSecret, SystemConfig};
+use backup_core::config::{BackupConfig, QuotaPolicy, SealedSecret, SystemConfig};
 use backup_core::receipt::Codec;
 use backup_core::schedule::{Retention, Schedule};
 use backup_core::user::AlertSeverity;
-use backup_core::{BackupSource, BackupType, ScheduleId};
+use backup_core::{BackupSource, BackupType, NewBackup, ScheduleId};
 use backup_db::{Error, FiringOutcome};
 use chrono::TimeDelta;
 
@@ -16,8 +16,11 @@ on_both!(
     due_schedules_are_the_enabled_ones_whose_time_has_come,
     an_alert_is_open_once,
     a_configuration_is_kept_as_given,
+    two_who_change_a_configuration_at_once_do_not_undo_each_other,
+    a_configuration_with_backups_stays_where_it_is,
     settings_of_the_application_are_kept_as_given,
     usage_is_sampled,
+    usage_is_sampled_once_in_a_while,
     newest_completed_is_what_the_next_one_builds_on,
     the_overview_says_what_matters,
 );
@@ -231,24 +234,119 @@ async fn an_alert_is_open_once(catalog: Catalog) {
 }
 
 async fn a_configuration_is_kept_as_given(catalog: Catalog) {
+    let secret = |text: &str| Some(SealedSecret(text.to_owned()));
     assert_eq!(catalog.store.get_config("default").await.unwrap(), None);
     let mut config = BackupConfig::defaults("default", start());
     assert_eq!(catalog.store.put_config(&config).await.unwrap(), config);
-    config.storage_connection_string = Some(SealedSecret("sealed".to_owned()));
-    config.compression_algorithm = Some(Codec::Zstd);
-    config.database_host = Some("db".to_owned());
-    config.notification_emails = vec!["a@example.org".to_owned()];
-    config.quota_gigabytes = Some(u32::MAX);
+    config = BackupConfig {
+        storage_url: Some("s3://bucket/prefix".to_owned()),
+        storage_connection_string: secret("sealed"),
+        container_name: Some("container".to_owned()),
+        database_host: Some("db".to_owned()),
+        database_port: Some(6543),
+        database_name: Some("app".to_owned()),
+        database_user: Some("someone".to_owned()),
+        database_password: secret("password"),
+        upload_dir: Some("/srv/上傳".to_owned()),
+        compression_enabled: false,
+        compression_algorithm: Some(Codec::Zstd),
+        encryption_enabled: false,
+        encryption_key: secret("key"),
+        previous_encryption_keys: vec![SealedSecret("older".to_owned()), SealedSecret("oldest".to_owned())],
+        notify_on_success: true,
+        notify_on_failure: false,
+        notification_emails: vec!["a@example.org".to_owned()],
+        quota_gigabytes: Some(u32::MAX),
+        quota_policy: QuotaPolicy::Refuse,
+        ..config
+    };
     catalog.store.put_config(&config).await.unwrap();
     assert_eq!(catalog.store.get_config("default").await.unwrap(), Some(config.clone()));
-    config.storage_connection_string = None;
-    config.database_host = None;
-    catalog.store.put_config(&config).await.unwrap();
+    let nothing = BackupConfig::defaults("default", start());
+    catalog.store.put_config(&nothing).await.unwrap();
     assert_eq!(
         catalog.store.list_configs().await.unwrap(),
-        [config],
+        [nothing],
         "what is taken away is gone"
     );
+}
+
+async fn two_who_change_a_configuration_at_once_do_not_undo_each_other(catalog: Catalog) {
+    let store = &catalog.store;
+    let mut wanted = BackupConfig::defaults("shop", start());
+    let made = store.replace_config(None, &wanted, true).await.unwrap();
+    assert!(matches!(
+        store.replace_config(None, &wanted, true).await,
+        Err(Error::Changed { .. })
+    ));
+    wanted.quota_gigabytes = Some(7);
+    let changed = store.replace_config(Some(&made), &wanted, false).await.unwrap();
+    assert_eq!(store.get_config("shop").await.unwrap(), Some(changed));
+    wanted.quota_gigabytes = Some(8);
+    let stale = store.replace_config(Some(&made), &wanted, false).await;
+    assert!(matches!(stale, Err(Error::Changed { .. })), "{stale:?}");
+}
+
+async fn a_configuration_with_backups_stays_where_it_is(catalog: Catalog) {
+    let store = &catalog.store;
+    let new = |key: &str| NewBackup {
+        config_key: key.to_owned(),
+        ..catalog.new_backup()
+    };
+    assert!(
+        matches!(store.create_backup(new("shop")).await, Err(Error::NotFound { .. })),
+        "there is no such configuration"
+    );
+    let config = store
+        .replace_config(None, &BackupConfig::defaults("shop", start()), true)
+        .await
+        .unwrap();
+    let backup = store.create_backup(new("shop")).await.unwrap();
+    let moved = store.replace_config(Some(&config), &config, true).await;
+    assert!(matches!(moved, Err(Error::ConfigInUse { .. })), "{moved:?}");
+    store.replace_config(Some(&config), &config, false).await.unwrap();
+    assert!(matches!(
+        store.delete_config("shop").await,
+        Err(Error::ConfigInUse { .. })
+    ));
+    store.cancel_backup(backup.id).await.unwrap();
+    store.begin_delete(backup.id, false).await.unwrap();
+    assert!(
+        matches!(store.delete_config("shop").await, Err(Error::ConfigInUse { .. })),
+        "its files are still being removed"
+    );
+    store.finish_delete(backup.id).await.unwrap();
+    let schedule = Schedule {
+        config_key: "shop".to_owned(),
+        ..schedule(&catalog)
+    };
+    store.create_schedule(schedule.clone()).await.unwrap();
+    assert!(matches!(
+        store.delete_config("shop").await,
+        Err(Error::ConfigInUse { .. })
+    ));
+    store.delete_schedule(schedule.id).await.unwrap();
+    store.delete_config("shop").await.unwrap();
+    assert!(matches!(store.delete_config("shop").await, Err(Error::NotFound { .. })));
+}
+
+async fn usage_is_sampled_once_in_a_while(catalog: Catalog) {
+    let other = catalog.another().await;
+    let hour = std::time::Duration::from_hours(1);
+    let taken = async || {
+        let taken = at_once(6, |index| {
+            let store = if index % 2 == 0 { &catalog.store } else { &other }.clone();
+            async move { store.record_usage_if_due(Some(1), hour).await.unwrap() }
+        });
+        taken.await.into_iter().flatten().count()
+    };
+    assert_eq!(taken().await, 1, "of six that ask at once one takes it");
+    catalog.advance(3_599);
+    assert_eq!(taken().await, 0);
+    catalog.advance(1);
+    assert_eq!(taken().await, 1);
+    catalog.advance(-7_200);
+    assert_eq!(taken().await, 1, "a clock that was put back does not stop it");
 }
 
 async fn settings_of_the_application_are_kept_as_given(catalog: Catalog) {

@@ -35,7 +35,7 @@ pub(super) async fn commit(
         return Err(JobError::Failed(PipelineError::integrity(
             format!(
                 "{} took {size} bytes of '{}', and {} were written",
-                engine.storage.describe(),
+                plan.place.storage.describe(),
                 plan.path,
                 written.seal.size_bytes
             ),
@@ -46,8 +46,8 @@ pub(super) async fn commit(
     held.confirm().await?;
     engine.checkpoint(Checkpoint::ReceiptConfirmed).await?;
     let mut receipt = receipt(engine, backup, plan, written);
-    let file = receipts::sign(&mut receipt, engine.keys.current())?;
-    put_receipt(engine, held, &plan.receipt_path, file).await?;
+    let file = receipts::sign(&mut receipt, plan.place.keys.current())?;
+    put_receipt(&plan.place.storage, held, &plan.receipt_path, file).await?;
     engine.checkpoint(Checkpoint::BeforeRow).await?;
     Ok(receipt)
 }
@@ -91,8 +91,7 @@ fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> R
 /// Puts the receipt, create-only. Another one that stands there is that of a worker which took the job over, or which had
 /// lost it: it is left as it is. Where this worker lost the job in the very moment, its receipt must not stand beside the
 /// new owner's archive.
-async fn put_receipt(engine: &Engine, held: &HeldLease, path: &str, file: Bytes) -> Result<(), JobError> {
-    let storage = &engine.storage;
+async fn put_receipt(storage: &BlobStore, held: &HeldLease, path: &str, file: Bytes) -> Result<(), JobError> {
     let mut put = storage.put_receipt(path, file.clone()).await;
     if put
         .as_ref()

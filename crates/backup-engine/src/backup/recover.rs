@@ -6,17 +6,19 @@ use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
 use crate::logging::Action;
+use crate::places::Place;
 use crate::repository::Repository;
 
 /// What an earlier attempt left: a whole backup, which is adopted, or something half-made, which is removed.
 pub(super) async fn recover(
     engine: &Engine,
     held: &HeldLease,
+    place: &Place,
     backup: &Backup,
     path: &str,
 ) -> Result<Option<Receipt>, JobError> {
     let receipt_path = receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at));
-    let found = whole(&engine.repository(), path, &receipt_path, held.job()).await;
+    let found = whole(&place.repository(engine), path, &receipt_path, held.job()).await;
     if let Some(receipt) = found.map_err(JobError::storage)? {
         tracing::info!(
             action = %Action::BackupAdopted, backup_id = %backup.id,
@@ -25,7 +27,7 @@ pub(super) async fn recover(
         return Ok(Some(receipt));
     }
     held.owned().await?;
-    remove_all(&engine.storage, path, &receipt_path)
+    remove_all(&place.storage, path, &receipt_path)
         .await
         .map_err(JobError::storage)?;
     Ok(None)

@@ -17,13 +17,12 @@ pub(super) async fn of(
     backup: &Backup,
     config: Option<&BackupConfig>,
 ) -> Result<Vec<Part>, JobError> {
-    let settings = &engine.settings;
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
     if backup.source.has_database() {
         sources.push(Arc::new(DatabaseSource::new(database(engine, config)?)));
     }
     if backup.source.has_files() {
-        sources.push(Arc::new(FilesSource::new(settings.upload_dir.clone())));
+        sources.push(Arc::new(FilesSource::new(engine.upload_dir(config))));
     }
     if backup.source.has_config() {
         let inputs = held.tell(|| exported(engine)).await.map_err(JobError::catalog)?;
@@ -37,16 +36,7 @@ pub(super) async fn of(
 
 /// The environment's database, with what the catalog's configuration says instead.
 fn database(engine: &Engine, config: Option<&BackupConfig>) -> Result<DatabaseSettings, PipelineError> {
-    let mut database = engine.settings.database.clone();
-    if let Some(config) = config {
-        if let Some(host) = &config.database_host {
-            database.host.clone_from(host);
-            database.port = config.database_port;
-        }
-        if let Some(name) = &config.database_name {
-            database.name.clone_from(name);
-        }
-    }
+    let database = engine.database_settings(config)?;
     if database.name.is_empty() {
         return Err(PipelineError::refused(
             "no database is named, so none can be backed up",

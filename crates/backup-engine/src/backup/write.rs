@@ -53,11 +53,11 @@ pub(super) async fn write(
     // Compressed it is less, so parts of this size are never too many.
     let expected = parts.iter().map(|part| part.expected).sum();
     let upload = tokio::select! {
-        upload = engine.storage.upload_sized(&plan.path, Some(expected)) => upload,
+        upload = plan.place.storage.upload_sized(&plan.path, Some(expected)) => upload,
         () = cancelled(job) => return Err(JobError::Stopped),
     };
     let upload = upload.map_err(|error| JobError::storage(error.into()))?;
-    let (sink, transfer) = start_upload(upload, job.clone());
+    let (sink, transfer) = start_upload(upload, job.clone(), plan.limit);
     let options = WriterOptions {
         codec: plan.codec,
         encrypt: plan.encrypt,
@@ -67,9 +67,10 @@ pub(super) async fn write(
     };
     let archive = {
         let (engine, job, backup) = (engine.clone(), job.clone(), backup.clone());
+        let keys = plan.place.keys.clone();
         blocking(move || {
             promote(&backup, &job);
-            let mut archive = ArchiveWriter::create(Box::new(sink), engine.keys.current(), options, &*engine.random)?;
+            let mut archive = ArchiveWriter::create(Box::new(sink), keys.current(), options, &*engine.random)?;
             let mut contents = BackupContents::default();
             for part in &parts {
                 write_part(&engine, &mut archive, part, &job, &mut contents)?;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::logging::Action;
+use crate::quota::exceeded;
 
 /// Pieces of the archive (about 1 MiB each) that wait for the upload.
 const QUEUE: usize = 4;
@@ -34,11 +35,13 @@ impl ByteSink for UploadSink {
 pub(crate) struct Transfer(JoinHandle<Result<Upload, PipelineError>>);
 
 /// Connects an archive to an upload.
-pub(crate) fn start_upload(upload: Upload, job: JobControl) -> (UploadSink, Transfer) {
+///
+/// More than `limit` bytes end it.
+pub(crate) fn start_upload(upload: Upload, job: JobControl, limit: Option<u64>) -> (UploadSink, Transfer) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     (
         UploadSink(sender),
-        Transfer(tokio::spawn(transfer(upload, receiver, job))),
+        Transfer(tokio::spawn(transfer(upload, receiver, job, limit))),
     )
 }
 
@@ -63,9 +66,10 @@ async fn transfer(
     mut upload: Upload,
     mut receiver: mpsc::Receiver<Bytes>,
     job: JobControl,
+    limit: Option<u64>,
 ) -> Result<Upload, PipelineError> {
     let sent = tokio::select! {
-        result = send_all(&mut upload, &mut receiver) => result,
+        result = send_all(&mut upload, &mut receiver, limit) => result,
         () = cancelled(&job) => Err(PipelineError::Cancelled),
     };
     drop(receiver);
@@ -91,8 +95,17 @@ pub(crate) async fn abort(upload: Upload) {
     }
 }
 
-async fn send_all(upload: &mut Upload, receiver: &mut mpsc::Receiver<Bytes>) -> Result<(), PipelineError> {
+async fn send_all(
+    upload: &mut Upload,
+    receiver: &mut mpsc::Receiver<Bytes>,
+    limit: Option<u64>,
+) -> Result<(), PipelineError> {
+    let mut sent = 0;
     while let Some(bytes) = receiver.recv().await {
+        sent += bytes.len() as u64;
+        if let Some(limit) = limit.filter(|limit| sent > *limit) {
+            return Err(exceeded(&format!("it is larger than the {limit} bytes that are left")));
+        }
         upload.write(bytes).await?;
     }
     Ok(())

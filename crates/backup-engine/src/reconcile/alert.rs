@@ -1,9 +1,10 @@
 use std::collections::HashSet;
 
 use backup_core::user::AlertSeverity;
-use backup_db::{Error, Store};
+use backup_db::Error;
 
 use super::Reconciled;
+use crate::engine::Engine;
 
 /// The kind of alert of a backup that the catalog calls good and the storage no longer has.
 const KIND: &str = "BACKUP_LOST";
@@ -12,7 +13,9 @@ const KIND: &str = "BACKUP_LOST";
 const OPEN: u32 = 1000;
 
 /// Raises an alert for each backup that is lost, once, and resolves those of backups that are back or gone for good.
-pub(super) async fn tell(store: &Store, found: &Reconciled) -> Result<(), Error> {
+/// Nothing is resolved for configurations other than the `judged`, whose storage could not be looked at.
+pub(super) async fn tell(engine: &Engine, judged: &[String], found: &Reconciled) -> Result<(), Error> {
+    let store = &engine.store;
     let missing = [(&found.lost, "receipt"), (&found.damaged, "archive")];
     let mut subjects = HashSet::new();
     for (ids, what) in missing {
@@ -27,7 +30,14 @@ pub(super) async fn tell(store: &Store, found: &Reconciled) -> Result<(), Error>
         }
     }
     for alert in store.list_alerts(false, OPEN).await? {
-        if alert.kind == KIND && !subjects.contains(&alert.subject) {
+        if alert.kind != KIND || subjects.contains(&alert.subject) {
+            continue;
+        }
+        let backup = match alert.subject.parse() {
+            Ok(id) => store.get_backup(id).await?,
+            Err(_) => None,
+        };
+        if backup.is_none_or(|summary| judged.contains(&summary.backup.config_key)) {
             store.resolve_alert(KIND, &alert.subject).await?;
         }
     }

@@ -44,15 +44,30 @@ impl KeyArgs {
             })
         };
         let current = derive(self.required()?)?;
-        let mut previous = Vec::new();
-        if let Some(list) = given(self.previous.as_ref()) {
-            for passphrase in list.expose_secret().split(',').map(str::trim) {
-                if !passphrase.is_empty() {
-                    previous.push(derive(&SecretString::from(passphrase))?);
-                }
-            }
-        }
+        let previous = self
+            .passphrases()
+            .iter()
+            .skip(1)
+            .map(derive)
+            .collect::<Result<_, _>>()?;
         Ok(Keyring::new(current, previous))
+    }
+
+    /// The passphrases themselves, the current one first, in the order of [`Self::keyring`]'s keys.
+    pub fn passphrases(&self) -> Vec<SecretString> {
+        let current = given(self.current.as_ref()).cloned();
+        let previous = given(self.previous.as_ref()).map(|list| list.expose_secret().split(','));
+        current
+            .into_iter()
+            .chain(
+                previous
+                    .into_iter()
+                    .flatten()
+                    .map(str::trim)
+                    .filter(|text| !text.is_empty())
+                    .map(SecretString::from),
+            )
+            .collect()
     }
 
     fn required(&self) -> Result<&SecretString, SettingsError> {

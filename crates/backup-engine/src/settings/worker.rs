@@ -46,6 +46,11 @@ pub struct WorkerArgs {
     )]
     pub drain_seconds: u64,
 
+    /// Quota of the storage in GiB, where the configuration does not say
+    #[arg(long = "backup-quota-gb", env = "BACKUP_QUOTA_GB", value_name = "GIB", default_value_t = 100,
+          value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pub quota_gb: u64,
+
     /// How archives are compressed, where the configuration does not say
     #[arg(
         long = "backup-compression",

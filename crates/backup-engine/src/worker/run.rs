@@ -71,6 +71,9 @@ async fn run_backup(engine: &Engine, held: &HeldLease, row: &Backup, exhausted: 
         return;
     }
     let duration = millis(engine, began);
+    if matches!(outcome, BackupOutcome::Completed(_)) {
+        engine.sample_usage().await;
+    }
     match &outcome {
         BackupOutcome::Completed(done) => tracing::info!(
             action = %Action::BackupCompleted, backup_id = %row.id, duration, size_bytes = done.size_bytes,

@@ -32,8 +32,9 @@ pub(crate) struct Place {
     pub(crate) storage: StorageSettings,
     pub(crate) lease: Duration,
     pub(crate) passphrase: &'static str,
+    pub(crate) quota_bytes: Option<u64>,
     /// Dropped with the place.
-    source: Option<Database>,
+    pub(crate) source: Option<Database>,
 }
 
 impl Place {
@@ -60,6 +61,7 @@ impl Place {
             storage,
             lease: Duration::from_mins(1),
             passphrase: "correct horse battery staple",
+            quota_bytes: None,
             source: None,
             folder,
         }
@@ -105,6 +107,8 @@ impl Place {
             Vec::new(),
         );
         let settings = JobSettings {
+            storage: self.storage.clone(),
+            quota_bytes: self.quota_bytes,
             database: self.database.clone(),
             upload_dir: self.uploads(),
             environment: vec![("APP_NAME".into(), "kit".into())],
@@ -145,10 +149,15 @@ pub(crate) fn process() -> Runtime {
 
 /// Asks for a backup.
 pub(crate) async fn ask(engine: &Engine, source: BackupSource) -> BackupId {
+    ask_for(engine, "default", source).await
+}
+
+/// Asks for a backup of a configuration.
+pub(crate) async fn ask_for(engine: &Engine, config_key: &str, source: BackupSource) -> BackupId {
     let ids = IdGenerator::new(engine.clock.clone(), Arc::new(OsRandom));
     let new = NewBackup {
         id: ids.next().unwrap(),
-        config_key: "default".into(),
+        config_key: config_key.into(),
         backup_type: BackupType::Full,
         source,
         trigger: BackupTrigger::Manual,

@@ -54,10 +54,13 @@ struct ExportedSchedule<'a> {
 #[serde(rename_all = "camelCase")]
 struct ExportedConfig<'a> {
     key: &'a str,
-    container_name: &'a str,
+    storage_url: Option<&'a str>,
+    container_name: Option<&'a str>,
     database_host: Option<&'a str>,
-    database_port: u16,
+    database_port: Option<u16>,
     database_name: Option<&'a str>,
+    database_user: Option<&'a str>,
+    upload_dir: Option<&'a str>,
     compression_enabled: bool,
     compression_algorithm: Option<String>,
     encryption_enabled: bool,
@@ -65,6 +68,7 @@ struct ExportedConfig<'a> {
     notify_on_failure: bool,
     notification_emails: &'a [String],
     quota_gigabytes: Option<u32>,
+    quota_policy: &'a str,
 }
 
 impl<'a> Export<'a> {
@@ -123,10 +127,13 @@ fn schedule(schedule: &Schedule) -> ExportedSchedule<'_> {
 fn config(config: &BackupConfig) -> ExportedConfig<'_> {
     ExportedConfig {
         key: &config.key,
-        container_name: &config.container_name,
+        storage_url: config.storage_url.as_deref(),
+        container_name: config.container_name.as_deref(),
         database_host: config.database_host.as_deref(),
         database_port: config.database_port,
         database_name: config.database_name.as_deref(),
+        database_user: config.database_user.as_deref(),
+        upload_dir: config.upload_dir.as_deref(),
         compression_enabled: config.compression_enabled,
         compression_algorithm: config.compression_algorithm.map(|codec| codec.to_string()),
         encryption_enabled: config.encryption_enabled,
@@ -134,5 +141,6 @@ fn config(config: &BackupConfig) -> ExportedConfig<'_> {
         notify_on_failure: config.notify_on_failure,
         notification_emails: &config.notification_emails,
         quota_gigabytes: config.quota_gigabytes,
+        quota_policy: config.quota_policy.as_str(),
     }
 }

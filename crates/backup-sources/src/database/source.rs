@@ -19,7 +19,7 @@ const MAX_GLOBALS: u64 = 64 * 1024 * 1024;
 /// A PostgreSQL database as something that is backed up.
 #[derive(Debug)]
 pub struct DatabaseSource {
-    settings: DatabaseSettings,
+    pub(super) settings: DatabaseSettings,
 }
 
 impl DatabaseSource {
@@ -28,7 +28,7 @@ impl DatabaseSource {
         Self { settings }
     }
 
-    fn check_and_estimate(&self, job: &JobControl) -> Result<u64, Error> {
+    pub(super) fn check_and_estimate(&self, job: &JobControl) -> Result<u64, Error> {
         let (version, major) = self.settings.program_version("pg_dump", job)?;
         self.settings.program("pg_dumpall")?;
         let mut session = Session::open(&self.settings, &self.settings.name, job)?;

@@ -1,0 +1,37 @@
+use backup_core::OsRandom;
+use backup_engine::reseal;
+use serde_json::json;
+
+use crate::cli::Settings;
+use crate::context::{catalog, keyring};
+use crate::exit::Failure;
+use crate::output;
+
+/// Seals the catalog's secrets with the current passphrase.
+pub(crate) async fn rotate(settings: &Settings) -> Result<(), Failure> {
+    let keys = keyring(settings).await?;
+    let store = catalog(settings).await?;
+    let done = reseal(&store, &keys, &OsRandom).await?;
+    let fingerprint = keys.current().fingerprint();
+    if settings.json {
+        output::json(&json!({
+            "fingerprint": fingerprint,
+            "resealed": done.secrets,
+            "alreadyCurrent": done.current,
+            "notOpened": done.unopened,
+        }))?;
+    } else {
+        output::line(&format!(
+            "{} secrets sealed anew with key {fingerprint}, {} were already",
+            done.secrets, done.current
+        ))?;
+    }
+    if done.unopened.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::integrity(format!(
+        "no passphrase opens the secrets of these configurations: {} (HINT: Add the passphrase of that time to \
+         BACKUP_ENCRYPTION_KEY_PREVIOUS, or set their secrets anew.)",
+        done.unopened.join(", ")
+    )))
+}

@@ -1,0 +1,222 @@
+use std::io::Write;
+use std::path::Path;
+
+use backup_archive::{ArchiveKey, Keyring};
+use backup_core::config::BackupConfig;
+use backup_core::{Clock, SystemClock};
+use backup_storage::BlobStore;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::cli::Settings;
+use crate::context::{catalog_if_there, keyring, storage_settings};
+use crate::exit::Failure;
+use crate::output::{Output, unwritable};
+
+/// What the page says in one language.
+struct Words {
+    template: &'static str,
+    current: &'static str,
+    previous: &'static str,
+    of_config: &'static str,
+    kept_in: &'static str,
+    unopened: &'static str,
+    no_catalog: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    template: include_str!("../../templates/sheet.en.html"),
+    current: "BACKUP_ENCRYPTION_KEY",
+    previous: "BACKUP_ENCRYPTION_KEY_PREVIOUS",
+    of_config: "configuration",
+    kept_in: "stores in",
+    unopened: "a secret of this configuration is sealed with another passphrase",
+    no_catalog: "The catalog could not be looked at: configurations with a storage or a passphrase of their own are not listed.",
+};
+
+const CHINESE: Words = Words {
+    template: include_str!("../../templates/sheet.zh-TW.html"),
+    current: "BACKUP_ENCRYPTION_KEY",
+    previous: "BACKUP_ENCRYPTION_KEY_PREVIOUS",
+    of_config: "配置",
+    kept_in: "存放於",
+    unopened: "此配置的機密是以其他密碼短語封存的",
+    no_catalog: "無法讀取目錄資料庫：未列出具有自己的儲存空間或密碼短語的配置。",
+};
+
+/// A passphrase of the page.
+struct Line {
+    used_for: String,
+    key: ArchiveKey,
+    passphrase: SecretString,
+}
+
+/// Writes the page for the worst day. Neither the storage nor a server is needed for it.
+pub(crate) async fn print(
+    settings: &Settings,
+    path: Option<&Path>,
+    language: &str,
+    with_passphrases: bool,
+) -> Result<(), Failure> {
+    let words = if language == "en" { ENGLISH } else { CHINESE };
+    let keys = keyring(settings).await?;
+    let storage = storage_settings(settings)?;
+    let mut lines = Vec::new();
+    for (index, (key, passphrase)) in keys.iter().zip(settings.keys.passphrases()).enumerate() {
+        let used_for = if index == 0 { words.current } else { words.previous };
+        lines.push(Line {
+            used_for: used_for.to_owned(),
+            key: key.clone(),
+            passphrase,
+        });
+    }
+    let mut remarks = Vec::new();
+    match catalog_if_there(settings).await {
+        Ok(Some(store)) => {
+            for config in store.list_configs().await? {
+                of_config(&words, &config, &keys, &mut lines, &mut remarks)?;
+            }
+        }
+        Ok(None) => {}
+        Err(_) => remarks.push(words.no_catalog.to_owned()),
+    }
+    let page = words
+        .template
+        .replace(
+            "{generated}",
+            &SystemClock.now().format("%Y-%m-%d %H:%M UTC").to_string(),
+        )
+        .replace("{version}", env!("CARGO_PKG_VERSION"))
+        .replace("{storage}", &escape(&BlobStore::locate(&storage)?))
+        .replace("{environment}", &escape(&environment(settings)))
+        .replace(
+            "{keys}",
+            &lines.iter().map(|line| line.html(with_passphrases)).collect::<String>(),
+        )
+        .replace(
+            "{remarks}",
+            &remarks
+                .iter()
+                .map(|remark| format!("<p>{}</p>\n", escape(remark)))
+                .collect::<String>(),
+        );
+    let output = Output::of(path);
+    let mut file = output.open()?;
+    let written = file.write_all(page.as_bytes()).and_then(|()| file.flush());
+    if let Err(error) = written {
+        output.discard();
+        return Err(unwritable(&error));
+    }
+    Ok(())
+}
+
+/// What a configuration of the catalog adds: its own keys and its own storage.
+fn of_config(
+    words: &Words,
+    config: &BackupConfig,
+    keys: &Keyring,
+    lines: &mut Vec<Line>,
+    remarks: &mut Vec<String>,
+) -> Result<(), Failure> {
+    for secret in config.encryption_key.iter().chain(&config.previous_encryption_keys) {
+        let Ok(passphrase) = keys.unseal(&secret.0) else {
+            remarks.push(format!("{} {}: {}", words.of_config, config.key, words.unopened));
+            continue;
+        };
+        let key = ArchiveKey::from_passphrase(&passphrase).map_err(|error| {
+            Failure::failed(format!("no key can be made from a passphrase of the catalog: {error}"))
+        })?;
+        lines.push(Line {
+            used_for: format!("{} {}", words.of_config, config.key),
+            key,
+            passphrase,
+        });
+    }
+    let place: Vec<&str> = [&config.storage_url, &config.container_name]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    if !place.is_empty() {
+        remarks.push(format!(
+            "{} {}: {} {}",
+            words.of_config,
+            config.key,
+            words.kept_in,
+            place.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// The variables that lead to the storage; secrets are for people to fill in.
+fn environment(settings: &Settings) -> String {
+    let mut lines = vec![
+        "export BACKUP_ENCRYPTION_KEY='…'".to_owned(),
+        "export BACKUP_ENCRYPTION_KEY_PREVIOUS='…,…'".to_owned(),
+    ];
+    if settings.storage.connection_string.is_some() {
+        lines.push("export AZURE_STORAGE_CONNECTION_STRING='…'".to_owned());
+        lines.push(format!("export BACKUP_CONTAINER_NAME='{}'", settings.storage.container));
+    }
+    match &settings.storage.url {
+        Some(url) => lines.push(format!("export BACKUP_STORAGE_URL='{url}'")),
+        None if settings.storage.connection_string.is_none() => {
+            lines.push("export BACKUP_STORAGE_URL='file:///…/storage'".to_owned());
+        }
+        None => {}
+    }
+    lines.join("\n")
+}
+
+impl Line {
+    fn html(&self, with_passphrase: bool) -> String {
+        let passphrase = if with_passphrase {
+            format!("<code>{}</code>", escape(self.passphrase.expose_secret()))
+        } else {
+            "<span class=\"write\">&nbsp;</span>".to_owned()
+        };
+        format!(
+            "<tr><td>{}</td><td><code>{}</code></td><td>{passphrase}</td></tr>\n",
+            escape(&self.used_for),
+            self.key.fingerprint()
+        )
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_say_the_same() {
+        let marks = |words: &Words| {
+            let text = words.template;
+            let mut marks: Vec<&str> = [
+                "{generated}",
+                "{version}",
+                "{storage}",
+                "{environment}",
+                "{keys}",
+                "{remarks}",
+            ]
+            .into_iter()
+            .filter(|mark| text.contains(mark))
+            .collect();
+            marks.extend(text.lines().filter(|line| {
+                ["backupctl ", "tail ", "KEY=", "cat "]
+                    .iter()
+                    .any(|start| line.trim_start_matches("<pre>").starts_with(start))
+            }));
+            marks
+        };
+        assert_eq!(marks(&ENGLISH), marks(&CHINESE));
+        assert!(marks(&ENGLISH).len() > 10);
+    }
+}

@@ -1,0 +1,241 @@
+//! Where the backups of each configuration are: its storage, its keys, its database and its files. What a configuration
+//! does not say, the environment says.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use backup_archive::{ArchiveKey, Keyring};
+use backup_core::PipelineError;
+use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, SealedSecret};
+use backup_sources::DatabaseSettings;
+use backup_storage::{BlobStore, StorageSettings};
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+
+use crate::bridge::blocking;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::repository::Repository;
+
+/// What is known of a configuration's storage and keys. Cheap to clone.
+#[derive(Clone)]
+pub struct Place {
+    /// The configuration, where the catalog holds one.
+    pub config: Option<BackupConfig>,
+    /// The storage.
+    pub storage: BlobStore,
+    /// The key of its new archives, and every other key that is at hand: archives are opened by the key that they name.
+    pub keys: Keyring,
+}
+
+/// What says which storage a configuration uses: URL, connection string under seal, container.
+type StorageKey = (Option<String>, Option<String>, Option<String>);
+
+/// The storages that are open and the keys that are derived, each as long as some configuration names it.
+#[derive(Default)]
+pub(crate) struct Places(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    storages: HashMap<StorageKey, BlobStore>,
+    /// By the sealed passphrase.
+    keys: HashMap<String, ArchiveKey>,
+}
+
+impl Engine {
+    /// The place of a configuration's backups. One that the catalog does not hold is as the environment says.
+    ///
+    /// # Errors
+    /// `Catalog`; `Pipeline` where its storage cannot be opened or its secrets cannot be unsealed.
+    pub async fn place(&self, config_key: &str) -> Result<Place, Error> {
+        let configs = self.store.list_configs().await?;
+        let config = configs.iter().find(|config| config.key == config_key);
+        Ok(self.place_of(config, &configs).await?)
+    }
+
+    /// The backups at a configuration's place, as its storage alone knows them.
+    ///
+    /// # Errors
+    /// As [`Self::place`].
+    pub async fn repository_of(&self, config_key: &str) -> Result<Repository, Error> {
+        Ok(self.place(config_key).await?.repository(self))
+    }
+
+    /// The place of a configuration that need not be in the catalog, such as one that is to be tried.
+    ///
+    /// # Errors
+    /// As [`Self::place`].
+    pub async fn place_of(&self, config: Option<&BackupConfig>, all: &[BackupConfig]) -> Result<Place, PipelineError> {
+        let storage = match config {
+            Some(config) if names_storage(config) => self.open_storage(config).await?,
+            _ => self.storage.clone(),
+        };
+        Ok(Place {
+            config: config.cloned(),
+            storage,
+            keys: self.keyring(config, all).await?,
+        })
+    }
+
+    /// Every place, of which several may share a storage: that of the environment first, then each configuration's.
+    pub(crate) async fn places(&self) -> Result<Vec<(String, Result<Place, PipelineError>)>, Error> {
+        let configs = self.store.list_configs().await?;
+        let mut keys: Vec<&str> = vec![DEFAULT_CONFIG_KEY];
+        keys.extend(
+            configs
+                .iter()
+                .map(|config| config.key.as_str())
+                .filter(|key| *key != DEFAULT_CONFIG_KEY),
+        );
+        let mut places = Vec::with_capacity(keys.len());
+        for key in keys {
+            let config = configs.iter().find(|config| config.key == key);
+            places.push((key.to_owned(), self.place_of(config, &configs).await));
+        }
+        Ok(places)
+    }
+
+    /// Opens a secret of the catalog.
+    ///
+    /// # Errors
+    /// `WrongKey` where none of the environment's passphrases sealed it; `what` names it.
+    pub fn unseal(&self, secret: &SealedSecret, what: &str) -> Result<SecretString, PipelineError> {
+        self.keys.unseal(&secret.0).map_err(|error| {
+            PipelineError::wrong_key(
+                format!("the {what} in the catalog was sealed with another passphrase"),
+                "Set BACKUP_ENCRYPTION_KEY_PREVIOUS to the passphrase of that time, or set it anew in the configuration.",
+            )
+            .because(error)
+        })
+    }
+
+    /// Puts a secret under the seal of the environment's passphrase.
+    ///
+    /// # Errors
+    /// Where the randomness cannot be read.
+    pub fn seal(&self, secret: &str) -> Result<SealedSecret, PipelineError> {
+        let sealed = self.keys.current().seal(secret.as_bytes(), &*self.random)?;
+        Ok(SealedSecret(sealed))
+    }
+
+    /// How to open the storage that a configuration names.
+    ///
+    /// # Errors
+    /// `WrongKey` as [`Self::unseal`].
+    pub fn storage_settings(&self, config: &BackupConfig) -> Result<StorageSettings, PipelineError> {
+        let mut settings = self.settings.storage.clone();
+        if let Some(url) = &config.storage_url {
+            settings.url.clone_from(url);
+            // The environment's connection string would lead elsewhere.
+            if !url.starts_with("az://") {
+                settings.connection_string = None;
+            }
+        }
+        if let Some(secret) = &config.storage_connection_string {
+            settings.connection_string = Some(self.unseal(secret, "storage connection string")?);
+        }
+        if let Some(container) = &config.container_name {
+            settings.container.clone_from(container);
+        }
+        Ok(settings)
+    }
+
+    /// How to reach the database that a configuration names.
+    ///
+    /// # Errors
+    /// `WrongKey` as [`Self::unseal`].
+    pub fn database_settings(&self, config: Option<&BackupConfig>) -> Result<DatabaseSettings, PipelineError> {
+        let mut database = self.settings.database.clone();
+        let Some(config) = config else { return Ok(database) };
+        if let Some(host) = &config.database_host {
+            database.host.clone_from(host);
+        }
+        if let Some(port) = config.database_port {
+            database.port = port;
+        }
+        if let Some(name) = &config.database_name {
+            database.name.clone_from(name);
+        }
+        if let Some(user) = &config.database_user {
+            database.user = Some(user.clone());
+        }
+        if let Some(secret) = &config.database_password {
+            database.password = Some(self.unseal(secret, "database password")?);
+        }
+        Ok(database)
+    }
+
+    /// The tree of uploaded files of a configuration.
+    pub fn upload_dir(&self, config: Option<&BackupConfig>) -> PathBuf {
+        config
+            .and_then(|config| config.upload_dir.as_ref())
+            .map_or_else(|| self.settings.upload_dir.clone(), PathBuf::from)
+    }
+
+    async fn open_storage(&self, config: &BackupConfig) -> Result<BlobStore, PipelineError> {
+        let key = (
+            config.storage_url.clone(),
+            config.storage_connection_string.as_ref().map(|secret| secret.0.clone()),
+            config.container_name.clone(),
+        );
+        if let Some(storage) = self.places.0.lock().await.storages.get(&key) {
+            return Ok(storage.clone());
+        }
+        // Not under the lock: a storage that does not answer must not hold up the others.
+        let storage = BlobStore::open(&self.storage_settings(config)?).await?;
+        self.places.0.lock().await.storages.insert(key, storage.clone());
+        Ok(storage)
+    }
+
+    /// The keys of a configuration: its own first, then whatever else is at hand.
+    async fn keyring(&self, config: Option<&BackupConfig>, all: &[BackupConfig]) -> Result<Keyring, PipelineError> {
+        let current = match config.and_then(|config| config.encryption_key.as_ref()) {
+            Some(secret) => self.derive(secret).await?,
+            None => self.keys.current().clone(),
+        };
+        let mut others = Vec::new();
+        for secret in config.iter().flat_map(|config| &config.previous_encryption_keys) {
+            others.push(self.derive(secret).await?);
+        }
+        others.extend(self.keys.iter().cloned());
+        for other in all {
+            for secret in other.encryption_key.iter().chain(&other.previous_encryption_keys) {
+                // What cannot be unsealed is the other configuration's own trouble.
+                others.extend(self.derive(secret).await.ok());
+            }
+        }
+        Ok(Keyring::new(current, others))
+    }
+
+    async fn derive(&self, secret: &SealedSecret) -> Result<ArchiveKey, PipelineError> {
+        if let Some(key) = self.places.0.lock().await.keys.get(&secret.0) {
+            return Ok(key.clone());
+        }
+        let passphrase = self.unseal(secret, "encryption key")?;
+        let key = blocking(move || Ok(ArchiveKey::from_passphrase(&passphrase)?)).await?;
+        self.places.0.lock().await.keys.insert(secret.0.clone(), key.clone());
+        Ok(key)
+    }
+}
+
+impl Place {
+    /// The same as [`Engine::repository_of`] gives.
+    pub(crate) fn repository(&self, engine: &Engine) -> Repository {
+        Repository::new(
+            self.storage.clone(),
+            self.keys.clone(),
+            engine.settings.database.programs.clone(),
+        )
+    }
+}
+
+/// Whether a configuration has a storage of its own.
+pub(crate) fn names_storage(config: &BackupConfig) -> bool {
+    config.storage_url.is_some() || config.storage_connection_string.is_some() || config.container_name.is_some()
+}
+
+/// The shared cache of an engine and its clones.
+pub(crate) fn cache() -> Arc<Places> {
+    Arc::default()
+}

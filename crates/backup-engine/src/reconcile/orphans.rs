@@ -1,0 +1,252 @@
+//! What catalog and storage do not have in common: reported, and settled one by one as a person decides.
+
+use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, VerifyLevel};
+use backup_db::NewVerification;
+use futures_util::TryStreamExt;
+
+use super::{Reconciled, Shelf, Stored, blob_id};
+use crate::backup::remove_all;
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// Identifiers that the catalog is asked for at once.
+const BATCH: usize = 500;
+
+/// Which side lacks something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrphanKind {
+    /// A whole backup in the storage that the catalog does not hold: it can be adopted, or removed.
+    Unlisted,
+    /// A receipt that none of the keys at hand made, or that is damaged: it can be removed only where it is damaged.
+    Unreadable,
+    /// An archive without a receipt, which nobody is working on: it can be removed, and is by itself after a while.
+    Unreceipted,
+    /// The catalog calls it good, and its receipt is not in the storage: deleting the backup removes the record.
+    Lost,
+    /// The catalog calls it good, and its archive is gone or has another length.
+    Damaged,
+}
+
+/// Something that only one side has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// Which side lacks something.
+    pub kind: OrphanKind,
+    /// The backup that it is, or would be.
+    pub backup_id: BackupId,
+    /// What its storage is called.
+    pub storage: String,
+    /// Where it stands in the storage.
+    pub path: Option<String>,
+    /// Bytes of its archive.
+    pub size_bytes: Option<u64>,
+    /// What is wrong with it, for people.
+    pub problem: Option<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Orphans {
+    /// At most as many as were asked for.
+    pub found: Vec<Orphan>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl Engine {
+    /// Compares catalog and storages, and changes nothing. Every storage is listed once.
+    ///
+    /// # Errors
+    /// Where the catalog or a storage does not answer.
+    pub async fn orphans(&self, limit: usize) -> Result<Orphans, Error> {
+        let mut orphans = Orphans::default();
+        for shelf in self.shelves().await? {
+            let began = self.clock.now();
+            let stored = self.look_around(&shelf.place.storage, began).await?;
+            self.unlisted(&shelf, &stored, limit, &mut orphans).await?;
+            for blob in &stored.suspects {
+                if let Some(id) = blob_id(blob).filter(|_| !blob.partial)
+                    && self.is_orphan(&shelf.place.storage, blob).await?
+                {
+                    let orphan = Orphan {
+                        size_bytes: Some(blob.size),
+                        path: Some(blob.path.clone()),
+                        ..shelf.orphan(OrphanKind::Unreceipted, id)
+                    };
+                    orphans.add(limit, orphan);
+                }
+            }
+            let mut missing = Reconciled::default();
+            for config_key in &shelf.config_keys {
+                let good = backup_core::JobStatus::Completed;
+                self.compare(config_key, good, &shelf, &stored, began, &mut missing)
+                    .await?;
+            }
+            for (ids, kind) in [(missing.lost, OrphanKind::Lost), (missing.damaged, OrphanKind::Damaged)] {
+                for id in ids {
+                    orphans.add(limit, shelf.orphan(kind, id));
+                }
+            }
+        }
+        Ok(orphans)
+    }
+
+    /// Receipts of which the catalog knows nothing.
+    async fn unlisted(&self, shelf: &Shelf, stored: &Stored, limit: usize, orphans: &mut Orphans) -> Result<(), Error> {
+        let repository = shelf.place.repository(self);
+        let mut ids = stored.receipts.iter().copied();
+        loop {
+            let batch: Vec<BackupId> = ids.by_ref().take(BATCH).collect();
+            if batch.is_empty() || orphans.more {
+                return Ok(());
+            }
+            for id in self.store.unknown_backups(&batch).await? {
+                let orphan = match repository.find(id).await {
+                    Ok(receipt) => Orphan {
+                        path: Some(receipt.storage_path.clone()),
+                        size_bytes: stored.archives.get(&id).copied(),
+                        ..shelf.orphan(OrphanKind::Unlisted, id)
+                    },
+                    Err(error @ (PipelineError::Integrity { .. } | PipelineError::WrongKey { .. })) => Orphan {
+                        size_bytes: stored.archives.get(&id).copied(),
+                        problem: Some(error.full_text()),
+                        ..shelf.orphan(OrphanKind::Unreadable, id)
+                    },
+                    // Deleted since it was listed.
+                    Err(PipelineError::NotFound { .. }) => continue,
+                    Err(error) => return Err(error.into()),
+                };
+                orphans.add(limit, orphan);
+            }
+        }
+    }
+
+    /// Brings a backup that only the storage has into the catalog, and asks for a verification of it.
+    ///
+    /// # Errors
+    /// `NotFound` where no storage has it; `Integrity` or `WrongKey` where its receipt is not ours or its archive not whole;
+    /// `Refused` where the configuration that it belongs to is not there, or stores elsewhere.
+    pub async fn adopt_orphan(&self, id: BackupId) -> Result<Backup, Error> {
+        let shelf = self.shelf_of(id).await?;
+        let receipt = shelf.place.repository(self).find(id).await?;
+        if !shelf.config_keys.contains(&receipt.config_key) {
+            return Err(PipelineError::refused(
+                format!(
+                    "backup {id} belongs to the configuration '{}', which does not store in {}",
+                    receipt.config_key,
+                    shelf.place.storage.describe()
+                ),
+                "Make a configuration of this name with this storage first.",
+            )
+            .into());
+        }
+        let size = shelf.place.storage.size(&receipt.storage_path).await;
+        if size.map_err(PipelineError::from)? != Some(receipt.size_bytes) {
+            return Err(PipelineError::integrity(
+                format!("the archive of backup {id} is gone or not as long as its receipt says"),
+                "It cannot be restored; remove it.",
+            )
+            .into());
+        }
+        let backup = self.store.adopt_backup(&receipt).await?;
+        // Nothing is trusted for its receipt alone.
+        let verification = NewVerification {
+            id: self.verification_id()?,
+            backup_id: id,
+            level: VerifyLevel::Checksum,
+            created_by: None,
+        };
+        self.store.create_verification(verification).await?;
+        self.sample_usage().await;
+        Ok(backup)
+    }
+
+    /// Removes from the storage what the catalog does not know.
+    ///
+    /// # Errors
+    /// `NotFound` where no storage has it; `Refused` where the catalog knows it; `WrongKey` where another key made it, since
+    /// it may be the only copy of somebody else's work.
+    pub async fn remove_orphan(&self, id: BackupId) -> Result<(), Error> {
+        if self.store.get_backup(id).await?.is_some() {
+            return Err(
+                PipelineError::refused(format!("the catalog knows backup {id}"), "Delete the backup instead.").into(),
+            );
+        }
+        for shelf in self.shelves().await? {
+            let storage = &shelf.place.storage;
+            let receipt = storage
+                .find_receipt(&id.to_string())
+                .await
+                .map_err(PipelineError::from)?;
+            if let Some(path) = &receipt
+                && let Err(error @ PipelineError::WrongKey { .. }) = shelf.place.repository(self).receipt_at(path).await
+            {
+                return Err(error.into());
+            }
+            let mut blobs = storage.blobs();
+            let mut archive = None;
+            while let Some(blob) = blobs.try_next().await.map_err(PipelineError::from)? {
+                if !blob.partial && blob_id(&blob) == Some(id) {
+                    archive = Some(blob.path);
+                }
+            }
+            drop(blobs);
+            let archive = match (archive, &receipt) {
+                (Some(archive), _) => archive,
+                // Only the receipt is left: removed, it is no more.
+                (None, Some(receipt)) => receipt.clone(),
+                (None, None) => continue,
+            };
+            let receipt = receipt.unwrap_or_else(|| super::beside(&archive, id));
+            return Ok(remove_all(storage, &archive, &receipt).await?);
+        }
+        Err(unknown(id).into())
+    }
+
+    /// The storage that has the receipt.
+    async fn shelf_of(&self, id: BackupId) -> Result<Shelf, Error> {
+        for shelf in self.shelves().await? {
+            let found = shelf.place.storage.find_receipt(&id.to_string()).await;
+            if found.map_err(PipelineError::from)?.is_some() {
+                return Ok(shelf);
+            }
+        }
+        Err(unknown(id).into())
+    }
+
+    fn verification_id(&self) -> Result<VerificationId, Error> {
+        let ids = IdGenerator::new(self.clock.clone(), self.random.clone());
+        ids.next().map_err(|error| {
+            PipelineError::failed("the system's randomness cannot be read", "")
+                .because(error)
+                .into()
+        })
+    }
+}
+
+fn unknown(id: BackupId) -> PipelineError {
+    PipelineError::not_found(format!("no storage has a backup {id}"), "List the orphans again.")
+}
+
+impl Shelf {
+    fn orphan(&self, kind: OrphanKind, backup_id: BackupId) -> Orphan {
+        Orphan {
+            kind,
+            backup_id,
+            storage: self.place.storage.describe(),
+            path: None,
+            size_bytes: None,
+            problem: None,
+        }
+    }
+}
+
+impl Orphans {
+    fn add(&mut self, limit: usize, orphan: Orphan) {
+        if self.found.len() < limit {
+            self.found.push(orphan);
+        } else {
+            self.more = true;
+        }
+    }
+}

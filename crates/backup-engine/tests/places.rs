@@ -1,0 +1,288 @@
+//! Several configurations in one installation: each stores where, with which key and within which quota it says.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod kit;
+
+use std::fs;
+
+use backup_core::config::{BackupConfig, QuotaPolicy};
+use backup_core::{Backup, BackupId, BackupSource, JobControl, JobStatus, PipelineError, VerifyLevel, WarningCode};
+use backup_engine::{Engine, Error, OrphanKind, Orphans, Reconciled};
+use backup_storage::{BlobStore, StorageSettings};
+use futures_util::TryStreamExt;
+use kit::{Place, ask_for, backup, ended, row, start, stored};
+
+const DEFAULT: &str = "default";
+
+async fn put(engine: &Engine, change: impl FnOnce(&mut BackupConfig)) -> BackupConfig {
+    let mut config = BackupConfig::defaults("shop", engine.clock.now());
+    change(&mut config);
+    engine.store.put_config(&config).await.unwrap()
+}
+
+async fn run(engine: &Engine, config_key: &str) -> Backup {
+    let id = ask_for(engine, config_key, BackupSource::Files).await;
+    let worker = start(engine);
+    let row = ended(engine, id).await;
+    worker.stop().await;
+    row
+}
+
+async fn verify(engine: &Engine, backup: &Backup) -> Result<String, PipelineError> {
+    let repository = engine.repository_of(&backup.config_key).await.unwrap();
+    let receipt = repository.find(backup.id).await?;
+    let job = JobControl::new(std::time::Duration::from_secs(20));
+    repository.verify(&receipt, VerifyLevel::Content, &job).await?;
+    Ok(receipt.archive.key_fingerprint)
+}
+
+async fn receipts(folder: &std::path::Path) -> Vec<String> {
+    let settings = StorageSettings::new(format!("file://{}", folder.display()));
+    let storage = BlobStore::open(&settings).await.unwrap();
+    storage.receipts().try_collect().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_configuration_has_its_own_place_and_key() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let (storage, uploads) = (place.path("shop-storage"), place.path("shop-uploads"));
+    fs::create_dir(&uploads).unwrap();
+    fs::write(uploads.join("only-in-the-shop.txt"), "of the shop").unwrap();
+    let key = engine.seal("another passphrase").unwrap();
+    put(&engine, |config| {
+        config.storage_url = Some(format!("file://{}", storage.display()));
+        config.upload_dir = Some(uploads.display().to_string());
+        config.encryption_key = Some(key);
+    })
+    .await;
+    let (ours, shops) = (run(&engine, DEFAULT).await, run(&engine, "shop").await);
+    assert_eq!(
+        (ours.status, shops.status),
+        (JobStatus::Completed, JobStatus::Completed)
+    );
+    assert_eq!(stored(&engine).await.0.len(), 1);
+    assert!(receipts(&storage).await[0].contains(&shops.id.to_string()));
+    assert_eq!(shops.contents.as_ref().unwrap().files.as_ref().unwrap().file_count, 1);
+
+    let (one, other) = (
+        verify(&engine, &ours).await.unwrap(),
+        verify(&engine, &shops).await.unwrap(),
+    );
+    assert_eq!(one, engine.keys.current().fingerprint());
+    assert_ne!(one, other, "each has its own key");
+
+    assert_eq!(engine.reconcile().await.unwrap(), Reconciled::default());
+    fs::remove_file(storage.join(shops.storage_path.as_deref().unwrap())).unwrap();
+    let found = engine.reconcile().await.unwrap();
+    assert_eq!((found.damaged, found.lost), (vec![shops.id], vec![]));
+    engine.delete_backup(shops.id, false).await.unwrap();
+    assert!(receipts(&storage).await.is_empty());
+    verify(&engine, &ours).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_cannot_be_reached_judges_nobody() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let storage = place.path("shop-storage");
+    put(&engine, |config| {
+        config.storage_url = Some(format!("file://{}", storage.display()))
+    })
+    .await;
+    let shops = run(&engine, "shop").await;
+    fs::remove_file(storage.join(shops.storage_path.as_deref().unwrap())).unwrap();
+    engine.reconcile().await.unwrap();
+    let open = async || engine.store.list_alerts(false, 10).await.unwrap().len();
+    assert_eq!(open().await, 1);
+
+    // Under the settings that it has now nothing can be opened, whoever may have changed them.
+    fs::write(place.path("a-file"), "").unwrap();
+    let nowhere = format!("file://{}", place.path("a-file").display());
+    put(&engine, |config| config.storage_url = Some(nowhere)).await;
+    engine.reconcile().await.unwrap_err();
+    assert_eq!(open().await, 1, "what could not be looked at is not well again");
+    let own = run(&engine, DEFAULT).await;
+    assert_eq!(own.status, JobStatus::Completed, "the others go on");
+    let failed = run(&engine, "shop").await;
+    assert_eq!(failed.status, JobStatus::Failed);
+    assert!(failed.error_message.unwrap().contains("a-file"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_changed_still_opens_what_it_closed() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let mut fingerprints = Vec::new();
+    let mut made = Vec::new();
+    let mut config = put(&engine, |_| {}).await;
+    for passphrase in ["the first passphrase", "the second passphrase"] {
+        config.change_encryption_key(Some(engine.seal(passphrase).unwrap()));
+        config = engine.store.put_config(&config).await.unwrap();
+        made.push(run(&engine, "shop").await);
+    }
+    // As a new process sees it, with nothing in its caches.
+    let engine = place.engine().await;
+    for backup in &made {
+        fingerprints.push(verify(&engine, backup).await.unwrap());
+    }
+    assert_ne!(fingerprints[0], fingerprints[1]);
+    let sealed = config.encryption_key.clone().unwrap();
+    assert!(!format!("{config:?}").contains("passphrase"));
+    let other = Place {
+        passphrase: "an operator's other passphrase",
+        ..Place::new()
+    };
+    let error = other.engine().await.unseal(&sealed, "encryption key").unwrap_err();
+    assert!(matches!(error, PipelineError::WrongKey { .. }), "{error:?}");
+    assert!(
+        error.full_text().contains("BACKUP_ENCRYPTION_KEY_PREVIOUS"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_warns_or_refuses_as_it_is_told() {
+    let place = Place {
+        // Room for one backup of some 3 MiB.
+        quota_bytes: Some(5 << 20),
+        ..Place::new()
+    };
+    let engine = place.engine().await;
+    let mut config = put(&engine, |_| {}).await;
+    let first = run(&engine, "shop").await;
+    assert!(first.warnings.is_empty(), "{:?}", first.warnings);
+    let second = run(&engine, "shop").await;
+    assert_eq!(second.status, JobStatus::Completed);
+    assert_eq!(second.warnings[0].code, WarningCode::QuotaExceeded);
+
+    config.quota_policy = QuotaPolicy::Refuse;
+    engine.store.put_config(&config).await.unwrap();
+    let before = stored(&engine).await;
+    let third = run(&engine, "shop").await;
+    assert_eq!(third.status, JobStatus::Failed);
+    assert!(third.error_message.unwrap().contains("quota"));
+    assert_eq!(stored(&engine).await, before);
+    let other = run(&engine, DEFAULT).await;
+    assert_eq!(other.status, JobStatus::Completed, "each configuration has its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_outgrows_its_quota_is_ended_and_leaves_nothing() {
+    let place = Place {
+        quota_bytes: Some(2 << 20),
+        ..Place::new()
+    };
+    let engine = place.engine().await;
+    put(&engine, |config| config.quota_policy = QuotaPolicy::Refuse).await;
+    let made = run(&engine, "shop").await;
+    assert_eq!(made.status, JobStatus::Failed);
+    assert!(made.error_message.as_deref().unwrap().contains("quota"), "{made:?}");
+    assert_eq!(stored(&engine).await, (vec![], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_usage_is_sampled_after_every_change() {
+    let place = Place {
+        quota_bytes: Some(1 << 30),
+        ..Place::new()
+    };
+    let engine = place.engine().await;
+    put(&engine, |config| config.quota_gigabytes = Some(2)).await;
+    let made = backup(&engine, BackupSource::Files).await;
+    engine.delete_backup(made.id, false).await.unwrap();
+    let samples = engine.store.list_usage(None, None, 10).await.unwrap();
+    let sizes: Vec<u64> = samples.iter().map(|sample| sample.usage.total_size_bytes).collect();
+    assert!(sizes.contains(&made.size_bytes.unwrap()), "{sizes:?}");
+    assert_eq!(*sizes.last().unwrap(), 0);
+    assert_eq!(samples[0].quota_bytes, Some(3 << 30), "of all configurations");
+}
+
+fn kinds(orphans: &Orphans) -> Vec<(OrphanKind, BackupId)> {
+    orphans
+        .found
+        .iter()
+        .map(|orphan| (orphan.kind, orphan.backup_id))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_storage_has_is_adopted_or_removed() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let kept = backup(&engine, BackupSource::Files).await;
+    let unwanted = backup(&engine, BackupSource::Config).await;
+    assert_eq!(engine.orphans(10).await.unwrap(), Orphans::default());
+
+    // The catalog is lost.
+    let place = Place {
+        catalog: format!("sqlite://{}", place.path("new.db").display()),
+        ..place
+    };
+    let engine = place.engine().await;
+    let mut found = kinds(&engine.orphans(10).await.unwrap());
+    found.sort_by_key(|(_, id)| *id);
+    assert_eq!(
+        found,
+        [(OrphanKind::Unlisted, kept.id), (OrphanKind::Unlisted, unwanted.id)]
+    );
+    assert!(engine.orphans(1).await.unwrap().more);
+
+    let adopted = engine.adopt_orphan(kept.id).await.unwrap();
+    assert_eq!(
+        (adopted.status, adopted.checksum),
+        (JobStatus::Completed, kept.checksum)
+    );
+    engine.remove_orphan(unwanted.id).await.unwrap();
+    assert_eq!(engine.orphans(10).await.unwrap(), Orphans::default());
+    let refused = engine.remove_orphan(kept.id).await.unwrap_err();
+    assert!(
+        matches!(refused, Error::Pipeline(PipelineError::Refused { .. })),
+        "{refused:?}"
+    );
+    for result in [
+        engine.remove_orphan(unwanted.id).await,
+        engine.adopt_orphan(unwanted.id).await.map(|_| ()),
+    ] {
+        assert!(matches!(result, Err(Error::Pipeline(PipelineError::NotFound { .. }))));
+    }
+
+    // Nothing is trusted for its receipt alone: the verification that was asked for runs.
+    let worker = start(&engine);
+    kit::until("the verification", async || row(&engine, kept.id).await.verified_at).await;
+    worker.stop().await;
+
+    let archive = place.path("storage").join(kept.storage_path.as_deref().unwrap());
+    let aside = place.path("aside");
+    fs::rename(&archive, &aside).unwrap();
+    assert_eq!(
+        kinds(&engine.orphans(10).await.unwrap()),
+        [(OrphanKind::Damaged, kept.id)]
+    );
+    fs::rename(&aside, &archive).unwrap();
+    fs::remove_file(archive.with_file_name(format!("{}.json", kept.id))).unwrap();
+    assert_eq!(kinds(&engine.orphans(10).await.unwrap()), [(OrphanKind::Lost, kept.id)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_key_made_is_nobodys_to_remove() {
+    let place = Place::new();
+    let made = backup(&place.engine().await, BackupSource::Files).await;
+    let place = Place {
+        catalog: format!("sqlite://{}", place.path("new.db").display()),
+        passphrase: "somebody else's passphrase",
+        ..place
+    };
+    let engine = place.engine().await;
+    let orphans = engine.orphans(10).await.unwrap();
+    assert_eq!(kinds(&orphans), [(OrphanKind::Unreadable, made.id)]);
+    assert!(orphans.found[0].problem.as_deref().unwrap().contains("another key"));
+    let before = stored(&engine).await;
+    for result in [
+        engine.remove_orphan(made.id).await,
+        engine.adopt_orphan(made.id).await.map(|_| ()),
+    ] {
+        assert!(matches!(result, Err(Error::Pipeline(PipelineError::WrongKey { .. }))));
+    }
+    assert_eq!(stored(&engine).await, before);
+}
