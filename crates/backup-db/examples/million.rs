@@ -293,7 +293,7 @@ async fn main() {
     }
     let far = BackupListOptions {
         query: Some("backup-".to_owned()),
-        offset: 980,
+        offset: 480,
         ..base.clone()
     };
     measure("list: search, all, the last page", || store.list_backups(&far)).await;

@@ -31,7 +31,7 @@ impl Store {
             let (ids, total, total_is_exact) = match options.query.as_deref().filter(|text| !text.is_empty()) {
                 Some(text) => search(tx, &options, text)?,
                 None => {
-                    let total = total(tx, &options)?;
+                    let total = count_filtered(tx, &options)?;
                     let ids = if options.offset < total {
                         page(tx, &options, total)?
                     } else {
@@ -205,7 +205,8 @@ pub(crate) fn filtered<'a, SqlType>(
     query
 }
 
-fn total(tx: &mut Tx<'_>, options: &BackupListOptions) -> TxResult<u64> {
+/// How many the filters leave, whatever their text.
+pub(crate) fn count_filtered(tx: &mut Tx<'_>, options: &BackupListOptions) -> TxResult<u64> {
     if options.schedule_id.is_none() && options.date_from.is_none() && options.date_to.is_none() {
         return undated(tx, options);
     }

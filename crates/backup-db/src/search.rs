@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text, Untyped};
 
 use crate::error::TxResult;
-use crate::list::{Boxed, filtered, ordered};
+use crate::list::{Boxed, count_filtered, filtered, ordered};
 use crate::pool::Db;
 use crate::schema::backups;
 use crate::store::Tx;
@@ -20,8 +20,11 @@ use crate::store::Tx;
 /// Rows that are read first.
 const SAMPLE: usize = 2_000;
 
-/// With so many hits among them (0.8 %), the others are soonest found in the list's order too.
-const MANY: usize = 16;
+/// With so many hits among them (0.6 %), the others are soonest found in the list's order too.
+const MANY: usize = 12;
+
+/// So few rows, left by the other filters, are looked at one by one.
+const FEW: u64 = 5_000;
 
 /// Letters of a gram.
 const GRAM: usize = 3;
@@ -29,6 +32,9 @@ const GRAM: usize = 3;
 /// Grams that are looked for: of a short text all, since one of them may be rare; more shut out little more and take
 /// longer.
 const GRAMS: usize = 12;
+
+/// Of these so many on SQLite, which reads every list of rows that it is given; PostgreSQL begins with the shortest.
+const RAREST: usize = 4;
 
 #[diesel::declare_sql_function]
 extern "SQL" {
@@ -42,18 +48,25 @@ extern "SQL" {
 pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<(Vec<String>, u64, bool)> {
     let text = text.to_lowercase();
     let enough = BackupListOptions::MAX_HITS as usize;
-    let (mut hits, all_read) = sample(tx, options, &text)?;
+    let Sample {
+        mut hits,
+        texts,
+        all_read,
+    } = sample(tx, options, &text)?;
     hits.truncate(enough + 1);
     if !all_read && hits.len() <= enough {
+        let few = hits.len() < MANY && count_filtered(tx, options)? <= FEW;
         let query = containing(
             tx.db,
             filtered(backups::table.select(backups::id).into_boxed(), options),
             &text,
         );
-        let query = if hits.len() >= MANY {
+        let query = if few {
+            sorted(query, options)
+        } else if hits.len() >= MANY {
             ordered(query, options)
         } else {
-            sorted(having_grams(tx.db, query, &text), options)
+            sorted(having_grams(tx.db, query, &text, &texts), options)
         };
         hits = query.limit(enough as i64 + 1).load(tx.db)?;
     }
@@ -69,25 +82,41 @@ pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -
     Ok((page, total, exact))
 }
 
-/// The hits among the first rows, and whether there are no other rows. PostgreSQL would not read the order in an index
-/// alone if the texts were to come along; SQLite finds each of them at once when it has the row.
-fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<(Vec<String>, bool)> {
+/// What the first rows of a list tell.
+struct Sample {
+    /// Those that contain the text.
+    hits: Vec<String>,
+    /// The texts of all of them, on SQLite.
+    texts: Vec<String>,
+    /// There are no other rows.
+    all_read: bool,
+}
+
+/// Looks at the first rows. PostgreSQL would not read the order in an index alone if the texts were to come along; SQLite
+/// finds each of them at once when it has the row.
+fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<Sample> {
     let limit = SAMPLE as i64;
     if matches!(tx.db, Db::Pg(_)) {
         let query = filtered(backups::table.select(backups::id).into_boxed(), options);
         let ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
         let hits = containing_among(tx.db, &ids, text)?;
-        let all_read = ids.len() < SAMPLE;
-        return Ok((ids.into_iter().filter(|id| hits.contains(id)).collect(), all_read));
+        return Ok(Sample {
+            all_read: ids.len() < SAMPLE,
+            hits: ids.into_iter().filter(|id| hits.contains(id)).collect(),
+            texts: Vec::new(),
+        });
     }
     let query = filtered(
         backups::table.select((backups::id, backups::search_text)).into_boxed(),
         options,
     );
     let rows: Vec<(String, String)> = ordered(query, options).limit(limit).load(tx.db)?;
-    let all_read = rows.len() < SAMPLE;
-    let hits = rows.into_iter().filter(|(_, whole)| whole.contains(text));
-    Ok((hits.map(|(id, _)| id).collect(), all_read))
+    let hits = rows.iter().filter(|(_, whole)| whole.contains(text));
+    Ok(Sample {
+        all_read: rows.len() < SAMPLE,
+        hits: hits.map(|(id, _)| id.clone()).collect(),
+        texts: rows.into_iter().map(|(_, whole)| whole).collect(),
+    })
 }
 
 /// Those of these backups that contain the text.
@@ -115,8 +144,13 @@ fn containing<'a, SqlType: 'a>(db: &Db, query: Boxed<'a, SqlType>, text: &str) -
     }
 }
 
-/// Those that have the text's grams: all that contain it, and some more.
-fn having_grams<'a, SqlType: 'a>(db: &Db, query: Boxed<'a, SqlType>, text: &str) -> Boxed<'a, SqlType> {
+/// Those that have the text's grams: all that contain it, and some more. `texts` tell which grams are rare.
+fn having_grams<'a, SqlType: 'a>(
+    db: &Db,
+    query: Boxed<'a, SqlType>,
+    text: &str,
+    texts: &[String],
+) -> Boxed<'a, SqlType> {
     let letters: Vec<char> = text.chars().collect();
     let whole = letters.len() >= GRAM;
     match db {
@@ -125,7 +159,7 @@ fn having_grams<'a, SqlType: 'a>(db: &Db, query: Boxed<'a, SqlType>, text: &str)
                 "backups.id IN (SELECT backup_id FROM backup_grams_rows WHERE id IN \
                  (SELECT rowid FROM backup_grams WHERE backup_grams MATCH ",
             )
-            .bind::<Text, _>(joined(&grams(&letters), '"', " AND "))
+            .bind::<Text, _>(joined(&rarest(grams(&letters), texts), '"', " AND "))
             .sql("))"),
         ),
         Db::Sqlite(_) => query.filter(
@@ -161,6 +195,13 @@ fn grams(letters: &[char]) -> Vec<String> {
         .map(|step| letters.iter().skip(last * step / steps.max(1)).take(GRAM).collect())
         .collect();
     grams.dedup();
+    grams
+}
+
+/// Those grams that the fewest of these texts have.
+fn rarest(mut grams: Vec<String>, texts: &[String]) -> Vec<String> {
+    grams.sort_by_cached_key(|gram| texts.iter().filter(|text| text.contains(gram.as_str())).count());
+    grams.truncate(RAREST);
     grams
 }
 
@@ -214,6 +255,13 @@ mod tests {
         assert!(long.starts_with("012|345|") && long.ends_with("|xyz"), "{long}");
         assert_eq!(long.split('|').count(), GRAMS);
         assert_eq!(of("aaaa"), "aaa");
+    }
+
+    #[test]
+    fn the_rarest_grams_are_taken() {
+        let texts = ["abcdef", "abcd", "abc"].map(str::to_owned);
+        let taken = rarest(grams(&"abcdefg".chars().collect::<Vec<_>>()), &texts);
+        assert_eq!(taken, ["efg", "cde", "def", "bcd"]);
     }
 
     #[test]

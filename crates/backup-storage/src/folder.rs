@@ -13,20 +13,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use crate::error::{At, Error};
 use crate::path::{self, PARTIAL_SUFFIX};
 use crate::stall::within;
-use crate::store::BlobInfo;
+use crate::store::{BlobInfo, blocking};
 
 pub(crate) use upload::FolderUpload;
 
 /// Bytes that are read at once from a stream.
 const READ_BYTES: usize = 1 << 20;
+
+/// Pieces of a stream that are read or wait at once.
+const READS: usize = 2;
 
 /// The folder. All methods block, but for those that say otherwise.
 #[derive(Debug)]
@@ -107,36 +110,42 @@ impl Folder {
         read_at(at, &file, range.start, (range.end - range.start) as usize)
     }
 
-    /// The bytes of `range` one piece after the other, read a little ahead on a thread that ends with the stream.
+    /// The bytes of `range` in order, the next piece read while one is sent. Does not block; and no thread waits for a
+    /// reader who takes his time, so that there is always one for the others.
     pub(crate) fn stream(self: Arc<Self>, path: String, range: Range<u64>) -> BoxStream<'static, Result<Bytes, Error>> {
-        let (sender, receiver) = mpsc::channel(4);
-        let (folder, name) = (Arc::clone(&self), path.clone());
-        drop(tokio::task::spawn_blocking(move || {
-            if let Err(error) = folder.send_all(&name, range, &sender) {
-                // Nobody listens any more: nobody has to know.
-                let _ = sender.blocking_send(Err(error));
-            }
-        }));
-        received(self, "read", Some(path), receiver)
+        let path: Arc<str> = path.into();
+        let (first, end) = (range.start, range.end);
+        let opened = {
+            let path = Arc::clone(&path);
+            Arc::clone(&self).in_thread(move |folder| {
+                let file = File::open(folder.full(&path)).map_err(|error| folder.at("read", &path).io(error))?;
+                Ok(Arc::new(file))
+            })
+        };
+        stream::once(opened)
+            .map_ok(move |file| {
+                let (folder, path) = (Arc::clone(&self), Arc::clone(&path));
+                stream::iter((first..end).step_by(READ_BYTES))
+                    .map(move |start| {
+                        let (file, path) = (Arc::clone(&file), Arc::clone(&path));
+                        Arc::clone(&folder).in_thread(move |folder| {
+                            let length = READ_BYTES.min((end - start) as usize);
+                            read_at(folder.at("read", &path), &file, start, length)
+                        })
+                    })
+                    .buffered(READS)
+            })
+            .try_flatten()
+            .boxed()
     }
 
-    fn send_all(
-        &self,
-        path: &str,
-        range: Range<u64>,
-        sender: &mpsc::Sender<Result<Bytes, Error>>,
-    ) -> Result<(), Error> {
-        let at = self.at("read", path);
-        let file = File::open(self.full(path)).map_err(|error| at.io(error))?;
-        let mut offset = range.start;
-        while offset < range.end {
-            let bytes = read_at(at, &file, offset, READ_BYTES.min((range.end - offset) as usize))?;
-            offset += bytes.len() as u64;
-            if sender.blocking_send(Ok(bytes)).is_err() {
-                break;
-            }
-        }
-        Ok(())
+    /// Runs what blocks on a thread for that.
+    async fn in_thread<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let folder = Arc::clone(&self);
+        blocking(&self.describe, self.stall_timeout, move || work(&folder)).await
     }
 
     /// Removes the blob, and the folders of its date where they are empty now.

@@ -354,7 +354,8 @@ fn same(at: At<'_>, read: &Bytes, written: &Bytes) -> Result<(), Error> {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Runs work on a thread that may block; an error where it takes longer than the store may be silent.
+pub(crate) async fn blocking<T: Send + 'static>(
     store: &str,
     stall_timeout: Duration,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,

@@ -3,6 +3,8 @@ DROP TRIGGER backup_counts_on_delete;
 DROP TRIGGER backup_counts_on_insert;
 DROP TABLE backup_counts;
 DROP INDEX backups_by_trigger;
+DROP INDEX backups_by_status;
+CREATE INDEX backups_by_status ON backups (status, created_at, id);
 DROP TRIGGER backup_grams_on_delete;
 DROP TRIGGER backup_grams_on_insert;
 DROP TABLE backup_grams_rows;

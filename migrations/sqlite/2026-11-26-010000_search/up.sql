@@ -24,6 +24,11 @@ CREATE TRIGGER backup_grams_on_delete AFTER DELETE ON backups BEGIN
     DELETE FROM backup_grams_rows WHERE backup_id = OLD.id;
 END;
 
+-- With all that is filtered and ordered by, so that a state's backups are ordered by size without touching their rows.
+DROP INDEX backups_by_status;
+CREATE INDEX backups_by_status ON backups
+    (status, created_at, id, deleting, backup_type, source, "trigger", config_key, completed_at, size_bytes);
+
 -- Few backups are made by hand or before a restore.
 CREATE INDEX backups_by_trigger ON backups ("trigger", created_at, id);
 

@@ -2,7 +2,7 @@
 //! from the same processors.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use backup_tests::tools;
@@ -51,7 +51,7 @@ const FILTERS: &[(&str, &str)] = &[
         "dateFrom=2025-02-01&dateTo=2026-07-31&status=FAILED",
     ),
     ("q, in all", "q=backup-"),
-    ("q, in all, offset 980", "q=backup-&offset=980"),
+    ("q, in all, offset 480", "q=backup-&offset=480"),
     ("q, one letter in all", "q=a"),
     ("q, in a quarter", "q=full_system"),
     ("q, in 1 of 100, two letters", "q=%E5%82%99%E4%BB%BD"),

@@ -73,7 +73,10 @@ pub(super) fn run(args: &Args, _installed: &Installed) -> io::Result<()> {
         let begun = Instant::now();
         let got = if name == "decrypted" {
             // What comes out of the archive, by the standard tool, is what went in.
-            through(&mut served.client.fetch(&path, None)?.body, &["tar", "xzO"])?
+            through(
+                &mut served.client.fetch(&path, None)?.body,
+                &["tar", "xzO", "files/noise.bin"],
+            )?
         } else {
             hash(served.client.fetch(&path, None)?.body)?
         };
@@ -139,6 +142,8 @@ fn slow(served: &Served, wrk: &Path, path: &str) -> io::Result<()> {
             path.to_owned()
         };
         let (mut answer, stop) = (served.client.ask(&path)?, Arc::clone(&stop));
+        // Whoever wants it decrypted has all of it checked first.
+        answer.read_exact(&mut [0])?;
         readers.push(thread::spawn(move || -> io::Result<u64> {
             let mut taken = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -149,8 +154,6 @@ fn slow(served: &Served, wrk: &Path, path: &str) -> io::Result<()> {
             Ok(taken)
         }));
     }
-    // Those who want it decrypted have it checked first.
-    thread::sleep(MEANWHILE);
     let beside = ask()?;
     let during = served.memory()?;
     stop.store(true, Ordering::Relaxed);
