@@ -42,7 +42,5 @@ pub use logins::LoginLimits;
 pub use restores::{NewRestore, RestoreListOptions};
 pub use schedules::{Firing, FiringOutcome, ScheduleSummary};
 pub use store::Store;
-pub use users::{
-    NewUser, OidcFound, OidcMatch, OidcPerson, OidcRefusal, OidcRole, UserChanges, UserCredentials,
-};
+pub use users::{NewUser, OidcFound, OidcMatch, OidcPerson, OidcRefusal, OidcRole, UserChanges, UserCredentials};
 pub use verifications::NewVerification;

@@ -17,8 +17,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::http::disposition::attachment;
 use crate::http::params::Query;
 use crate::http::pieces::{download_job, written_by};
-use crate::routes::backups::find_backup;
 use crate::openapi::types;
+use crate::routes::backups::find_backup;
 use crate::wire::entry::{ContentsQuery, EntryBody, EntryListBody, FileQuery, shown_name};
 
 /// A page of what stands in a folder, in the order of the names; without a path, the parts.
@@ -32,11 +32,7 @@ use crate::wire::entry::{ContentsQuery, EntryBody, EntryListBody, FileQuery, sho
         (status = 409, description = "`backup_unavailable`: it is not a good backup, or its file is gone. `archive_damaged`."),
     )
 )]
-pub(crate) async fn list_contents(
-    api: web::Data<Api>,
-    request: HttpRequest,
-    query: Query<ContentsQuery>,
-) -> ApiResult {
+pub(crate) async fn list_contents(api: web::Data<Api>, request: HttpRequest, query: Query<ContentsQuery>) -> ApiResult {
     let ContentsQuery { path, limit, cursor } = query.0;
     let folder = if path.is_empty() {
         None

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use backup_core::user::{AuditEntry, User};
 use backup_core::{AuditId, UserId};
-use chrono::{DateTime, Utc};
 use backup_db::AuditListOptions;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 

@@ -190,7 +190,10 @@ const MAX_NAME: usize = 200;
 #[schema(rename_all = "camelCase")]
 pub(crate) struct CreateUser {
     /// Upper and lower case are the same.
-    #[schema(max_length = 254, pattern = r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$")]
+    #[schema(
+        max_length = 254,
+        pattern = r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$"
+    )]
     pub(crate) email: String,
     /// What the person is called; else what stands before the `@`.
     #[schema(max_length = 200)]

@@ -408,9 +408,9 @@ async fn a_flood_is_stopped_at_once(app: TestApp) {
     for endpoint in writes() {
         let (method, path) = (endpoint.method.as_str(), target.path(&endpoint));
         for chunked in [false, true] {
-            let response = target.admin.begin(method, &path, FLOOD, chunked).await;
+            let response = target.admin.flood(method, &path, FLOOD, chunked).await;
             response.refused(413, "body_too_large");
-            let response = target.app.client.begin(method, &path, FLOOD, chunked).await;
+            let response = target.app.client.flood(method, &path, FLOOD, chunked).await;
             assert!(
                 [401, 413].contains(&response.status),
                 "{method} {path}: {}",

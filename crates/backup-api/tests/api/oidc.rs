@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backup_api::{ApiSettings, OidcSettings};
 use backup_core::Clock;
 use backup_core::user::{Role, User};
-use backup_db::AuditListOptions;
+use backup_db::{AuditListOptions, UserChanges};
 use backup_tests::oidc::{CLIENT_ID, CLIENT_SECRET, Claims, HOST, OidcProvider};
 use backup_tests::unique;
 use chrono::TimeDelta;
@@ -343,7 +343,7 @@ async fn who_may_not_log_in_stays_out(site: Site) {
     site.log_in(&gina).await.expect(200);
     let id = site.user(email(&gina)).await.unwrap().id;
     let store = &site.app.store;
-    store.update_user(id, "Gina", Role::Viewer, false).await.unwrap();
+    store.update_user(id, changed(Role::Viewer, false)).await.unwrap();
     let refused = site.log_in(&gina).await.refused(401, "oidc_refused");
     assert!(!refused.header("set-cookie").unwrap().contains("backup_session"));
     let user = store.get_user(id).await.unwrap().unwrap();
@@ -355,11 +355,11 @@ async fn the_last_administrator_stays_one(site: Site) {
     site.log_in(&hans).await.expect(200);
     let local = &site.app.admin;
     let store = &site.app.store;
-    store.update_user(local.id, "A", Role::Viewer, true).await.unwrap();
+    store.update_user(local.id, changed(Role::Viewer, true)).await.unwrap();
     hans["groups"] = json!([]);
     let done = site.log_in(&hans).await;
     assert_eq!(site.me(&done).await["role"], "ADMIN");
-    store.update_user(local.id, "A", Role::Admin, true).await.unwrap();
+    store.update_user(local.id, changed(Role::Admin, true)).await.unwrap();
     let done = site.log_in(&hans).await;
     assert_eq!(site.me(&done).await["role"], "VIEWER");
 }
@@ -439,7 +439,11 @@ async fn a_provider_that_is_down_or_has_new_keys_is_borne_with() {
     let me = site.me(&done).await;
     assert_eq!((&me["email"], &me["role"]), (&ida["email"], &json!("VIEWER")));
     let id = me["id"].as_str().unwrap().parse().unwrap();
-    site.app.store.update_user(id, "Ida", Role::Admin, true).await.unwrap();
+    site.app
+        .store
+        .update_user(id, changed(Role::Admin, true))
+        .await
+        .unwrap();
 
     // Down in the middle: what is published is known, the code cannot be redeemed. It is nobody's failure.
     let (url, cookie) = site.begin(&site.browser, LOGIN).await;
@@ -478,5 +482,13 @@ async fn behind_a_proxy_the_provider_sends_people_to_the_public_address() {
     let cookie = response.header("set-cookie").unwrap();
     for attribute in ["Secure", "Path=/backup/api/auth/oidc"] {
         assert!(cookie.contains(attribute), "{cookie}");
+    }
+}
+
+fn changed(role: Role, is_active: bool) -> UserChanges {
+    UserChanges {
+        role: Some(role),
+        is_active: Some(is_active),
+        ..UserChanges::default()
     }
 }

@@ -75,7 +75,7 @@ impl Client {
 
     /// Begins a body of `size` bytes, with its length in the head or chunked: sends its first MiB and then nothing. The
     /// answer must come without the rest.
-    pub(crate) async fn begin(&self, method: &str, path: &str, size: u64, chunked: bool) -> Response {
+    pub(crate) async fn flood(&self, method: &str, path: &str, size: u64, chunked: bool) -> Response {
         let length = if chunked {
             self.with("Transfer-Encoding", "chunked")
         } else {
