@@ -8,7 +8,7 @@ use backup_api::{Api, create_first_admin, serve};
 use backup_archive::Keyring;
 use backup_core::{Clock, IdGenerator, OsRandom, PipelineError, Random, SystemClock};
 use backup_db::Store;
-use backup_engine::{Action, Engine, JobSettings, Worker, stop_on_signal};
+use backup_engine::{Action, Engine, JobSettings, Mailer, Worker, stop_on_signal};
 use tokio::sync::watch;
 
 use crate::args::Args;
@@ -28,6 +28,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
     let settings = args.api_settings()?;
     let jobs = args.engine.job_settings()?;
     let admin = args.first_admin()?;
+    let mailer = args.engine.mailer(clock.clone(), random.clone())?;
     let listener = listen(&args)?;
     let stop = stop_on_signal().map_err(ServerError::Io)?;
     let keys = keyring(&args).await?;
@@ -52,6 +53,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
         store: store.clone(),
         keys,
         jobs,
+        mailer,
         clock,
         random,
     };
@@ -92,6 +94,7 @@ struct Parts {
     store: Store,
     keys: Keyring,
     jobs: JobSettings,
+    mailer: Option<Mailer>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -103,7 +106,8 @@ impl Parts {
             storage = storage::open(&self.jobs.storage, &self.store, self.jobs.workers > 0) => storage,
             () = wait_for(stop.clone()) => return Ok(()),
         };
-        let engine = Engine::new(self.store, storage, self.keys, self.jobs, self.clock, self.random);
+        let engine =
+            Engine::new(self.store, storage, self.keys, self.jobs, self.clock, self.random).with_mailer(self.mailer);
         api.set_engine(engine.clone());
         Worker::new(engine)?.run(stop).await;
         Ok(())

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use actix_web::dev::Payload;
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
+use backup_engine::MessageLanguage;
 
 /// A language that the API speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -38,6 +39,14 @@ impl Language {
         match self {
             Self::ZhTw => "zh-TW",
             Self::En => "en",
+        }
+    }
+
+    /// The same language in messages that are sent.
+    pub(crate) const fn of_messages(self) -> MessageLanguage {
+        match self {
+            Self::ZhTw => MessageLanguage::ZhTw,
+            Self::En => MessageLanguage::En,
         }
     }
 

@@ -25,6 +25,8 @@ text_enum! {
         Storage => "STORAGE",
         /// Log-in, versions, and the rights that a dump needs.
         Database => "DATABASE",
+        /// A message is sent to every address.
+        Notification => "NOTIFICATION",
     }
 }
 

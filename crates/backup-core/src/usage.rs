@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::ScheduleId;
 use crate::list::BackupSummary;
 
 /// What the good backups take up now.
@@ -35,6 +36,34 @@ pub struct ConfigUsage {
     pub total_size_bytes: u64,
     /// How many there are.
     pub backup_count: u64,
+}
+
+/// How a schedule is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleHealth {
+    /// The schedule.
+    pub id: ScheduleId,
+    /// Its name.
+    pub name: String,
+    /// Whether it fires.
+    pub is_enabled: bool,
+    /// When its newest good backup ended.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// When it fires next.
+    pub next_run_at: Option<DateTime<Utc>>,
+}
+
+/// What a machine that watches wants to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monitor {
+    /// Every schedule.
+    pub schedules: Vec<ScheduleHealth>,
+    /// Backups whose last verification found something wrong.
+    pub verify_failed: u64,
+    /// When a backup was last verified.
+    pub last_verified_at: Option<DateTime<Utc>>,
+    /// Alerts that are open.
+    pub open_alerts: u64,
 }
 
 /// A sample of the usage, kept as history.

@@ -17,6 +17,7 @@ mod leases;
 mod list;
 mod logins;
 mod migrate;
+mod monitor;
 mod overview;
 mod pool;
 mod restores;

@@ -6,6 +6,7 @@ use backup_archive::Keyring;
 use backup_core::receipt::Codec;
 use backup_core::{Clock, PipelineError, Random, Source};
 use backup_db::Store;
+use backup_notify::smtp::Mailer;
 use backup_sources::DatabaseSettings;
 use backup_storage::{BlobStore, StorageSettings};
 
@@ -72,6 +73,8 @@ pub struct Parts {
     pub sources: Vec<Arc<dyn Source>>,
     /// Called at each checkpoint.
     pub checkpoints: Checkpoints,
+    /// Sends e-mail; `None`: no mail server is set up.
+    pub mailer: Option<Arc<Mailer>>,
     pub(crate) places: Arc<Places>,
 }
 
@@ -102,6 +105,7 @@ impl Engine {
             random,
             sources: Vec::new(),
             checkpoints: checkpoint::none(),
+            mailer: None,
             places: places::cache(),
         }))
     }
@@ -109,6 +113,11 @@ impl Engine {
     /// The same engine with one more source in every FULL_SYSTEM backup.
     pub fn with_source(self, source: Arc<dyn Source>) -> Self {
         self.changed(|parts| parts.sources.push(source))
+    }
+
+    /// The same engine, which sends e-mail.
+    pub fn with_mailer(self, mailer: Option<Mailer>) -> Self {
+        self.changed(|parts| parts.mailer = mailer.map(Arc::new))
     }
 
     /// The same engine, which calls `checkpoints` between the steps of its jobs: for tests of what a crash leaves.
@@ -126,6 +135,7 @@ impl Engine {
             random: self.random.clone(),
             sources: self.sources.clone(),
             checkpoints: self.checkpoints.clone(),
+            mailer: self.mailer.clone(),
             places: self.places.clone(),
         };
         change(&mut parts);

@@ -28,6 +28,8 @@ mod trial;
 mod verify;
 mod worker;
 
+pub use backup_notify::Language as MessageLanguage;
+pub use backup_notify::smtp::Mailer;
 #[cfg(debug_assertions)]
 pub use checkpoint::abort_at;
 pub use checkpoint::{Checkpoint, Checkpoints};

@@ -5,6 +5,7 @@ use std::thread::available_parallelism;
 
 use backup_core::{Clock, PipelineError, Random};
 use backup_db::Store;
+use backup_notify::smtp::Mailer;
 use backup_storage::BlobStore;
 use secrecy::ExposeSecret;
 
@@ -31,6 +32,7 @@ impl Engine {
         args.keys.check()?;
         let url = args.catalog.url(&args.data)?;
         let settings = args.job_settings()?;
+        let mailer = args.mailer(clock.clone(), random.clone())?;
         let keys = args.keys.clone();
         let keys = tokio::task::spawn_blocking(move || keys.keyring())
             .await
@@ -47,7 +49,7 @@ impl Engine {
             .await
             .map_err(PipelineError::from)?;
         let storage = BlobStore::open(&settings.storage).await.map_err(PipelineError::from)?;
-        let engine = Self::new(store, storage, keys, settings, clock, random);
+        let engine = Self::new(store, storage, keys, settings, clock, random).with_mailer(mailer);
         #[cfg(debug_assertions)]
         if let Some(at) = args.worker.fault_at {
             return Ok(engine.with_checkpoints(crate::abort_at(at)));
@@ -57,6 +59,16 @@ impl Engine {
 }
 
 impl EngineArgs {
+    /// What sends e-mail; `None` where no mail server is set up, which is not spoken to yet.
+    pub fn mailer(&self, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Option<Mailer>, SettingsError> {
+        let Some(settings) = self.notify.smtp()? else {
+            return Ok(None);
+        };
+        Mailer::new(settings, clock, random)
+            .map(Some)
+            .map_err(|error| SettingsError::new(error.message(), error.hint()))
+    }
+
     /// What the jobs do, by the settings.
     pub fn job_settings(&self) -> Result<JobSettings, SettingsError> {
         Ok(JobSettings {

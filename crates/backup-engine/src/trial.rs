@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use backup_core::config::BackupConfig;
 use backup_core::{JobControl, PipelineError};
+use backup_notify::{Language, templates};
 use backup_sources::{DatabaseAccess, DatabaseSource};
 use backup_storage::BlobStore;
 
@@ -40,6 +41,34 @@ impl Engine {
         }
         let job = JobControl::new(SILENCE);
         blocking(move || DatabaseSource::new(settings).check_access(&job)).await
+    }
+
+    /// Sends a message to every address of a configuration, which only says that it arrives. `installation` is the address
+    /// that people use.
+    ///
+    /// # Errors
+    /// What does not work, and what to do.
+    pub async fn try_notification(
+        &self,
+        config: &BackupConfig,
+        language: Language,
+        installation: Option<&str>,
+    ) -> Result<(), PipelineError> {
+        let Some(mailer) = &self.mailer else {
+            return Err(PipelineError::refused(
+                "no mail server is set up",
+                "Set SMTP_URL and SMTP_FROM.",
+            ));
+        };
+        if config.notification_emails.is_empty() {
+            return Err(PipelineError::refused(
+                "nobody is to be notified",
+                "Set the configuration's notificationEmails.",
+            ));
+        }
+        let message = templates::test(language, installation, self.clock.now());
+        let sent = mailer.send(&config.notification_emails, &message).await;
+        sent.map_err(|error| PipelineError::refused(error.message(), error.hint()).because(error))
     }
 
     /// Whether backups that were stored under `from` are found under `to`. Asks no storage.

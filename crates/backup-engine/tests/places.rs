@@ -7,8 +7,10 @@ use std::fs;
 
 use backup_core::config::{BackupConfig, QuotaPolicy};
 use backup_core::{Backup, BackupId, BackupSource, JobControl, JobStatus, PipelineError, VerifyLevel, WarningCode};
-use backup_engine::{Engine, Error, OrphanKind, Orphans, Reconciled};
+use backup_engine::{Engine, Error, Mailer, MessageLanguage, OrphanKind, Orphans, Reconciled};
+use backup_notify::smtp::SmtpSettings;
 use backup_storage::{BlobStore, StorageSettings};
+use backup_tests::smtp::{SmtpServer, Tls};
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use kit::{Place, ask_for, backup, ended, row, start, stored};
@@ -290,4 +292,38 @@ async fn what_another_key_made_is_nobodys_to_remove() {
         assert!(matches!(result, Err(Error::Pipeline(PipelineError::WrongKey { .. }))));
     }
     assert_eq!(stored(&engine).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_is_tried_by_sending_one() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let server = SmtpServer::start(Tls::None, None);
+    let url = format!("smtp://127.0.0.1:{}", server.port());
+    let settings = SmtpSettings::parse(&url.as_str().into(), "備份 <backup@example.org>", None).unwrap();
+    let mailer = Mailer::new(settings, engine.clock.clone(), engine.random.clone()).unwrap();
+    let mut config = put(&engine, |_| {}).await;
+    let try_it = async |engine: &Engine, config: &BackupConfig| {
+        engine
+            .try_notification(config, MessageLanguage::ZhTw, Some("https://backup.example.org/"))
+            .await
+    };
+    assert!(
+        try_it(&engine, &config)
+            .await
+            .unwrap_err()
+            .full_text()
+            .contains("SMTP_URL")
+    );
+    let engine = engine.with_mailer(Some(mailer));
+    assert!(
+        try_it(&engine, &config)
+            .await
+            .unwrap_err()
+            .full_text()
+            .contains("notificationEmails")
+    );
+    config.notification_emails = vec!["ops@example.org".to_owned()];
+    try_it(&engine, &config).await.unwrap();
+    assert_eq!(server.received().len(), 1);
 }

@@ -1,3 +1,5 @@
+DROP INDEX backups_verify_failed;
+DROP INDEX backups_by_verified;
 DROP INDEX backups_list;
 CREATE INDEX backups_list ON backups (created_at, id, deleting, status, backup_type, source, "trigger");
 DROP INDEX backups_by_completed_asc;

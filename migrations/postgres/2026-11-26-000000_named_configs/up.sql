@@ -71,3 +71,7 @@ CREATE INDEX backups_by_size_asc ON backups (size_bytes ASC NULLS LAST, id)
 DROP INDEX backups_by_size_desc;
 CREATE INDEX backups_by_size_desc ON backups (size_bytes DESC NULLS LAST, id DESC)
     INCLUDE (deleting, status, backup_type, source, "trigger", config_key);
+
+-- What a machine that watches asks for again and again.
+CREATE INDEX backups_by_verified ON backups (verified_at) WHERE verified_at IS NOT NULL;
+CREATE INDEX backups_verify_failed ON backups (id) WHERE verify_error IS NOT NULL;

@@ -85,3 +85,7 @@ DROP INDEX backups_by_completed;
 CREATE INDEX backups_by_completed ON backups (completed_at, id, deleting, status, backup_type, source, "trigger", config_key);
 DROP INDEX backups_by_size;
 CREATE INDEX backups_by_size ON backups (size_bytes, id, deleting, status, backup_type, source, "trigger", config_key);
+
+-- What a machine that watches asks for again and again.
+CREATE INDEX backups_by_verified ON backups (verified_at) WHERE verified_at IS NOT NULL;
+CREATE INDEX backups_verify_failed ON backups (id) WHERE verify_error IS NOT NULL;

@@ -2,7 +2,7 @@
 //! from the same processors.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backup_tests::tools;

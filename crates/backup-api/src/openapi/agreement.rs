@@ -5,15 +5,33 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use super::strict::{TEXT, TEXT_NOT_BLANK};
 use crate::http::body::{self, Fields, FromFields};
 use crate::http::params::{self, FromParams, Params};
+use crate::wire::audit::AuditFilter;
 use crate::wire::backup::{BackupQuery, CreateBackup, DeleteQuery, DownloadQuery, Protect, Verify};
+use crate::wire::config::{ConfigChange, TestConfig};
+use crate::wire::entry::ContentsQuery;
+use crate::wire::orphan::OrphanQuery;
 use crate::wire::restore::{CreateRestore, Page};
-use crate::wire::user::{CreateToken, Credentials};
+use crate::wire::status::{AlertQuery, UsageQuery};
+use crate::wire::user::{CreateToken, CreateUser, Credentials, UpdateUser};
 
 #[test]
 fn bodies_are_read_as_documented() {
     body::<Credentials>(json!({ "email": "a@example.org", "password": "x" }));
+    body::<CreateUser>(json!({
+        "email": "a@example.org", "displayName": "x", "role": "ADMIN", "password": "12345678", "isActive": true,
+    }));
+    body::<UpdateUser>(json!({ "displayName": "x", "role": "ADMIN", "password": "12345678", "isActive": true }));
+    body::<ConfigChange>(json!({
+        "storageUrl": "file:///x", "storageConnectionString": "x", "containerName": "x", "databaseHost": "x",
+        "databasePort": 5432, "databaseName": "x", "databaseUser": "x", "databasePassword": "x", "uploadDir": "/x",
+        "compressionEnabled": true, "compressionAlgorithm": "zstd", "encryptionEnabled": true, "encryptionKey": "x",
+        "notifyOnSuccess": true, "notifyOnFailure": true, "notificationEmails": ["a@example.org"],
+        "quotaGigabytes": 1, "quotaPolicy": "WARN",
+    }));
+    body::<TestConfig>(json!({ "what": "STORAGE", "config": { "containerName": "x" } }));
     body::<CreateToken>(json!({ "name": "x", "scope": "READ", "expiresAt": "2030-01-01T00:00:00Z" }));
     body::<CreateBackup>(json!({ "type": "FULL", "source": "FILES", "description": "x", "configKey": "x" }));
     body::<Protect>(json!({ "protected": true }));
@@ -30,6 +48,11 @@ fn queries_are_read_as_documented() {
     query::<DeleteQuery>();
     query::<DownloadQuery>();
     query::<Page>();
+    query::<AuditFilter>();
+    query::<ContentsQuery>();
+    query::<OrphanQuery>();
+    query::<AlertQuery>();
+    query::<UsageQuery>();
 }
 
 /// Reads a body of `T` that has every field, and then again and again with one field at and beyond its documented limits.
@@ -64,7 +87,7 @@ fn body<T: FromFields + ToSchema>(whole: Value) {
         without.remove(name);
         check(without, !required.contains(&name.as_str()));
         check(with(Value::Null), !required.contains(&name.as_str()));
-        check(with(json!({})), false);
+        check(with(json!({})), is_object(property, &document));
         if let Some(default) = property.get("default") {
             check(with(default.clone()), true);
         }
@@ -105,6 +128,15 @@ fn query<T: FromParams + IntoParams>() {
     }
 }
 
+/// Whether a schema is that of an object of which no field is required.
+fn is_object(schema: &Value, document: &Value) -> bool {
+    let parts = schema["oneOf"].as_array().into_iter().flatten();
+    parts
+        .chain([schema])
+        .filter_map(|part| document.pointer(&part["$ref"].as_str()?[1..]))
+        .any(|schema| schema.get("properties").is_some() && schema.get("required").is_none())
+}
+
 /// Values at the limits that a schema sets, and whether they are within.
 fn values(schema: &Value, document: &Value) -> Vec<(Value, bool)> {
     for part in schema["oneOf"].as_array().into_iter().flatten() {
@@ -117,10 +149,14 @@ fn values(schema: &Value, document: &Value) -> Vec<(Value, bool)> {
     }
     let mut values = Vec::new();
     if let Some(max) = schema["maxLength"].as_u64() {
-        values.push(("字".repeat(max as usize).into(), true));
-        values.push(("x".repeat(max as usize).into(), true));
+        let pattern = schema["pattern"].as_str();
+        if pattern.is_none_or(|pattern| [TEXT, TEXT_NOT_BLANK].contains(&pattern)) {
+            values.push(("字".repeat(max as usize).into(), true));
+            values.push(("x".repeat(max as usize).into(), true));
+        }
         values.push(("x".repeat(max as usize + 1).into(), false));
-        values.push(("x\0".into(), schema["format"] == "password"));
+        let is_short_password = schema["format"] == "password" && schema.get("minLength").is_none();
+        values.push(("x\0".into(), is_short_password));
     }
     if schema["minLength"] == 1 {
         values.push(("".into(), false));

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// A text that the catalog can hold.
-const TEXT: &str = r"^[^\u0000]*$";
+pub(super) const TEXT: &str = r"^[^\u0000]*$";
 
 /// Such a text that is not blank.
-const TEXT_NOT_BLANK: &str = r"^[^\u0000]*[^\u0000\s][^\u0000]*$";
+pub(super) const TEXT_NOT_BLANK: &str = r"^[^\u0000]*[^\u0000\s][^\u0000]*$";
 
 /// Writes it into the schemas of all bodies.
 pub(super) fn close_bodies(document: &mut Value) {

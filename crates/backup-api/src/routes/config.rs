@@ -148,6 +148,12 @@ pub(crate) async fn test_config(
     };
     let tried = match what {
         ConfigPart::Storage => engine.try_storage(&config).await.map(|name| result.detail = name),
+        ConfigPart::Notification => {
+            let installation = api.settings.public_url.as_ref().map(url::Url::as_str);
+            let sent = engine.try_notification(&config, language.of_messages(), installation);
+            sent.await
+                .map(|()| result.detail = config.notification_emails.join(", "))
+        }
         ConfigPart::Database => engine.try_database(&config).await.map(|found| {
             result.detail = format!("PostgreSQL {}", found.server_version);
             result.server_version = Some(found.server_version);

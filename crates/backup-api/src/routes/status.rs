@@ -1,6 +1,7 @@
 //! The overview.
 
 use actix_web::{HttpResponse, web};
+use backup_core::config::total_quota;
 
 use crate::app::Api;
 use crate::error::ApiResult;
@@ -16,5 +17,6 @@ const ALERTS: u32 = 100;
 pub(crate) async fn get_status(api: web::Data<Api>, language: Language, _: Query<()>) -> ApiResult {
     let overview = api.store.overview().await?;
     let alerts = api.store.list_alerts(false, ALERTS).await?;
-    Ok(HttpResponse::Ok().json(StatusBody::new(overview, alerts, api.settings.quota_bytes, language)))
+    let quota = total_quota(&api.store.list_configs().await?, api.settings.quota_bytes);
+    Ok(HttpResponse::Ok().json(StatusBody::new(overview, alerts, quota, language)))
 }

@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod backups;
+mod config;
 mod contents;
 mod download;
 mod errors;

@@ -1,0 +1,412 @@
+//! Configurations over HTTP: what holds, what is changed, what is tried, and what catalog and storage do not share.
+
+use std::fs;
+
+use backup_core::config::DEFAULT_CONFIG_KEY;
+use backup_core::{BackupId, BackupSource, JobStatus};
+use backup_tests::azurite::Azurite;
+use backup_tests::postgres::Postgres;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::support::{Client, TestApp, on_both_catalogs};
+
+on_both_catalogs!(
+    a_configuration_is_the_environment_s_but_for_what_it_says,
+    a_secret_goes_in_and_never_comes_out,
+    what_is_changed_holds_from_the_next_backup_on,
+    a_named_configuration_has_its_own_storage_and_backups,
+    a_configuration_with_backups_neither_moves_nor_goes,
+    a_quota_that_refuses_says_so_at_once,
+    a_test_really_connects,
+    what_only_the_storage_has_is_adopted_or_removed,
+    viewers_see_and_change_nothing,
+);
+
+const CONFIG: &str = "/api/admin/backup/config";
+const SHOP: &str = "/api/admin/backup/config?key=shop";
+
+async fn patch(client: &Client, path: &str, change: Value) -> Value {
+    let answer = client.send("PATCH", path, &change.to_string()).await.expect(200);
+    answer.json()["config"].clone()
+}
+
+async fn back_up(app: &TestApp, client: &Client, body: Value) -> Value {
+    let asked = client.post("/api/admin/backup", body).await.expect(202).json();
+    let id: BackupId = asked["backup"]["id"].as_str().unwrap().parse().unwrap();
+    let ended = app.wait_for_end(id).await;
+    assert_eq!(ended.status, JobStatus::Completed, "{:?}", ended.error_message);
+    let shown = client.get(&format!("/api/admin/backup/{id}")).await.expect(200);
+    shown.json()["backup"].clone()
+}
+
+/// A storage, files to save, and a worker.
+async fn with_worker(app: &TestApp) -> Client {
+    fs::create_dir_all(app.uploads()).unwrap();
+    fs::write(app.uploads().join("a.txt"), "content of a\n".repeat(10_000)).unwrap();
+    let engine = app.open_storage().await;
+    app.start_worker(engine);
+    app.as_admin().await
+}
+
+async fn a_configuration_is_the_environment_s_but_for_what_it_says(app: TestApp) {
+    let admin = app.as_admin().await;
+    admin.get(CONFIG).await.refused(503, "storage_unavailable");
+    app.open_storage().await;
+    let config = admin.get(CONFIG).await.expect(200).json()["config"].clone();
+    assert_eq!(config["key"], DEFAULT_CONFIG_KEY);
+    assert_eq!(
+        (&config["databaseHost"], &config["databasePort"]),
+        (&json!("127.0.0.1"), &json!(1))
+    );
+    assert_eq!(
+        (&config["quotaGigabytes"], &config["quotaPolicy"]),
+        (&json!(1), &json!("WARN"))
+    );
+    assert_eq!(
+        (&config["compressionAlgorithm"], &config["overrides"]),
+        (&json!("gzip"), &json!([]))
+    );
+    assert_eq!(config["updatedAt"], Value::Null);
+
+    let changed = patch(
+        &admin,
+        CONFIG,
+        json!({ "databaseHost": "db.example", "quotaGigabytes": 7 }),
+    )
+    .await;
+    assert_eq!(
+        (&changed["databaseHost"], &changed["databasePort"]),
+        (&json!("db.example"), &json!(1))
+    );
+    assert_eq!(changed["overrides"], json!(["databaseHost", "quotaGigabytes"]));
+    let back = patch(&admin, CONFIG, json!({ "databaseHost": null })).await;
+    assert_eq!(
+        (&back["databaseHost"], &back["overrides"]),
+        (&json!("127.0.0.1"), &json!(["quotaGigabytes"]))
+    );
+    let status = admin.get("/api/admin/backup/status").await.expect(200).json();
+    assert_eq!(status["storage"]["quotaBytes"], json!(7_u64 << 30));
+    assert_eq!(
+        app.audited().await.iter().filter(|act| *act == "CONFIG_UPDATE").count(),
+        2
+    );
+
+    for (change, field) in [
+        (json!({ "databasePort": 0 }), "databasePort"),
+        (json!({ "uploadDir": "relative" }), "uploadDir"),
+        (json!({ "storageUrl": "ftp://x" }), "storageUrl"),
+        (json!({ "storageUrl": "az://UPPER" }), "storageUrl"),
+        (json!({ "storageConnectionString": "nonsense" }), "storageUrl"),
+        (json!({ "notificationEmails": ["nobody"] }), "notificationEmails"),
+        (json!({ "compressionAlgorithm": "rar" }), "compressionAlgorithm"),
+    ] {
+        let refused = admin.english().send("PATCH", CONFIG, &change.to_string()).await;
+        let refused = refused.refused(400, "field_invalid");
+        assert!(refused.text().contains(field), "{}", refused.text());
+    }
+    admin
+        .get("/api/admin/backup/config?key=Shop")
+        .await
+        .refused(400, "parameter_invalid");
+    admin.get(SHOP).await.refused(404, "config_not_found");
+    assert_eq!(
+        patch(&admin, CONFIG, json!({})).await["overrides"],
+        json!(["quotaGigabytes"])
+    );
+}
+
+async fn a_secret_goes_in_and_never_comes_out(app: TestApp) {
+    let engine = app.open_storage().await;
+    let admin = app.as_admin().await;
+    let secrets = json!({ "databasePassword": "hunter2-canary", "encryptionKey": "passphrase-canary" });
+    let changed = patch(&admin, CONFIG, secrets).await;
+    assert_eq!(
+        (&changed["databasePassword"], &changed["encryptionKey"]),
+        (&json!("***"), &json!("***"))
+    );
+    let first = changed["keyFingerprint"].as_str().unwrap().to_owned();
+    assert_ne!(first, engine.keys.current().fingerprint());
+    // What a reader saw comes back unchanged from a form.
+    let same = patch(
+        &admin,
+        CONFIG,
+        json!({ "databasePassword": "***", "encryptionKey": "***" }),
+    )
+    .await;
+    assert_eq!(same["keyFingerprint"], first);
+    let stored = app.store.get_config(DEFAULT_CONFIG_KEY).await.unwrap().unwrap();
+    let password = engine
+        .unseal(stored.database_password.as_ref().unwrap(), "password")
+        .unwrap();
+    assert_eq!(password.expose_secret(), "hunter2-canary");
+    assert!(stored.previous_encryption_keys.is_empty());
+
+    let second = patch(&admin, CONFIG, json!({ "encryptionKey": "another-canary" })).await;
+    assert_ne!(second["keyFingerprint"], first);
+    let stored = app.store.get_config(DEFAULT_CONFIG_KEY).await.unwrap().unwrap();
+    assert_eq!(
+        stored.previous_encryption_keys.len(),
+        1,
+        "the key before still opens its own"
+    );
+    let shown = [
+        admin.get(CONFIG).await.text(),
+        admin.get("/api/admin/backup/configs").await.text(),
+        admin.get("/api/admin/audit?limit=200").await.text(),
+        format!("{stored:?}"),
+        stored.encryption_key.map(|secret| secret.0).unwrap_or_default(),
+    ];
+    for text in &shown {
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
+
+async fn what_is_changed_holds_from_the_next_backup_on(app: TestApp) {
+    let admin = with_worker(&app).await;
+    let files = json!({ "source": "FILES" });
+    let made = async |change: Value| {
+        patch(&admin, CONFIG, change).await;
+        let backup = back_up(&app, &admin, files.clone()).await;
+        backup["storagePath"].as_str().unwrap().to_owned()
+    };
+    let end = |path: String| path.split_once(".tar.").unwrap().1.to_owned();
+    assert_eq!(end(made(json!({})).await), "gz.enc");
+    assert_eq!(end(made(json!({ "compressionAlgorithm": "zstd" })).await), "zst.enc");
+    assert_eq!(end(made(json!({ "encryptionEnabled": false })).await), "zst");
+    let plain = made(json!({ "compressionEnabled": false })).await;
+    assert_eq!(end(plain.clone()), "gz");
+    let stored = fs::metadata(app.folder.path().join("storage").join(plain))
+        .unwrap()
+        .len();
+    assert!(stored > 100_000, "it is not compressed: {stored}");
+}
+
+async fn a_named_configuration_has_its_own_storage_and_backups(app: TestApp) {
+    let admin = with_worker(&app).await;
+    let storage = app.folder.path().join("shop");
+    fs::create_dir(&storage).unwrap();
+    let change = json!({ "storageUrl": format!("file://{}", storage.display()), "encryptionKey": "of the shop" });
+    let made = patch(&admin, SHOP, change).await;
+    assert_eq!(made["storage"], format!("folder {}", storage.display()));
+    assert!(app.audited().await.contains(&"CONFIG_CREATE".to_owned()));
+    admin
+        .post("/api/admin/backup", json!({ "configKey": "nowhere" }))
+        .await
+        .refused(404, "config_not_found");
+
+    let own = back_up(&app, &admin, json!({ "source": "FILES" })).await;
+    let shops = back_up(&app, &admin, json!({ "source": "FILES", "configKey": "shop" })).await;
+    assert_eq!(
+        (&own["configKey"], &shops["configKey"]),
+        (&json!("default"), &json!("shop"))
+    );
+    assert!(storage.join(shops["storagePath"].as_str().unwrap()).is_file());
+    let listed = admin.get("/api/admin/backup?configKey=shop").await.expect(200).json();
+    assert_eq!(
+        (&listed["total"], &listed["backups"][0]["id"]),
+        (&json!(1), &shops["id"])
+    );
+    let id = shops["id"].as_str().unwrap();
+    let download = admin
+        .get(&format!("/api/admin/backup/{id}/download?decrypt=true"))
+        .await;
+    assert_eq!((download.status, download.complete), (200, true));
+    let file = format!("/api/admin/backup/{id}/contents/file?path=files/a.txt");
+    assert_eq!(
+        admin.get(&file).await.expect(200).text(),
+        "content of a\n".repeat(10_000)
+    );
+    let all = admin.get("/api/admin/backup/configs").await.expect(200).json();
+    let keys: Vec<&Value> = all["configs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|config| &config["key"])
+        .collect();
+    assert_eq!(keys, [&json!("default"), &json!("shop")]);
+    assert_eq!(all["configs"][1]["backupCount"], 1);
+    admin.delete(&format!("/api/admin/backup/{id}")).await.expect(200);
+    assert!(!storage.join(shops["storagePath"].as_str().unwrap()).exists());
+    admin.delete(SHOP).await.expect(200);
+    admin.get(SHOP).await.refused(404, "config_not_found");
+}
+
+async fn a_configuration_with_backups_neither_moves_nor_goes(app: TestApp) {
+    let admin = with_worker(&app).await;
+    back_up(&app, &admin, json!({ "source": "FILES" })).await;
+    let elsewhere = format!("file://{}", app.folder.path().join("elsewhere").display());
+    admin
+        .send("PATCH", CONFIG, &json!({ "storageUrl": elsewhere }).to_string())
+        .await
+        .refused(409, "config_in_use");
+    let same = format!("file://{}", app.folder.path().join("storage").display());
+    patch(&admin, CONFIG, json!({ "storageUrl": same })).await;
+    admin.delete(CONFIG).await.refused(409, "config_in_use");
+    assert!(!app.folder.path().join("elsewhere").exists());
+}
+
+async fn a_quota_that_refuses_says_so_at_once(app: TestApp) {
+    app.open_storage().await;
+    let admin = app.as_admin().await;
+    let big = app
+        .new_backup(BackupSource::Files, backup_core::BackupTrigger::Manual, "big")
+        .await;
+    app.complete(big.id, 600 << 20).await;
+    let ask = async || {
+        admin
+            .english()
+            .post("/api/admin/backup", json!({ "source": "FILES" }))
+            .await
+    };
+    ask().await.expect(202);
+    patch(&admin, CONFIG, json!({ "quotaPolicy": "REFUSE" })).await;
+    let refused = ask().await.refused(409, "quota_exceeded").json();
+    assert_eq!(refused["details"]["quotaBytes"], json!(1_u64 << 30));
+    assert_eq!(refused["details"]["expectedBytes"], json!(600_u64 << 20));
+    // Nothing like it was made before: it may fit.
+    admin
+        .post("/api/admin/backup", json!({ "source": "CONFIG" }))
+        .await
+        .expect(202);
+}
+
+async fn a_test_really_connects(app: TestApp) {
+    app.open_storage().await;
+    let admin = app.as_admin().await.english();
+    let test = async |body: Value| {
+        let answer = admin
+            .post("/api/admin/backup/config/test", body)
+            .await
+            .expect(200)
+            .json();
+        (
+            answer["ok"].as_bool().unwrap(),
+            answer["detail"].as_str().unwrap().to_owned(),
+            answer,
+        )
+    };
+    let storage = async |config: Value| test(json!({ "what": "STORAGE", "config": config })).await;
+    assert!(storage(json!({})).await.0);
+    let azurite = Azurite::shared();
+    let azure = json!({ "storageConnectionString": azurite.connection_string(), "containerName": "tried" });
+    let (ok, detail, _) = storage(azure).await;
+    assert!(ok && detail.contains("tried"), "{detail}");
+    let wrong = azurite.connection_string().replace("AccountKey=", "AccountKey=AAAA");
+    let (ok, detail, _) = storage(json!({ "storageConnectionString": wrong })).await;
+    assert!(!ok && detail.contains("HINT") && !detail.contains("AAAA"), "{detail}");
+    let file = app.folder.path().join("catalog-file");
+    fs::write(&file, "").unwrap();
+    assert!(
+        !storage(json!({ "storageUrl": format!("file://{}", file.display()) }))
+            .await
+            .0
+    );
+
+    let database = Postgres::shared().create_database("tried");
+    database.psql("CREATE TABLE t (a int); CREATE ROLE reader_of_nothing LOGIN PASSWORD 'canary-password'");
+    let good = json!({
+        "databaseHost": database.host, "databasePort": database.port, "databaseName": database.name,
+        "databaseUser": database.user, "databasePassword": database.password,
+    });
+    let (ok, detail, answer) = test(json!({ "what": "DATABASE", "config": good })).await;
+    assert!(ok && detail.starts_with("PostgreSQL"), "{detail}");
+    assert!(answer["serverVersion"].is_string() && answer["dumpVersion"].is_string());
+    for (field, value, says) in [
+        ("databaseUser", json!("reader_of_nothing"), "public.t"),
+        ("databasePassword", json!("canary-wrong"), "password"),
+        ("databaseName", json!("there_is_none"), "there_is_none"),
+        ("databasePort", json!(1), "127.0.0.1"),
+    ] {
+        let mut config = good.clone();
+        config[field] = value;
+        if field == "databaseUser" {
+            config["databasePassword"] = json!("canary-password");
+        }
+        let (ok, detail, _) = test(json!({ "what": "DATABASE", "config": config })).await;
+        assert!(
+            !ok && detail.contains(says) && !detail.contains("canary"),
+            "{field}: {detail}"
+        );
+    }
+    database.psql("DROP ROLE reader_of_nothing");
+    let (ok, detail, _) = test(json!({ "what": "NOTIFICATION" })).await;
+    assert!(!ok && detail.contains("SMTP_URL"), "{detail}");
+    assert!(app.audited().await.contains(&"CONFIG_TEST".to_owned()));
+    let kept = admin.get(CONFIG).await.expect(200).json();
+    assert_eq!(kept["config"]["overrides"], json!([]), "what is tried is not kept");
+}
+
+async fn what_only_the_storage_has_is_adopted_or_removed(app: TestApp) {
+    let admin = with_worker(&app).await;
+    let orphans = "/api/admin/backup/orphans";
+    assert_eq!(
+        admin.get(orphans).await.expect(200).json(),
+        json!({ "orphans": [], "more": false })
+    );
+    let lost = back_up(&app, &admin, json!({ "source": "FILES" })).await;
+    let archive = app
+        .folder
+        .path()
+        .join("storage")
+        .join(lost["storagePath"].as_str().unwrap());
+    app.clock.advance(chrono::TimeDelta::seconds(1));
+    fs::remove_file(&archive).unwrap();
+    let found = admin.get(orphans).await.expect(200).json();
+    assert_eq!(
+        (&found["orphans"][0]["kind"], &found["orphans"][0]["backupId"]),
+        (&json!("DAMAGED"), &lost["id"])
+    );
+    let id = lost["id"].as_str().unwrap();
+    admin
+        .delete(&format!("{orphans}/{id}"))
+        .await
+        .refused(409, "orphan_refused");
+    admin.delete(&format!("/api/admin/backup/{id}")).await.expect(200);
+
+    // A storage that came from another catalog.
+    let other = TestApp::start(crate::support::Catalog::Sqlite).await;
+    let theirs = with_worker(&other).await;
+    let adopted = back_up(&other, &theirs, json!({ "source": "FILES" })).await;
+    let removed = back_up(&other, &theirs, json!({ "source": "CONFIG" })).await;
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(other.folder.path().join("storage/."))
+        .arg(app.folder.path().join("storage"))
+        .status();
+    assert!(copied.unwrap().success());
+    assert_eq!(admin.get(orphans).await.json()["orphans"].as_array().unwrap().len(), 2);
+    let id = adopted["id"].as_str().unwrap();
+    let answer = admin
+        .post(&format!("{orphans}/{id}/adopt"), "")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&answer["backup"]["status"], &answer["backup"]["checksum"]),
+        (&json!("COMPLETED"), &adopted["checksum"])
+    );
+    let removed = removed["id"].as_str().unwrap();
+    admin.delete(&format!("{orphans}/{removed}")).await.expect(200);
+    assert_eq!(admin.get(orphans).await.json()["orphans"], json!([]));
+    admin
+        .delete(&format!("{orphans}/{removed}"))
+        .await
+        .refused(404, "backup_not_found");
+    let acts = app.audited().await;
+    assert!(acts.contains(&"BACKUP_ADOPT".to_owned()) && acts.contains(&"ORPHAN_REMOVE".to_owned()));
+}
+
+async fn viewers_see_and_change_nothing(app: TestApp) {
+    app.open_storage().await;
+    let viewer = app.as_viewer().await;
+    viewer.get(CONFIG).await.expect(200);
+    viewer.send("PATCH", CONFIG, "{}").await.refused(403, "forbidden");
+    viewer.delete(CONFIG).await.refused(403, "forbidden");
+    let test = json!({ "what": "STORAGE" });
+    viewer
+        .post("/api/admin/backup/config/test", test)
+        .await
+        .refused(403, "forbidden");
+    viewer.get("/api/admin/backup/orphans").await.refused(403, "forbidden");
+}
