@@ -11,7 +11,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::{Body, NoBody};
 use crate::http::params::Query;
 use crate::language::Language;
 use crate::wire::MessageBody;
@@ -110,6 +110,7 @@ pub(crate) async fn delete_config(
     language: Language,
     request: HttpRequest,
     query: Query<ConfigQuery>,
+    _: NoBody,
 ) -> ApiResult {
     api.store.delete_config(&query.0.key).await?;
     audit::record(&api, &request, &caller, audit::delete_config(&query.0.key)).await?;

@@ -13,8 +13,11 @@ use crate::oidc::{Answer, begin, entrance, finish};
 /// Characters of the page to return to; the flow's cookie holds it.
 const MAX_RETURN_TO: usize = 512;
 
-/// Characters of a code or of anything else that the provider sends.
-const MAX_ANSWER: usize = 8192;
+/// Characters of a code, which some providers make long.
+const MAX_CODE: usize = 4096;
+
+/// Characters of anything else that the provider sends.
+const MAX_WORD: usize = 256;
 
 /// Where the browser comes back to.
 #[derive(Debug, IntoParams)]
@@ -60,26 +63,26 @@ pub(crate) async fn begin_login(api: web::Data<Api>, request: HttpRequest, query
 #[into_params(parameter_in = Query)]
 pub(crate) struct CallbackQuery {
     /// Which log-in it answers.
-    #[param(max_length = 8192)]
+    #[param(max_length = 256)]
     state: Option<String>,
     /// What the identity is fetched with.
-    #[param(max_length = 8192)]
+    #[param(max_length = 4096)]
     code: Option<String>,
     /// Who answers.
-    #[param(max_length = 8192)]
+    #[param(max_length = 256)]
     iss: Option<String>,
     /// Why there is no identity.
-    #[param(max_length = 8192)]
+    #[param(max_length = 256)]
     error: Option<String>,
 }
 
 impl FromParams for CallbackQuery {
     fn from_params(params: &mut Params) -> ApiResult<Self> {
         Ok(Self {
-            state: params.text("state", MAX_ANSWER)?,
-            code: params.text("code", MAX_ANSWER)?,
-            iss: params.text("iss", MAX_ANSWER)?,
-            error: params.text("error", MAX_ANSWER)?,
+            state: params.text("state", MAX_WORD)?,
+            code: params.text("code", MAX_CODE)?,
+            iss: params.text("iss", MAX_WORD)?,
+            error: params.text("error", MAX_WORD)?,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
+use crate::http::body::NoBody;
 use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::wire::MessageBody;
@@ -38,6 +39,7 @@ pub(crate) async fn adopt_orphan(
     language: Language,
     request: HttpRequest,
     _: Query<()>,
+    _: NoBody,
 ) -> ApiResult {
     let id: BackupId = path_id(&request)?;
     let backup = api.engine()?.adopt_orphan(id).await.map_err(refusal)?;
@@ -67,6 +69,7 @@ pub(crate) async fn remove_orphan(
     language: Language,
     request: HttpRequest,
     _: Query<()>,
+    _: NoBody,
 ) -> ApiResult {
     let id: BackupId = path_id(&request)?;
     api.engine()?.remove_orphan(id).await.map_err(refusal)?;

@@ -79,21 +79,24 @@ pub(crate) fn shown_name(path: &EntryPath) -> String {
     EntryPath::show(path.components().last().unwrap_or_default())
 }
 
-/// The longest path that is looked for, in characters; every byte of a name may take four.
-const MAX_PATH: usize = 32 << 10;
+/// The longest path that is looked for, in characters: what Linux allows, and what a request's line has room for.
+const MAX_PATH: usize = 4096;
+
+/// The longest name, every byte of which may take four characters.
+const MAX_NAME: usize = 1024;
 
 /// What of a backup is listed.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ContentsQuery {
     /// A part, or a folder in it, `PART/inner/path`, as an answer shows it; without it the parts.
-    #[param(value_type = Option<String>, max_length = 32768)]
+    #[param(value_type = Option<String>, max_length = 4096)]
     pub(crate) path: String,
     /// How many at the most.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 100)]
     pub(crate) limit: usize,
     /// The `nextCursor` of the page before.
-    #[param(max_length = 32768)]
+    #[param(max_length = 1024)]
     pub(crate) cursor: Option<String>,
 }
 
@@ -101,7 +104,7 @@ impl FromParams for ContentsQuery {
     fn from_params(params: &mut Params) -> ApiResult<Self> {
         Ok(Self {
             path: params.text("path", MAX_PATH)?.unwrap_or_default(),
-            cursor: params.text("cursor", MAX_PATH)?,
+            cursor: params.text("cursor", MAX_NAME)?,
             limit: params.number("limit", 1, 1000, 100)? as usize,
         })
     }
@@ -112,7 +115,7 @@ impl FromParams for ContentsQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct FileQuery {
     /// The file, `PART/inner/path`, as the contents show it.
-    #[param(max_length = 32768)]
+    #[param(max_length = 4096)]
     pub(crate) path: String,
 }
 

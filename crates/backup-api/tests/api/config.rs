@@ -304,7 +304,10 @@ async fn a_test_really_connects(app: TestApp) {
     );
 
     let database = Postgres::shared().create_database("tried");
-    database.psql("CREATE TABLE t (a int); CREATE ROLE reader_of_nothing LOGIN PASSWORD 'canary-password'");
+    let reader = format!("reader_{}", backup_tests::unique());
+    database.psql(&format!(
+        "CREATE TABLE t (a int); CREATE ROLE {reader} LOGIN PASSWORD 'canary-password'"
+    ));
     let good = json!({
         "databaseHost": database.host, "databasePort": database.port, "databaseName": database.name,
         "databaseUser": database.user, "databasePassword": database.password,
@@ -313,7 +316,7 @@ async fn a_test_really_connects(app: TestApp) {
     assert!(ok && detail.starts_with("PostgreSQL"), "{detail}");
     assert!(answer["serverVersion"].is_string() && answer["dumpVersion"].is_string());
     for (field, value, says) in [
-        ("databaseUser", json!("reader_of_nothing"), "public.t"),
+        ("databaseUser", json!(reader), "public.t"),
         ("databasePassword", json!("canary-wrong"), "password"),
         ("databaseName", json!("there_is_none"), "there_is_none"),
         ("databasePort", json!(1), "127.0.0.1"),
@@ -329,7 +332,7 @@ async fn a_test_really_connects(app: TestApp) {
             "{field}: {detail}"
         );
     }
-    database.psql("DROP ROLE reader_of_nothing");
+    database.psql(&format!("DROP ROLE {reader}"));
     let (ok, detail, _) = test(json!({ "what": "NOTIFICATION" })).await;
     assert!(!ok && detail.contains("SMTP_URL"), "{detail}");
     assert!(app.audited().await.contains(&"CONFIG_TEST".to_owned()));

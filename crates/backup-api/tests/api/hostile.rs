@@ -246,7 +246,12 @@ async fn fields_of_the_wrong_kind_are_named(app: TestApp) {
             json!({ "mode": "NEW", "targetDir": "../x" }),
             "targetDir",
         ),
-        ("POST", &of_backup("restore"), json!({ "paths": "a" }), "paths"),
+        (
+            "POST",
+            &of_backup("restore"),
+            json!({ "mode": "NEW", "paths": "a" }),
+            "paths",
+        ),
     ] {
         let response = target
             .refused(&target.admin, method, path, &body.to_string())

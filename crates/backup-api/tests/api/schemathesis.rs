@@ -33,6 +33,12 @@ async fn the_document_and_the_behaviour_agree(app: TestApp) {
         .await
         .unwrap();
 
+    let other = hash_secret(&new_token(&OsRandom).unwrap());
+    let other = app
+        .store
+        .create_token("other", &other, TokenScope::Read, None, None)
+        .await
+        .unwrap();
     let setting = |name, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
     let mut command = Command::new(tools::schemathesis::install().unwrap());
     command
@@ -42,6 +48,7 @@ async fn the_document_and_the_behaviour_agree(app: TestApp) {
         .args(["--max-examples", &setting(EXAMPLES, "10")])
         .args(["--seed", &setting(SEED, "1")])
         .env("BACKUP_TOKEN", secret.expose_secret())
+        .env("BACKUP_OTHER_TOKEN", other.id.to_string())
         // What it remembers of a run is for that run.
         .current_dir(app.folder.path());
     let run = tokio::task::spawn_blocking(move || command.output().unwrap())

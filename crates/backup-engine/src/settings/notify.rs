@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use backup_notify::smtp::SmtpSettings;
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use secrecy::SecretString;
 
 use super::{SettingsError, given, given_text};
@@ -19,7 +20,8 @@ pub struct NotifyArgs {
     pub smtp_from: Option<String>,
 
     /// PEM file of certificates that a mail server's may come from, beside the system's
-    #[arg(long = "smtp-ca-file", env = "SMTP_CA_FILE", value_name = "FILE")]
+    #[arg(long = "smtp-ca-file", env = "SMTP_CA_FILE", value_name = "FILE",
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub smtp_ca_file: Option<PathBuf>,
 }
 
