@@ -35,6 +35,15 @@ pub(crate) fn run(command: &mut Command) -> io::Result<()> {
     Err(failed(format!("cargo {}: {status}", args.join(" "))))
 }
 
+/// The folder of the programs that were built as this one was.
+pub(crate) fn programs() -> io::Result<PathBuf> {
+    let ours = std::env::current_exe()?;
+    let folder = ours.parent();
+    folder
+        .map(Path::to_owned)
+        .ok_or_else(|| failed("this program stands in no folder"))
+}
+
 /// Builds these programs and says in which folder they are.
 pub(crate) fn build_programs(names: &[&str], release: bool) -> io::Result<PathBuf> {
     let mut command = cargo(&["build", "--locked"]);
@@ -45,13 +54,10 @@ pub(crate) fn build_programs(names: &[&str], release: bool) -> io::Result<PathBu
         command.arg("--release");
     }
     run(&mut command)?;
-    let ours = std::env::current_exe()?;
-    let profile = ours
-        .parent()
-        .ok_or_else(|| failed("this program stands in no folder"))?;
+    let profile = programs()?;
     if release {
         Ok(profile.parent().unwrap_or(Path::new("/")).join("release"))
     } else {
-        Ok(profile.to_owned())
+        Ok(profile)
     }
 }

@@ -20,17 +20,18 @@ const REQUESTS: &str = "300";
 /// What a round runs: the fault tests, which kill, cut and fill up at moments that differ each time, the property tests with
 /// many more cases and a new seed, and the API against its own description likewise.
 const CAMPAIGNS: &[&[&str]] = &[
-    &["-p", "backup-tests", "--test", "crash", "--test", "faults"],
-    &["-p", "backup-engine", "--test", "crash", "--test", "interrupted"],
-    &["--workspace", "any_"],
-    &["-p", "backup-api", "--test", "api", "schemathesis"],
+    &["--test", "crash", "--test", "faults", "--test", "interrupted"],
+    &["any_"],
+    &["--test", "api", "schemathesis"],
 ];
 
 /// Runs rounds until `minutes` have passed. A failure ends it and shows the seed that brings it back, which
 /// `BACKUP_SOAK_SEED` takes.
 pub(crate) fn run(minutes: u64) -> io::Result<()> {
     let installed = setup::run()?;
-    let programs = cargo::build_programs(&["api-server", "scheduler", "backupctl"], false)?;
+    // All at once, as the tests are: apart, the dependencies' features differ, and all would be built twice.
+    cargo::run(&mut cargo(&["build", "--workspace", "--all-targets", "--locked"]))?;
+    let programs = cargo::programs()?;
     let end = Instant::now() + Duration::from_mins(minutes);
     let mut round = 0;
     while round == 0 || Instant::now() < end {
@@ -41,7 +42,7 @@ pub(crate) fn run(minutes: u64) -> io::Result<()> {
         let postgres = Postgres::start_with(Options::default())?;
         let azurite = Azurite::try_start()?;
         for campaign in CAMPAIGNS {
-            let mut command = cargo(&[&["test", "--locked", "--quiet"], *campaign].concat());
+            let mut command = cargo(&[&["test", "--workspace", "--locked", "--quiet"], *campaign].concat());
             command
                 .env("PROPTEST_CASES", CASES)
                 .env("PROPTEST_RNG_SEED", number.to_string())

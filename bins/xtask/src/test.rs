@@ -45,10 +45,7 @@ pub(crate) fn run() -> io::Result<()> {
 fn tests(programs: &OsStr) -> io::Result<()> {
     let postgres = Postgres::start_with(Options::default())?;
     let azurite = Azurite::try_start()?;
-    let folder = std::env::current_exe()?
-        .parent()
-        .map(ToOwned::to_owned)
-        .unwrap_or_default();
+    let folder = cargo::programs()?;
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     command
         .env("BACKUP_TEST_POSTGRES", postgres.address())
