@@ -44,17 +44,29 @@ pub(crate) fn programs() -> io::Result<PathBuf> {
         .ok_or_else(|| failed("this program stands in no folder"))
 }
 
-/// Builds these programs and says in which folder they are.
+/// Builds these programs and says in which folder they are. With the features that the whole workspace gives the
+/// dependencies: apart, they would differ, and all would be built once more.
 pub(crate) fn build_programs(names: &[&str], release: bool) -> io::Result<PathBuf> {
-    let mut command = cargo(&["build", "--locked"]);
-    for name in names {
-        command.args(["--package", name]);
+    build(names, &[], release)
+}
+
+/// The same for an example, and says where it is.
+pub(crate) fn build_example(name: &str) -> io::Result<PathBuf> {
+    Ok(build(&[], &[name], true)?.join("examples").join(name))
+}
+
+fn build(programs: &[&str], examples: &[&str], release: bool) -> io::Result<PathBuf> {
+    let mut command = cargo(&["build", "--locked", "--workspace"]);
+    for (kind, names) in [("--bin", programs), ("--example", examples)] {
+        for name in names {
+            command.args([kind, name]);
+        }
     }
     if release {
         command.arg("--release");
     }
     run(&mut command)?;
-    let profile = programs()?;
+    let profile = self::programs()?;
     if release {
         Ok(profile.parent().unwrap_or(Path::new("/")).join("release"))
     } else {

@@ -117,21 +117,30 @@ impl Folder {
         let (first, end) = (range.start, range.end);
         let opened = {
             let path = Arc::clone(&path);
-            Arc::clone(&self).in_thread(move |folder| {
-                let file = File::open(folder.full(&path)).map_err(|error| folder.at("read", &path).io(error))?;
-                Ok(Arc::new(file))
-            })
+            let folder = Arc::clone(&self);
+            async move {
+                let name = Arc::clone(&path);
+                let open = move |folder: &Self| {
+                    let file = File::open(folder.full(&name)).map_err(|error| folder.at("read", &name).io(error))?;
+                    Ok(Arc::new(file))
+                };
+                folder.in_thread(&path, open).await
+            }
         };
         stream::once(opened)
             .map_ok(move |file| {
                 let (folder, path) = (Arc::clone(&self), Arc::clone(&path));
                 stream::iter((first..end).step_by(READ_BYTES))
                     .map(move |start| {
-                        let (file, path) = (Arc::clone(&file), Arc::clone(&path));
-                        Arc::clone(&folder).in_thread(move |folder| {
-                            let length = READ_BYTES.min((end - start) as usize);
-                            read_at(folder.at("read", &path), &file, start, length)
-                        })
+                        let (file, path, folder) = (Arc::clone(&file), Arc::clone(&path), Arc::clone(&folder));
+                        async move {
+                            let name = Arc::clone(&path);
+                            let read = move |folder: &Self| {
+                                let length = READ_BYTES.min((end - start) as usize);
+                                read_at(folder.at("read", &name), &file, start, length)
+                            };
+                            folder.in_thread(&path, read).await
+                        }
                     })
                     .buffered(READS)
             })
@@ -139,13 +148,14 @@ impl Folder {
             .boxed()
     }
 
-    /// Runs what blocks on a thread for that.
+    /// Runs what blocks on a thread for that; `path` is what it reads.
     async fn in_thread<T: Send + 'static>(
         self: Arc<Self>,
+        path: &str,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let folder = Arc::clone(&self);
-        blocking(&self.describe, self.stall_timeout, move || work(&folder)).await
+        blocking(self.at("read", path), self.stall_timeout, move || work(&folder)).await
     }
 
     /// Removes the blob, and the folders of its date where they are empty now.

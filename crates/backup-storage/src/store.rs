@@ -57,7 +57,7 @@ impl BlobStore {
     pub async fn open(settings: &StorageSettings) -> Result<Self, Error> {
         let limit = settings.stall_timeout;
         let backend = if let Some(root) = settings.folder() {
-            let folder = blocking(&settings.url, limit, move || Folder::open(root, limit)).await?;
+            let folder = blocking(At::whole(&settings.url, USE), limit, move || Folder::open(root, limit)).await?;
             Backend::Folder(Arc::new(folder))
         } else {
             Backend::Remote(Arc::new(Remote::open(settings).await?))
@@ -72,7 +72,10 @@ impl BlobStore {
     pub async fn open_existing(settings: &StorageSettings) -> Result<Self, Error> {
         let limit = settings.stall_timeout;
         let backend = if let Some(root) = settings.folder() {
-            let folder = blocking(&settings.url, limit, move || Folder::open_existing(root, limit)).await?;
+            let folder = blocking(At::whole(&settings.url, USE), limit, move || {
+                Folder::open_existing(root, limit)
+            })
+            .await?;
             Backend::Folder(Arc::new(folder))
         } else {
             Backend::Remote(Arc::new(Remote::open_existing(settings).await?))
@@ -114,7 +117,10 @@ impl BlobStore {
         work: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let folder = Arc::clone(folder);
-        blocking(self.name(), folder.stall_timeout(), move || work(&folder)).await
+        blocking(At::whole(self.name(), USE), folder.stall_timeout(), move || {
+            work(&folder)
+        })
+        .await
     }
 
     /// Writes a small blob, reads it back and deletes it, to see that all three work now.
@@ -354,13 +360,15 @@ fn same(at: At<'_>, read: &Bytes, written: &Bytes) -> Result<(), Error> {
     }
 }
 
+/// What is done with a folder where nothing says it closer.
+const USE: &str = "use the disk";
+
 /// Runs work on a thread that may block; an error where it takes longer than the store may be silent.
 pub(crate) async fn blocking<T: Send + 'static>(
-    store: &str,
+    at: At<'_>,
     stall_timeout: Duration,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let at = At::whole(store, "use the disk");
     within(stall_timeout, at, async {
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,

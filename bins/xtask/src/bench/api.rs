@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use backup_tests::tools;
@@ -80,25 +81,14 @@ struct Measured {
 pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
     let wrk = tools::wrk::install()?;
     let programs = cargo::build_programs(&["api-server"], true)?;
-    cargo::run(&mut cargo::cargo(&[
-        "build",
-        "--locked",
-        "--release",
-        "--package=backup-db",
-        "--example=million",
-    ]))?;
+    let million = cargo::build_example("million")?;
     let folder = tempfile::Builder::new().prefix("api-").tempdir_in(args.keep()?)?;
     let sqlite = format!("sqlite://{}", folder.path().join("million.db").display());
-    let sqlite = measure("SQLite", &wrk, &programs, &folder.path().join("sqlite"), &sqlite)?;
+    let tools = Tools { wrk, programs, million };
+    let sqlite = measure("SQLite", &tools, &folder.path().join("sqlite"), &sqlite)?;
     let postgres = data::server(installed)?;
     let database = postgres.create_database("million");
-    let postgresql = measure(
-        "PostgreSQL",
-        &wrk,
-        &programs,
-        &folder.path().join("postgres"),
-        &database.url(),
-    )?;
+    let postgresql = measure("PostgreSQL", &tools, &folder.path().join("postgres"), &database.url())?;
     print(&sqlite, &postgresql);
     for measured in [&sqlite, &postgresql] {
         measured.judge();
@@ -106,20 +96,19 @@ pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
     Ok(())
 }
 
-fn measure(catalog: &'static str, wrk: &PathBuf, programs: &Path, folder: &Path, url: &str) -> io::Result<Measured> {
+/// What is measured with.
+struct Tools {
+    wrk: PathBuf,
+    /// The folder of our programs.
+    programs: PathBuf,
+    /// Fills a catalog.
+    million: PathBuf,
+}
+
+fn measure(catalog: &'static str, tools: &Tools, folder: &Path, url: &str) -> io::Result<Measured> {
+    let Tools { wrk, programs, million } = tools;
     println!("{catalog}: filling");
-    cargo::run(
-        cargo::cargo(&[
-            "run",
-            "--locked",
-            "--release",
-            "--quiet",
-            "--package=backup-db",
-            "--example=million",
-            "--",
-        ])
-        .args([url, "fill"]),
-    )?;
+    tools::run(Command::new(million).args([url, "fill"]))?;
     let settings = [("CATALOG_URL", url.to_owned()), ("BACKUP_WORKERS", "0".to_owned())];
     let served = Served::start(programs, folder, &settings)?;
     println!("{catalog}: asking");

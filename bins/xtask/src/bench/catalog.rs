@@ -1,6 +1,8 @@
 //! Scenario `catalog`: how fast the catalog answers with a million backups in it, on SQLite and on PostgreSQL.
 
 use std::io;
+use std::path::Path;
+use std::process::Command;
 
 use backup_tests::tools;
 
@@ -22,20 +24,17 @@ struct Answer {
 
 /// Measures and prints.
 pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
-    cargo::run(&mut cargo::cargo(&[
-        "build",
-        "--locked",
-        "--release",
-        "--package=backup-db",
-        "--example=million",
-    ]))?;
+    let million = cargo::build_example("million")?;
     let folder = tempfile::Builder::new().prefix("catalog-").tempdir_in(args.keep()?)?;
     println!("SQLite: filling and asking");
-    let sqlite = ask(&format!("sqlite://{}", folder.path().join("million.db").display()))?;
+    let sqlite = ask(
+        &million,
+        &format!("sqlite://{}", folder.path().join("million.db").display()),
+    )?;
     println!("PostgreSQL: filling and asking");
     let postgres = data::server(installed)?;
     let database = postgres.create_database("million");
-    let postgresql = ask(&database.url())?;
+    let postgresql = ask(&million, &database.url())?;
 
     println!("\nMilliseconds with a million backups: median (worst) of seven.\n");
     let both = sqlite.iter().zip(&postgresql);
@@ -60,17 +59,8 @@ pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
 }
 
 /// Runs the example that fills an empty catalog and asks it.
-fn ask(url: &str) -> io::Result<Vec<Answer>> {
-    let run = [
-        "run",
-        "--locked",
-        "--release",
-        "--quiet",
-        "--package=backup-db",
-        "--example=million",
-        "--",
-    ];
-    let output = tools::run(cargo::cargo(&run).arg(url))?;
+fn ask(million: &Path, url: &str) -> io::Result<Vec<Answer>> {
+    let output = tools::run(Command::new(million).arg(url))?;
     let answers: Vec<Answer> = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(parse)
