@@ -128,9 +128,9 @@ impl OidcProvider {
                 jar.take(cookie);
             }
             let location = answer.header("location");
-            url = location
+            location
                 .unwrap_or_else(|| panic!("{path}: {} {}", answer.status, answer.text()))
-                .to_owned();
+                .clone_into(&mut url);
         }
         url
     }

@@ -87,12 +87,9 @@ fn every_codec_comes_back_with_and_without_encryption() {
         ("zstd", false, ".tar.zst"),
         ("none", false, ".tar.gz"),
     ] {
-        let catalog = system.catalog.as_ref().unwrap();
-        catalog.psql(&format!(
-            "DELETE FROM backup_configs; INSERT INTO backup_configs (key, container_name, database_port, compression_enabled, \
-             compression_algorithm, encryption_enabled, notify_on_success, notify_on_failure, notification_emails, updated_at) \
-             VALUES ('default', 'backups', 5432, true, '{codec}', {encrypted}, false, false, '[]', '2026-01-01')"
-        ));
+        let change = json!({ "compressionAlgorithm": codec, "encryptionEnabled": encrypted });
+        let changed = system.api().send("PATCH", "/api/admin/backup/config", Some(&change));
+        assert_eq!(changed.status, 200, "{}", changed.text());
         let backup = system.back_up("FULL_SYSTEM");
         let path = backup["storagePath"].as_str().unwrap();
         let id = backup["id"].as_str().unwrap();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::SystemClock;
-use backup_engine::{Action, init_logging};
+use backup_engine::{Action, end_logging, init_logging};
 use clap::Parser;
 
 use args::Args;
@@ -22,13 +22,15 @@ fn main() -> ExitCode {
     if let Err(error) = init_logging(&args.log, "api-server", Arc::new(SystemClock)) {
         clap::Error::raw(clap::error::ErrorKind::InvalidValue, format!("{error}\n")).exit();
     }
-    match start(args) {
+    let code = match start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(action = %Action::ServiceStopped, "{error}");
             ExitCode::from(error.exit_code())
         }
-    }
+    };
+    end_logging();
+    code
 }
 
 fn start(args: Args) -> Result<(), ServerError> {

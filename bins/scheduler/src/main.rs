@@ -10,7 +10,7 @@ use std::time::Duration;
 use backup_api::Probes;
 use backup_core::{Clock, OsRandom, PipelineError, SystemClock};
 use backup_engine::settings::{EngineArgs, LogArgs, SettingsError};
-use backup_engine::{Action, Engine, StartError, Worker, init_logging, stop_on_signal};
+use backup_engine::{Action, Engine, StartError, Worker, end_logging, init_logging, stop_on_signal};
 use clap::Parser;
 use tokio::sync::watch;
 
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         runtime.shutdown_timeout(Duration::from_secs(1));
         result
     });
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(action = %Action::ServiceStopped, "scheduler cannot run: {error}");
@@ -60,7 +60,9 @@ fn main() -> ExitCode {
                 StartError::Pipeline(_) => 1,
             })
         }
-    }
+    };
+    end_logging();
+    code
 }
 
 async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {

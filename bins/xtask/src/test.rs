@@ -37,6 +37,16 @@ pub(crate) fn run() -> io::Result<()> {
     let built = report.cargo("build", cargo(&["build", "--workspace", "--all-targets", "--locked"]));
     if built {
         report.step("tests", || tests(installed.postgres.as_os_str()));
+        let otlp = [
+            "test",
+            "--workspace",
+            "--locked",
+            "--features",
+            "backup-engine/otlp",
+            "--test",
+            "otlp",
+        ];
+        report.cargo("otlp", cargo(&otlp));
     }
     report.end()
 }

@@ -68,21 +68,21 @@ impl From<ConfigRow> for BackupConfig {
 
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = backup_configs, primary_key(key), treat_none_as_null = true)]
-struct ConfigColumns<'a> {
-    key: &'a str,
-    storage_url: Option<&'a str>,
-    storage_connection_string: Option<&'a str>,
-    container_name: Option<&'a str>,
-    database_host: Option<&'a str>,
+struct ConfigColumns {
+    key: String,
+    storage_url: Option<String>,
+    storage_connection_string: Option<String>,
+    container_name: Option<String>,
+    database_host: Option<String>,
     database_port: Option<i32>,
-    database_name: Option<&'a str>,
-    database_user: Option<&'a str>,
-    database_password: Option<&'a str>,
-    upload_dir: Option<&'a str>,
+    database_name: Option<String>,
+    database_user: Option<String>,
+    database_password: Option<String>,
+    upload_dir: Option<String>,
     compression_enabled: bool,
-    compression_algorithm: Option<&'static str>,
+    compression_algorithm: Option<String>,
     encryption_enabled: bool,
-    encryption_key: Option<&'a str>,
+    encryption_key: Option<String>,
     previous_encryption_keys: String,
     notify_on_success: bool,
     notify_on_failure: bool,
@@ -92,27 +92,27 @@ struct ConfigColumns<'a> {
     updated_at: chrono::NaiveDateTime,
 }
 
-impl<'a> ConfigColumns<'a> {
-    fn of(config: &'a BackupConfig, now: DateTime<Utc>) -> Result<Self, diesel::result::Error> {
-        let secret = |secret: &'a Option<SealedSecret>| secret.as_ref().map(|secret| secret.0.as_str());
+impl ConfigColumns {
+    fn of(config: &BackupConfig, now: DateTime<Utc>) -> Result<Self, diesel::result::Error> {
+        let secret = |secret: &Option<SealedSecret>| secret.as_ref().map(|secret| secret.0.clone());
         let previous: Vec<&str> = config
             .previous_encryption_keys
             .iter()
             .map(|secret| secret.0.as_str())
             .collect();
         Ok(Self {
-            key: &config.key,
-            storage_url: config.storage_url.as_deref(),
+            key: config.key.clone(),
+            storage_url: config.storage_url.clone(),
             storage_connection_string: secret(&config.storage_connection_string),
-            container_name: config.container_name.as_deref(),
-            database_host: config.database_host.as_deref(),
+            container_name: config.container_name.clone(),
+            database_host: config.database_host.clone(),
             database_port: config.database_port.map(Into::into),
-            database_name: config.database_name.as_deref(),
-            database_user: config.database_user.as_deref(),
+            database_name: config.database_name.clone(),
+            database_user: config.database_user.clone(),
             database_password: secret(&config.database_password),
-            upload_dir: config.upload_dir.as_deref(),
+            upload_dir: config.upload_dir.clone(),
             compression_enabled: config.compression_enabled,
-            compression_algorithm: config.compression_algorithm.map(|codec| codec.as_str()),
+            compression_algorithm: config.compression_algorithm.map(|codec| codec.to_string()),
             encryption_enabled: config.encryption_enabled,
             encryption_key: secret(&config.encryption_key),
             previous_encryption_keys: json(&previous)?,

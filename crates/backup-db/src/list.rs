@@ -28,17 +28,17 @@ impl Store {
     pub async fn list_backups(&self, options: &BackupListOptions) -> Result<BackupPage, Error> {
         let options = options.clone();
         self.read("list_backups", move |tx| {
-            let (ids, total, total_is_exact) = match options.query.as_deref().filter(|text| !text.is_empty()) {
-                Some(text) => search(tx, &options, text)?,
-                None => {
-                    let total = count_filtered(tx, &options)?;
-                    let ids = if options.offset < total {
-                        page(tx, &options, total)?
-                    } else {
-                        Vec::new()
-                    };
-                    (ids, total, true)
-                }
+            let text = options.query.as_deref().filter(|text| !text.is_empty());
+            let (ids, total, total_is_exact) = if let Some(text) = text {
+                search(tx, &options, text)?
+            } else {
+                let total = count_filtered(tx, &options)?;
+                let ids = if options.offset < total {
+                    page(tx, &options, total)?
+                } else {
+                    Vec::new()
+                };
+                (ids, total, true)
             };
             Ok(BackupPage {
                 backups: summaries(tx, &ids)?,

@@ -35,7 +35,7 @@ pub use checkpoint::abort_at;
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use engine::{Engine, JobSettings, MAX_ATTEMPTS, Parts};
 pub use error::Error;
-pub use logging::{Action, init as init_logging};
+pub use logging::{Action, end as end_logging, init as init_logging};
 pub use places::Place;
 pub use quota::Room;
 pub use reconcile::{Orphan, OrphanKind, Orphans, Reconciled};

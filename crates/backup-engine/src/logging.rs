@@ -5,6 +5,8 @@
 //! No secret is ever a field or in a message.
 
 mod json;
+#[cfg(feature = "otlp")]
+mod otlp;
 
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use backup_core::{Clock, text_enum};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::settings::{LogArgs, LogFormat, SettingsError};
 use json::JsonLines;
@@ -97,12 +101,20 @@ pub fn init(args: &LogArgs, service: &'static str, clock: Arc<dyn Clock>) -> Res
             "Set it to error, warn, info, debug or trace, or to directives such as 'info,backup_engine=debug'.",
         )
     })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    #[cfg(feature = "otlp")]
+    let registry = {
+        let endpoint = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
+        registry.with(endpoint.map(|endpoint| otlp::layer(endpoint, service)).transpose()?)
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = match args.format {
-        LogFormat::Json => builder.event_format(JsonLines::new(service, clock)).try_init(),
-        LogFormat::Text => builder.with_timer(ClockTime(clock)).with_target(false).try_init(),
+        LogFormat::Json => registry
+            .with(lines.event_format(JsonLines::new(service, clock)))
+            .try_init(),
+        LogFormat::Text => registry
+            .with(lines.with_timer(ClockTime(clock)).with_target(false))
+            .try_init(),
     };
     started.map_err(|error| {
         SettingsError::new(
@@ -110,6 +122,12 @@ pub fn init(args: &LogArgs, service: &'static str, clock: Arc<dyn Clock>) -> Res
             "Start it once in a process.",
         )
     })
+}
+
+/// Ends the log: to be called before the process ends, so that what is exported is not cut short.
+pub fn end() {
+    #[cfg(feature = "otlp")]
+    otlp::end();
 }
 
 struct ClockTime(Arc<dyn Clock>);

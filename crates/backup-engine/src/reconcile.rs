@@ -75,14 +75,9 @@ impl Engine {
                 }
             }
         }
-        let mut shelves = Vec::new();
-        for (config_key, place) in self.places().await? {
-            match place {
-                Ok(place) => put_on_shelf(&mut shelves, config_key, place),
-                Err(error) => {
-                    first_error.get_or_insert(error.into());
-                }
-            }
+        let (shelves, unreachable) = self.shelves().await?;
+        if let Some((_, error)) = unreachable.into_iter().next() {
+            first_error.get_or_insert(error.into());
         }
         let mut judged = Vec::new();
         for shelf in shelves {
@@ -97,13 +92,16 @@ impl Engine {
         first_error.map_or(Ok(found), Err)
     }
 
-    /// Every storage with its configurations; an error where one cannot be opened.
-    async fn shelves(&self) -> Result<Vec<Shelf>, Error> {
-        let mut shelves = Vec::new();
+    /// Every storage that can be opened, with its configurations; and the configurations whose storage cannot, and why.
+    async fn shelves(&self) -> Result<(Vec<Shelf>, Vec<(String, PipelineError)>), Error> {
+        let (mut shelves, mut unreachable) = (Vec::new(), Vec::new());
         for (config_key, place) in self.places().await? {
-            put_on_shelf(&mut shelves, config_key, place?);
+            match place {
+                Ok(place) => put_on_shelf(&mut shelves, config_key, place),
+                Err(error) => unreachable.push((config_key, error)),
+            }
         }
-        Ok(shelves)
+        Ok((shelves, unreachable))
     }
 
     async fn reconcile_shelf(&self, shelf: &Shelf, found: &mut Reconciled) -> Result<(), Error> {

@@ -93,7 +93,7 @@ async fn a_storage_that_cannot_be_reached_judges_nobody() {
     let storage = place.path("shop-storage");
     fs::create_dir(&storage).unwrap();
     put(&engine, |config| {
-        config.storage_url = Some(format!("file://{}", storage.display()))
+        config.storage_url = Some(format!("file://{}", storage.display()));
     })
     .await;
     let shops = run(&engine, "shop").await;
@@ -109,6 +109,8 @@ async fn a_storage_that_cannot_be_reached_judges_nobody() {
     put(&engine, |config| config.storage_url = Some(nowhere)).await;
     engine.reconcile().await.unwrap_err();
     assert_eq!(open().await, 1, "what could not be looked at is not well again");
+    let orphans = engine.orphans(10).await.unwrap();
+    assert_eq!((orphans.found.len(), orphans.unreachable[0].0.as_str()), (0, "shop"));
     let own = run(&engine, DEFAULT).await;
     assert_eq!(own.status, JobStatus::Completed, "the others go on");
     let failed = run(&engine, "shop").await;

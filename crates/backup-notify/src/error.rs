@@ -46,19 +46,19 @@ impl std::error::Error for Detail {
 /// `message`: what is wrong, lower case, no full stop. `hint`: what to do, a sentence. Neither holds a secret.
 impl Error {
     pub(crate) fn refused(message: impl Into<String>, hint: &'static str) -> Self {
-        Self::Refused(Detail::new(message, hint))
+        Self::Refused(Box::new(Detail::new(message, hint)))
     }
 
     pub(crate) fn unavailable(message: impl Into<String>, hint: &'static str) -> Self {
-        Self::Unavailable(Detail::new(message, hint))
+        Self::Unavailable(Box::new(Detail::new(message, hint)))
     }
 
     pub(crate) fn rejected(message: impl Into<String>, hint: &'static str) -> Self {
-        Self::Rejected(Detail::new(message, hint))
+        Self::Rejected(Box::new(Detail::new(message, hint)))
     }
 
     pub(crate) fn failed(message: impl Into<String>, hint: &'static str) -> Self {
-        Self::Failed(Detail::new(message, hint))
+        Self::Failed(Box::new(Detail::new(message, hint)))
     }
 
     /// The same error, with what brought it about, which must hold no secret either.
@@ -103,12 +103,12 @@ impl Error {
 }
 
 impl Detail {
-    fn new(message: impl Into<String>, hint: &'static str) -> Box<Self> {
-        Box::new(Self {
+    fn new(message: impl Into<String>, hint: &'static str) -> Self {
+        Self {
             message: message.into(),
             hint,
             undelivered: Vec::new(),
             source: None,
-        })
+        }
     }
 }

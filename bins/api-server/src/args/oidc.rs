@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 /// The provider, and who we are to it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "OpenID Connect")]
+#[expect(clippy::struct_field_names, reason = "the flags are called so")]
 pub(crate) struct OidcArgs {
     /// The provider's issuer, spelt as the provider spells it
     #[arg(long, env = "OIDC_ISSUER_URL", value_name = "URL")]

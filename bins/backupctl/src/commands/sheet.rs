@@ -96,8 +96,9 @@ pub(crate) async fn print(
             "{remarks}",
             &remarks
                 .iter()
-                .map(|remark| format!("<p>{}</p>\n", escape(remark)))
-                .collect::<String>(),
+                .map(|remark| format!("<p>{}</p>", escape(remark)))
+                .collect::<Vec<_>>()
+                .join("\n"),
         );
     let output = Output::of(path);
     let mut file = output.open()?;

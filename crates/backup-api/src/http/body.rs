@@ -79,6 +79,43 @@ pub(crate) fn read<T: FromFields>(object: Map<String, Value>) -> ApiResult<T> {
     }
 }
 
+/// What a field of a change asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Change<T> {
+    /// It is absent: what is there stays.
+    #[default]
+    Keep,
+    /// It is `null` or blank: what is there goes.
+    Clear,
+    /// It has a value.
+    Set(T),
+}
+
+impl<T> Change<T> {
+    /// Whether anything is asked for.
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(self, Self::Keep)
+    }
+
+    /// Does what is asked for.
+    pub(crate) fn apply(self, to: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *to = None,
+            Self::Set(value) => *to = Some(value),
+        }
+    }
+
+    /// The same for what has a default instead of nothing.
+    pub(crate) fn apply_or(self, default: T, to: &mut T) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *to = default,
+            Self::Set(value) => *to = value,
+        }
+    }
+}
+
 /// The fields of a JSON object that are not yet taken.
 pub(crate) struct Fields {
     rest: Map<String, Value>,
@@ -109,15 +146,18 @@ impl Fields {
         }
     }
 
-    /// Takes a field of a change, by `read`: `None` where it is absent, `Some(None)` where it has no value.
+    /// Takes a field of a change, by `read`.
     pub(crate) fn change<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&mut Self) -> ApiResult<Option<T>>,
-    ) -> ApiResult<Option<Option<T>>> {
-        let is_null = self.rest.get(name).map(Value::is_null);
-        let value = read(self)?;
-        Ok(is_null.map(|is_null| value.filter(|_| !is_null)))
+    ) -> ApiResult<Change<T>> {
+        let is_there = self.rest.contains_key(name);
+        Ok(match read(self)? {
+            Some(value) => Change::Set(value),
+            None if is_there => Change::Clear,
+            None => Change::Keep,
+        })
     }
 
     /// Takes a field that is an object.

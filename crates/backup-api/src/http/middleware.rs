@@ -9,6 +9,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use backup_core::AuditId;
 use backup_engine::Action;
+use tracing::Instrument as _;
 
 use crate::app::Api;
 use crate::auth::{Caller, address_of, is_secure};
@@ -32,7 +33,8 @@ pub(crate) async fn surround<B: MessageBody + 'static>(
     let secure = is_secure(request.request(), &api.settings);
     let (method, path) = (request.method().clone(), request.path().to_owned());
 
-    let response = next.call(request).await?.map_into_boxed_body();
+    let span = tracing::info_span!("request", request_id = id, method = method.as_str(), path);
+    let response = next.call(request).instrument(span).await?.map_into_boxed_body();
     let mut response = in_language(response, language, &id);
     secure_headers(response.headers_mut(), secure);
     if let Ok(value) = HeaderValue::from_str(&id) {

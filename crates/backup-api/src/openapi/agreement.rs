@@ -56,6 +56,7 @@ fn queries_are_read_as_documented() {
 }
 
 /// Reads a body of `T` that has every field, and then again and again with one field at and beyond its documented limits.
+#[expect(clippy::needless_pass_by_value, reason = "each call makes one")]
 fn body<T: FromFields + ToSchema>(whole: Value) {
     let document = super::document("").unwrap();
     let schema = &document["components"]["schemas"][&*T::name()];

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::PipelineError;
-use backup_core::config::{BackupConfig, ConfigPart, DEFAULT_CONFIG_KEY};
+use backup_core::config::{BackupConfig, ConfigPart, DEFAULT_CONFIG_KEY, SealedSecret};
 use backup_core::usage::ConfigUsage;
 use backup_engine::Engine;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +11,7 @@ use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::{Body, NoBody};
+use crate::http::body::{Body, Change, NoBody};
 use crate::http::params::Query;
 use crate::language::Language;
 use crate::wire::MessageBody;
@@ -174,19 +174,14 @@ pub(crate) async fn test_config(
 fn changed(engine: &Engine, before: Option<&BackupConfig>, key: &str, change: ConfigChange) -> ApiResult<BackupConfig> {
     let defaults = BackupConfig::defaults(key, engine.clock.now());
     let mut config = before.cloned().unwrap_or_else(|| defaults.clone());
-    let seal = |secret: SecretString| engine.seal(secret.expose_secret());
     macro_rules! set {
         ($($field:ident),+) => {$(
-            if let Some(value) = change.$field {
-                config.$field = value;
-            }
+            change.$field.apply(&mut config.$field);
         )+};
     }
     macro_rules! set_or_default {
         ($($field:ident),+) => {$(
-            if let Some(value) = change.$field {
-                config.$field = value.unwrap_or(defaults.$field);
-            }
+            change.$field.apply_or(defaults.$field, &mut config.$field);
         )+};
     }
     set!(
@@ -208,21 +203,24 @@ fn changed(engine: &Engine, before: Option<&BackupConfig>, key: &str, change: Co
         notification_emails,
         quota_policy
     );
-    if let Some(secret) = unhidden(change.storage_connection_string) {
-        config.storage_connection_string = secret.map(seal).transpose()?;
-    }
-    if let Some(secret) = unhidden(change.database_password) {
-        config.database_password = secret.map(seal).transpose()?;
-    }
-    if let Some(secret) = unhidden(change.encryption_key) {
-        config.change_encryption_key(secret.map(seal).transpose()?);
+    sealed(engine, change.storage_connection_string)?.apply(&mut config.storage_connection_string);
+    sealed(engine, change.database_password)?.apply(&mut config.database_password);
+    match sealed(engine, change.encryption_key)? {
+        Change::Keep => {}
+        Change::Clear => config.change_encryption_key(None),
+        Change::Set(secret) => config.change_encryption_key(Some(secret)),
     }
     Ok(config)
 }
 
-/// `***` is what a reader saw: it changes nothing.
-fn unhidden(change: Option<Option<SecretString>>) -> Option<Option<SecretString>> {
-    change.filter(|secret| secret.as_ref().is_none_or(|secret| secret.expose_secret() != HIDDEN))
+/// A secret under seal. `***` is what a reader saw: it changes nothing.
+fn sealed(engine: &Engine, change: Change<SecretString>) -> ApiResult<Change<SealedSecret>> {
+    Ok(match change {
+        Change::Set(secret) if secret.expose_secret() == HIDDEN => Change::Keep,
+        Change::Set(secret) => Change::Set(engine.seal(secret.expose_secret())?),
+        Change::Clear => Change::Clear,
+        Change::Keep => Change::Keep,
+    })
 }
 
 /// Whether backups stay where they are found; a storage that cannot be meant is refused.

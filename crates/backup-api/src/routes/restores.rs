@@ -103,7 +103,7 @@ pub(crate) async fn list_restores(api: web::Data<Api>, language: Language, page:
     Ok(HttpResponse::Ok().json(RestoreListBody {
         restores,
         total,
-        limit: limit.into(),
+        limit,
         offset,
     }))
 }

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::account::check_email;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::{Fields, FromFields, check_text};
+use crate::http::body::{Change, Fields, FromFields, check_text};
 use crate::http::params::{FromParams, Params};
 use crate::openapi::types;
 
@@ -94,9 +94,6 @@ impl FromParams for ConfigQuery {
     }
 }
 
-/// A field of a change: absent leaves what is there, `null` takes it back to what the environment says.
-type Change<T> = Option<Option<T>>;
-
 /// Changes to a configuration. What is absent stays; `null` takes a field back to what the environment or the default says.
 #[derive(Debug, Default, ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -161,7 +158,7 @@ impl FromFields for ConfigChange {
         macro_rules! change {
             ($name:literal, $read:expr) => {{
                 let change = fields.change($name, $read)?;
-                names($name, change.is_some());
+                names($name, change.is_given());
                 change
             }};
         }

@@ -36,6 +36,17 @@ pub(crate) struct OrphanListBody {
     orphans: Vec<OrphanBody>,
     /// Whether there are more.
     more: bool,
+    /// Configurations whose storage could not be looked at.
+    unreachable: Vec<Unreachable>,
+}
+
+/// A configuration whose storage could not be looked at.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Unreachable {
+    config_key: String,
+    /// Why, and what to do.
+    problem: String,
 }
 
 impl From<Orphans> for OrphanListBody {
@@ -43,6 +54,11 @@ impl From<Orphans> for OrphanListBody {
         Self {
             orphans: orphans.found.into_iter().map(OrphanBody::from).collect(),
             more: orphans.more,
+            unreachable: orphans
+                .unreachable
+                .into_iter()
+                .map(|(config_key, problem)| Unreachable { config_key, problem })
+                .collect(),
         }
     }
 }

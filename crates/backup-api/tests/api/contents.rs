@@ -59,7 +59,10 @@ async fn browsable(app: &TestApp) -> (Client, Backup) {
 }
 
 fn encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    text.bytes()
+        .flat_map(|byte| format!("%{byte:02x}").into_bytes())
+        .map(char::from)
+        .collect()
 }
 
 fn contents(backup: &Backup, path: &str) -> String {

@@ -52,16 +52,22 @@ pub struct Orphans {
     pub found: Vec<Orphan>,
     /// Whether there are more.
     pub more: bool,
+    /// Configurations whose storage could not be looked at, and why.
+    pub unreachable: Vec<(String, String)>,
 }
 
 impl Engine {
     /// Compares catalog and storages, and changes nothing. Every storage is listed once.
     ///
     /// # Errors
-    /// Where the catalog or a storage does not answer.
+    /// Where the catalog does not answer, or a storage that could be opened no longer does.
     pub async fn orphans(&self, limit: usize) -> Result<Orphans, Error> {
         let mut orphans = Orphans::default();
-        for shelf in self.shelves().await? {
+        let (shelves, unreachable) = self.shelves().await?;
+        for (config_key, error) in unreachable {
+            orphans.unreachable.push((config_key, error.full_text()));
+        }
+        for shelf in shelves {
             let began = self.clock.now();
             let stored = self.look_around(&shelf.place.storage, began).await?;
             self.unlisted(&shelf, &stored, limit, &mut orphans).await?;
@@ -173,7 +179,8 @@ impl Engine {
                 PipelineError::refused(format!("the catalog knows backup {id}"), "Delete the backup instead.").into(),
             );
         }
-        for shelf in self.shelves().await? {
+        let (shelves, unreachable) = self.shelves().await?;
+        for shelf in shelves {
             let storage = &shelf.place.storage;
             let receipt = storage
                 .find_receipt(&id.to_string())
@@ -201,18 +208,19 @@ impl Engine {
             let receipt = receipt.unwrap_or_else(|| super::beside(&archive, id));
             return Ok(remove_all(storage, &archive, &receipt).await?);
         }
-        Err(unknown(id).into())
+        Err(not_found(id, unreachable).into())
     }
 
     /// The storage that has the receipt.
     async fn shelf_of(&self, id: BackupId) -> Result<Shelf, Error> {
-        for shelf in self.shelves().await? {
+        let (shelves, unreachable) = self.shelves().await?;
+        for shelf in shelves {
             let found = shelf.place.storage.find_receipt(&id.to_string()).await;
             if found.map_err(PipelineError::from)?.is_some() {
                 return Ok(shelf);
             }
         }
-        Err(unknown(id).into())
+        Err(not_found(id, unreachable).into())
     }
 
     fn verification_id(&self) -> Result<VerificationId, Error> {
@@ -225,7 +233,11 @@ impl Engine {
     }
 }
 
-fn unknown(id: BackupId) -> PipelineError {
+/// Not there; or perhaps in a storage that could not be looked at.
+fn not_found(id: BackupId, unreachable: Vec<(String, PipelineError)>) -> PipelineError {
+    if let Some((_, error)) = unreachable.into_iter().next() {
+        return error;
+    }
     PipelineError::not_found(format!("no storage has a backup {id}"), "List the orphans again.")
 }
 

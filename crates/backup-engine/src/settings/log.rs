@@ -28,4 +28,14 @@ pub struct LogArgs {
         value_parser = PossibleValuesParser::new(LogFormat::ALL.iter().map(|form| form.as_str())).try_map(|text| text.parse::<LogFormat>())
     )]
     pub format: LogFormat,
+
+    /// Address of an OpenTelemetry collector that the log and the traces are sent to (OTLP over HTTP), such as
+    /// http://127.0.0.1:4318; none: nothing is sent
+    #[cfg(feature = "otlp")]
+    #[arg(
+        long = "otel-exporter-otlp-endpoint",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL"
+    )]
+    pub otlp_endpoint: Option<String>,
 }

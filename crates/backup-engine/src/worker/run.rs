@@ -4,6 +4,8 @@ use backup_core::restore::{RestoreRecord, VerificationRecord};
 use backup_core::{Backup, PipelineError};
 use backup_db::{BackupOutcome, ClaimedJob, Error as CatalogError, Job, RestoreOutcome, VerificationOutcome};
 
+use tracing::Instrument as _;
+
 use crate::engine::{Engine, MAX_ATTEMPTS};
 use crate::job::{JobError, given_up};
 use crate::lease::{HeldLease, StopReason};
@@ -46,10 +48,20 @@ pub(super) async fn run(engine: &Engine, held: &std::sync::Arc<HeldLease>, claim
     if row_cancelled {
         held.stop(StopReason::Cancelled);
     }
+    let (exhausted, attempt) = (claimed.exhausted, u64::from(claimed.lease.attempts));
     match claimed.job {
-        Job::Backup(row) => run_backup(engine, held, &row, claimed.exhausted).await,
-        Job::Restore(row) => run_restore(engine, held, &row, claimed.exhausted).await,
-        Job::Verification(row) => run_verification(engine, held, &row, claimed.exhausted).await,
+        Job::Backup(row) => {
+            let span = tracing::info_span!("backup", backup_id = %row.id, attempt);
+            run_backup(engine, held, &row, exhausted).instrument(span).await;
+        }
+        Job::Restore(row) => {
+            let span = tracing::info_span!("restore", restore_id = %row.id, backup_id = %row.backup_id, attempt);
+            run_restore(engine, held, &row, exhausted).instrument(span).await;
+        }
+        Job::Verification(row) => {
+            let span = tracing::info_span!("verification", backup_id = %row.backup_id, level = %row.level, attempt);
+            run_verification(engine, held, &row, exhausted).instrument(span).await;
+        }
     }
 }
 
