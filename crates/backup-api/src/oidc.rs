@@ -1,7 +1,7 @@
 //! Log-in through OpenID Connect beside the local accounts: the code flow with PKCE.
 //!
-//! `/login` sends the browser to the provider and leaves a sealed [`Flow`] with it; `/callback` takes the flow back, has the
-//! provider say who came ([`Identity`]), finds the user of that person in the catalog and begins a session. Only the
+//! `/login` sends the browser to the provider and leaves a sealed `Flow` with it; `/callback` takes the flow back, has the
+//! provider say who came (`Identity`), finds the user of that person in the catalog and begins a session. Only the
 //! flow's cookie connects the two, so they may be answered by different processes.
 
 mod flow;
