@@ -136,7 +136,12 @@ pub fn path(text: impl Into<Vec<u8>>) -> EntryPath {
 pub fn entry(at: &[u8], kind: EntryKind, size: u64) -> Entry {
     Entry {
         kind,
-        mode: 0o640,
+        // A folder that its owner may not enter, nobody but root could fill.
+        mode: if matches!(kind, EntryKind::Directory) {
+            0o750
+        } else {
+            0o640
+        },
         ..Entry::plain_file(path(at), size, 1_700_000_000)
     }
 }
