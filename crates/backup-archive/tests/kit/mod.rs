@@ -134,14 +134,11 @@ pub fn path(text: impl Into<Vec<u8>>) -> EntryPath {
 }
 
 pub fn entry(at: &[u8], kind: EntryKind, size: u64) -> Entry {
+    // A folder that its owner may not enter, nobody but root could fill.
+    let mode = if kind == EntryKind::Directory { 0o750 } else { 0o640 };
     Entry {
         kind,
-        // A folder that its owner may not enter, nobody but root could fill.
-        mode: if matches!(kind, EntryKind::Directory) {
-            0o750
-        } else {
-            0o640
-        },
+        mode,
         ..Entry::plain_file(path(at), size, 1_700_000_000)
     }
 }
