@@ -35,6 +35,8 @@ where
             "Set it to the address of a collector, such as http://127.0.0.1:4318.",
         )
     };
+    // rustls wants one provider of cryptography for the process; whoever was first has chosen.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let below = |path: &str| format!("{}/{path}", endpoint.trim_end_matches('/'));
     let spans = SpanExporter::builder()
         .with_http()
