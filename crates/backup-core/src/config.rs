@@ -2,11 +2,20 @@
 
 use chrono::{DateTime, Utc};
 
+use serde::{Deserialize, Serialize};
+
+use crate::notification::Webhook;
 use crate::receipt::Codec;
-use crate::text_enum;
+use crate::{Language, text_enum};
 
 /// The key of the one configuration that always is.
 pub const DEFAULT_CONFIG_KEY: &str = "default";
+
+/// The steps of a configuration that says none: the specification's 80 %, and two more urgent ones.
+pub const DEFAULT_USAGE_ALERT_PERCENTS: [u32; 3] = [80, 90, 95];
+
+/// Days within which a backup is to be verified, where a configuration does not say.
+pub const DEFAULT_VERIFY_WITHIN_DAYS: u32 = 30;
 
 text_enum! {
     /// What becomes of a backup that the quota has no room for.
@@ -70,6 +79,14 @@ pub struct BackupConfig {
     pub notify_on_failure: bool,
     /// To whom.
     pub notification_emails: Vec<String>,
+    /// Which web addresses are told too; each says of what.
+    pub webhooks: Vec<Webhook>,
+    /// In which language.
+    pub notification_language: Language,
+    /// Percents of the quota from which an alert is raised, ascending; the last one is critical where there are several.
+    pub usage_alert_percents: Vec<u32>,
+    /// Days within which a backup is to be verified; `None`: never.
+    pub verify_within_days: Option<u32>,
     /// Quota in GiB; `None`: as the environment says.
     pub quota_gigabytes: Option<u32>,
     /// What becomes of a backup that does not fit.
@@ -100,6 +117,10 @@ impl BackupConfig {
             notify_on_success: false,
             notify_on_failure: true,
             notification_emails: Vec::new(),
+            webhooks: Vec::new(),
+            notification_language: Language::ZhTw,
+            usage_alert_percents: DEFAULT_USAGE_ALERT_PERCENTS.to_vec(),
+            verify_within_days: Some(DEFAULT_VERIFY_WITHIN_DAYS),
             quota_gigabytes: None,
             quota_policy: QuotaPolicy::Warn,
             updated_at,
@@ -113,6 +134,7 @@ impl BackupConfig {
             .chain(&mut self.database_password)
             .chain(&mut self.encryption_key)
             .chain(&mut self.previous_encryption_keys)
+            .chain(self.webhooks.iter_mut().map(|webhook| &mut webhook.url))
     }
 
     /// Bytes that its backups may take up; `environment` where it does not say. `None`: no limit.
@@ -152,7 +174,8 @@ pub fn is_config_key(key: &str) -> bool {
 }
 
 /// A secret under the seal of the master passphrase. Shown to nobody as it is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SealedSecret(pub String);
 
 impl std::fmt::Debug for SealedSecret {

@@ -98,6 +98,10 @@ ids! {
     AuditId,
     /// A sample of the storage's usage.
     UsageId,
+    /// A message to people or machines.
+    NotificationId,
+    /// A backup's being read by a download.
+    ReadingId,
 }
 
 /// Makes identifiers from a clock and a source of randomness: time-ordered (UUIDv7, RFC 9562), so that they sort by

@@ -2,6 +2,7 @@
 //! and the traits a source of data implements. It does no I/O: time and randomness come in as values ([`Clock`],
 //! [`Random`]), bytes through the traits of [`pipeline`].
 
+pub mod alert;
 pub mod backup;
 pub mod clock;
 pub mod config;
@@ -10,7 +11,9 @@ pub mod entry;
 pub mod error;
 pub mod id;
 pub mod job;
+pub mod language;
 pub mod list;
+pub mod notification;
 pub mod percent;
 pub mod pipeline;
 pub mod progress;
@@ -22,15 +25,18 @@ pub mod text_enum;
 pub mod usage;
 pub mod user;
 
+pub use alert::{Alert, AlertKind, AlertSeverity, AlertState, NewAlert};
 pub use backup::{Backup, BackupSource, BackupTrigger, BackupType, NewBackup, VerifyLevel};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contents::{BackupContents, Warning, WarningCode};
 pub use entry::{Entry, EntryKind, EntryPath};
 pub use error::PipelineError;
 pub use id::{
-    AlertId, AuditId, BackupId, IdGenerator, RestoreId, ScheduleId, SessionId, TokenId, UsageId, UserId, VerificationId,
+    AlertId, AuditId, BackupId, IdGenerator, NotificationId, ReadingId, RestoreId, ScheduleId, SessionId, TokenId,
+    UsageId, UserId, VerificationId,
 };
 pub use job::{JobStatus, Transition};
+pub use language::Language;
 pub use pipeline::{ArchiveSink, JobControl, PartReader, Source, Target};
 pub use progress::Step;
 pub use random::{OsRandom, Random};

@@ -31,6 +31,8 @@ pub struct Schedule {
     pub next_run_at: Option<DateTime<Utc>>,
     /// The last firing.
     pub last_run_at: Option<DateTime<Utc>>,
+    /// When its newest good backup ended.
+    pub last_success_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.

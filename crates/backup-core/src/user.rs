@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{AlertId, AuditId, SessionId, TokenId, UserId, text_enum};
+use crate::{AuditId, SessionId, TokenId, UserId, text_enum};
 
 text_enum! {
     /// What a person may do.
@@ -96,47 +96,4 @@ pub struct AuditEntry {
     pub description: String,
     /// The address it came from.
     pub address: Option<String>,
-}
-
-text_enum! {
-    /// How bad it is.
-    pub enum AlertSeverity {
-        /// Worth knowing.
-        Info => "INFO",
-        /// Act soon.
-        Warning => "WARNING",
-        /// Act now.
-        Critical => "CRITICAL",
-    }
-}
-
-/// Something an administrator should act on. Raised once for a `kind` and `subject`, kept open until it is resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alert {
-    /// Its identifier.
-    pub id: AlertId,
-    /// What it is, `BACKUP_FAILED` and the like.
-    pub kind: String,
-    /// What it is about: a backup's or schedule's id, or empty.
-    pub subject: String,
-    /// How bad.
-    pub severity: AlertSeverity,
-    /// One line for people.
-    pub message: String,
-    /// When it was raised.
-    pub raised_at: DateTime<Utc>,
-    /// When somebody said that they know.
-    pub acknowledged_at: Option<DateTime<Utc>>,
-    /// When it was over.
-    pub resolved_at: Option<DateTime<Utc>>,
-}
-
-text_enum! {
-    /// Which alerts are listed.
-    pub enum AlertState {
-        /// Those that are not over.
-        Open => "OPEN",
-        /// Those that are over too.
-        All => "ALL",
-    }
 }

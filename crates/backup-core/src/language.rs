@@ -1,4 +1,4 @@
-use backup_core::text_enum;
+use crate::text_enum;
 
 text_enum! {
     /// The language of a message, by its BCP 47 tag.

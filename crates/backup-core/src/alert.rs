@@ -1,0 +1,128 @@
+//! Alerts: what an administrator should act on.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::{AlertId, text_enum};
+
+text_enum! {
+    /// What is wrong.
+    pub enum AlertKind {
+        /// A backup failed. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
+        BackupFailed => "BACKUP_FAILED",
+        /// The storage no longer has a good backup. Subject: the backup.
+        BackupLost => "BACKUP_LOST",
+        /// The backups take up more of the quota than a step. Subject: the configuration.
+        StorageUsage => "STORAGE_USAGE",
+        /// A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.
+        ScheduleMissed => "SCHEDULE_MISSED",
+        /// A schedule passed over an instant, since its backup before still ran. Subject: the schedule.
+        ScheduleSkipped => "SCHEDULE_SKIPPED",
+        /// A verification found something wrong. Subject: the backup.
+        VerificationFailed => "VERIFICATION_FAILED",
+        /// No backup has been verified for longer than the configuration says. Subject: the configuration.
+        VerificationOverdue => "VERIFICATION_OVERDUE",
+        /// A storage does not answer. Subject: the configuration.
+        StorageUnreachable => "STORAGE_UNREACHABLE",
+        /// The catalog did not answer for a while; known afterwards only. Subject: empty.
+        CatalogUnreachable => "CATALOG_UNREACHABLE",
+        /// A storage holds what the catalog does not know, or the other way round. Subject: the configuration.
+        OrphansFound => "ORPHANS_FOUND",
+        /// Kept backups need a key that is not at hand. Subject: the key's fingerprint.
+        KeyMissing => "KEY_MISSING",
+        /// A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
+        NotificationFailed => "NOTIFICATION_FAILED",
+    }
+}
+
+text_enum! {
+    /// How bad it is.
+    pub enum AlertSeverity {
+        /// Worth knowing.
+        Info => "INFO",
+        /// Act soon.
+        Warning => "WARNING",
+        /// Act now.
+        Critical => "CRITICAL",
+    }
+}
+
+/// What an alert says in the words of any language: names and their values, such as the `schedule` and since when.
+pub type AlertDetails = BTreeMap<String, String>;
+
+/// The name in [`AlertDetails`] of the configuration whose people are told.
+pub const CONFIG_DETAIL: &str = "config";
+
+/// What is to be raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAlert {
+    /// What is wrong.
+    pub kind: AlertKind,
+    /// With what: see [`AlertKind`].
+    pub subject: String,
+    /// How bad.
+    pub severity: AlertSeverity,
+    /// One line for people, in English.
+    pub message: String,
+    /// The same as values, for other languages.
+    pub details: AlertDetails,
+}
+
+impl NewAlert {
+    /// An alert that is a warning without details.
+    pub fn new(kind: AlertKind, subject: impl ToString, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            subject: subject.to_string(),
+            severity: AlertSeverity::Warning,
+            message: message.into(),
+            details: AlertDetails::new(),
+        }
+    }
+
+    /// The same, as bad as this.
+    pub fn severity(mut self, severity: AlertSeverity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// The same with one more detail.
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.details.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
+
+/// Something an administrator should act on. Raised once for a `kind` and `subject`, kept open until it is resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// Its identifier.
+    pub id: AlertId,
+    /// What is wrong.
+    pub kind: AlertKind,
+    /// With what: see [`AlertKind`].
+    pub subject: String,
+    /// How bad.
+    pub severity: AlertSeverity,
+    /// One line for people, in English.
+    pub message: String,
+    /// The same as values, for other languages.
+    pub details: AlertDetails,
+    /// When it was raised.
+    pub raised_at: DateTime<Utc>,
+    /// When somebody said that they know.
+    pub acknowledged_at: Option<DateTime<Utc>>,
+    /// When it was over.
+    pub resolved_at: Option<DateTime<Utc>>,
+}
+
+text_enum! {
+    /// Which alerts are listed.
+    pub enum AlertState {
+        /// Those that are not over.
+        Open => "OPEN",
+        /// Those that are over too.
+        All => "ALL",
+    }
+}
