@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::schedule::Schedule;
 use crate::{AlertId, text_enum};
 
 text_enum! {
@@ -79,6 +80,18 @@ impl NewAlert {
             message: message.into(),
             details: AlertDetails::new(),
         }
+    }
+
+    /// A schedule did not run when it should have, `instants` times from `since` on.
+    pub fn schedule_missed(schedule: &Schedule, since: DateTime<Utc>, instants: u32) -> Self {
+        let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let name = &schedule.name;
+        let message = format!("schedule {name} did not run when it should have, {instants} times since {since}");
+        Self::new(AlertKind::ScheduleMissed, schedule.id, message)
+            .with(CONFIG_DETAIL, &schedule.config_key)
+            .with("schedule", name)
+            .with("since", since)
+            .with("missed", instants)
     }
 
     /// The same, as bad as this.

@@ -1,3 +1,5 @@
+//! The languages that people are told things in.
+
 use crate::text_enum;
 
 text_enum! {

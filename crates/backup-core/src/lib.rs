@@ -20,6 +20,7 @@ pub mod progress;
 pub mod random;
 pub mod receipt;
 pub mod restore;
+pub mod retention;
 pub mod schedule;
 pub mod text_enum;
 pub mod usage;

@@ -1,6 +1,6 @@
 //! How much the backups take up.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ScheduleId;
 use crate::list::BackupSummary;
@@ -51,19 +51,28 @@ pub struct ScheduleHealth {
     pub last_success_at: Option<DateTime<Utc>>,
     /// When it fires next.
     pub next_run_at: Option<DateTime<Utc>>,
+    /// How long it is from its next firing to the one behind.
+    pub interval: Option<TimeDelta>,
 }
 
 /// What a machine that watches wants to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Monitor {
-    /// Every schedule.
+    /// The oldest schedules, at most [`Self::SCHEDULES`].
     pub schedules: Vec<ScheduleHealth>,
+    /// How many schedules are enabled.
+    pub enabled_schedules: u64,
     /// Backups whose last verification found something wrong.
     pub verify_failed: u64,
     /// When a backup was last verified.
     pub last_verified_at: Option<DateTime<Utc>>,
     /// Alerts that are open.
     pub open_alerts: u64,
+}
+
+impl Monitor {
+    /// How many schedules are told of one by one: whoever has more watches the alerts.
+    pub const SCHEDULES: u32 = 1000;
 }
 
 /// A sample of the usage, kept as history.

@@ -1,15 +1,18 @@
 //! Alerts: raised once for a kind and subject, open until resolved.
 
 use backup_core::AlertId;
-use backup_core::user::{Alert, AlertSeverity, AlertState};
+use backup_core::alert::{Alert, AlertDetails, AlertKind, AlertSeverity, AlertState, CONFIG_DETAIL, NewAlert};
+use backup_core::config::DEFAULT_CONFIG_KEY;
+use backup_core::notification::{AlertReport, Report};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
+use crate::notifications::enqueue;
 use crate::schema::alerts;
 use crate::store::Tx;
-use crate::types::{Time, Word, big, count, time};
+use crate::types::{Json, Time, Word, big, count, json, time};
 use crate::{Error, Store};
 
 /// What came of raising an alert.
@@ -25,10 +28,11 @@ pub struct Raised {
 #[diesel(table_name = alerts)]
 struct AlertRow {
     id: Word<AlertId>,
-    kind: String,
+    kind: Word<AlertKind>,
     subject: String,
     severity: Word<AlertSeverity>,
     message: String,
+    details: Json<AlertDetails>,
     raised_at: Time,
     acknowledged_at: Option<Time>,
     resolved_at: Option<Time>,
@@ -38,10 +42,11 @@ impl From<AlertRow> for Alert {
     fn from(row: AlertRow) -> Self {
         Self {
             id: row.id.0,
-            kind: row.kind,
+            kind: row.kind.0,
             subject: row.subject,
             severity: row.severity.0,
             message: row.message,
+            details: row.details.0,
             raised_at: row.raised_at.0,
             acknowledged_at: time(row.acknowledged_at),
             resolved_at: time(row.resolved_at),
@@ -50,70 +55,43 @@ impl From<AlertRow> for Alert {
 }
 
 impl Store {
-    /// Raises an alert, or brings the open one of the same kind and subject up to date.
-    pub async fn raise_alert(
+    /// Raises an alert, or brings the open one of the same kind and subject up to date. Where it is new, the people of its
+    /// configuration are told.
+    pub async fn raise_alert(&self, new: NewAlert) -> Result<Raised, Error> {
+        self.write("raise_alert", move |tx| raise(tx, &new)).await
+    }
+
+    /// Says that what an alert was about is over. `None`: none was open.
+    pub async fn resolve_alert(&self, kind: AlertKind, subject: &str) -> Result<Option<Alert>, Error> {
+        let subject = subject.to_owned();
+        self.write("resolve_alert", move |tx| resolve(tx, kind, &subject)).await
+    }
+
+    /// Brings the open alerts of one kind to what is the case: raises those that are given, and resolves all others whose
+    /// subject is `judged`.
+    pub async fn settle_alerts(
         &self,
-        kind: &str,
-        subject: &str,
-        severity: AlertSeverity,
-        message: &str,
-    ) -> Result<Raised, Error> {
-        let (kind, subject, message) = (kind.to_owned(), subject.to_owned(), message.to_owned());
-        self.write("raise_alert", move |tx| {
-            if let Some(row) = open(tx, &kind, &subject)? {
-                let mut alert: Alert = row.into();
-                if alert.severity != severity || alert.message != message {
-                    diesel::update(alerts::table.filter(alerts::id.eq(alert.id.to_string())))
-                        .set((alerts::severity.eq(severity.as_str()), alerts::message.eq(&message)))
-                        .execute(tx.db)?;
-                    append(tx, EventKind::Alert, &alert.id)?;
-                    alert.severity = severity;
-                    alert.message.clone_from(&message);
-                }
-                return Ok(Raised { alert, is_new: false });
+        kind: AlertKind,
+        now: Vec<NewAlert>,
+        judged: impl Fn(&Alert) -> bool + Send + 'static,
+    ) -> Result<(), Error> {
+        self.write("settle_alerts", move |tx| {
+            for new in &now {
+                raise(tx, new)?;
             }
-            let alert = Alert {
-                id: tx.id()?,
-                kind: kind.clone(),
-                subject: subject.clone(),
-                severity,
-                message: message.clone(),
-                raised_at: tx.now,
-                acknowledged_at: None,
-                resolved_at: None,
-            };
-            diesel::insert_into(alerts::table)
-                .values((
-                    alerts::id.eq(alert.id.to_string()),
-                    alerts::kind.eq(&kind),
-                    alerts::subject.eq(&subject),
-                    alerts::severity.eq(severity.as_str()),
-                    alerts::message.eq(&message),
-                    alerts::raised_at.eq(tx.now.naive_utc()),
-                ))
-                .execute(tx.db)?;
-            append(tx, EventKind::Alert, &alert.id)?;
-            Ok(Raised { alert, is_new: true })
+            for alert in open_of(tx, kind)? {
+                if judged(&alert) && !now.iter().any(|new| new.subject == alert.subject) {
+                    resolve(tx, kind, &alert.subject)?;
+                }
+            }
+            Ok(())
         })
         .await
     }
 
-    /// Says that what an alert was about is over. `None`: none was open.
-    pub async fn resolve_alert(&self, kind: &str, subject: &str) -> Result<Option<Alert>, Error> {
-        let (kind, subject) = (kind.to_owned(), subject.to_owned());
-        self.write("resolve_alert", move |tx| {
-            let Some(row) = open(tx, &kind, &subject)? else {
-                return Ok(None);
-            };
-            let mut alert: Alert = row.into();
-            diesel::update(alerts::table.filter(alerts::id.eq(alert.id.to_string())))
-                .set(alerts::resolved_at.eq(tx.now.naive_utc()))
-                .execute(tx.db)?;
-            append(tx, EventKind::Alert, &alert.id)?;
-            alert.resolved_at = Some(tx.now);
-            Ok(Some(alert))
-        })
-        .await
+    /// The open alerts of one kind.
+    pub async fn open_alerts(&self, kind: AlertKind) -> Result<Vec<Alert>, Error> {
+        self.read("open_alerts", move |tx| open_of(tx, kind)).await
     }
 
     /// Records that somebody knows of an alert; the first time counts.
@@ -173,6 +151,93 @@ impl Store {
     }
 }
 
+pub(crate) fn raise(tx: &mut Tx<'_>, new: &NewAlert) -> TxResult<Raised> {
+    if let Some(row) = open(tx, new.kind, &new.subject)? {
+        let mut alert: Alert = row.into();
+        if alert.severity != new.severity || alert.message != new.message || alert.details != new.details {
+            diesel::update(alerts::table.filter(alerts::id.eq(alert.id.to_string())))
+                .set((
+                    alerts::severity.eq(new.severity.as_str()),
+                    alerts::message.eq(&new.message),
+                    alerts::details.eq(json(&new.details)?),
+                ))
+                .execute(tx.db)?;
+            append(tx, EventKind::Alert, &alert.id)?;
+            let is_worse = new.severity > alert.severity;
+            alert.severity = new.severity;
+            alert.message.clone_from(&new.message);
+            alert.details.clone_from(&new.details);
+            if is_worse {
+                tell(tx, &alert)?;
+            }
+        }
+        return Ok(Raised { alert, is_new: false });
+    }
+    let alert = Alert {
+        id: tx.id()?,
+        kind: new.kind,
+        subject: new.subject.clone(),
+        severity: new.severity,
+        message: new.message.clone(),
+        details: new.details.clone(),
+        raised_at: tx.now,
+        acknowledged_at: None,
+        resolved_at: None,
+    };
+    diesel::insert_into(alerts::table)
+        .values((
+            alerts::id.eq(alert.id.to_string()),
+            alerts::kind.eq(new.kind.as_str()),
+            alerts::subject.eq(&new.subject),
+            alerts::severity.eq(new.severity.as_str()),
+            alerts::message.eq(&new.message),
+            alerts::details.eq(json(&new.details)?),
+            alerts::raised_at.eq(tx.now.naive_utc()),
+        ))
+        .execute(tx.db)?;
+    append(tx, EventKind::Alert, &alert.id)?;
+    tell(tx, &alert)?;
+    Ok(Raised { alert, is_new: true })
+}
+
+pub(crate) fn resolve(tx: &mut Tx<'_>, kind: AlertKind, subject: &str) -> TxResult<Option<Alert>> {
+    let Some(row) = open(tx, kind, subject)? else {
+        return Ok(None);
+    };
+    let mut alert: Alert = row.into();
+    diesel::update(alerts::table.filter(alerts::id.eq(alert.id.to_string())))
+        .set(alerts::resolved_at.eq(tx.now.naive_utc()))
+        .execute(tx.db)?;
+    append(tx, EventKind::Alert, &alert.id)?;
+    alert.resolved_at = Some(tx.now);
+    tell(tx, &alert)?;
+    Ok(Some(alert))
+}
+
+/// Writes down the messages about an alert. Of a failed backup its own message tells, and the failure of a message is not
+/// told by the same way.
+fn tell(tx: &mut Tx<'_>, alert: &Alert) -> TxResult<()> {
+    if matches!(alert.kind, AlertKind::BackupFailed | AlertKind::NotificationFailed)
+        || alert.severity == AlertSeverity::Info
+    {
+        return Ok(());
+    }
+    let config_key = alert
+        .details
+        .get(CONFIG_DETAIL)
+        .map_or(DEFAULT_CONFIG_KEY, String::as_str);
+    let report = Report::Alert(AlertReport {
+        kind: alert.kind,
+        subject: alert.subject.clone(),
+        severity: alert.severity,
+        message: alert.message.clone(),
+        details: alert.details.clone(),
+        raised_at: alert.raised_at,
+        resolved_at: alert.resolved_at,
+    });
+    enqueue(tx, config_key, &report)
+}
+
 fn page(tx: &mut Tx<'_>, state: AlertState, limit: u32, offset: u64) -> TxResult<Vec<Alert>> {
     let mut query = alerts::table
         .order((alerts::raised_at.desc(), alerts::id.desc()))
@@ -187,9 +252,19 @@ fn page(tx: &mut Tx<'_>, state: AlertState, limit: u32, offset: u64) -> TxResult
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-fn open(tx: &mut Tx<'_>, kind: &str, subject: &str) -> TxResult<Option<AlertRow>> {
+fn open_of(tx: &mut Tx<'_>, kind: AlertKind) -> TxResult<Vec<Alert>> {
+    let rows: Vec<AlertRow> = alerts::table
+        .filter(alerts::kind.eq(kind.as_str()))
+        .filter(alerts::resolved_at.is_null())
+        .order((alerts::raised_at, alerts::id))
+        .select(AlertRow::as_select())
+        .load(tx.db)?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+fn open(tx: &mut Tx<'_>, kind: AlertKind, subject: &str) -> TxResult<Option<AlertRow>> {
     Ok(alerts::table
-        .filter(alerts::kind.eq(kind))
+        .filter(alerts::kind.eq(kind.as_str()))
         .filter(alerts::subject.eq(subject))
         .filter(alerts::resolved_at.is_null())
         .select(AlertRow::as_select())

@@ -131,32 +131,7 @@ macro_rules! filtered {
 impl Store {
     /// Writes an entry.
     pub async fn append_audit(&self, new: NewAuditEntry) -> Result<AuditEntry, Error> {
-        self.write("append_audit", move |tx| {
-            let entry = AuditEntry {
-                id: tx.id()?,
-                at: tx.now,
-                user_id: new.user_id,
-                action: new.action.clone(),
-                resource_type: new.resource_type.clone(),
-                resource_id: new.resource_id.clone(),
-                description: new.description.clone(),
-                address: new.address.clone(),
-            };
-            diesel::insert_into(audit_log::table)
-                .values((
-                    audit_log::id.eq(entry.id.to_string()),
-                    audit_log::at.eq(tx.now.naive_utc()),
-                    audit_log::user_id.eq(entry.user_id.map(|id| id.to_string())),
-                    audit_log::action.eq(&entry.action),
-                    audit_log::resource_type.eq(&entry.resource_type),
-                    audit_log::resource_id.eq(&entry.resource_id),
-                    audit_log::description.eq(&entry.description),
-                    audit_log::address.eq(&entry.address),
-                ))
-                .execute(tx.db)?;
-            Ok(entry)
-        })
-        .await
+        self.write("append_audit", move |tx| insert(tx, &new)).await
     }
 
     /// One page of the audit log, newest first.
@@ -200,6 +175,32 @@ impl Store {
         })
         .await
     }
+}
+
+pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewAuditEntry) -> TxResult<AuditEntry> {
+    let entry = AuditEntry {
+        id: tx.id()?,
+        at: tx.now,
+        user_id: new.user_id,
+        action: new.action.clone(),
+        resource_type: new.resource_type.clone(),
+        resource_id: new.resource_id.clone(),
+        description: new.description.clone(),
+        address: new.address.clone(),
+    };
+    diesel::insert_into(audit_log::table)
+        .values((
+            audit_log::id.eq(entry.id.to_string()),
+            audit_log::at.eq(tx.now.naive_utc()),
+            audit_log::user_id.eq(entry.user_id.map(|id| id.to_string())),
+            audit_log::action.eq(&entry.action),
+            audit_log::resource_type.eq(&entry.resource_type),
+            audit_log::resource_id.eq(&entry.resource_id),
+            audit_log::description.eq(&entry.description),
+            audit_log::address.eq(&entry.address),
+        ))
+        .execute(tx.db)?;
+    Ok(entry)
 }
 
 fn batch(tx: &mut Tx<'_>, rows: Vec<AuditRow>) -> TxResult<AuditBatch> {

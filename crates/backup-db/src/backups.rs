@@ -61,6 +61,8 @@ pub(crate) struct BackupRow {
     lease_owner: Option<String>,
     pub(crate) lease_token: Option<String>,
     pub(crate) lease_expires_at: Option<Time>,
+    #[expect(dead_code, reason = "likewise")]
+    key_fingerprint: Option<String>,
 }
 
 impl From<BackupRow> for Backup {
@@ -314,7 +316,9 @@ pub(crate) fn adopt(tx: &mut Tx<'_>, receipt: &Receipt) -> TxResult<Backup> {
         ))
         .execute(tx.db)?;
     append(tx, EventKind::Backup, &id)?;
-    Ok(present(tx, id)?.into())
+    let backup: Backup = present(tx, id)?.into();
+    crate::outcome::succeeded(tx, &backup)?;
+    Ok(backup)
 }
 
 fn known_schedule(tx: &mut Tx<'_>, id: Option<ScheduleId>) -> TxResult<Option<ScheduleId>> {

@@ -1,6 +1,8 @@
 //! The settings of the backups, and the configurations of the application that a CONFIG backup exports.
 
+use backup_core::Language;
 use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, QuotaPolicy, SealedSecret, SystemConfig};
+use backup_core::notification::Webhook;
 use backup_core::receipt::Codec;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -36,6 +38,10 @@ struct ConfigRow {
     quota_gigabytes: Option<i64>,
     quota_policy: Word<QuotaPolicy>,
     updated_at: Time,
+    webhooks: Json<Vec<Webhook>>,
+    notification_language: Word<Language>,
+    usage_alert_percents: Json<Vec<u32>>,
+    verify_within_days: Option<i32>,
 }
 
 impl From<ConfigRow> for BackupConfig {
@@ -59,6 +65,10 @@ impl From<ConfigRow> for BackupConfig {
             notify_on_success: row.notify_on_success,
             notify_on_failure: row.notify_on_failure,
             notification_emails: row.notification_emails.0,
+            webhooks: row.webhooks.0,
+            notification_language: row.notification_language.0,
+            usage_alert_percents: row.usage_alert_percents.0,
+            verify_within_days: row.verify_within_days.map(|days| small(days.into())),
             quota_gigabytes: row.quota_gigabytes.map(small),
             quota_policy: row.quota_policy.0,
             updated_at: row.updated_at.0,
@@ -90,6 +100,10 @@ struct ConfigColumns {
     quota_gigabytes: Option<i64>,
     quota_policy: &'static str,
     updated_at: chrono::NaiveDateTime,
+    webhooks: String,
+    notification_language: &'static str,
+    usage_alert_percents: String,
+    verify_within_days: Option<i32>,
 }
 
 impl ConfigColumns {
@@ -122,6 +136,10 @@ impl ConfigColumns {
             quota_gigabytes: config.quota_gigabytes.map(Into::into),
             quota_policy: config.quota_policy.as_str(),
             updated_at: now.naive_utc(),
+            webhooks: json(&config.webhooks)?,
+            notification_language: config.notification_language.as_str(),
+            usage_alert_percents: json(&config.usage_alert_percents)?,
+            verify_within_days: config.verify_within_days.and_then(|days| i32::try_from(days).ok()),
         })
     }
 }
@@ -272,7 +290,7 @@ impl Store {
     }
 }
 
-fn find(tx: &mut Tx<'_>, key: &str) -> TxResult<Option<BackupConfig>> {
+pub(crate) fn find(tx: &mut Tx<'_>, key: &str) -> TxResult<Option<BackupConfig>> {
     let row: Option<ConfigRow> = backup_configs::table
         .filter(backup_configs::key.eq(key))
         .select(ConfigRow::as_select())

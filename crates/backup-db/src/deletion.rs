@@ -13,7 +13,7 @@ use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::schema::{backups, restore_records, verifications};
 use crate::store::Tx;
-use crate::{Error, Store};
+use crate::{Error, Store, readings};
 
 impl Store {
     /// Puts a tombstone on a backup, and with `cascade` on all that build on it, so that nobody sees, restores or builds
@@ -119,7 +119,8 @@ fn with_dependents(tx: &mut Tx<'_>, target: BackupRow) -> TxResult<Vec<BackupRow
     Ok(found)
 }
 
-fn removable(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
+/// Whether nothing is in the way of deleting this one, apart from those that build on it.
+pub(crate) fn removable(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
     let id = row.id.0;
     if row.deleting {
         return Ok(());
@@ -145,6 +146,7 @@ fn removable(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
         .into_iter()
         .map(|id| format!("restore {id}"))
         .chain(checks.into_iter().map(|id| format!("verification {id}")))
+        .chain(readings::of(tx, id)?.into_iter().map(|id| format!("download {id}")))
         .collect();
     if jobs.is_empty() {
         Ok(())
@@ -153,7 +155,7 @@ fn removable(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
     }
 }
 
-fn dependents_first(backups: Vec<Backup>) -> Vec<Backup> {
+pub(crate) fn dependents_first(backups: Vec<Backup>) -> Vec<Backup> {
     let bases: HashMap<BackupId, Option<BackupId>> = backups.iter().map(|backup| (backup.id, backup.base_id)).collect();
     let depth = |backup: &Backup| {
         let mut depth = 0usize;

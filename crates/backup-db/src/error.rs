@@ -1,7 +1,8 @@
 //! What a call to the catalog can end in. The variants say what the caller can do: try again later, tell the person what
 //! is in the way, stop working on a lost job. No message holds a password.
 
-use backup_core::{BackupId, JobStatus, PipelineError};
+use backup_core::schedule::CronError;
+use backup_core::{BackupId, JobStatus, PipelineError, ScheduleId};
 
 use crate::JobKind;
 
@@ -67,14 +68,25 @@ pub enum Error {
     /// A protected backup is not deleted.
     #[error("backup {0} is protected (HINT: Lift the protection first.)")]
     Protected(BackupId),
-    /// A backup that a running restore or verification reads is not deleted.
+    /// A backup that a restore, a verification or a download reads is not deleted.
     #[error("backup {id} is in use by {}", .jobs.join(", "))]
     InUse {
         /// The backup.
         id: BackupId,
-        /// The jobs that read it, as `restore ID` or `verification ID`.
+        /// The jobs that read it, as `restore ID`, `verification ID` or `download ID`.
         jobs: Vec<String>,
     },
+    /// A schedule runs one backup at a time.
+    #[error("backup {backup} of schedule {schedule} still waits or runs (HINT: Wait for its end, or cancel it.)")]
+    StillRunning {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// Its backup.
+        backup: BackupId,
+    },
+    /// A schedule's expression or time zone cannot be read.
+    #[error(transparent)]
+    Cron(#[from] CronError),
     /// A backup that others build on is not deleted without them.
     #[error("other backups build on backup {id}: {} (HINT: Delete those too.)", join(.dependents))]
     HasDependents {

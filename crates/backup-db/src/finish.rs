@@ -47,8 +47,8 @@ pub struct CompletedBackup {
     pub warnings: Vec<Warning>,
     /// When the archive was committed.
     pub completed_at: DateTime<Utc>,
-    /// When retention may remove it.
-    pub expires_at: Option<DateTime<Utc>>,
+    /// Which key opens it; `None`: none is needed.
+    pub key_fingerprint: Option<String>,
 }
 
 impl From<&Receipt> for CompletedBackup {
@@ -63,7 +63,10 @@ impl From<&Receipt> for CompletedBackup {
             contents: receipt.contents.clone(),
             warnings: receipt.warnings.clone(),
             completed_at: receipt.completed_at,
-            expires_at: None,
+            key_fingerprint: receipt
+                .archive
+                .encrypted
+                .then(|| receipt.archive.key_fingerprint.clone()),
         }
     }
 }
@@ -163,7 +166,8 @@ impl Store {
         .await
     }
 
-    /// Ends a backup. Saying the same twice is no error: the first answer may have been lost.
+    /// Ends a backup, raises or resolves the alert of its schedule, and writes down the messages of its configuration, all
+    /// at once. Saying the same twice is no error: the first answer may have been lost.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] where the job is no longer this worker's; its row is then left as it is.
@@ -186,7 +190,11 @@ impl Store {
                 error_message,
                 at,
             };
-            backup_jobs::end(tx, &lease, &ending).map(Finished::new)
+            let now = backup_jobs::end(tx, &lease, &ending)?;
+            if now && let Some(row) = backup_jobs::row(tx, &lease.id)? {
+                crate::outcome::told(tx, &row.into())?;
+            }
+            Ok(Finished::new(now))
         })
         .await
     }
@@ -235,6 +243,7 @@ impl Store {
                         backups::verify_error.eq(error_message),
                     ))
                     .execute(tx.db)?;
+                crate::outcome::verified(tx, row.backup_id.0, error_message)?;
             }
             Ok(Finished::new(now))
         })
@@ -276,7 +285,7 @@ pub(crate) fn write_results(tx: &mut Tx<'_>, id: &str, done: &CompletedBackup) -
             backups::checksum.eq(&done.checksum),
             backups::contents.eq(json(&done.contents)?),
             backups::warnings.eq(json(&done.warnings)?),
-            backups::expires_at.eq(done.expires_at.map(|at| at.naive_utc())),
+            backups::key_fingerprint.eq(&done.key_fingerprint),
         ))
         .execute(tx.db)?;
     Ok(())

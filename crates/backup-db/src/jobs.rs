@@ -242,9 +242,15 @@ impl Store {
                 .ok()
                 .and_then(|patience| tx.now.checked_sub_signed(patience))
                 .unwrap_or(DateTime::<Utc>::MIN_UTC);
-            Ok(backup_jobs::fail_waiting(tx, &message, before)?
-                + restore_jobs::fail_waiting(tx, &message, before)?
-                + verification_jobs::fail_waiting(tx, &message, before)?)
+            let backups = backup_jobs::fail_waiting(tx, &message, before)?;
+            for id in &backups {
+                if let Some(row) = backup_jobs::row(tx, id)? {
+                    crate::outcome::told(tx, &row.into())?;
+                }
+            }
+            let others = restore_jobs::fail_waiting(tx, &message, before)?.len()
+                + verification_jobs::fail_waiting(tx, &message, before)?.len();
+            Ok((backups.len() + others) as u64)
         })
         .await
     }

@@ -122,19 +122,19 @@ macro_rules! job_table {
                 Ok(rows > 0)
             }
 
-            /// Ends every job that no worker has ever taken up and that was asked for before `asked_before`.
+            /// Ends every job that no worker has ever taken up and that was asked for before `asked_before`. Gives back which.
             pub(crate) fn fail_waiting(
                 tx: &mut Tx<'_>,
                 message: &str,
                 asked_before: chrono::DateTime<chrono::Utc>,
-            ) -> TxResult<u64> {
+            ) -> TxResult<Vec<String>> {
                 let waiting: Vec<Row> = $table::table
                     .filter(dsl::status.eq(JobStatus::Pending.as_str()))
                     .filter(dsl::started_at.is_null())
                     .filter(dsl::created_at.le(asked_before.naive_utc()))
                     .select(Row::as_select())
                     .load(tx.db)?;
-                let mut failed = 0;
+                let mut failed = Vec::new();
                 for row in &waiting {
                     let status = after(row, Transition::Fail)?;
                     // A worker may have taken it up since it was looked for.
@@ -150,7 +150,7 @@ macro_rules! job_table {
                         .execute(tx.db)?;
                     if changed > 0 {
                         announce(tx, row)?;
-                        failed += 1;
+                        failed.push(row.id.0.to_string());
                     }
                 }
                 Ok(failed)

@@ -1,44 +1,28 @@
 //! What a machine that watches wants to know.
 
-use backup_core::JobStatus;
+use backup_core::schedule::Schedule;
 use backup_core::usage::{Monitor, ScheduleHealth};
 use diesel::prelude::*;
 
+use crate::schedules::ScheduleRow;
 use crate::schema::{alerts, backup_schedules, backups};
-use crate::types::{Time, Word, count, time};
+use crate::types::{Time, count, time};
 use crate::{Error, Store};
 
 impl Store {
     /// How each schedule is doing, what verifications found, and how many alerts are open.
     pub async fn monitor(&self) -> Result<Monitor, Error> {
-        type Row = (Word<backup_core::ScheduleId>, String, bool, Option<Time>);
         self.read("monitor", |tx| {
-            let rows: Vec<Row> = backup_schedules::table
-                .order(backup_schedules::id.asc())
-                .select((
-                    backup_schedules::id,
-                    backup_schedules::name,
-                    backup_schedules::is_enabled,
-                    backup_schedules::next_run_at,
-                ))
+            let rows: Vec<ScheduleRow> = backup_schedules::table
+                .order((backup_schedules::created_at, backup_schedules::id))
+                .limit(i64::from(Monitor::SCHEDULES))
+                .select(ScheduleRow::as_select())
                 .load(tx.db)?;
-            let mut schedules = Vec::with_capacity(rows.len());
-            for (id, name, is_enabled, next) in rows {
-                let last: Option<Option<Time>> = backups::table
-                    .filter(backups::schedule_id.eq(id.0.to_string()))
-                    .filter(backups::status.eq(JobStatus::Completed.as_str()))
-                    .order(backups::created_at.desc())
-                    .select(backups::completed_at)
-                    .first(tx.db)
-                    .optional()?;
-                schedules.push(ScheduleHealth {
-                    id: id.0,
-                    name,
-                    is_enabled,
-                    last_success_at: time(last.flatten()),
-                    next_run_at: time(next),
-                });
-            }
+            let schedules = rows.into_iter().map(|row| health(&row.into())).collect();
+            let enabled: i64 = backup_schedules::table
+                .filter(backup_schedules::is_enabled.eq(true))
+                .count()
+                .get_result(tx.db)?;
             let failed: i64 = backups::table
                 .filter(backups::verify_error.is_not_null())
                 .filter(backups::deleting.eq(false))
@@ -56,11 +40,28 @@ impl Store {
                 .get_result(tx.db)?;
             Ok(Monitor {
                 schedules,
+                enabled_schedules: count(enabled),
                 verify_failed: count(failed),
                 last_verified_at: time(newest.flatten()),
                 open_alerts: count(open),
             })
         })
         .await
+    }
+}
+
+fn health(schedule: &Schedule) -> ScheduleHealth {
+    let interval = schedule.next_run_at.and_then(|next| {
+        // One that cannot be read is an alert of its own.
+        let (cron, zone) = schedule.timing().ok()?;
+        Some(cron.next_after(next, zone)? - next)
+    });
+    ScheduleHealth {
+        id: schedule.id,
+        name: schedule.name.clone(),
+        is_enabled: schedule.is_enabled,
+        last_success_at: schedule.last_success_at,
+        next_run_at: schedule.next_run_at,
+        interval,
     }
 }

@@ -18,15 +18,16 @@ impl Store {
     /// The newest good and the newest failed backup, the next firing, what runs, and what is in use.
     pub async fn overview(&self) -> Result<StatusOverview, Error> {
         self.read("overview", |tx| {
-            let next: Vec<Option<Time>> = backup_schedules::table
+            let enabled: Option<String> = backup_schedules::table
                 .filter(backup_schedules::is_enabled.eq(true))
-                .select(backup_schedules::next_run_at)
-                .load(tx.db)?;
+                .select(backup_schedules::id)
+                .first(tx.db)
+                .optional()?;
             Ok(StatusOverview {
                 last_successful: newest(tx, JobStatus::Completed)?,
                 last_failed: newest(tx, JobStatus::Failed)?,
-                is_auto_backup_enabled: !next.is_empty(),
-                next_scheduled: next.into_iter().filter_map(time).min(),
+                is_auto_backup_enabled: enabled.is_some(),
+                next_scheduled: crate::firings::next_firing_at(tx)?,
                 active_backups: totals(tx, JobStatus::Pending)?.0 + totals(tx, JobStatus::InProgress)?.0,
                 usage: usage(tx)?,
             })

@@ -1,40 +1,46 @@
-//! Schedules and their firings.
+//! Schedules. When each fires next is reckoned here and in `firings`, and given by nobody.
 
-use backup_core::schedule::{Retention, Schedule};
-use backup_core::{Backup, BackupId, BackupSource, BackupType, NewBackup, ScheduleId, UserId, text_enum};
+use std::collections::HashMap;
+
+use backup_core::retention::Retention;
+use backup_core::schedule::Schedule;
+use backup_core::{AlertKind, BackupSource, BackupType, ScheduleId, UserId};
 use chrono::{DateTime, Utc};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
-use crate::schema::{backup_schedules, backups, schedule_firings};
+use crate::schema::{backup_schedules, backups};
 use crate::store::Tx;
-use crate::types::{Time, Word, count, small, time, word};
-use crate::{Error, Store};
+use crate::types::{Time, Word, big, count, small, time, word};
+use crate::{Error, Store, firings};
 
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = backup_schedules)]
-struct ScheduleRow {
-    id: Word<ScheduleId>,
+pub(crate) struct ScheduleRow {
+    pub(crate) id: Word<ScheduleId>,
     config_key: String,
-    name: String,
+    pub(crate) name: String,
     description: Option<String>,
     is_enabled: bool,
     backup_type: Word<BackupType>,
     backup_source: Word<BackupSource>,
     cron_expression: String,
     timezone: String,
-    retention_days: i64,
+    pub(crate) retention_days: i64,
     max_backups: i64,
     keep_daily: Option<i64>,
     keep_weekly: Option<i64>,
     keep_monthly: Option<i64>,
     keep_yearly: Option<i64>,
-    next_run_at: Option<Time>,
+    pub(crate) next_run_at: Option<Time>,
     last_run_at: Option<Time>,
     created_at: Time,
     updated_at: Time,
     created_by: Option<Word<UserId>>,
+    keep_hourly: Option<i64>,
+    last_success_at: Option<Time>,
 }
 
 impl From<ScheduleRow> for Schedule {
@@ -52,6 +58,7 @@ impl From<ScheduleRow> for Schedule {
             retention: Retention {
                 retention_days: small(row.retention_days),
                 max_backups: small(row.max_backups),
+                keep_hourly: row.keep_hourly.map(small),
                 keep_daily: row.keep_daily.map(small),
                 keep_weekly: row.keep_weekly.map(small),
                 keep_monthly: row.keep_monthly.map(small),
@@ -59,6 +66,7 @@ impl From<ScheduleRow> for Schedule {
             },
             next_run_at: time(row.next_run_at),
             last_run_at: time(row.last_run_at),
+            last_success_at: time(row.last_success_at),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             created_by: word(row.created_by),
@@ -75,38 +83,32 @@ pub struct ScheduleSummary {
     pub backups: u64,
 }
 
-text_enum! {
-    /// What came of a schedule's instant.
-    pub enum FiringOutcome {
-        /// A backup was asked for on time.
-        Started => "STARTED",
-        /// A backup was asked for late, since nobody was there on time.
-        CaughtUp => "CAUGHT_UP",
-        /// None was asked for: the one before still ran.
-        Skipped => "SKIPPED",
-    }
+/// Which schedules, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScheduleListOptions {
+    /// Only this configuration's.
+    pub config_key: Option<String>,
+    /// How many at the most.
+    pub limit: u32,
+    /// How many to pass over.
+    pub offset: u64,
 }
 
-/// A schedule's instant and what came of it.
+/// One page of the schedules.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Firing {
-    /// The schedule.
-    pub schedule_id: ScheduleId,
-    /// The instant that its expression names.
-    pub scheduled_at: DateTime<Utc>,
-    /// What came of it.
-    pub outcome: FiringOutcome,
-    /// The backup that was asked for.
-    pub backup_id: Option<BackupId>,
-    /// When that was.
-    pub recorded_at: DateTime<Utc>,
+pub struct SchedulePage {
+    /// The page.
+    pub schedules: Vec<ScheduleSummary>,
+    /// How many there are on all pages.
+    pub total: u64,
 }
 
 impl Store {
-    /// Makes a schedule. Its times of making and change are set to now.
+    /// Makes a schedule. Its times of making and change are set to now, and its next instant is reckoned.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] where the identifier is taken.
+    /// [`Error::AlreadyExists`] where the identifier is taken, [`Error::NotFound`] where its configuration is not there,
+    /// [`Error::Cron`].
     pub async fn create_schedule(&self, schedule: Schedule) -> Result<Schedule, Error> {
         self.write("create_schedule", move |tx| {
             if find(tx, schedule.id)?.is_some() {
@@ -116,11 +118,15 @@ impl Store {
                 }
                 .into());
             }
+            if !crate::configs::exists(tx, &schedule.config_key)? {
+                return Err(Error::not_found("configuration", &schedule.config_key).into());
+            }
             diesel::insert_into(backup_schedules::table)
                 .values((
                     backup_schedules::id.eq(schedule.id.to_string()),
                     backup_schedules::created_at.eq(tx.now.naive_utc()),
                     backup_schedules::created_by.eq(schedule.created_by.map(|id| id.to_string())),
+                    backup_schedules::next_run_at.eq(first_run(&schedule, tx.now)?.map(|at| at.naive_utc())),
                     columns(&schedule, tx.now),
                 ))
                 .execute(tx.db)?;
@@ -129,17 +135,42 @@ impl Store {
         .await
     }
 
-    /// Changes a schedule to what is given; who made it and when stays.
+    /// Changes a schedule that still is as `from` to what is given; who made it and when stays, and so does its next instant
+    /// unless its expression, its zone or whether it is enabled changes. No instant that has been fired comes again.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none.
-    pub async fn update_schedule(&self, schedule: Schedule) -> Result<Schedule, Error> {
+    /// [`Error::NotFound`]; [`Error::Changed`] where it is another by now; [`Error::Cron`].
+    pub async fn update_schedule(&self, from: &Schedule, schedule: Schedule) -> Result<Schedule, Error> {
+        let from = from.clone();
         self.write("update_schedule", move |tx| {
-            let rows = diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.to_string())))
-                .set(columns(&schedule, tx.now))
+            let row = find(tx, schedule.id)?.ok_or_else(|| Error::not_found("schedule", &schedule.id))?;
+            let now_is = Schedule::from(row);
+            if editable(&now_is) != editable(&from) {
+                return Err(Error::Changed {
+                    what: "schedule",
+                    id: schedule.id.to_string(),
+                }
+                .into());
+            }
+            if now_is.config_key != schedule.config_key && !crate::configs::exists(tx, &schedule.config_key)? {
+                return Err(Error::not_found("configuration", &schedule.config_key).into());
+            }
+            let keeps_time = now_is.is_enabled == schedule.is_enabled
+                && now_is.cron_expression == schedule.cron_expression
+                && now_is.timezone == schedule.timezone;
+            let next_run_at = if keeps_time {
+                now_is.next_run_at
+            } else {
+                first_run(&schedule, now_is.last_run_at.map_or(tx.now, |at| at.max(tx.now)))?
+            };
+            diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.to_string())))
+                .set((
+                    columns(&schedule, tx.now),
+                    backup_schedules::next_run_at.eq(next_run_at.map(|at| at.naive_utc())),
+                ))
                 .execute(tx.db)?;
-            if rows == 0 {
-                return Err(Error::not_found("schedule", &schedule.id).into());
+            if !schedule.is_enabled {
+                firings::forget(tx, schedule.id)?;
             }
             changed(tx, schedule.id)
         })
@@ -152,6 +183,8 @@ impl Store {
             let rows = diesel::delete(backup_schedules::table.filter(backup_schedules::id.eq(id.to_string())))
                 .execute(tx.db)?;
             if rows > 0 {
+                firings::forget(tx, id)?;
+                crate::alerts::resolve(tx, AlertKind::BackupFailed, &id.to_string())?;
                 append(tx, EventKind::Schedule, &id)?;
             }
             Ok(rows > 0)
@@ -163,119 +196,64 @@ impl Store {
     pub async fn get_schedule(&self, id: ScheduleId) -> Result<Option<ScheduleSummary>, Error> {
         self.read("get_schedule", move |tx| {
             let Some(row) = find(tx, id)? else { return Ok(None) };
-            Ok(Some(summary(tx, row)?))
+            Ok(summaries(tx, vec![row])?.pop())
         })
         .await
     }
 
-    /// Every schedule, oldest first.
-    pub async fn list_schedules(&self) -> Result<Vec<ScheduleSummary>, Error> {
-        self.read("list_schedules", |tx| {
-            let rows: Vec<ScheduleRow> = backup_schedules::table
+    /// One page of the schedules.
+    pub async fn list_schedules(&self, options: &ScheduleListOptions) -> Result<SchedulePage, Error> {
+        let options = options.clone();
+        self.read("list_schedules", move |tx| {
+            let mut all = backup_schedules::table.select(count_star()).into_boxed();
+            let mut page = backup_schedules::table
                 .order((backup_schedules::created_at, backup_schedules::id))
+                .limit(i64::from(options.limit))
+                .offset(big(options.offset))
                 .select(ScheduleRow::as_select())
-                .load(tx.db)?;
-            rows.into_iter().map(|row| summary(tx, row)).collect()
-        })
-        .await
-    }
-
-    /// The enabled schedules whose next instant has come, the most overdue first.
-    pub async fn due_schedules(&self) -> Result<Vec<Schedule>, Error> {
-        self.read("due_schedules", |tx| {
-            let rows: Vec<ScheduleRow> = backup_schedules::table
-                .filter(backup_schedules::is_enabled.eq(true))
-                .filter(backup_schedules::next_run_at.le(tx.now.naive_utc()))
-                .order((backup_schedules::next_run_at, backup_schedules::id))
-                .select(ScheduleRow::as_select())
-                .load(tx.db)?;
-            Ok(rows.into_iter().map(Into::into).collect())
-        })
-        .await
-    }
-
-    /// Fires a schedule for one of its instants: records what came of it, asks for the backup where one is given, and sets
-    /// the next instant, all at once. `None`: somebody else has fired this instant already, and nothing was changed. However
-    /// many schedulers try, there is one backup.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] where the schedule is gone.
-    pub async fn fire_schedule(
-        &self,
-        id: ScheduleId,
-        scheduled_at: DateTime<Utc>,
-        outcome: FiringOutcome,
-        backup: Option<NewBackup>,
-        next_run_at: Option<DateTime<Utc>>,
-    ) -> Result<Option<(Firing, Option<Backup>)>, Error> {
-        self.write("fire_schedule", move |tx| {
-            if find(tx, id)?.is_none() {
-                return Err(Error::not_found("schedule", &id).into());
+                .into_boxed();
+            if let Some(key) = &options.config_key {
+                all = all.filter(backup_schedules::config_key.eq(key));
+                page = page.filter(backup_schedules::config_key.eq(key));
             }
-            let fired: i64 = schedule_firings::table
-                .filter(schedule_firings::schedule_id.eq(id.to_string()))
-                .filter(schedule_firings::scheduled_at.eq(scheduled_at.naive_utc()))
-                .count()
-                .get_result(tx.db)?;
-            if fired > 0 {
-                return Ok(None);
-            }
-            let made = backup.as_ref().map(|new| crate::backups::insert(tx, new)).transpose()?;
-            let firing = Firing {
-                schedule_id: id,
-                scheduled_at,
-                outcome,
-                backup_id: made.as_ref().map(|backup| backup.id),
-                recorded_at: tx.now,
-            };
-            diesel::insert_into(schedule_firings::table)
-                .values((
-                    schedule_firings::schedule_id.eq(id.to_string()),
-                    schedule_firings::scheduled_at.eq(scheduled_at.naive_utc()),
-                    schedule_firings::outcome.eq(outcome.as_str()),
-                    schedule_firings::backup_id.eq(firing.backup_id.map(|id| id.to_string())),
-                    schedule_firings::recorded_at.eq(tx.now.naive_utc()),
-                ))
-                .execute(tx.db)?;
-            diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(id.to_string())))
-                .set((
-                    backup_schedules::last_run_at.eq(scheduled_at.naive_utc()),
-                    backup_schedules::next_run_at.eq(next_run_at.map(|at| at.naive_utc())),
-                ))
-                .execute(tx.db)?;
-            append(tx, EventKind::Schedule, &id)?;
-            Ok(Some((firing, made)))
+            let total: i64 = all.get_result(tx.db)?;
+            let rows: Vec<ScheduleRow> = page.load(tx.db)?;
+            Ok(SchedulePage {
+                schedules: summaries(tx, rows)?,
+                total: count(total),
+            })
         })
         .await
     }
 
-    /// A schedule's newest firings.
-    pub async fn firings_of(&self, id: ScheduleId, limit: u32) -> Result<Vec<Firing>, Error> {
-        type Row = (Time, Word<FiringOutcome>, Option<Word<BackupId>>, Time);
-        self.read("firings_of", move |tx| {
-            let rows: Vec<Row> = schedule_firings::table
-                .filter(schedule_firings::schedule_id.eq(id.to_string()))
-                .order(schedule_firings::scheduled_at.desc())
+    /// The identifiers of the schedules behind `after`, in their order, at most `limit`: to go through all of them.
+    pub async fn schedule_ids(&self, after: Option<ScheduleId>, limit: u32) -> Result<Vec<ScheduleId>, Error> {
+        self.read("schedule_ids", move |tx| {
+            let rows: Vec<Word<ScheduleId>> = backup_schedules::table
+                .filter(backup_schedules::id.gt(after.map_or_else(String::new, |id| id.to_string())))
+                .order(backup_schedules::id)
                 .limit(i64::from(limit))
-                .select((
-                    schedule_firings::scheduled_at,
-                    schedule_firings::outcome,
-                    schedule_firings::backup_id,
-                    schedule_firings::recorded_at,
-                ))
+                .select(backup_schedules::id)
                 .load(tx.db)?;
-            Ok(rows
-                .into_iter()
-                .map(|(scheduled_at, outcome, backup_id, recorded_at)| Firing {
-                    schedule_id: id,
-                    scheduled_at: scheduled_at.0,
-                    outcome: outcome.0,
-                    backup_id: word(backup_id),
-                    recorded_at: recorded_at.0,
-                })
-                .collect())
+            Ok(rows.into_iter().map(|id| id.0).collect())
         })
         .await
+    }
+}
+
+/// The first instant after `after`; none for one that is disabled.
+fn first_run(schedule: &Schedule, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
+    let (cron, zone) = schedule.timing()?;
+    Ok(cron.next_after(after, zone).filter(|_| schedule.is_enabled))
+}
+
+/// What of a schedule people change.
+fn editable(schedule: &Schedule) -> Schedule {
+    Schedule {
+        next_run_at: None,
+        last_run_at: None,
+        last_success_at: None,
+        ..schedule.clone()
     }
 }
 
@@ -296,9 +274,8 @@ struct Columns {
     keep_weekly: Option<i64>,
     keep_monthly: Option<i64>,
     keep_yearly: Option<i64>,
-    next_run_at: Option<chrono::NaiveDateTime>,
-    last_run_at: Option<chrono::NaiveDateTime>,
     updated_at: chrono::NaiveDateTime,
+    keep_hourly: Option<i64>,
 }
 
 fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
@@ -318,13 +295,12 @@ fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
         keep_weekly: keep.keep_weekly.map(Into::into),
         keep_monthly: keep.keep_monthly.map(Into::into),
         keep_yearly: keep.keep_yearly.map(Into::into),
-        next_run_at: schedule.next_run_at.map(|at| at.naive_utc()),
-        last_run_at: schedule.last_run_at.map(|at| at.naive_utc()),
         updated_at: now.naive_utc(),
+        keep_hourly: keep.keep_hourly.map(Into::into),
     }
 }
 
-fn find(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Option<ScheduleRow>> {
+pub(crate) fn find(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Option<ScheduleRow>> {
     Ok(backup_schedules::table
         .filter(backup_schedules::id.eq(id.to_string()))
         .select(ScheduleRow::as_select())
@@ -338,14 +314,20 @@ fn changed(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Schedule> {
     Ok(row.into())
 }
 
-fn summary(tx: &mut Tx<'_>, row: ScheduleRow) -> TxResult<ScheduleSummary> {
-    let made: i64 = backups::table
-        .filter(backups::schedule_id.eq(row.id.0.to_string()))
+fn summaries(tx: &mut Tx<'_>, rows: Vec<ScheduleRow>) -> TxResult<Vec<ScheduleSummary>> {
+    let ids: Vec<String> = rows.iter().map(|row| row.id.0.to_string()).collect();
+    let made: Vec<(Option<String>, i64)> = backups::table
+        .filter(backups::schedule_id.eq_any(ids))
         .filter(backups::deleting.eq(false))
-        .count()
-        .get_result(tx.db)?;
-    Ok(ScheduleSummary {
-        schedule: row.into(),
-        backups: count(made),
-    })
+        .group_by(backups::schedule_id)
+        .select((backups::schedule_id, count_star()))
+        .load(tx.db)?;
+    let made: HashMap<String, i64> = made.into_iter().filter_map(|(id, count)| Some((id?, count))).collect();
+    Ok(rows
+        .into_iter()
+        .map(|row| ScheduleSummary {
+            backups: made.get(&row.id.0.to_string()).copied().map_or(0, count),
+            schedule: row.into(),
+        })
+        .collect())
 }

@@ -94,6 +94,10 @@ diesel::table! {
         quota_gigabytes -> Nullable<BigInt>,
         quota_policy -> Text,
         updated_at -> Timestamp,
+        webhooks -> Text,
+        notification_language -> Text,
+        usage_alert_percents -> Text,
+        verify_within_days -> Nullable<Integer>,
     }
 }
 
@@ -119,6 +123,8 @@ diesel::table! {
         created_at -> Timestamp,
         updated_at -> Timestamp,
         created_by -> Nullable<Text>,
+        keep_hourly -> Nullable<BigInt>,
+        last_success_at -> Nullable<Timestamp>,
     }
 }
 
@@ -160,6 +166,7 @@ diesel::table! {
         lease_owner -> Nullable<Text>,
         lease_token -> Nullable<Text>,
         lease_expires_at -> Nullable<Timestamp>,
+        key_fingerprint -> Nullable<Text>,
     }
 }
 
@@ -195,6 +202,7 @@ diesel::table! {
         outcome -> Text,
         backup_id -> Nullable<Text>,
         recorded_at -> Timestamp,
+        missed -> BigInt,
     }
 }
 
@@ -273,6 +281,32 @@ diesel::table! {
         raised_at -> Timestamp,
         acknowledged_at -> Nullable<Timestamp>,
         resolved_at -> Nullable<Timestamp>,
+        details -> Text,
+    }
+}
+
+diesel::table! {
+    notifications (id) {
+        id -> Text,
+        config_key -> Text,
+        channel -> Text,
+        target -> Text,
+        report -> Text,
+        status -> Text,
+        attempts -> Integer,
+        last_error -> Nullable<Text>,
+        created_at -> Timestamp,
+        sent_at -> Nullable<Timestamp>,
+        run_after -> Timestamp,
+        lease_token -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    backup_readings (id) {
+        id -> Text,
+        backup_id -> Text,
+        expires_at -> Timestamp,
     }
 }
 

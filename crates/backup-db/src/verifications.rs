@@ -2,10 +2,11 @@
 
 use backup_core::restore::VerificationRecord;
 use backup_core::{BackupId, JobStatus, Step, UserId, VerificationId, VerifyLevel};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use crate::events::{EventKind, append};
-use crate::schema::verifications;
+use crate::schema::{backups, verifications};
 use crate::types::{Time, Word, small, time, word};
 use crate::{Error, Store};
 
@@ -123,6 +124,44 @@ impl Store {
                 .select(VerificationRow::as_select())
                 .load(tx.db)?;
             Ok(rows.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+}
+
+/// How long ago a configuration's backups were made and verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VerificationAge {
+    /// When its oldest good backup was asked for.
+    pub oldest_backup: Option<DateTime<Utc>>,
+    /// When a backup of it was last verified, whatever was found.
+    pub newest_verification: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// How long ago the backups of a configuration were made and verified.
+    pub async fn verification_age(&self, config_key: &str) -> Result<VerificationAge, Error> {
+        let config_key = config_key.to_owned();
+        self.read("verification_age", move |tx| {
+            let oldest: Option<Time> = backups::table
+                .filter(backups::config_key.eq(&config_key))
+                .filter(backups::status.eq(JobStatus::Completed.as_str()))
+                .filter(backups::deleting.eq(false))
+                .order((backups::created_at, backups::id))
+                .select(backups::created_at)
+                .first(tx.db)
+                .optional()?;
+            let verified: Option<Option<Time>> = backups::table
+                .filter(backups::config_key.eq(&config_key))
+                .filter(backups::verified_at.is_not_null())
+                .order(backups::verified_at.desc())
+                .select(backups::verified_at)
+                .first(tx.db)
+                .optional()?;
+            Ok(VerificationAge {
+                oldest_backup: oldest.map(|at| at.0),
+                newest_verification: time(verified.flatten()),
+            })
         })
         .await
     }

@@ -30,7 +30,7 @@ impl Engine {
     }
 
     /// Shows on the row why it is still there.
-    async fn tell_undeleted(&self, backup: &Backup, error: &Error) {
+    pub(crate) async fn tell_undeleted(&self, backup: &Backup, error: &Error) {
         let message = match error {
             Error::Catalog(error) => error.to_string(),
             Error::Pipeline(error) => error.full_text(),

@@ -7,6 +7,7 @@ use backup_core::receipt::Codec;
 use backup_core::{Clock, PipelineError, Random, Source};
 use backup_db::Store;
 use backup_notify::smtp::Mailer;
+use backup_notify::webhook::WebhookSender;
 use backup_sources::DatabaseSettings;
 use backup_storage::{BlobStore, StorageSettings};
 
@@ -75,6 +76,10 @@ pub struct Parts {
     pub checkpoints: Checkpoints,
     /// Sends e-mail; `None`: no mail server is set up.
     pub mailer: Option<Arc<Mailer>>,
+    /// Tells web addresses.
+    pub webhooks: Arc<WebhookSender>,
+    /// The address that people use, for messages.
+    pub installation: Option<String>,
     pub(crate) places: Arc<Places>,
 }
 
@@ -106,6 +111,8 @@ impl Engine {
             sources: Vec::new(),
             checkpoints: checkpoint::none(),
             mailer: None,
+            webhooks: Arc::default(),
+            installation: None,
             places: places::cache(),
         }))
     }
@@ -118,6 +125,11 @@ impl Engine {
     /// The same engine, which sends e-mail.
     pub fn with_mailer(self, mailer: Option<Mailer>) -> Self {
         self.changed(|parts| parts.mailer = mailer.map(Arc::new))
+    }
+
+    /// The same engine, whose messages name the address that people use.
+    pub fn with_installation(self, installation: Option<String>) -> Self {
+        self.changed(|parts| parts.installation = installation)
     }
 
     /// The same engine, which calls `checkpoints` between the steps of its jobs: for tests of what a crash leaves.
@@ -136,6 +148,8 @@ impl Engine {
             sources: self.sources.clone(),
             checkpoints: self.checkpoints.clone(),
             mailer: self.mailer.clone(),
+            webhooks: self.webhooks.clone(),
+            installation: self.installation.clone(),
             places: self.places.clone(),
         };
         change(&mut parts);

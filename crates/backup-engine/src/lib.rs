@@ -1,31 +1,37 @@
 //! The jobs: backup, restore, verify, delete; the worker that claims and leases them.
 //!
-//! [`Engine`] composes catalog, storage, keys and settings; [`Worker`] runs the catalog's jobs with it; [`Repository`] does
-//! what needs no catalog. The archive and the sources are synchronous, the storage and the catalog asynchronous: the
+//! [`Engine`] composes catalog, storage, keys and settings; [`Worker`] runs the catalog's jobs with it, and keeps house;
+//! [`Scheduler`] fires schedules; [`Repository`] does what needs no catalog. The archive and the sources are synchronous, the storage and the catalog asynchronous: the
 //! bridges between them are here and nowhere else.
 
 mod backup;
 mod bridge;
 mod checkpoint;
 mod delete;
+mod delivery;
 mod engine;
 mod error;
+mod housekeeping;
 mod job;
 mod lease;
 mod logging;
 mod places;
 mod progress;
 mod quota;
+mod reading;
 mod receipts;
 mod reconcile;
 mod repository;
 mod reseal;
 mod restore;
+mod retention;
+mod scheduler;
 pub mod settings;
 mod signals;
 mod start;
 mod trial;
 mod verify;
+mod watch;
 mod worker;
 
 pub use backup_notify::Language as MessageLanguage;
@@ -38,10 +44,12 @@ pub use error::Error;
 pub use logging::{Action, end as end_logging, init as init_logging};
 pub use places::Place;
 pub use quota::Room;
+pub use reading::Reading;
 pub use reconcile::{Orphan, OrphanKind, Orphans, Reconciled};
 pub use repository::{ArchivedFile, ListedReceipt, Repository};
 pub use reseal::{Resealed, reseal};
 pub use restore::RestoreInto;
+pub use scheduler::Scheduler;
 pub use signals::stop_on_signal;
 pub use start::StartError;
 pub use worker::Worker;

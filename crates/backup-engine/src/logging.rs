@@ -79,6 +79,16 @@ text_enum! {
         StorageUnavailable => "storage_unavailable",
         /// A schedule fired.
         ScheduleFired => "schedule_fired",
+        /// A schedule's instant was passed over.
+        ScheduleSkipped => "schedule_skipped",
+        /// A backup is let go by its schedule's retention.
+        BackupExpired => "backup_expired",
+        /// The alerts could not be brought up to date.
+        WatchFailed => "watch_failed",
+        /// A message was delivered.
+        NotificationSent => "notification_sent",
+        /// A message could not be delivered.
+        NotificationFailed => "notification_failed",
         /// Somebody logged in.
         Login => "login",
         /// A log-in was refused.

@@ -41,6 +41,20 @@ pub struct Reconciled {
     pub lost: Vec<BackupId>,
     /// Completed backups whose archive is missing or has another length than its receipt says: they cannot be restored.
     pub damaged: Vec<BackupId>,
+    /// For each configuration whose storage was looked at: how many receipts are in it of backups that the catalog does not
+    /// know. A storage that several share counts for the first of them.
+    pub unknown: Vec<(String, u64)>,
+}
+
+impl Reconciled {
+    /// Whether anything was found out of order.
+    fn is_worth_telling(&self) -> bool {
+        self.unknown.iter().any(|(_, count)| *count > 0)
+            || Self {
+                unknown: Vec::new(),
+                ..self.clone()
+            } != Self::default()
+    }
 }
 
 /// One storage, and the configurations whose backups are in it.
@@ -108,6 +122,9 @@ impl Engine {
         let began = self.clock.now();
         let stored = self.look_around(&shelf.place.storage, began).await?;
         self.remove_orphans(&shelf.place.storage, &stored, found).await?;
+        if let Some(first) = shelf.config_keys.first() {
+            found.unknown.push((first.clone(), self.count_unknown(&stored).await?));
+        }
         for config_key in &shelf.config_keys {
             for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
                 self.compare(config_key, status, shelf, &stored, began, found).await?;
@@ -128,7 +145,7 @@ impl Engine {
                         );
                     }
                 }
-                if found != Reconciled::default() {
+                if found.is_worth_telling() {
                     tracing::info!(
                         action = %Action::Reconciled,
                         deletions = found.deletions.len() as u64,
@@ -136,6 +153,7 @@ impl Engine {
                         leftovers = found.leftovers.len() as u64,
                         adopted = found.adopted.len() as u64,
                         lost = (found.lost.len() + found.damaged.len()) as u64,
+                        unknown = found.unknown.iter().map(|(_, count)| count).sum::<u64>(),
                         "catalog and storage were reconciled"
                     );
                 }
@@ -173,6 +191,16 @@ impl Engine {
             }
         }
         Ok(stored)
+    }
+
+    /// How many receipts are there of backups that the catalog does not know.
+    async fn count_unknown(&self, stored: &Stored) -> Result<u64, Error> {
+        let ids: Vec<BackupId> = stored.receipts.iter().copied().collect();
+        let mut unknown = 0;
+        for ids in ids.chunks(500) {
+            unknown += self.store.unknown_backups(ids).await?.len() as u64;
+        }
+        Ok(unknown)
     }
 
     /// Removes blobs that nobody lists and nobody is working on, and what killed uploads left.

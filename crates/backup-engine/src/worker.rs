@@ -1,4 +1,4 @@
-//! The worker: claims the catalog's jobs and runs them, as many at once as it is set to.
+//! The worker: claims the catalog's jobs and runs them, as many at once as it is set to, and keeps house meanwhile.
 
 mod run;
 
@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::engine::{Engine, MAX_ATTEMPTS};
+use crate::housekeeping;
 use crate::lease::{HeldLease, StopReason};
 use crate::logging::Action;
 
@@ -19,8 +20,6 @@ use crate::logging::Action;
 const POLL: Duration = Duration::from_secs(1);
 /// How long a worker waits after the catalog did not answer.
 const CATALOG_PAUSE: Duration = Duration::from_secs(2);
-/// How often leftovers are looked for.
-const RECONCILE_EVERY: Duration = Duration::from_mins(15);
 /// How long jobs that were told to stop have for it.
 const STOPPING: Duration = Duration::from_secs(15);
 /// How long a claim under way has to end when the worker is told to stop.
@@ -66,9 +65,8 @@ impl Worker {
             return;
         }
         let mut jobs = JoinSet::new();
-        // A task of its own: a storage that does not answer must hold up neither the jobs nor the end.
-        let mut reconciling = JoinSet::new();
-        let mut reconcile = tokio::time::interval(RECONCILE_EVERY);
+        // Killed between any two steps, it goes on the next time.
+        let _housekeeping = housekeeping::start(&self.engine);
         while !*stop.borrow() {
             let Some(pause) = self.claim_until(&mut stop, &mut jobs, limit).await else {
                 break;
@@ -78,19 +76,9 @@ impl Worker {
                 changed = stop.changed() => if changed.is_err() { break },
                 Some(_) = jobs.join_next() => {}
                 () = self.wake.notified(), if jobs.len() < limit => {}
-                _ = reconcile.tick(), if reconciling.is_empty() => {
-                    let engine = self.engine.clone();
-                    reconciling.spawn(async move {
-                        engine.sample_usage_if_due().await;
-                        engine.reconcile_and_log().await;
-                    });
-                }
-                Some(_) = reconciling.join_next() => {}
                 () = sleep(pause) => {}
             }
         }
-        // Killed between any two steps it goes on the next time.
-        reconciling.abort_all();
         self.drain(jobs).await;
     }
 

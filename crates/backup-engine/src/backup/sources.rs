@@ -1,14 +1,18 @@
 use std::sync::Arc;
 
 use backup_core::config::BackupConfig;
+use backup_core::schedule::Schedule;
 use backup_core::{Backup, BackupSource, PipelineError, Source};
-use backup_db::Error as CatalogError;
+use backup_db::{Error as CatalogError, ScheduleListOptions, Store};
 use backup_sources::{ConfigInputs, ConfigSource, DatabaseSettings, DatabaseSource, FilesSource};
 
 use super::write::Part;
 use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
+
+/// Schedules that are read at once.
+const PAGE: u32 = 200;
 
 /// The sources of a backup, in the order in which they are saved.
 pub(super) async fn of(
@@ -48,14 +52,31 @@ fn database(engine: &Engine, config: Option<&BackupConfig>) -> Result<DatabaseSe
 
 async fn exported(engine: &Engine) -> Result<ConfigInputs, CatalogError> {
     let store = &engine.store;
-    let schedules = store.list_schedules().await?;
+    let schedules = every_schedule(store).await?;
     Ok(ConfigInputs {
         system_configs: store.list_system_configs().await?,
-        schedules: schedules.into_iter().map(|summary| summary.schedule).collect(),
+        schedules,
         configs: store.list_configs().await?,
         environment: engine.settings.environment.clone(),
         paths: engine.settings.config_paths.clone(),
         exported_at: engine.clock.now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+async fn every_schedule(store: &Store) -> Result<Vec<Schedule>, CatalogError> {
+    let mut schedules = Vec::new();
+    let mut options = ScheduleListOptions {
+        limit: PAGE,
+        ..ScheduleListOptions::default()
+    };
+    loop {
+        let page = store.list_schedules(&options).await?.schedules;
+        let is_last = page.len() < PAGE as usize;
+        options.offset += u64::from(PAGE);
+        schedules.extend(page.into_iter().map(|summary| summary.schedule));
+        if is_last {
+            return Ok(schedules);
+        }
+    }
 }

@@ -1,45 +1,47 @@
-use std::collections::HashSet;
-
-use backup_core::user::AlertSeverity;
-use backup_db::Error;
+use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
+use backup_core::{Backup, BackupId};
 
 use super::Reconciled;
 use crate::engine::Engine;
+use crate::error::Error;
+use crate::watch::tell_of_orphans;
 
-/// The kind of alert of a backup that the catalog calls good and the storage no longer has.
-const KIND: &str = "BACKUP_LOST";
-
-/// Open alerts that are looked at.
-const OPEN: u32 = 1000;
-
-/// Raises an alert for each backup that is lost, once, and resolves those of backups that are back or gone for good.
-/// Nothing is resolved for configurations other than the `judged`, whose storage could not be looked at.
+/// Raises an alert for each backup that is lost, once, and resolves those of backups that are back or gone for good; the
+/// same for what the storages hold and the catalog does not know. Nothing is resolved for configurations other than the
+/// `judged`, whose storage could not be looked at.
 pub(super) async fn tell(engine: &Engine, judged: &[String], found: &Reconciled) -> Result<(), Error> {
-    let store = &engine.store;
-    let missing = [(&found.lost, "receipt"), (&found.damaged, "archive")];
-    let mut subjects = HashSet::new();
-    for (ids, what) in missing {
+    let mut lost = Vec::new();
+    for (ids, what) in [(&found.lost, "receipt"), (&found.damaged, "archive")] {
         for id in ids {
+            let config_key = find(engine, *id).await?.map(|backup| backup.config_key);
             let message =
                 format!("backup {id} cannot be restored: its {what} is no longer in the storage as it was written");
-            let subject = id.to_string();
-            store
-                .raise_alert(KIND, &subject, AlertSeverity::Critical, &message)
-                .await?;
-            subjects.insert(subject);
+            lost.push(
+                NewAlert::new(AlertKind::BackupLost, id, message)
+                    .severity(AlertSeverity::Critical)
+                    .with(CONFIG_DETAIL, config_key.unwrap_or_default())
+                    .with("backup", id)
+                    .with("missing", what),
+            );
         }
     }
-    for alert in store.list_alerts(false, OPEN).await? {
-        if alert.kind != KIND || subjects.contains(&alert.subject) {
-            continue;
-        }
+    let mut over = Vec::new();
+    for alert in engine.store.open_alerts(AlertKind::BackupLost).await? {
         let backup = match alert.subject.parse() {
-            Ok(id) => store.get_backup(id).await?,
+            Ok(id) => find(engine, id).await?,
             Err(_) => None,
         };
-        if backup.is_none_or(|summary| judged.contains(&summary.backup.config_key)) {
-            store.resolve_alert(KIND, &alert.subject).await?;
+        if backup.is_none_or(|backup| judged.contains(&backup.config_key)) {
+            over.push(alert.subject);
         }
     }
-    Ok(())
+    let settled = engine
+        .store
+        .settle_alerts(AlertKind::BackupLost, lost, move |alert| over.contains(&alert.subject));
+    settled.await?;
+    tell_of_orphans(engine, judged, &found.unknown).await
+}
+
+async fn find(engine: &Engine, id: BackupId) -> Result<Option<Backup>, Error> {
+    Ok(engine.store.get_backup(id).await?.map(|summary| summary.backup))
 }

@@ -99,6 +99,9 @@ async fn run_backup(engine: &Engine, held: &HeldLease, row: &Backup, exhausted: 
             action = %Action::BackupCancelled, backup_id = %row.id, duration, "backup {} cancelled", row.name
         ),
     }
+    if let (BackupOutcome::Completed(_), Some(schedule)) = (&outcome, row.schedule_id) {
+        engine.expire_and_log(schedule).await;
+    }
 }
 
 async fn run_restore(engine: &Engine, held: &HeldLease, row: &RestoreRecord, exhausted: bool) {

@@ -1,0 +1,126 @@
+//! What the end of a backup or verification means beyond its own row: for the schedule, the alerts and the messages. Part of
+//! the transaction that ends the job, so that none of it is ever forgotten or said twice.
+
+use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
+use backup_core::notification::{BackupReport, Report};
+use backup_core::{Backup, BackupId, JobStatus};
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use crate::alerts::{raise, resolve};
+use crate::error::TxResult;
+use crate::notifications::enqueue;
+use crate::schedules::{ScheduleRow, find};
+use crate::schema::{backup_schedules, backups};
+use crate::store::Tx;
+
+/// A backup has ended.
+pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
+    let schedule = schedule_of(tx, backup)?;
+    match backup.status {
+        JobStatus::Completed => succeeded(tx, backup)?,
+        JobStatus::Failed => failed(tx, backup, schedule.as_ref())?,
+        // Whoever cancelled it knows.
+        _ => return Ok(()),
+    }
+    enqueue(
+        tx,
+        &backup.config_key,
+        &Report::Backup(report(tx, backup, schedule.as_ref())),
+    )
+}
+
+/// A good backup has come to be: its schedule's last failure is over.
+pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
+    resolve(tx, AlertKind::BackupFailed, &subject(backup))?;
+    let Some(schedule) = schedule_of(tx, backup)? else {
+        return Ok(());
+    };
+    let expires_at = backup.created_at + TimeDelta::days(schedule.retention_days);
+    diesel::update(backups::table.filter(backups::id.eq(backup.id.to_string())))
+        .set(backups::expires_at.eq(expires_at.naive_utc()))
+        .execute(tx.db)?;
+    let ended_at = backup.completed_at.unwrap_or(tx.now).naive_utc();
+    diesel::update(
+        backup_schedules::table
+            .filter(backup_schedules::id.eq(schedule.id.0.to_string()))
+            .filter(
+                backup_schedules::last_success_at
+                    .is_null()
+                    .or(backup_schedules::last_success_at.lt(ended_at)),
+            ),
+    )
+    .set(backup_schedules::last_success_at.eq(ended_at))
+    .execute(tx.db)?;
+    Ok(())
+}
+
+fn failed(tx: &mut Tx<'_>, backup: &Backup, schedule: Option<&ScheduleRow>) -> TxResult<()> {
+    let error = backup.error_message.as_deref().unwrap_or_default();
+    let mut alert = NewAlert::new(
+        AlertKind::BackupFailed,
+        subject(backup),
+        format!("backup {} failed: {error}", backup.name),
+    )
+    .severity(AlertSeverity::Critical)
+    .with(CONFIG_DETAIL, &backup.config_key)
+    .with("backup", &backup.name)
+    .with("error", error);
+    if let Some(schedule) = schedule {
+        alert = alert.with("schedule", &schedule.name);
+    }
+    raise(tx, &alert)?;
+    Ok(())
+}
+
+/// A verification ran to its end, and found this.
+pub(crate) fn verified(tx: &mut Tx<'_>, id: BackupId, problem: Option<&str>) -> TxResult<()> {
+    let Some(problem) = problem else {
+        resolve(tx, AlertKind::VerificationFailed, &id.to_string())?;
+        return Ok(());
+    };
+    let Some(backup) = crate::backups::find(tx, id)? else {
+        return Ok(());
+    };
+    let alert = NewAlert::new(
+        AlertKind::VerificationFailed,
+        id,
+        format!("backup {} cannot be restored as it is: {problem}", backup.name),
+    )
+    .severity(AlertSeverity::Critical)
+    .with(CONFIG_DETAIL, &backup.config_key)
+    .with("backup", &backup.name)
+    .with("error", problem);
+    raise(tx, &alert)?;
+    Ok(())
+}
+
+/// What failures of a backup are counted by: its schedule, or all that was asked for by hand in its configuration.
+fn subject(backup: &Backup) -> String {
+    match backup.schedule_id {
+        Some(id) => id.to_string(),
+        None => backup.config_key.clone(),
+    }
+}
+
+fn schedule_of(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<Option<ScheduleRow>> {
+    backup.schedule_id.map_or(Ok(None), |id| find(tx, id))
+}
+
+fn report(tx: &Tx<'_>, backup: &Backup, schedule: Option<&ScheduleRow>) -> BackupReport {
+    BackupReport {
+        id: backup.id,
+        name: backup.name.clone(),
+        backup_type: backup.backup_type,
+        source: backup.source,
+        is_good: backup.status == JobStatus::Completed,
+        size_bytes: backup.size_bytes,
+        source_bytes: backup.source_bytes,
+        started_at: backup.started_at,
+        completed_at: backup.completed_at.unwrap_or(tx.now),
+        error: backup.error_message.clone(),
+        warnings: u32::try_from(backup.warnings.len()).unwrap_or(u32::MAX),
+        schedule: schedule.map(|schedule| schedule.name.clone()),
+        next_run_at: schedule.and_then(|schedule| schedule.next_run_at).map(|at| at.0),
+    }
+}

@@ -1,0 +1,221 @@
+//! Letting old backups go: the plan is a pure function of the domain; here it is given what there is, and carried out in the
+//! transaction that made it, so that nothing can have changed in between.
+
+use std::collections::HashSet;
+
+use backup_core::retention::{Candidate, Decision, Retention, Verdict, plan};
+use backup_core::schedule::{Schedule, Zone};
+use backup_core::{Backup, BackupId, BackupSource, JobStatus, ScheduleId};
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+
+use crate::audit::{NewAuditEntry, insert};
+use crate::backups::{BackupRow, find as find_backup};
+use crate::deletion::{dependents_first, removable};
+use crate::error::{TxError, TxResult};
+use crate::events::{EventKind, append};
+use crate::schedules::find;
+use crate::schema::backups;
+use crate::store::Tx;
+use crate::types::{Time, Word, word};
+use crate::{Error, Store};
+
+/// Backups that are let go in one transaction; the others go the next time.
+const AT_ONCE: usize = 200;
+
+/// Whose backups a plan is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RetentionScope {
+    /// Those of this schedule, read in its zone.
+    Schedule(ScheduleId),
+    /// All good backups of this configuration, as if one schedule had made them.
+    Config(String, Zone),
+}
+
+impl Store {
+    /// What retention would do now, newest backup first, by `policy` or else the schedule's own. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Cron`].
+    pub async fn plan_retention(
+        &self,
+        scope: RetentionScope,
+        policy: Option<Retention>,
+    ) -> Result<Vec<Decision>, Error> {
+        self.read("plan_retention", move |tx| {
+            let (policy, zone, which) = match &scope {
+                RetentionScope::Schedule(id) => {
+                    let schedule: Schedule = find(tx, *id)?.ok_or_else(|| Error::not_found("schedule", id))?.into();
+                    let zone = schedule.timing().map_err(Error::from)?.1;
+                    (
+                        policy.unwrap_or(schedule.retention),
+                        zone,
+                        Which::Schedule(id.to_string()),
+                    )
+                }
+                RetentionScope::Config(key, zone) => (policy.unwrap_or_default(), *zone, Which::Config(key.clone())),
+            };
+            let candidates = candidates(tx, &which)?;
+            Ok(plan(&policy, zone, &candidates, tx.now))
+        })
+        .await
+    }
+
+    /// Puts tombstones on the backups of a schedule that its retention lets go, as [`Self::begin_delete`] does, with a row in
+    /// the audit log for each. What is being read or checked at the moment stays until the next time. Gives back what is to
+    /// be removed from storage, in that order.
+    ///
+    /// # Errors
+    /// [`Error::Cron`]. A schedule that is gone expires nothing.
+    pub async fn expire_backups(&self, id: ScheduleId) -> Result<Vec<Backup>, Error> {
+        self.write("expire_backups", move |tx| {
+            let Some(row) = find(tx, id)? else {
+                return Ok(Vec::new());
+            };
+            let schedule: Schedule = row.into();
+            let zone = schedule.timing().map_err(Error::from)?.1;
+            let candidates = candidates(tx, &Which::Schedule(id.to_string()))?;
+            date(tx, &schedule)?;
+            let decisions = plan(&schedule.retention, zone, &candidates, tx.now);
+            let expired: Vec<&Decision> = decisions
+                .iter()
+                .filter(|decision| decision.verdict == Verdict::Expire)
+                .collect();
+            let mut let_go = Vec::new();
+            // The oldest first: what is left for the next time is then the newest.
+            for decision in expired.into_iter().rev() {
+                if let_go.len() == AT_ONCE {
+                    break;
+                }
+                let_go.extend(let_it_go(tx, &schedule, decision)?);
+            }
+            Ok(dependents_first(let_go))
+        })
+        .await
+    }
+}
+
+/// Which backups are looked at.
+enum Which {
+    Schedule(String),
+    Config(String),
+}
+
+fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
+    type Row = (
+        Word<BackupId>,
+        Word<BackupSource>,
+        Time,
+        bool,
+        Option<Word<BackupId>>,
+        Option<String>,
+    );
+    let mut query = backups::table
+        .filter(backups::status.eq(JobStatus::Completed.as_str()))
+        .filter(backups::deleting.eq(false))
+        .select((
+            backups::id,
+            backups::source,
+            backups::created_at,
+            backups::protected,
+            backups::base_id,
+            backups::verify_error,
+        ))
+        .into_boxed();
+    query = match which {
+        Which::Schedule(id) => query.filter(backups::schedule_id.eq(id)),
+        Which::Config(key) => query.filter(backups::config_key.eq(key)),
+    };
+    let rows: Vec<Row> = query.load(tx.db)?;
+    let ids: HashSet<BackupId> = rows.iter().map(|row| row.0.0).collect();
+    let needed = needed(tx, which, &ids)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, source, created_at, protected, base_id, verify_error)| Candidate {
+            id: id.0,
+            source: source.0,
+            created_at: created_at.0,
+            protected,
+            base_id: word(base_id),
+            is_good: verify_error.is_none(),
+            has_outside_dependents: needed.contains(&id.0),
+        })
+        .collect())
+}
+
+/// The candidates that a living backup which is none of them builds on.
+fn needed(tx: &mut Tx<'_>, which: &Which, candidates: &HashSet<BackupId>) -> TxResult<HashSet<BackupId>> {
+    let living = [JobStatus::Pending, JobStatus::InProgress, JobStatus::Completed].map(JobStatus::as_str);
+    let bases = diesel::alias!(backups as bases);
+    // One written query for each, since neither database could use an index where a condition may be absent.
+    macro_rules! built_on {
+        ($mine:expr) => {
+            backups::table
+                .filter(backups::base_id.eq_any(bases.filter($mine).select(bases.field(backups::id).nullable())))
+                .filter(backups::status.eq_any(living))
+                .select((backups::id, backups::base_id))
+                .load(tx.db)?
+        };
+    }
+    let rows: Vec<(Word<BackupId>, Option<Word<BackupId>>)> = match which {
+        Which::Schedule(id) => built_on!(bases.field(backups::schedule_id).eq(id)),
+        Which::Config(key) => built_on!(bases.field(backups::config_key).eq(key)),
+    };
+    Ok(rows
+        .into_iter()
+        .filter(|(id, _)| !candidates.contains(&id.0))
+        .filter_map(|(_, base)| word(base))
+        .collect())
+}
+
+/// Shows on each backup when its days are over, which changes with the schedule.
+fn date(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<()> {
+    type Row = (String, Time, Option<Time>);
+    let rows: Vec<Row> = backups::table
+        .filter(backups::schedule_id.eq(schedule.id.to_string()))
+        .filter(backups::status.eq(JobStatus::Completed.as_str()))
+        .filter(backups::deleting.eq(false))
+        .select((backups::id, backups::created_at, backups::expires_at))
+        .load(tx.db)?;
+    for (id, created_at, expires_at) in rows {
+        let over: DateTime<Utc> = created_at.0 + TimeDelta::days(schedule.retention.retention_days.into());
+        if expires_at.map(|at| at.0) != Some(over) {
+            diesel::update(backups::table.filter(backups::id.eq(&id)))
+                .set(backups::expires_at.eq(over.naive_utc()))
+                .execute(tx.db)?;
+        }
+    }
+    Ok(())
+}
+
+fn let_it_go(tx: &mut Tx<'_>, schedule: &Schedule, decision: &Decision) -> TxResult<Option<Backup>> {
+    let id = decision.backup_id;
+    let Some(row): Option<BackupRow> = find_backup(tx, id)? else {
+        return Ok(None);
+    };
+    match removable(tx, &row) {
+        Ok(()) => {}
+        Err(TxError::Domain(Error::InUse { .. } | Error::Protected(_) | Error::Running(_))) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
+        .set(backups::deleting.eq(true))
+        .execute(tx.db)?;
+    append(tx, EventKind::Backup, &id)?;
+    let rules: Vec<&str> = decision.rules.iter().map(|rule| rule.as_str()).collect();
+    insert(
+        tx,
+        &NewAuditEntry {
+            user_id: None,
+            action: "BACKUP_EXPIRE".to_owned(),
+            resource_type: "BACKUP".to_owned(),
+            resource_id: Some(id.to_string()),
+            description: format!("{} of schedule {}: {}", row.name, schedule.name, rules.join(", ")),
+            address: None,
+        },
+    )?;
+    Ok(Some(Backup {
+        deleting: true,
+        ..row.into()
+    }))
+}

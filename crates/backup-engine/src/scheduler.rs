@@ -1,0 +1,92 @@
+//! The scheduler: fires what is due. Any number of them share a catalog; each instant is fired once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backup_core::PipelineError;
+use backup_db::{Fired, FiringOutcome};
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
+
+use crate::engine::Engine;
+use crate::logging::Action;
+
+/// How often the catalog is asked when the next instant is: a change takes effect within this time.
+const POLL: Duration = Duration::from_millis(500);
+/// How long the scheduler waits after the catalog did not answer.
+const CATALOG_PAUSE: Duration = Duration::from_secs(2);
+/// Schedules that are fired in one transaction: others may write in between.
+const AT_ONCE: u32 = 100;
+
+/// Fires schedules until it is told to stop. It keeps nothing: which instant is next stands in the catalog, so it may be
+/// killed at any time, and memory does not grow with the number of schedules.
+pub struct Scheduler {
+    engine: Engine,
+    wake: Arc<Notify>,
+}
+
+impl Scheduler {
+    /// A scheduler, which wakes a worker of the same process where it asks for a backup.
+    pub fn new(engine: Engine, worker: Arc<Notify>) -> Self {
+        Self { engine, wake: worker }
+    }
+
+    /// Fires what is due, when it is due, until `stop` becomes true or its sender is gone.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let pause = self.turn().await;
+            tokio::select! {
+                changed = stop.changed() => if changed.is_err() { break },
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Fires what is due now. Returns how long to wait.
+    async fn turn(&self) -> Duration {
+        match self.fire().await {
+            Ok(pause) => pause,
+            Err(error) => {
+                tracing::warn!(
+                    action = %Action::CatalogUnavailable, error = %PipelineError::from(error).full_text(),
+                    "the catalog cannot be asked for schedules"
+                );
+                CATALOG_PAUSE
+            }
+        }
+    }
+
+    async fn fire(&self) -> Result<Duration, backup_db::Error> {
+        let fired = self.engine.store.fire_due_schedules(AT_ONCE).await?;
+        for fired in &fired {
+            tell(fired);
+        }
+        if fired.iter().any(|fired| fired.backup.is_some()) {
+            self.wake.notify_one();
+        }
+        // There may be more than one transaction's worth.
+        let next = self.engine.store.next_firing_at().await?;
+        let until = next.map(|at| (at - self.engine.clock.now()).to_std().unwrap_or_default());
+        Ok(until.map_or(POLL, |until| until.min(POLL)))
+    }
+}
+
+fn tell(fired: &Fired) {
+    let (schedule, firing) = (&fired.schedule, &fired.firing);
+    let backup_id = firing.backup_id.map(|id| id.to_string()).unwrap_or_default();
+    let missed = u64::from(firing.missed);
+    match firing.outcome {
+        FiringOutcome::Started => tracing::info!(
+            action = %Action::ScheduleFired, schedule_id = %schedule.id, backup_id, at = %firing.scheduled_at,
+            "schedule {} fired", schedule.name
+        ),
+        FiringOutcome::CaughtUp => tracing::warn!(
+            action = %Action::ScheduleFired, schedule_id = %schedule.id, backup_id, at = %firing.scheduled_at, missed,
+            "schedule {} fired late", schedule.name
+        ),
+        FiringOutcome::Skipped => tracing::warn!(
+            action = %Action::ScheduleSkipped, schedule_id = %schedule.id, at = %firing.scheduled_at,
+            "schedule {} was passed over: its backup before still runs", schedule.name
+        ),
+    }
+}

@@ -1,0 +1,195 @@
+//! Which alerts are to be open: pure functions of what was looked at.
+
+use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
+use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, DEFAULT_USAGE_ALERT_PERCENTS, DEFAULT_VERIFY_WITHIN_DAYS};
+use backup_core::usage::ConfigUsage;
+use backup_db::{KeyUse, VerificationAge};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The keys of all configurations, the default one among them.
+pub(super) fn keys(configs: &[BackupConfig]) -> Vec<&str> {
+    let mut keys = vec![DEFAULT_CONFIG_KEY];
+    keys.extend(
+        configs
+            .iter()
+            .map(|config| config.key.as_str())
+            .filter(|key| *key != DEFAULT_CONFIG_KEY),
+    );
+    keys
+}
+
+/// The configurations whose backups take up more than a step of their quota, by the highest step.
+pub(super) fn usage(configs: &[BackupConfig], usage: &[ConfigUsage], environment: Option<u64>) -> Vec<NewAlert> {
+    let mut alerts = Vec::new();
+    for used in usage {
+        let config = configs.iter().find(|config| config.key == used.config_key);
+        let quota = config.map_or(environment, |config| config.quota_bytes(environment));
+        let steps = config.map_or(&DEFAULT_USAGE_ALERT_PERCENTS[..], |config| {
+            &config.usage_alert_percents[..]
+        });
+        let Some(quota) = quota.filter(|quota| *quota > 0) else {
+            continue;
+        };
+        let percent = used.total_size_bytes as f64 / quota as f64 * 100.0;
+        let Some(step) = steps.iter().rev().find(|step| percent >= f64::from(**step)) else {
+            continue;
+        };
+        let is_last = steps.len() > 1 && steps.last() == Some(step);
+        let message = format!(
+            "the backups of configuration {} take up more than {step} % of their quota",
+            used.config_key
+        );
+        alerts.push(
+            NewAlert::new(AlertKind::StorageUsage, &used.config_key, message)
+                .severity(if is_last {
+                    AlertSeverity::Critical
+                } else {
+                    AlertSeverity::Warning
+                })
+                .with(CONFIG_DETAIL, &used.config_key)
+                // Not the exact share: an alert is brought up to date, and told, where it gets worse.
+                .with("percent", step)
+                .with("step", step),
+        );
+    }
+    alerts
+}
+
+/// The configurations with a good backup older than their limit, none of whose backups has been verified within it.
+pub(super) fn verifications(
+    configs: &[BackupConfig],
+    ages: &[(String, VerificationAge)],
+    now: DateTime<Utc>,
+) -> Vec<NewAlert> {
+    let mut alerts = Vec::new();
+    for (key, age) in ages {
+        let config = configs.iter().find(|config| config.key == *key);
+        let Some(days) = config.map_or(Some(DEFAULT_VERIFY_WITHIN_DAYS), |config| config.verify_within_days) else {
+            continue;
+        };
+        let limit = now - TimeDelta::days(days.into());
+        let is_old = age.oldest_backup.is_some_and(|at| at < limit);
+        if is_old && age.newest_verification.is_none_or(|at| at < limit) {
+            let message = format!("no backup of configuration {key} has been verified for {days} days");
+            alerts.push(
+                NewAlert::new(AlertKind::VerificationOverdue, key, message)
+                    .with(CONFIG_DETAIL, key)
+                    .with("days", days),
+            );
+        }
+    }
+    alerts
+}
+
+/// A storage that does not answer.
+pub(super) fn unreachable(config_key: &str, error: &str) -> NewAlert {
+    NewAlert::new(
+        AlertKind::StorageUnreachable,
+        config_key,
+        format!("the storage of configuration {config_key} does not answer: {error}"),
+    )
+    .severity(AlertSeverity::Critical)
+    .with(CONFIG_DETAIL, config_key)
+    .with("error", error)
+}
+
+/// The keys that kept backups need and that are not at hand. `is_at_hand` is `None` where that cannot be told.
+pub(super) fn missing_keys(uses: &[KeyUse], is_at_hand: impl Fn(&str, &str) -> Option<bool>) -> Vec<NewAlert> {
+    uses.iter()
+        .filter(|key| is_at_hand(&key.config_key, &key.fingerprint) == Some(false))
+        .map(|key| {
+            let message = format!(
+                "{} backups of configuration {} need the key {}, which is not at hand: they cannot be restored",
+                key.backups, key.config_key, key.fingerprint
+            );
+            NewAlert::new(
+                AlertKind::KeyMissing,
+                format!("{} {}", key.config_key, key.fingerprint),
+                message,
+            )
+            .severity(AlertSeverity::Critical)
+            .with(CONFIG_DETAIL, &key.config_key)
+            .with("fingerprint", &key.fingerprint)
+            .with("count", key.backups)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-26T12:00:00Z".parse().unwrap()
+    }
+
+    fn used(bytes: u64) -> ConfigUsage {
+        ConfigUsage {
+            config_key: "default".to_owned(),
+            total_size_bytes: bytes,
+            backup_count: 1,
+        }
+    }
+
+    #[test]
+    fn usage_is_an_alert_from_the_first_step_and_critical_from_the_last() {
+        let of = |configs: &[BackupConfig], bytes| usage(configs, &[used(bytes)], Some(1000)).pop();
+        assert_eq!(of(&[], 799), None);
+        let warning = of(&[], 800).unwrap();
+        assert_eq!(
+            (warning.severity, warning.details["step"].as_str()),
+            (AlertSeverity::Warning, "80")
+        );
+        assert_eq!(of(&[], 949).unwrap().details["step"], "90");
+        assert_eq!(of(&[], 2000).unwrap().severity, AlertSeverity::Critical);
+        let mut config = BackupConfig::defaults("default", now());
+        config.usage_alert_percents = vec![50];
+        assert_eq!(of(&[config.clone()], 500).unwrap().severity, AlertSeverity::Warning);
+        config.usage_alert_percents = Vec::new();
+        assert_eq!(of(&[config], 5000), None);
+        assert_eq!(usage(&[], &[used(5000)], None), Vec::new());
+    }
+
+    #[test]
+    fn a_verification_is_overdue_once_there_is_a_backup_as_old_as_the_limit() {
+        let days = |days| Some(now() - TimeDelta::days(days));
+        let overdue = |oldest_backup, newest_verification| {
+            let age = VerificationAge {
+                oldest_backup,
+                newest_verification,
+            };
+            !verifications(&[], &[("default".to_owned(), age)], now()).is_empty()
+        };
+        assert!(!overdue(None, None));
+        assert!(!overdue(days(29), None));
+        assert!(overdue(days(31), None));
+        assert!(overdue(days(100), days(31)));
+        assert!(!overdue(days(100), days(29)));
+        let mut config = BackupConfig::defaults("default", now());
+        config.verify_within_days = None;
+        let age = VerificationAge {
+            oldest_backup: days(500),
+            newest_verification: None,
+        };
+        assert_eq!(
+            verifications(&[config], &[("default".to_owned(), age)], now()),
+            Vec::new()
+        );
+    }
+
+    #[test]
+    fn only_a_key_that_is_known_to_be_gone_is_missing() {
+        let uses = [KeyUse {
+            config_key: "default".to_owned(),
+            fingerprint: "ab".to_owned(),
+            backups: 3,
+        }];
+        assert_eq!(missing_keys(&uses, |_, _| Some(true)), Vec::new());
+        assert_eq!(missing_keys(&uses, |_, _| None), Vec::new());
+        let alert = missing_keys(&uses, |_, _| Some(false)).pop().unwrap();
+        assert_eq!(
+            (alert.severity, alert.details["count"].as_str()),
+            (AlertSeverity::Critical, "3")
+        );
+    }
+}
