@@ -1,6 +1,8 @@
-//! The one error of this crate. Its variants say what the caller can do; each has a hint, and none ever holds a password.
+//! The one error of this crate. Its variants say what the caller can do; each has a hint, and none ever holds a password or
+//! a webhook's address.
 
 use std::fmt;
+use std::time::Duration;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -28,6 +30,7 @@ pub struct Detail {
     message: String,
     hint: &'static str,
     undelivered: Vec<String>,
+    retry_after: Option<Duration>,
     source: Option<Cause>,
 }
 
@@ -73,6 +76,12 @@ impl Error {
         self
     }
 
+    /// The same error, with what the server said about when to try again.
+    pub(crate) fn after(mut self, retry_after: Option<Duration>) -> Self {
+        self.detail_mut().retry_after = retry_after;
+        self
+    }
+
     /// What is wrong, without the hint.
     pub fn message(&self) -> &str {
         &self.detail().message
@@ -87,6 +96,11 @@ impl Error {
     /// nobody.
     pub fn undelivered(&self) -> &[String] {
         &self.detail().undelivered
+    }
+
+    /// How long the server wants not to be asked again, where it says so; an hour at most.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.detail().retry_after
     }
 
     fn detail(&self) -> &Detail {
@@ -108,6 +122,7 @@ impl Detail {
             message: message.into(),
             hint,
             undelivered: Vec::new(),
+            retry_after: None,
             source: None,
         }
     }

@@ -7,5 +7,7 @@ mod reply;
 mod settings;
 mod trust;
 
-pub use mailer::{Mailer, Timeouts};
+pub use mailer::Mailer;
 pub use settings::{Encryption, SmtpSettings};
+
+pub use crate::Timeouts;

@@ -1,18 +1,29 @@
-//! What messages say: one file for each language and form in `templates/`. `{name}` stands for a value; the first line of
-//! the plain text is the subject.
+//! What messages say: one file for each language and form in `templates/`, the words in `words.json` and the sentences of
+//! alerts in `alerts.json`.
 
+mod alert;
+mod fill;
+mod quantity;
+mod report;
+mod words;
+
+use backup_core::notification::Report;
 use chrono::{DateTime, Utc};
 
-use crate::{Language, Message};
+pub use alert::alert_sentence;
+pub(crate) use fill::fill;
 
-/// The two forms of one message in one language.
-struct Template {
-    text: &'static str,
-    html: &'static str,
-}
+use crate::{Language, Message};
+use fill::Template;
 
 macro_rules! template {
-    ($folder:literal, $name:literal) => {
+    ($language:expr, $name:literal) => {
+        match $language {
+            Language::ZhTw => template!(in "zh-TW", $name),
+            Language::En => template!(in "en", $name),
+        }
+    };
+    (in $folder:literal, $name:literal) => {
         Template {
             text: include_str!(concat!("../templates/", $folder, "/", $name, ".txt")),
             html: include_str!(concat!("../templates/", $folder, "/", $name, ".html")),
@@ -23,61 +34,57 @@ macro_rules! template {
 /// The message that only says that messages arrive. `installation`: the address that people use, where it is known; `at`:
 /// when it is sent.
 pub fn test(language: Language, installation: Option<&str>, at: DateTime<Utc>) -> Message {
-    let (template, nameless) = match language {
-        Language::ZhTw => (template!("zh-TW", "test"), "未設定公開網址"),
-        Language::En => (template!("en", "test"), "without a public address"),
+    sent_at(&template!(language, "test"), language, installation, at)
+}
+
+/// The same for a webhook.
+pub(crate) fn test_webhook(language: Language, installation: Option<&str>, at: DateTime<Utc>) -> Message {
+    sent_at(&template!(language, "test-webhook"), language, installation, at)
+}
+
+fn sent_at(template: &Template, language: Language, installation: Option<&str>, at: DateTime<Utc>) -> Message {
+    let name = installation.map_or_else(|| words::word(language, "nameless"), str::to_owned);
+    template.fill(&vec![("installation", name), ("time", quantity::time(at))])
+}
+
+/// How a backup ended, or that an alert was raised or is over. `installation`: the address that people use, where it is
+/// known.
+pub fn report(language: Language, installation: Option<&str>, report: &Report) -> Message {
+    let (template, mut values) = match report {
+        Report::Backup(backup) => {
+            let template = if backup.is_good {
+                template!(language, "backup-completed")
+            } else {
+                template!(language, "backup-failed")
+            };
+            (template, report::backup(language, backup))
+        }
+        Report::Alert(alert) => {
+            let template = if alert.resolved_at.is_some() {
+                template!(language, "alert-resolved")
+            } else {
+                template!(language, "alert-raised")
+            };
+            (template, report::alert(language, alert))
+        }
     };
-    let time = at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
-    template.fill(&[("installation", installation.unwrap_or(nameless)), ("time", &time)])
+    values.extend(report::installation(installation));
+    template.fill(&values)
 }
 
-impl Template {
-    fn fill(&self, values: &[(&str, &str)]) -> Message {
-        let (subject, text) = self.text.split_once("\n\n").unwrap_or((self.text, ""));
-        Message {
-            // A value that holds a line break must not make a second header.
-            subject: fill(subject, values, str::to_owned).replace(char::is_control, " "),
-            text: fill(text, values, str::to_owned),
-            html: fill(self.html, values, escape),
-        }
-    }
+/// What opens the installation in a program that shows messages.
+pub(crate) fn open_word(language: Language) -> String {
+    words::word(language, "open")
 }
 
-/// Puts the values in. A value is never looked at again, whatever it holds; a name without a value stays as it is.
-fn fill(template: &str, values: &[(&str, &str)], form: impl Fn(&str) -> String) -> String {
-    let mut filled = String::with_capacity(template.len() * 2);
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let known = after.split_once('}').and_then(|(name, behind)| {
-            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
-            Some((value, behind))
-        });
-        if let Some((value, behind)) = known {
-            filled.push_str(&form(value));
-            rest = behind;
-        } else {
-            filled.push('{');
-            rest = after;
-        }
-    }
-    filled.push_str(rest);
-    filled
+/// The installation's address, where a program may be let open it.
+pub(crate) fn link(installation: Option<&str>) -> Option<&str> {
+    installation.filter(|address| address.starts_with("https://") || address.starts_with("http://"))
 }
 
-fn escape(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
+/// A value in one line.
+fn one_line(value: &str) -> String {
+    value.replace(char::is_control, " ")
 }
 
 #[cfg(test)]

@@ -10,25 +10,7 @@ use tokio::time::timeout;
 
 use super::reply::Refusals;
 use super::{SmtpSettings, dialogue, mime, reply, trust};
-use crate::{Error, Message};
-
-/// How long a mail server is waited for.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// For the connection to each of its addresses.
-    pub connect: Duration,
-    /// For all of one message.
-    pub send: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            send: Duration::from_secs(30),
-        }
-    }
-}
+use crate::{Error, Message, Timeouts};
 
 /// The good-bye is a courtesy: the message is the server's by then.
 const GOOD_BYE: Duration = Duration::from_secs(1);

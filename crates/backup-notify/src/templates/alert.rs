@@ -1,0 +1,151 @@
+//! What is said of an alert in one sentence.
+
+use backup_core::AlertKind;
+use backup_core::alert::AlertDetails;
+use chrono::{DateTime, Utc};
+
+use super::fill::fill;
+use super::one_line;
+use super::quantity::time;
+use super::words::{alert_sentences, known};
+use crate::Language;
+
+/// An alert in one sentence, from its `details`; `message`, its line in English, where the details do not suffice. These are
+/// used (the others are left alone):
+///
+/// | kind | details |
+/// | --- | --- |
+/// | `BACKUP_FAILED` | `backup` (its name), `error`, `schedule` where one fired |
+/// | `BACKUP_LOST` | `backup` (its identifier), `missing` (`receipt` or `archive`) |
+/// | `STORAGE_USAGE` | `config`, `percent`, `step` |
+/// | `SCHEDULE_MISSED` | `schedule` (its name), `since` (RFC 3339), `missed` (how many runs) |
+/// | `SCHEDULE_SKIPPED` | `schedule`, `at` (RFC 3339) |
+/// | `VERIFICATION_FAILED` | `backup`, `error` |
+/// | `VERIFICATION_OVERDUE` | `config`, `days` |
+/// | `STORAGE_UNREACHABLE` | `config`, `error` |
+/// | `CATALOG_UNREACHABLE` | `since`, `until` (RFC 3339) |
+/// | `ORPHANS_FOUND` | `config`, `count` |
+/// | `KEY_MISSING` | `fingerprint`, `count` |
+/// | `NOTIFICATION_FAILED` | `config`, `channel` (`EMAIL` or `WEBHOOK`), `target`, `error` |
+pub fn alert_sentence(language: Language, kind: AlertKind, details: &AlertDetails, message: &str) -> String {
+    let whole = |sentence: &String| {
+        let mut missing = false;
+        let filled = fill(sentence, |name| {
+            let value = details.get(name);
+            missing |= value.is_none();
+            value.map(|value| shown(language, name, value))
+        });
+        (!missing).then_some(filled)
+    };
+    let sentences = alert_sentences(language, kind).iter();
+    sentences
+        .into_iter()
+        .find_map(whole)
+        .unwrap_or_else(|| message.to_owned())
+}
+
+/// A detail as it is read in this language.
+fn shown(language: Language, name: &str, value: &str) -> String {
+    let read = match name {
+        "since" | "until" | "at" => DateTime::parse_from_rfc3339(value)
+            .ok()
+            .map(|at| time(at.with_timezone(&Utc))),
+        "missing" | "channel" => known(language, name, value).map(str::to_owned),
+        "error" => return value.to_owned(),
+        _ => None,
+    };
+    read.unwrap_or_else(|| one_line(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For each kind, everything that its sentences name.
+    fn details(kind: AlertKind) -> AlertDetails {
+        let all = [
+            ("backup", "nightly-1126"),
+            ("schedule", "每日備份"),
+            ("error", "the disk is full"),
+            ("missing", "receipt"),
+            ("config", "shop"),
+            ("percent", "91"),
+            ("step", "90"),
+            ("since", "2026-11-26T06:07:08Z"),
+            ("until", "2026-11-26T14:10:00+08:00"),
+            ("at", "2026-11-26T06:07:08Z"),
+            ("missed", "3"),
+            ("days", "30"),
+            ("count", "2"),
+            ("fingerprint", "ab12cd"),
+            ("channel", "EMAIL"),
+            ("target", "ops@example.org"),
+        ];
+        let used = |name: &str| {
+            let mut sentences = alert_sentences(Language::En, kind).iter();
+            sentences.any(|sentence| sentence.contains(&format!("{{{name}}}")))
+        };
+        let used = all.iter().filter(|(name, _)| used(name));
+        used.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn every_kind_is_said_in_every_language_with_all_its_details() {
+        for language in Language::ALL {
+            for kind in AlertKind::ALL {
+                let details = details(*kind);
+                let said = alert_sentence(*language, *kind, &details, "fallback");
+                assert!(
+                    said != "fallback" && !said.contains(['{', '}']),
+                    "{language} {kind}: {said}"
+                );
+                for (name, value) in &details {
+                    let value = shown(*language, name, value);
+                    assert!(said.contains(&value), "{language} {kind} leaves out {name}: {said}");
+                }
+                if *kind != AlertKind::BackupFailed {
+                    for name in details.keys() {
+                        let mut less = details.clone();
+                        less.remove(name);
+                        assert_eq!(alert_sentence(*language, *kind, &less, "fallback"), "fallback");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_said_as_people_say_it() {
+        let said = |language, kind| alert_sentence(language, kind, &details(kind), "");
+        assert_eq!(
+            said(Language::ZhTw, AlertKind::ScheduleMissed),
+            "排程「每日備份」自 2026-11-26 06:07:08 UTC 起未執行，已錯過 3 次。"
+        );
+        assert_eq!(
+            said(Language::En, AlertKind::CatalogUnreachable),
+            "The catalog did not answer from 2026-11-26 06:07:08 UTC to 2026-11-26 06:10:00 UTC."
+        );
+        assert!(said(Language::ZhTw, AlertKind::BackupLost).contains("收據"));
+        assert!(said(Language::En, AlertKind::NotificationFailed).contains("by e-mail to ops@example.org"));
+    }
+
+    #[test]
+    fn a_failed_backup_without_a_schedule_has_a_sentence_too() {
+        let mut details = details(AlertKind::BackupFailed);
+        assert!(alert_sentence(Language::ZhTw, AlertKind::BackupFailed, &details, "").contains("每日備份"));
+        details.remove("schedule");
+        assert_eq!(
+            alert_sentence(Language::En, AlertKind::BackupFailed, &details, ""),
+            "The backup \"nightly-1126\" failed: the disk is full"
+        );
+    }
+
+    #[test]
+    fn a_value_is_never_looked_at_again() {
+        let mut details = details(AlertKind::BackupFailed);
+        details.insert("error".into(), "{backup} {schedule".into());
+        let said = alert_sentence(Language::En, AlertKind::BackupFailed, &details, "");
+        assert!(said.ends_with("failed: {backup} {schedule"), "{said}");
+    }
+}
