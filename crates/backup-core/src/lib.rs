@@ -10,6 +10,7 @@ pub mod entry;
 pub mod error;
 pub mod id;
 pub mod job;
+pub mod language;
 pub mod list;
 pub mod percent;
 pub mod pipeline;
@@ -17,6 +18,7 @@ pub mod progress;
 pub mod random;
 pub mod receipt;
 pub mod restore;
+pub mod retention;
 pub mod schedule;
 pub mod text_enum;
 pub mod usage;
@@ -31,6 +33,7 @@ pub use id::{
     AlertId, AuditId, BackupId, IdGenerator, RestoreId, ScheduleId, SessionId, TokenId, UsageId, UserId, VerificationId,
 };
 pub use job::{JobStatus, Transition};
+pub use language::Language;
 pub use pipeline::{ArchiveSink, JobControl, PartReader, Source, Target};
 pub use progress::Step;
 pub use random::{OsRandom, Random};

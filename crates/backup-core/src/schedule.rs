@@ -1,7 +1,16 @@
 //! A schedule: which backup, when, and how long it is kept.
 
+pub mod cron;
+mod describe;
+mod presets;
+mod zone;
+
 use chrono::{DateTime, Utc};
 
+pub use self::cron::{CronError, CronExpression, CronField, CronReason, Due};
+pub use self::presets::{CRON_PRESETS, CronPreset};
+pub use self::zone::Zone;
+pub use crate::retention::Retention;
 use crate::{BackupSource, BackupType, ScheduleId, UserId};
 
 /// A schedule as the catalog knows it.
@@ -39,88 +48,5 @@ pub struct Schedule {
     pub created_by: Option<UserId>,
 }
 
-/// How long the backups of a schedule are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// Days, 1 to 3650.
-    pub retention_days: u32,
-    /// How many at the most, 1 to 1000.
-    pub max_backups: u32,
-    /// How many days to keep one of each.
-    pub keep_daily: Option<u32>,
-    /// How many weeks to keep one of each.
-    pub keep_weekly: Option<u32>,
-    /// How many months to keep one of each.
-    pub keep_monthly: Option<u32>,
-    /// How many years to keep one of each.
-    pub keep_yearly: Option<u32>,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            retention_days: 30,
-            max_backups: 10,
-            keep_daily: None,
-            keep_weekly: None,
-            keep_monthly: None,
-            keep_yearly: None,
-        }
-    }
-}
-
 /// The zone of a schedule that names none.
 pub const DEFAULT_TIMEZONE: &str = "Asia/Taipei";
-
-/// A common schedule to choose from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CronPreset {
-    /// Stable name.
-    pub key: &'static str,
-    /// The five fields.
-    pub expression: &'static str,
-    /// The label in Traditional Chinese, as specified.
-    pub label_zh: &'static str,
-    /// The label in English.
-    pub label_en: &'static str,
-}
-
-/// The specification's presets.
-pub const CRON_PRESETS: [CronPreset; 6] = [
-    CronPreset {
-        key: "DAILY_2AM",
-        expression: "0 2 * * *",
-        label_zh: "每天凌晨 2:00",
-        label_en: "Every day at 2:00",
-    },
-    CronPreset {
-        key: "DAILY_3AM",
-        expression: "0 3 * * *",
-        label_zh: "每天凌晨 3:00",
-        label_en: "Every day at 3:00",
-    },
-    CronPreset {
-        key: "WEEKLY_SUNDAY",
-        expression: "0 3 * * 0",
-        label_zh: "每週日凌晨 3:00",
-        label_en: "Every Sunday at 3:00",
-    },
-    CronPreset {
-        key: "WEEKLY_SATURDAY",
-        expression: "0 3 * * 6",
-        label_zh: "每週六凌晨 3:00",
-        label_en: "Every Saturday at 3:00",
-    },
-    CronPreset {
-        key: "MONTHLY_FIRST",
-        expression: "0 2 1 * *",
-        label_zh: "每月 1 號凌晨 2:00",
-        label_en: "On the 1st of every month at 2:00",
-    },
-    CronPreset {
-        key: "HOURLY",
-        expression: "0 * * * *",
-        label_zh: "每小時整點",
-        label_en: "Every hour, on the hour",
-    },
-];

@@ -52,6 +52,7 @@ impl From<ScheduleRow> for Schedule {
             retention: Retention {
                 retention_days: small(row.retention_days),
                 max_backups: small(row.max_backups),
+                keep_hourly: None,
                 keep_daily: row.keep_daily.map(small),
                 keep_weekly: row.keep_weekly.map(small),
                 keep_monthly: row.keep_monthly.map(small),

@@ -1,4 +1,6 @@
-use backup_core::text_enum;
+//! The languages in which people are told something.
+
+use crate::text_enum;
 
 text_enum! {
     /// The language of a message, by its BCP 47 tag.
