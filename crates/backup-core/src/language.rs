@@ -1,4 +1,4 @@
-//! The languages that people are told things in.
+//! The languages in which people are told something.
 
 use crate::text_enum;
 
