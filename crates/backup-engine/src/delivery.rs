@@ -113,13 +113,10 @@ impl Engine {
         let settings = self
             .webhook_settings(hook)
             .map_err(|error| Refusal::Later(error.full_text(), None))?;
-        let sent = self.webhooks.send(
-            &settings,
-            &notification.id.to_string(),
-            config.notification_language,
-            self.installation.as_deref(),
-            &notification.report,
-        );
+        let webhooks = self.webhooks().map_err(refusal)?;
+        let id = notification.id.to_string();
+        let (language, installation) = (config.notification_language, self.installation.as_deref());
+        let sent = webhooks.send(&settings, &id, language, installation, &notification.report);
         sent.await.map_err(refusal)
     }
 

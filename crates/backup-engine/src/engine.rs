@@ -1,5 +1,5 @@
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backup_archive::Keyring;
@@ -76,8 +76,7 @@ pub struct Parts {
     pub checkpoints: Checkpoints,
     /// Sends e-mail; `None`: no mail server is set up.
     pub mailer: Option<Arc<Mailer>>,
-    /// Tells web addresses.
-    pub webhooks: Arc<WebhookSender>,
+    pub(crate) webhooks: Arc<OnceLock<WebhookSender>>,
     /// The address that people use, for messages.
     pub installation: Option<String>,
     pub(crate) places: Arc<Places>,
@@ -174,6 +173,15 @@ impl Engine {
         let probe = "readiness-probe.json";
         self.storage.get_receipt(probe).await.map_err(PipelineError::from)?;
         Ok(())
+    }
+
+    /// What tells web addresses, made when it is first needed.
+    pub(crate) fn webhooks(&self) -> Result<&WebhookSender, backup_notify::Error> {
+        if let Some(made) = self.webhooks.get() {
+            return Ok(made);
+        }
+        let made = WebhookSender::new()?;
+        Ok(self.webhooks.get_or_init(|| made))
     }
 
     pub(crate) async fn checkpoint(&self, reached: Checkpoint) -> Result<(), PipelineError> {
