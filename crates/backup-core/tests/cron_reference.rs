@@ -2,8 +2,7 @@
 //!
 //! Half of the cases begin shortly before the zone's clock is put forward or back. The two must agree except
 //!
-//! - [`Difference::Repeated`]: at a time of the day that comes twice croniter is due twice, which would double a nightly
-//!   backup;
+//! - where a [`Difference`] explains it;
 //! - where croniter gives up, after fifty years without an instant: what it found until then must agree.
 //!
 //! What is right on the days of such changes is also written out in `cron_zones.rs` and proved by a watched clock in
@@ -179,16 +178,28 @@ fn cases(count: usize, numbers: &mut Numbers) -> Vec<Case> {
 /// Why croniter may say something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Difference {
-    /// It is due again, when the clock shows a time for the second time.
-    Repeated,
+    /// It is due again when the clock shows a time of the day for the second time, which would double a nightly backup.
+    Doubled,
+    /// It looks for what the clock, put back, shows again as far ahead as the clock is put back: in the half hour of Lord
+    /// Howe it finds nothing of an interval there, if what it was due at last lies too far behind.
+    Overlooked,
+    /// It makes up at the date line for a day that the zone left out as well as being due on the next day.
+    LeftOut,
 }
 
 impl Difference {
     /// What explains that only one of the two is due at an instant.
     fn of(zone: Zone, at: DateTime<Utc>, is_ours: bool) -> Option<Self> {
-        let mut earlier = (1..=8).map(|quarters| at - TimeDelta::minutes(15 * quarters));
-        let is_repeated = earlier.any(|earlier| zone.local(earlier) == zone.local(at));
-        (is_repeated && !is_ours).then_some(Self::Repeated)
+        let quarters = |quarters: i64| at - TimeDelta::minutes(15 * quarters);
+        let was_shown_before = |most: i64| (1..=most).any(|q| zone.local(quarters(q)) == zone.local(at));
+        let jump = zone.local(at) - zone.local(at - TimeDelta::seconds(1));
+        if is_ours {
+            was_shown_before(2).then_some(Self::Overlooked)
+        } else if jump > TimeDelta::hours(24) {
+            Some(Self::LeftOut)
+        } else {
+            was_shown_before(8).then_some(Self::Doubled)
+        }
     }
 }
 
