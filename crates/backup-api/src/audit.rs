@@ -3,8 +3,8 @@
 
 use actix_web::HttpRequest;
 use backup_core::config::ConfigPart;
-use backup_core::user::{Alert, ApiToken, User};
-use backup_core::{Backup, BackupId, RestoreId, UserId};
+use backup_core::user::{ApiToken, User};
+use backup_core::{Alert, Backup, BackupId, RestoreId, UserId};
 use backup_db::NewAuditEntry;
 
 use crate::app::Api;

@@ -1,6 +1,7 @@
 //! The JSON of the API: separate from the domain, so that each can change without the other. Conversion happens here.
 //! Fields are camelCase, enums UPPER_SNAKE, times RFC 3339 in UTC, byte counts numbers.
 
+pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod config;

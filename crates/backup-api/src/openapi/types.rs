@@ -22,8 +22,9 @@ macro_rules! text_enums {
 }
 
 text_enums! {
-    AlertSeverity = backup_core::user::AlertSeverity,
-    AlertState = backup_core::user::AlertState,
+    AlertKind = backup_core::AlertKind,
+    AlertSeverity = backup_core::AlertSeverity,
+    AlertState = backup_core::alert::AlertState,
     BackupSource = backup_core::BackupSource,
     BackupTrigger = backup_core::BackupTrigger,
     BackupType = backup_core::BackupType,

@@ -1,11 +1,13 @@
 //! Schedules on the wire.
 
+use backup_core::schedule::CronExpression;
 use backup_core::{BackupSource, BackupType, ScheduleId, UserId};
 use backup_db::ScheduleSummary;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::language::Language;
 use crate::openapi::types;
 
 /// A schedule.
@@ -26,18 +28,24 @@ pub(crate) struct ScheduleBody {
     backup_source: BackupSource,
     /// Five fields: minute, hour, day of the month, month, day of the week.
     cron_expression: String,
+    /// The same in words, in the caller's language; null where it cannot be read.
+    cron_description: Option<String>,
     /// The IANA name of the time zone that the expression is read in.
     timezone: String,
     /// How many days a backup is kept.
     retention_days: u32,
     /// How many backups are kept.
     max_backups: u32,
+    /// Of how many hours, days, weeks, months and years the newest is kept beyond that.
+    keep_hourly: Option<u32>,
     keep_daily: Option<u32>,
     keep_weekly: Option<u32>,
     keep_monthly: Option<u32>,
     keep_yearly: Option<u32>,
     next_run_at: Option<DateTime<Utc>>,
     last_run_at: Option<DateTime<Utc>>,
+    /// When its newest good backup ended.
+    last_success_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     /// The user who made it.
@@ -54,9 +62,10 @@ struct Count {
     backups: u64,
 }
 
-impl From<ScheduleSummary> for ScheduleBody {
-    fn from(summary: ScheduleSummary) -> Self {
+impl ScheduleBody {
+    pub(crate) fn new(summary: ScheduleSummary, language: Language) -> Self {
         let ScheduleSummary { schedule, backups } = summary;
+        let cron = CronExpression::parse(&schedule.cron_expression).ok();
         Self {
             id: schedule.id,
             config_key: schedule.config_key,
@@ -66,15 +75,18 @@ impl From<ScheduleSummary> for ScheduleBody {
             backup_type: schedule.backup_type,
             backup_source: schedule.backup_source,
             cron_expression: schedule.cron_expression,
+            cron_description: cron.map(|cron| cron.describe(language.of_messages())),
             timezone: schedule.timezone,
             retention_days: schedule.retention.retention_days,
             max_backups: schedule.retention.max_backups,
+            keep_hourly: schedule.retention.keep_hourly,
             keep_daily: schedule.retention.keep_daily,
             keep_weekly: schedule.retention.keep_weekly,
             keep_monthly: schedule.retention.keep_monthly,
             keep_yearly: schedule.retention.keep_yearly,
             next_run_at: schedule.next_run_at,
             last_run_at: schedule.last_run_at,
+            last_success_at: schedule.last_success_at,
             created_at: schedule.created_at,
             updated_at: schedule.updated_at,
             created_by: schedule.created_by,
