@@ -6,12 +6,15 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod contents;
+pub(crate) mod cron;
 pub(crate) mod entry;
 pub(crate) mod orphan;
 pub(crate) mod restore;
+pub(crate) mod retention;
 pub(crate) mod schedule;
 pub(crate) mod status;
 pub(crate) mod user;
+pub(crate) mod webhook;
 
 use backup_core::{JobStatus, Step};
 use serde::Serialize;

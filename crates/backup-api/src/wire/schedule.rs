@@ -1,14 +1,20 @@
 //! Schedules on the wire.
 
+mod change;
+
 use backup_core::schedule::CronExpression;
-use backup_core::{BackupSource, BackupType, ScheduleId, UserId};
-use backup_db::ScheduleSummary;
+use backup_core::{BackupId, BackupSource, BackupType, ScheduleId, UserId};
+use backup_db::{Firing, FiringOutcome, ScheduleListOptions, SchedulePage, ScheduleSummary};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+pub(crate) use self::change::{CreateSchedule, UpdateSchedule};
+use crate::error::ApiResult;
+use crate::http::params::{FromParams, Params};
 use crate::language::Language;
 use crate::openapi::types;
+use crate::wire::backup::BackupBody;
 
 /// A schedule.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,6 +27,7 @@ pub(crate) struct ScheduleBody {
     config_key: String,
     name: String,
     description: Option<String>,
+    /// Whether it fires.
     is_enabled: bool,
     #[schema(value_type = types::BackupType)]
     backup_type: BackupType,
@@ -36,13 +43,19 @@ pub(crate) struct ScheduleBody {
     retention_days: u32,
     /// How many backups are kept.
     max_backups: u32,
-    /// Of how many hours, days, weeks, months and years the newest is kept beyond that.
+    /// Of how many hours the newest backup is kept, however old it is.
     keep_hourly: Option<u32>,
+    /// The same of days in the schedule's time zone.
     keep_daily: Option<u32>,
+    /// The same of ISO weeks.
     keep_weekly: Option<u32>,
+    /// The same of months.
     keep_monthly: Option<u32>,
+    /// The same of years.
     keep_yearly: Option<u32>,
+    /// When it fires next; null where it is not enabled.
     next_run_at: Option<DateTime<Utc>>,
+    /// The last instant that was fired.
     last_run_at: Option<DateTime<Utc>>,
     /// When its newest good backup ended.
     last_success_at: Option<DateTime<Utc>>,
@@ -91,6 +104,120 @@ impl ScheduleBody {
             updated_at: schedule.updated_at,
             created_by: schedule.created_by,
             count: Count { backups },
+        }
+    }
+}
+
+/// One schedule, and what was done to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScheduleAnswer {
+    pub(crate) schedule: ScheduleBody,
+    /// In the caller's language.
+    pub(crate) message: String,
+}
+
+/// One schedule with what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScheduleDetailsAnswer {
+    pub(crate) schedule: ScheduleDetails,
+}
+
+/// One schedule with what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScheduleDetails {
+    #[serde(flatten)]
+    pub(crate) schedule: ScheduleBody,
+    /// Its newest backups, at most ten, newest first.
+    pub(crate) backups: Vec<BackupBody>,
+    /// Its newest firings, at most thirty, newest first.
+    pub(crate) firings: Vec<FiringBody>,
+}
+
+/// An instant of a schedule, and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Firing)]
+pub(crate) struct FiringBody {
+    /// The instant that the expression names.
+    scheduled_at: DateTime<Utc>,
+    #[schema(value_type = types::FiringOutcome)]
+    outcome: FiringOutcome,
+    /// The backup that was asked for; it may be gone by now.
+    #[schema(value_type = Option<types::Id>)]
+    backup_id: Option<BackupId>,
+    /// When that was.
+    recorded_at: DateTime<Utc>,
+    /// Instants before this one that nobody was there for: this firing stands for them too.
+    missed: u32,
+}
+
+impl From<Firing> for FiringBody {
+    fn from(firing: Firing) -> Self {
+        Self {
+            scheduled_at: firing.scheduled_at,
+            outcome: firing.outcome,
+            backup_id: firing.backup_id,
+            recorded_at: firing.recorded_at,
+            missed: firing.missed,
+        }
+    }
+}
+
+/// A page of schedules.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScheduleList)]
+pub(crate) struct ScheduleListBody {
+    schedules: Vec<ScheduleBody>,
+    /// How many there are on all pages.
+    total: u64,
+    limit: u32,
+    offset: u64,
+}
+
+impl ScheduleListBody {
+    pub(crate) fn new(page: SchedulePage, options: &ScheduleListOptions, language: Language) -> Self {
+        let schedules = page.schedules.into_iter();
+        Self {
+            schedules: schedules.map(|summary| ScheduleBody::new(summary, language)).collect(),
+            total: page.total,
+            limit: options.limit,
+            offset: options.offset,
+        }
+    }
+}
+
+/// Which schedules.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub(crate) struct ScheduleQuery {
+    /// Only those of this configuration.
+    #[param(max_length = 50)]
+    config_key: Option<String>,
+    /// How many at the most.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
+    limit: u32,
+    /// How many to pass over.
+    #[param(value_type = Option<u64>, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
+    offset: u64,
+}
+
+impl FromParams for ScheduleQuery {
+    fn from_params(params: &mut Params) -> ApiResult<Self> {
+        let (limit, offset) = params.page(50, 200)?;
+        Ok(Self {
+            config_key: params.text("configKey", 50)?.filter(|text| !text.is_empty()),
+            limit,
+            offset,
+        })
+    }
+}
+
+impl From<ScheduleQuery> for ScheduleListOptions {
+    fn from(query: ScheduleQuery) -> Self {
+        Self {
+            config_key: query.config_key,
+            limit: query.limit,
+            offset: query.offset,
         }
     }
 }
