@@ -3,8 +3,9 @@
 
 use actix_web::HttpRequest;
 use backup_core::config::ConfigPart;
-use backup_core::user::{Alert, ApiToken, User};
-use backup_core::{Backup, BackupId, RestoreId, UserId};
+use backup_core::schedule::Schedule;
+use backup_core::user::{ApiToken, User};
+use backup_core::{Alert, Backup, BackupId, RestoreId, UserId};
 use backup_db::NewAuditEntry;
 
 use crate::app::Api;
@@ -128,6 +129,36 @@ pub(crate) fn delete_config(key: &str) -> Act {
 
 pub(crate) fn test_config(key: &str, what: ConfigPart) -> Act {
     of_config("CONFIG_TEST", key, format!("測試備份配置: {key} ({what})"))
+}
+
+fn of_schedule(action: &'static str, verb: &str, schedule: &Schedule) -> Act {
+    Act {
+        action,
+        resource_type: "BackupSchedule",
+        resource_id: Some(schedule.id.to_string()),
+        description: format!("{verb}: {}", schedule.name),
+    }
+}
+
+pub(crate) fn create_schedule(schedule: &Schedule) -> Act {
+    of_schedule("SCHEDULE_CREATE", "創建排程", schedule)
+}
+
+/// `fields`: the names of what was given, never the values.
+pub(crate) fn update_schedule(schedule: &Schedule, fields: &[&str]) -> Act {
+    let mut act = of_schedule("SCHEDULE_UPDATE", "更新排程", schedule);
+    act.description = format!("{} ({})", act.description, fields.join(", "));
+    act
+}
+
+pub(crate) fn delete_schedule(schedule: &Schedule) -> Act {
+    of_schedule("SCHEDULE_DELETE", "刪除排程", schedule)
+}
+
+pub(crate) fn trigger_schedule(schedule: &Schedule, backup: &Backup) -> Act {
+    let mut act = of_schedule("SCHEDULE_TRIGGER", "觸發排程", schedule);
+    act.description = format!("{} ({})", act.description, backup.name);
+    act
 }
 
 pub(crate) fn restore(backup: &Backup) -> Act {

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::language::Language;
 
+mod cron;
 mod map;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -42,10 +43,21 @@ pub struct ApiError(Box<Inner>);
 struct Inner {
     status: StatusCode,
     code: &'static str,
-    arguments: Vec<(&'static str, String)>,
+    /// The key of its sentence, where that is not the code.
+    sentence: Option<&'static str>,
+    arguments: Vec<(&'static str, Argument)>,
     details: Option<Value>,
     headers: Vec<(header::HeaderName, HeaderValue)>,
     cause: Option<Cause>,
+}
+
+/// What stands in a sentence.
+#[derive(Debug)]
+enum Argument {
+    /// As it is.
+    Text(String),
+    /// What the message catalogues say under this key.
+    Word(&'static str),
 }
 
 impl ApiError {
@@ -54,6 +66,7 @@ impl ApiError {
         Self(Box::new(Inner {
             status,
             code,
+            sentence: None,
             arguments: Vec::new(),
             details: None,
             headers: Vec::new(),
@@ -106,7 +119,34 @@ impl ApiError {
 
     /// The same with an argument of its sentence.
     pub(crate) fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        self.0.arguments.push((name, value.to_string()));
+        self.0.arguments.push((name, Argument::Text(value.to_string())));
+        self
+    }
+
+    /// The same with an argument of its sentence that has a word of its own in each language.
+    pub(crate) fn with_word(mut self, name: &'static str, key: &'static str) -> Self {
+        self.0.arguments.push((name, Argument::Word(key)));
+        self
+    }
+
+    /// The same said by another sentence of the message catalogues than that of its code.
+    pub(crate) fn sentence(mut self, key: &'static str) -> Self {
+        self.0.sentence = Some(key);
+        self
+    }
+
+    /// The same for a field of what stands at `place`, such as `webhooks[0]`.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        let Some(Value::String(field)) = self.0.details.as_mut().and_then(|details| details.get_mut("field")) else {
+            return self;
+        };
+        *field = format!("{place}.{field}");
+        let field = field.clone();
+        for (name, argument) in &mut self.0.arguments {
+            if *name == "field" {
+                *argument = Argument::Text(field.clone());
+            }
+        }
         self
     }
 
@@ -135,14 +175,15 @@ impl ApiError {
 
     /// The response in this language.
     pub(crate) fn response(&self, language: Language) -> HttpResponse {
-        let arguments: Vec<(&str, &str)> = self
-            .0
-            .arguments
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+        let said = |argument: &Argument| match argument {
+            Argument::Text(text) => text.clone(),
+            Argument::Word(key) => language.say(key, &[]),
+        };
+        let arguments = self.0.arguments.iter();
+        let arguments: Vec<(&str, String)> = arguments.map(|(name, argument)| (*name, said(argument))).collect();
+        let arguments: Vec<(&str, &str)> = arguments.iter().map(|(name, text)| (*name, text.as_str())).collect();
         let body = ErrorBody {
-            error: language.say(self.0.code, &arguments),
+            error: language.say(self.0.sentence.unwrap_or(self.0.code), &arguments),
             code: self.0.code,
             details: self.0.details.clone(),
         };

@@ -110,6 +110,16 @@ impl Metrics {
             "When a schedule fires next.",
             schedules().filter_map(|(schedule, labels)| Some((labels, seconds_of(schedule.next_run_at?)))),
         );
+        self.family(
+            "backup_schedule_interval_seconds",
+            "How long it is from the next firing of a schedule to the one behind.",
+            schedules().filter_map(|(schedule, labels)| Some((labels, schedule.interval?.num_seconds() as f64))),
+        );
+        self.add(
+            "backup_schedules_enabled",
+            "Schedules that fire.",
+            monitor.enabled_schedules as f64,
+        );
         self.add(
             "backup_verify_failed",
             "Backups whose last verification found something wrong.",

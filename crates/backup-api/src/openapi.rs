@@ -17,7 +17,6 @@ use utoipa::OpenApi;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::language::Language;
 use crate::routes::{Documented, endpoints};
-use crate::wire::schedule::ScheduleBody;
 
 /// What is not about one operation.
 #[derive(OpenApi)]
@@ -30,7 +29,7 @@ use crate::wire::schedule::ScheduleBody;
             `Accept-Language`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(ErrorBody, ScheduleBody, types::Id)),
+    components(schemas(ErrorBody, types::Id)),
     security(("session" = []), ("token" = [])),
     tags(
         (name = "auth", description = "Log-in, log-out, and who is logged in."),
@@ -43,6 +42,9 @@ use crate::wire::schedule::ScheduleBody;
         (name = "alerts", description = "What an administrator should act on."),
         (name = "config", description = "Configurations: what is backed up, where to, with which key and within which quota."),
         (name = "orphans", description = "What catalog and storage do not have in common."),
+        (name = "schedules", description = "Schedules: which backup, when, and how long it is kept."),
+        (name = "cron", description = "Cron expressions: when they are due, and common ones."),
+        (name = "retention", description = "Which backups a policy keeps."),
         (name = "contents", description = "What a backup holds, file by file."),
         (name = "backups", description = "Backups: list, create, look at, protect, delete."),
         (name = "jobs", description = "What can be done to a backup's job, and to a good backup."),

@@ -12,6 +12,7 @@ pub(crate) mod auth;
 pub(crate) mod backups;
 pub(crate) mod config;
 pub(crate) mod contents;
+pub(crate) mod cron;
 pub(crate) mod docs;
 pub(crate) mod download;
 pub(crate) mod events;
@@ -20,6 +21,8 @@ pub(crate) mod jobs;
 pub(crate) mod oidc;
 pub(crate) mod orphans;
 pub(crate) mod restores;
+pub(crate) mod retention;
+pub(crate) mod schedules;
 pub(crate) mod status;
 pub(crate) mod tokens;
 pub(crate) mod usage;
@@ -116,6 +119,15 @@ routes! {
     GET    "/api/admin/backup/orphans"       Admin   orphans::list_orphans,
     DELETE "/api/admin/backup/orphans/{id}"  Admin   orphans::remove_orphan,
     POST   "/api/admin/backup/orphans/{id}/adopt" Admin orphans::adopt_orphan,
+    GET    "/api/admin/backup/schedule"      Read    schedules::list_schedules,
+    POST   "/api/admin/backup/schedule"      Admin   schedules::create_schedule,
+    GET    "/api/admin/backup/schedule/presets" Read cron::list_presets,
+    POST   "/api/admin/backup/schedule/preview" Read cron::preview_cron,
+    GET    "/api/admin/backup/schedule/{id}" Read    schedules::get_schedule,
+    PATCH  "/api/admin/backup/schedule/{id}" Admin   schedules::update_schedule,
+    DELETE "/api/admin/backup/schedule/{id}" Admin   schedules::delete_schedule,
+    POST   "/api/admin/backup/schedule/{id}/trigger" Operate schedules::trigger_schedule,
+    POST   "/api/admin/backup/retention/preview" Read retention::preview_retention,
     GET    "/api/admin/backup/{id}"          Read    backups::get_backup,
     DELETE "/api/admin/backup/{id}"          Admin   backups::delete_backup,
     POST   "/api/admin/backup/{id}/cancel"   Operate jobs::cancel_backup,

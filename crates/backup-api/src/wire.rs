@@ -1,16 +1,20 @@
 //! The JSON of the API: separate from the domain, so that each can change without the other. Conversion happens here.
 //! Fields are camelCase, enums UPPER_SNAKE, times RFC 3339 in UTC, byte counts numbers.
 
+pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod contents;
+pub(crate) mod cron;
 pub(crate) mod entry;
 pub(crate) mod orphan;
 pub(crate) mod restore;
+pub(crate) mod retention;
 pub(crate) mod schedule;
 pub(crate) mod status;
 pub(crate) mod user;
+pub(crate) mod webhook;
 
 use backup_core::{JobStatus, Step};
 use serde::Serialize;

@@ -21,6 +21,18 @@ pub struct Reading {
     store: Store,
     id: ReadingId,
     heart: JoinHandle<()>,
+    ended: bool,
+}
+
+impl Reading {
+    /// Ends it: when this returns, the backup may be deleted. Dropped, it ends soon after.
+    pub async fn end(mut self) {
+        self.heart.abort();
+        match self.store.end_reading(self.id).await {
+            Ok(()) => self.ended = true,
+            Err(error) => tracing::debug!(%error, "the end of a reading could not be said"),
+        }
+    }
 }
 
 impl Engine {
@@ -31,7 +43,12 @@ impl Engine {
     pub async fn begin_reading(&self, backup: BackupId) -> Result<Reading, Error> {
         let (store, id) = (self.store.clone(), self.store.begin_reading(backup, HOLD).await?);
         let heart = tokio::spawn(keep(store.clone(), id, backup));
-        Ok(Reading { store, id, heart })
+        Ok(Reading {
+            store,
+            id,
+            heart,
+            ended: false,
+        })
     }
 }
 
@@ -56,6 +73,9 @@ async fn keep(store: Store, id: ReadingId, backup: BackupId) {
 impl Drop for Reading {
     fn drop(&mut self) {
         self.heart.abort();
+        if self.ended {
+            return;
+        }
         let (store, id) = (self.store.clone(), self.id);
         // Outside of a runtime, and where this fails, it runs out.
         if let Ok(runtime) = Handle::try_current() {

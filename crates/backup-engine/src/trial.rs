@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use backup_core::config::BackupConfig;
-use backup_core::{JobControl, PipelineError};
-use backup_notify::{Language, templates};
+use backup_core::notification::Webhook;
+use backup_core::{IdGenerator, JobControl, NotificationId, PipelineError};
+use backup_notify::{Error as NotifyError, Language, templates};
 use backup_sources::{DatabaseAccess, DatabaseSource};
 use backup_storage::BlobStore;
+use futures_util::future::join_all;
 
 use crate::bridge::blocking;
 use crate::engine::Engine;
@@ -43,12 +45,47 @@ impl Engine {
         blocking(move || DatabaseSource::new(settings).check_access(&job)).await
     }
 
-    /// Sends a message to every address of a configuration, which only says that it arrives. `installation` is the address
-    /// that people use.
+    /// Sends a message to every address and every webhook of a configuration, which only says that it arrives.
+    /// `installation` is the address that people use. Returns who was told.
     ///
     /// # Errors
-    /// What does not work, and what to do.
+    /// What does not work, and what to do; the others were told nevertheless.
     pub async fn try_notification(
+        &self,
+        config: &BackupConfig,
+        language: Language,
+        installation: Option<&str>,
+    ) -> Result<Vec<String>, PipelineError> {
+        let mut told = Vec::new();
+        let mut problems = Vec::new();
+        // Without webhooks, e-mail is the only way that there could be.
+        if !config.notification_emails.is_empty() || config.webhooks.is_empty() {
+            match self.try_mail(config, language, installation).await {
+                Ok(()) => told.extend(config.notification_emails.iter().cloned()),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let tries = config.webhooks.iter().map(|hook| async move {
+            let tried = self.try_webhook(hook, language, installation).await;
+            (hook, tried)
+        });
+        for (hook, tried) in join_all(tries).await {
+            match tried {
+                Ok(()) => told.push(hook.name.clone()),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        match problems.len() {
+            0 => Ok(told),
+            1 => Err(problems.remove(0)),
+            _ => {
+                let texts: Vec<String> = problems.iter().map(PipelineError::full_text).collect();
+                Err(PipelineError::refused(texts.join("; "), ""))
+            }
+        }
+    }
+
+    async fn try_mail(
         &self,
         config: &BackupConfig,
         language: Language,
@@ -63,12 +100,28 @@ impl Engine {
         if config.notification_emails.is_empty() {
             return Err(PipelineError::refused(
                 "nobody is to be notified",
-                "Set the configuration's notificationEmails.",
+                "Set the configuration's notificationEmails or webhooks.",
             ));
         }
         let message = templates::test(language, installation, self.clock.now());
         let sent = mailer.send(&config.notification_emails, &message).await;
-        sent.map_err(|error| PipelineError::refused(error.message(), error.hint()).because(error))
+        sent.map_err(refused)
+    }
+
+    async fn try_webhook(
+        &self,
+        hook: &Webhook,
+        language: Language,
+        installation: Option<&str>,
+    ) -> Result<(), PipelineError> {
+        let settings = self.webhook_settings(hook)?;
+        let ids = IdGenerator::new(self.clock.clone(), self.random.clone());
+        let id: Result<NotificationId, _> = ids.next();
+        let id = id.map_err(|error| PipelineError::failed("there is no randomness", "").because(error))?;
+        let id = id.to_string();
+        let webhooks = self.webhooks().map_err(refused)?;
+        let sent = webhooks.send_test(&settings, &id, language, installation, self.clock.now());
+        sent.await.map_err(refused)
     }
 
     /// Whether backups that were stored under `from` are found under `to`. Asks no storage.
@@ -89,4 +142,8 @@ impl Engine {
             None => Ok(self.storage.describe()),
         }
     }
+}
+
+fn refused(error: NotifyError) -> PipelineError {
+    PipelineError::refused(error.message(), error.hint()).because(error)
 }

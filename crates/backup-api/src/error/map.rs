@@ -19,12 +19,17 @@ impl From<CatalogError> for ApiError {
                 "user" => "user_not_found",
                 "alert" => "alert_not_found",
                 "configuration" => "config_not_found",
+                "schedule" => "schedule_not_found",
                 _ => "not_found",
             }),
             CatalogError::WrongState { status, .. } => Self::conflict("conflict").details(json!({ "status": status })),
             CatalogError::Running(_) => Self::conflict("backup_running"),
             CatalogError::Protected(_) => Self::conflict("backup_protected"),
             CatalogError::InUse { jobs, .. } => Self::conflict("backup_in_use").details(json!({ "jobs": jobs })),
+            CatalogError::StillRunning { backup, .. } => {
+                Self::conflict("schedule_running").details(json!({ "backupId": backup }))
+            }
+            CatalogError::Cron(error) => error.into(),
             CatalogError::HasDependents { dependents, .. } => {
                 Self::conflict("backup_dependents").details(json!({ "dependents": dependents }))
             }

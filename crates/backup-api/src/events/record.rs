@@ -3,19 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use backup_core::Alert;
 use backup_core::list::BackupSummary;
 use backup_core::restore::RestoreRecord;
-use backup_core::user::Alert;
 use backup_db::{Event, EventKind, ScheduleSummary, Store};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::Change;
 use crate::language::Language;
+use crate::wire::alert::AlertBody;
 use crate::wire::backup::BackupBody;
 use crate::wire::restore::RestoreBody;
 use crate::wire::schedule::ScheduleBody;
-use crate::wire::status::AlertBody;
 
 /// One change for each record that the events are about, under its last event: the record is read as it is now, so
 /// earlier events would only repeat it.
@@ -89,8 +89,8 @@ impl Record {
         match self {
             Self::Backup(summary) => json!(BackupBody::new((**summary).clone(), language)),
             Self::Restore(restore) => json!(RestoreBody::new((**restore).clone(), language)),
-            Self::Schedule(schedule) => json!(ScheduleBody::from((**schedule).clone())),
-            Self::Alert(alert) => json!(AlertBody::from((**alert).clone())),
+            Self::Schedule(schedule) => json!(ScheduleBody::new((**schedule).clone(), language)),
+            Self::Alert(alert) => json!(AlertBody::new((**alert).clone(), language)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
@@ -187,6 +188,22 @@ impl Fields {
         }
     }
 
+    /// Takes a whole number within `range`.
+    pub(crate) fn number<T: TryFrom<u64>>(&mut self, name: &str, range: RangeInclusive<u64>) -> ApiResult<Option<T>> {
+        let Some(value) = self.take::<Value>(name, "field_invalid")? else {
+            return Ok(None);
+        };
+        let number = whole(&value).filter(|number| range.contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .map(Some)
+            .ok_or_else(|| {
+                let (least, greatest) = range.into_inner();
+                let problem = format!("it must be a whole number from {least} to {greatest}");
+                ApiError::field("field_invalid", name, problem)
+            })
+    }
+
     /// Takes a truth value.
     pub(crate) fn flag(&mut self, name: &str, default: bool) -> ApiResult<bool> {
         Ok(self.take(name, "field_invalid")?.unwrap_or(default))
@@ -217,6 +234,20 @@ impl Fields {
         }
         Ok(texts)
     }
+}
+
+/// A JSON number that is whole and not negative. JSON has one kind of number: 5.0 is 5.
+pub(crate) fn whole(value: &Value) -> Option<u64> {
+    let fraction = || {
+        let number = value.as_f64()?;
+        (number.fract() == 0.0 && number >= 0.0).then_some(number as u64)
+    };
+    value.as_u64().or_else(fraction)
+}
+
+/// A range of the domain as [`Fields::number`] takes it.
+pub(crate) fn number_within(range: &RangeInclusive<u32>) -> RangeInclusive<u64> {
+    u64::from(*range.start())..=u64::from(*range.end())
 }
 
 /// A JSON object that names no field twice: which of the two counted, nobody could tell.

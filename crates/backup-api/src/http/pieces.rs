@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::time::Duration;
 
 use backup_core::{JobControl, PipelineError};
-use backup_engine::Action;
+use backup_engine::{Action, Reading};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::mpsc;
@@ -59,6 +59,30 @@ where
     let first = receiver.recv().await.transpose()?;
     let rest = stream::poll_fn(move |context| receiver.poll_recv(context));
     Ok(stream::iter(first.map(Ok)).chain(rest))
+}
+
+/// The pieces of a backup's file, which is not deleted while they come. The last piece comes when it may be deleted again, so
+/// that whoever has all of it finds nothing in the way. Where the connection ends before, so does the reading.
+pub(crate) fn held<E: 'static>(
+    pieces: impl Stream<Item = Result<Bytes, E>> + 'static,
+    reading: Reading,
+) -> impl Stream<Item = Result<Bytes, E>> + 'static {
+    let pieces = Box::pin(pieces.fuse());
+    let begun = (pieces, None, Some(reading));
+    let held = stream::unfold(begun, |(mut pieces, ahead, mut reading)| async move {
+        let piece = match ahead {
+            Some(piece) => piece,
+            None => pieces.next().await?,
+        };
+        let ahead = pieces.next().await;
+        if ahead.is_none()
+            && let Some(reading) = reading.take()
+        {
+            reading.end().await;
+        }
+        Some((piece, (pieces, ahead, reading)))
+    });
+    held.fuse()
 }
 
 /// Hands what is written to the response.

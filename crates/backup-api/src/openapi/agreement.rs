@@ -8,13 +8,14 @@ use utoipa::{IntoParams, ToSchema};
 use super::strict::{TEXT, TEXT_NOT_BLANK};
 use crate::http::body::{self, Fields, FromFields};
 use crate::http::params::{self, FromParams, Params};
+use crate::wire::alert::AlertQuery;
 use crate::wire::audit::AuditFilter;
 use crate::wire::backup::{BackupQuery, CreateBackup, DeleteQuery, DownloadQuery, Protect, Verify};
 use crate::wire::config::{ConfigChange, TestConfig};
 use crate::wire::entry::ContentsQuery;
 use crate::wire::orphan::OrphanQuery;
 use crate::wire::restore::{CreateRestore, Page};
-use crate::wire::status::{AlertQuery, UsageQuery};
+use crate::wire::status::UsageQuery;
 use crate::wire::user::{CreateToken, CreateUser, Credentials, UpdateUser};
 
 #[test]

@@ -1,9 +1,12 @@
 //! Schemas of what the domain owns: enums of fixed texts, identifiers. The domain knows nothing of HTTP, so each has a stand-in
 //! here that a wire type names as the `value_type` of its field.
 
+use backup_core::schedule::{CronExpression, DEFAULT_TIMEZONE};
 use backup_core::text_enum::TextEnum;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Declares the stand-ins of enums, by the enums' own names.
@@ -22,23 +25,29 @@ macro_rules! text_enums {
 }
 
 text_enums! {
-    AlertSeverity = backup_core::user::AlertSeverity,
-    AlertState = backup_core::user::AlertState,
+    AlertKind = backup_core::AlertKind,
+    AlertSeverity = backup_core::AlertSeverity,
+    AlertState = backup_core::alert::AlertState,
     BackupSource = backup_core::BackupSource,
     BackupTrigger = backup_core::BackupTrigger,
     BackupType = backup_core::BackupType,
     Codec = backup_core::receipt::Codec,
     ConfigPart = backup_core::config::ConfigPart,
+    FiringOutcome = backup_db::FiringOutcome,
     JobStatus = backup_core::JobStatus,
+    MessageLanguage = backup_core::Language,
     OrphanKind = backup_engine::OrphanKind,
     QuotaPolicy = backup_core::config::QuotaPolicy,
     RestoreMode = backup_core::restore::RestoreMode,
+    RetentionRule = backup_core::retention::Rule,
+    RetentionVerdict = backup_core::retention::Verdict,
     Role = backup_core::user::Role,
     SortBy = backup_core::list::SortBy,
     SortOrder = backup_core::list::SortOrder,
     TokenScope = backup_core::user::TokenScope,
     VerifyLevel = backup_core::VerifyLevel,
     WarningCode = backup_core::WarningCode,
+    WebhookPreset = backup_core::notification::WebhookPreset,
 }
 
 /// A string enum of all values, described by the doc comments of the enum and of its values.
@@ -82,6 +91,64 @@ pub(crate) fn moment() -> Schema {
         .item(format(KnownFormat::DateTime))
         .item(format(KnownFormat::Date))
         .into()
+}
+
+/// A cron expression. Its values and ranges no pattern can say.
+pub(crate) fn cron() -> Schema {
+    text(Type::String.into(), CronExpression::MAX_LENGTH, CRON)
+        .examples(["0 2 * * *"])
+        .into()
+}
+
+/// The same where it may be null.
+pub(crate) fn optional_cron() -> Schema {
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    text(types, CronExpression::MAX_LENGTH, CRON)
+        .examples(["0 2 * * *"])
+        .into()
+}
+
+/// The name of a time zone, which has a default.
+pub(crate) fn zone() -> Schema {
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    text(types, MAX_ZONE, ZONE)
+        .default(Some(DEFAULT_TIMEZONE.into()))
+        .into()
+}
+
+/// The same where absent is not the default.
+pub(crate) fn optional_zone() -> Schema {
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    text(types, MAX_ZONE, ZONE).examples([DEFAULT_TIMEZONE]).into()
+}
+
+/// White space, and the signs that one can be made of.
+const CRON: &str = r"^[\s!-~]+$";
+
+/// Steps of the quota, in a list that may be null.
+pub(crate) fn percents() -> Schema {
+    let percent = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(100));
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(percent)
+        .max_items(Some(10))
+        .into()
+}
+
+/// What the names of zones are made of.
+const ZONE: &str = r"^[A-Za-z0-9_+/-]+$";
+
+/// Characters that no zone's name has.
+const MAX_ZONE: usize = 64;
+
+fn text(types: SchemaType, max: usize, pattern: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(types)
+        .max_length(Some(max))
+        .pattern(Some(pattern))
 }
 
 /// Bytes as they are.

@@ -9,7 +9,8 @@ use crate::auth::Caller;
 use crate::error::ApiResult;
 use crate::http::body::NoBody;
 use crate::http::params::{Query, path_id};
-use crate::wire::status::{AlertAnswer, AlertBody, AlertListBody, AlertQuery};
+use crate::language::Language;
+use crate::wire::alert::{AlertAnswer, AlertBody, AlertListBody, AlertQuery};
 
 /// A page of alerts, newest first.
 #[utoipa::path(
@@ -18,11 +19,14 @@ use crate::wire::status::{AlertAnswer, AlertBody, AlertListBody, AlertQuery};
     params(AlertQuery),
     responses((status = 200, body = AlertListBody))
 )]
-pub(crate) async fn list_alerts(api: web::Data<Api>, query: Query<AlertQuery>) -> ApiResult {
+pub(crate) async fn list_alerts(api: web::Data<Api>, language: Language, query: Query<AlertQuery>) -> ApiResult {
     let AlertQuery { state, limit, offset } = query.0;
     let (alerts, total) = api.store.alert_page(state, limit, offset).await?;
     Ok(HttpResponse::Ok().json(AlertListBody {
-        alerts: alerts.into_iter().map(AlertBody::from).collect(),
+        alerts: alerts
+            .into_iter()
+            .map(|alert| AlertBody::new(alert, language))
+            .collect(),
         total,
         limit,
         offset,
@@ -34,6 +38,7 @@ pub(crate) async fn list_alerts(api: web::Data<Api>, query: Query<AlertQuery>) -
 pub(crate) async fn acknowledge_alert(
     api: web::Data<Api>,
     caller: Caller,
+    language: Language,
     request: HttpRequest,
     _: Query<()>,
     _: NoBody,
@@ -42,6 +47,6 @@ pub(crate) async fn acknowledge_alert(
     let alert = api.store.acknowledge_alert(id).await?;
     audit::record(&api, &request, &caller, audit::acknowledge_alert(&alert)).await?;
     Ok(HttpResponse::Ok().json(AlertAnswer {
-        alert: AlertBody::from(alert),
+        alert: AlertBody::new(alert, language),
     }))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::list::{BackupListOptions, BackupSummary};
-use backup_core::{Backup, BackupId, BackupTrigger, BackupType, NewBackup};
+use backup_core::{Backup, BackupId, BackupSource, BackupTrigger, BackupType, NewBackup};
 use backup_engine::{Action, Room};
 use serde_json::json;
 
@@ -60,21 +60,7 @@ pub(crate) async fn create_backup(
     _: Query<()>,
 ) -> ApiResult {
     let config_key = body.0.config_key;
-    let room = Room::of(
-        &api.store,
-        api.settings.quota_bytes,
-        &config_key,
-        body.0.source,
-        BackupType::Full,
-    )
-    .await?;
-    if room.refuses() && !room.fits() {
-        return Err(ApiError::conflict("quota_exceeded").details(json!({
-            "quotaBytes": room.quota_bytes,
-            "usedBytes": room.used_bytes,
-            "expectedBytes": room.expected_bytes,
-        })));
-    }
+    refuse_without_room(&api, &config_key, body.0.source).await?;
     let new = NewBackup {
         id: api.ids.next()?,
         config_key,
@@ -98,6 +84,20 @@ pub(crate) async fn create_backup(
         backup: BackupBody::new(summary, language),
         message: language.say("backup_started", &[]),
     }))
+}
+
+/// Refuses a backup that the configuration's quota has no room for, where the configuration says so.
+pub(crate) async fn refuse_without_room(api: &Api, config_key: &str, source: BackupSource) -> ApiResult<()> {
+    let quota = api.settings.quota_bytes;
+    let room = Room::of(&api.store, quota, config_key, source, BackupType::Full).await?;
+    if !room.refuses() || room.fits() {
+        return Ok(());
+    }
+    Err(ApiError::conflict("quota_exceeded").details(json!({
+        "quotaBytes": room.quota_bytes,
+        "usedBytes": room.used_bytes,
+        "expectedBytes": room.expected_bytes,
+    })))
 }
 
 /// One backup with its newest restores, its base and its dependents.
@@ -139,7 +139,7 @@ pub(crate) async fn get_backup(
     params(DeleteQuery),
     responses(
         (status = 200, body = MessageBody),
-        (status = 409, description = "`backup_running`, `backup_protected`, `backup_in_use`: a restore or verification reads it, \
+        (status = 409, description = "`backup_running`, `backup_protected`, `backup_in_use`: a restore, verification or download reads it, \
             `backup_dependents`: others build on it."),
     )
 )]

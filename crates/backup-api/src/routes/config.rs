@@ -1,23 +1,26 @@
 //! Configurations: what is backed up, where to, with which key and within which quota.
 
+mod change;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::PipelineError;
-use backup_core::config::{BackupConfig, ConfigPart, DEFAULT_CONFIG_KEY, SealedSecret};
+use backup_core::config::{BackupConfig, ConfigPart, DEFAULT_CONFIG_KEY};
 use backup_core::usage::ConfigUsage;
 use backup_engine::Engine;
-use secrecy::{ExposeSecret, SecretString};
 
+use self::change::changed;
 use crate::app::Api;
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::{Body, Change, NoBody};
+use crate::http::body::{Body, NoBody};
 use crate::http::params::Query;
 use crate::language::Language;
 use crate::wire::MessageBody;
 use crate::wire::config::{
     ConfigAnswer, ConfigBody, ConfigChange, ConfigList, ConfigQuery, HIDDEN, TestConfig, TestResult, overrides,
 };
+use crate::wire::webhook::WebhookBody;
 
 /// Every configuration, the default one first.
 #[utoipa::path(get, path = "/api/admin/backup/configs", responses((status = 200, body = ConfigList)))]
@@ -152,8 +155,7 @@ pub(crate) async fn test_config(
         ConfigPart::Notification => {
             let installation = api.settings.public_url.as_ref().map(url::Url::as_str);
             let sent = engine.try_notification(&config, language.of_messages(), installation);
-            sent.await
-                .map(|()| result.detail = config.notification_emails.join(", "))
+            sent.await.map(|told| result.detail = told.join(", "))
         }
         ConfigPart::Database => engine.try_database(&config).await.map(|found| {
             result.detail = format!("PostgreSQL {}", found.server_version);
@@ -168,59 +170,6 @@ pub(crate) async fn test_config(
         result.detail = error.full_text();
     }
     Ok(HttpResponse::Ok().json(result))
-}
-
-/// The configuration with the changes; refused where it cannot be meant.
-fn changed(engine: &Engine, before: Option<&BackupConfig>, key: &str, change: ConfigChange) -> ApiResult<BackupConfig> {
-    let defaults = BackupConfig::defaults(key, engine.clock.now());
-    let mut config = before.cloned().unwrap_or_else(|| defaults.clone());
-    macro_rules! set {
-        ($($field:ident),+) => {$(
-            change.$field.apply(&mut config.$field);
-        )+};
-    }
-    macro_rules! set_or_default {
-        ($($field:ident),+) => {$(
-            change.$field.apply_or(defaults.$field, &mut config.$field);
-        )+};
-    }
-    set!(
-        storage_url,
-        container_name,
-        database_host,
-        database_port,
-        database_name,
-        database_user,
-        upload_dir,
-        compression_algorithm,
-        quota_gigabytes
-    );
-    set_or_default!(
-        compression_enabled,
-        encryption_enabled,
-        notify_on_success,
-        notify_on_failure,
-        notification_emails,
-        quota_policy
-    );
-    sealed(engine, change.storage_connection_string)?.apply(&mut config.storage_connection_string);
-    sealed(engine, change.database_password)?.apply(&mut config.database_password);
-    match sealed(engine, change.encryption_key)? {
-        Change::Keep => {}
-        Change::Clear => config.change_encryption_key(None),
-        Change::Set(secret) => config.change_encryption_key(Some(secret)),
-    }
-    Ok(config)
-}
-
-/// A secret under seal. `***` is what a reader saw: it changes nothing.
-fn sealed(engine: &Engine, change: Change<SecretString>) -> ApiResult<Change<SealedSecret>> {
-    Ok(match change {
-        Change::Set(secret) if secret.expose_secret() == HIDDEN => Change::Keep,
-        Change::Set(secret) => Change::Set(engine.seal(secret.expose_secret())?),
-        Change::Clear => Change::Clear,
-        Change::Keep => Change::Keep,
-    })
 }
 
 /// Whether backups stay where they are found; a storage that cannot be meant is refused.
@@ -277,6 +226,10 @@ async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[Con
         notify_on_success: config.notify_on_success,
         notify_on_failure: config.notify_on_failure,
         notification_emails: config.notification_emails.clone(),
+        webhooks: config.webhooks.iter().map(WebhookBody::from).collect(),
+        notification_language: config.notification_language,
+        usage_alert_percents: config.usage_alert_percents.clone(),
+        verify_within_days: config.verify_within_days,
         quota_gigabytes: config.quota_bytes(settings.quota_bytes).map(|bytes| bytes >> 30),
         quota_policy: config.quota_policy,
         total_size_bytes: usage.map_or(0, |usage| usage.total_size_bytes),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::body::SizedStream;
-use actix_web::http::{Method, header};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::{EntryKind, EntryPath, PipelineError, Receipt};
 use backup_engine::Repository;
@@ -16,9 +16,10 @@ use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::http::disposition::attachment;
 use crate::http::params::Query;
-use crate::http::pieces::{download_job, written_by};
+use crate::http::pieces::{download_job, held, written_by};
 use crate::openapi::types;
 use crate::routes::backups::find_backup;
+use crate::routes::download::begin_reading;
 use crate::wire::entry::{ContentsQuery, EntryBody, EntryListBody, FileQuery, shown_name};
 
 /// A page of what stands in a folder, in the order of the names; without a path, the parts.
@@ -114,6 +115,7 @@ pub(crate) async fn download_file(
     let place = Place::read(&query.0.path)?;
     let backup = find_backup(&api, &request).await?.backup;
     let repository = api.repository_of(&backup).await?;
+    let reading = begin_reading(&api, &request, &backup).await?;
     let receipt = repository.find(backup.id).await?;
     let job = download_job();
     let file = repository
@@ -128,10 +130,10 @@ pub(crate) async fn download_file(
     response
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
         .insert_header((header::CONTENT_DISPOSITION, attachment(&shown_name(&place.inner))));
-    if request.method() == Method::HEAD {
+    let Some(reading) = reading else {
         let nothing = stream::empty::<Result<Bytes, PipelineError>>();
         return Ok(response.body(SizedStream::new(size, nothing)));
-    }
+    };
     let pieces = written_by(job, |out| file.write_to(out)).await?;
     audit::record(
         &api,
@@ -140,7 +142,7 @@ pub(crate) async fn download_file(
         audit::download_file(&backup, &place.to_string()),
     )
     .await?;
-    Ok(response.body(SizedStream::new(size, pieces)))
+    Ok(response.body(SizedStream::new(size, held(pieces, reading))))
 }
 
 /// The same, without the file.

@@ -5,7 +5,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::{Backup, PipelineError};
-use backup_engine::Repository;
+use backup_engine::{Reading, Repository};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 
@@ -15,7 +15,7 @@ use crate::auth::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::http::disposition::attachment;
 use crate::http::params::Query;
-use crate::http::pieces::{download_job, written_by};
+use crate::http::pieces::{download_job, held, written_by};
 use crate::http::range::{Wanted, wanted};
 use crate::openapi::types;
 use crate::routes::backups::find_backup;
@@ -110,6 +110,15 @@ impl Stored {
     }
 }
 
+/// Keeps the backup from being deleted while its file is read; `None` for a HEAD, which reads none.
+pub(crate) async fn begin_reading(api: &Api, request: &HttpRequest, backup: &Backup) -> ApiResult<Option<Reading>> {
+    if request.method() == Method::HEAD {
+        return Ok(None);
+    }
+    let reading = api.engine()?.begin_reading(backup.id).await;
+    Ok(Some(reading.map_err(ApiError::in_state("backup_unavailable"))?))
+}
+
 async fn send_stored(
     api: &Api,
     repository: &Repository,
@@ -117,6 +126,7 @@ async fn send_stored(
     request: &HttpRequest,
     stored: Stored,
 ) -> ApiResult {
+    let reading = begin_reading(api, request, &stored.backup).await?;
     // Before any header: a file that is gone is an error, not a connection that breaks.
     match repository
         .storage()
@@ -154,18 +164,18 @@ async fn send_stored(
         response.insert_header((header::CONTENT_RANGE, text));
     }
     let length = range.end - range.start;
-    if request.method() == Method::HEAD {
+    let Some(reading) = reading else {
         return Ok(response.body(SizedStream::new(
             length,
             stream::empty::<Result<Bytes, PipelineError>>(),
         )));
-    }
+    };
     audit::record(api, request, caller, audit::download(&stored.backup, false)).await?;
     let bytes = repository
         .storage()
         .stream(&stored.path, range)
         .map(|piece| piece.map_err(PipelineError::from));
-    Ok(response.body(SizedStream::new(length, bytes)))
+    Ok(response.body(SizedStream::new(length, held(bytes, reading))))
 }
 
 fn range_of(request: &HttpRequest, etag: &str, size: u64) -> Wanted {
@@ -189,15 +199,16 @@ async fn send_decrypted(
     request: &HttpRequest,
     stored: Stored,
 ) -> ApiResult {
+    let reading = begin_reading(api, request, &stored.backup).await?;
     let receipt = repository.find(stored.backup.id).await?;
     let mut response = HttpResponse::Ok();
     let name = format!("{}.{}", stored.backup.name, receipt.archive.codec.extension(false));
     response
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
         .insert_header((header::CONTENT_DISPOSITION, attachment(&name)));
-    if request.method() == Method::HEAD {
+    let Some(reading) = reading else {
         return Ok(response.finish());
-    }
+    };
     // The whole file is checked before its first byte comes out: what is wrong with it is an answer, not a broken download.
     let job = download_job();
     let pieces = written_by(job.clone(), move |out| async move {
@@ -205,5 +216,5 @@ async fn send_decrypted(
     })
     .await?;
     audit::record(api, request, caller, audit::download(&stored.backup, true)).await?;
-    Ok(response.body(BodyStream::new(pieces)))
+    Ok(response.body(BodyStream::new(held(pieces, reading))))
 }

@@ -1,8 +1,7 @@
-//! The overview, the alerts and the probes on the wire.
+//! The overview and the probes on the wire.
 
-use backup_core::AlertId;
+use backup_core::Alert;
 use backup_core::usage::{StatusOverview, StorageUsage, UsageSample};
-use backup_core::user::{Alert, AlertSeverity, AlertState};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -11,6 +10,7 @@ use crate::error::ApiResult;
 use crate::http::params::{FromParams, Params};
 use crate::language::Language;
 use crate::openapi::types;
+use crate::wire::alert::AlertBody;
 use crate::wire::backup::BackupBody;
 
 /// What an administrator wants to see first.
@@ -77,7 +77,10 @@ impl StatusBody {
             next_scheduled: overview.next_scheduled,
             is_auto_backup_enabled: overview.is_auto_backup_enabled,
             active_backups: overview.active_backups,
-            alerts: alerts.into_iter().map(AlertBody::from).collect(),
+            alerts: alerts
+                .into_iter()
+                .map(|alert| AlertBody::new(alert, language))
+                .collect(),
         }
     }
 }
@@ -131,83 +134,6 @@ impl FromParams for UsageQuery {
             to,
             limit: params.number("limit", 1, 1000, 1000)? as u32,
         })
-    }
-}
-
-/// Which alerts.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct AlertQuery {
-    /// Only the open ones, or all.
-    #[param(inline, value_type = Option<types::AlertState>, default = "OPEN")]
-    pub(crate) state: AlertState,
-    /// How many at the most.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
-    pub(crate) limit: u32,
-    /// How many to pass over.
-    #[param(value_type = Option<u64>, maximum = 9_223_372_036_854_775_807_i64, default = 0)]
-    pub(crate) offset: u64,
-}
-
-impl FromParams for AlertQuery {
-    fn from_params(params: &mut Params) -> ApiResult<Self> {
-        let (limit, offset) = params.page(50, 200)?;
-        Ok(Self {
-            state: params.take("state")?.unwrap_or(AlertState::Open),
-            limit,
-            offset,
-        })
-    }
-}
-
-/// One alert.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AlertAnswer {
-    pub(crate) alert: AlertBody,
-}
-
-/// A page of alerts.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AlertList)]
-pub(crate) struct AlertListBody {
-    pub(crate) alerts: Vec<AlertBody>,
-    pub(crate) total: u64,
-    pub(crate) limit: u32,
-    pub(crate) offset: u64,
-}
-
-/// Something to act on.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Alert)]
-pub(crate) struct AlertBody {
-    #[schema(value_type = types::Id)]
-    id: AlertId,
-    /// What it is, `BACKUP_FAILED` and the like.
-    kind: String,
-    /// The identifier of what it is about, or empty.
-    subject: String,
-    #[schema(value_type = types::AlertSeverity)]
-    severity: AlertSeverity,
-    /// One line for people.
-    message: String,
-    raised_at: DateTime<Utc>,
-    acknowledged_at: Option<DateTime<Utc>>,
-    resolved_at: Option<DateTime<Utc>>,
-}
-
-impl From<Alert> for AlertBody {
-    fn from(alert: Alert) -> Self {
-        Self {
-            id: alert.id,
-            kind: alert.kind,
-            subject: alert.subject,
-            severity: alert.severity,
-            message: alert.message,
-            raised_at: alert.raised_at,
-            acknowledged_at: alert.acknowledged_at,
-            resolved_at: alert.resolved_at,
-        }
     }
 }
 

@@ -3,9 +3,9 @@
 use backup_api::{Endpoint, endpoints};
 use backup_core::list::BackupListOptions;
 use backup_core::restore::{RestoreMode, RestoreOptions};
-use backup_core::user::{AlertSeverity, TokenScope};
-use backup_core::{BackupSource, BackupTrigger};
-use backup_db::{AuditListOptions, NewRestore, RestoreListOptions};
+use backup_core::user::TokenScope;
+use backup_core::{AlertKind, BackupSource, BackupTrigger, NewAlert};
+use backup_db::{AuditListOptions, NewRestore, RestoreListOptions, ScheduleListOptions};
 use serde_json::json;
 
 use crate::support::{Client, Response, TestApp, on_both_catalogs};
@@ -55,7 +55,7 @@ impl Target {
             .id;
         let alert = app
             .store
-            .raise_alert("X", "", AlertSeverity::Info, "x")
+            .raise_alert(NewAlert::new(AlertKind::BackupFailed, "", "x"))
             .await
             .unwrap()
             .alert
@@ -94,6 +94,10 @@ impl Target {
             limit: 200,
             ..RestoreListOptions::default()
         };
+        let schedules = ScheduleListOptions {
+            limit: 200,
+            ..ScheduleListOptions::default()
+        };
         let audit = AuditListOptions {
             limit: 200,
             ..AuditListOptions::default()
@@ -105,7 +109,7 @@ impl Target {
             store.list_users().await.unwrap(),
             store.list_tokens().await.unwrap(),
             store.list_alerts(true, 200).await.unwrap(),
-            store.list_schedules().await.unwrap(),
+            store.list_schedules(&schedules).await.unwrap(),
             store.list_audit(&audit).await.unwrap().total,
         )
     }

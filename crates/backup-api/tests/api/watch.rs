@@ -1,7 +1,7 @@
 //! What is watched: the usage over time, and the alerts.
 
-use backup_core::user::{AlertSeverity, TokenScope};
-use backup_core::{BackupSource, BackupTrigger};
+use backup_core::user::TokenScope;
+use backup_core::{AlertKind, BackupSource, BackupTrigger, NewAlert};
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -56,11 +56,11 @@ async fn alerts_are_listed_and_acknowledged(app: TestApp) {
     for subject in ["1", "2", "3"] {
         app.clock.advance(TimeDelta::seconds(1));
         app.store
-            .raise_alert("BACKUP_FAILED", subject, AlertSeverity::Warning, "it failed")
+            .raise_alert(NewAlert::new(AlertKind::BackupFailed, subject, "it failed"))
             .await
             .unwrap();
     }
-    app.store.resolve_alert("BACKUP_FAILED", "2").await.unwrap();
+    app.store.resolve_alert(AlertKind::BackupFailed, "2").await.unwrap();
     let subjects = async |query: &str| {
         let page = viewer
             .get(&format!("/api/admin/backup/alerts?{query}"))

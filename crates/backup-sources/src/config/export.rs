@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use backup_core::config::{BackupConfig, SystemConfig};
+use backup_core::notification::Webhook;
 use backup_core::schedule::Schedule;
 use serde::Serialize;
 
@@ -44,6 +45,7 @@ struct ExportedSchedule<'a> {
     timezone: &'a str,
     retention_days: u32,
     max_backups: u32,
+    keep_hourly: Option<u32>,
     keep_daily: Option<u32>,
     keep_weekly: Option<u32>,
     keep_monthly: Option<u32>,
@@ -67,8 +69,22 @@ struct ExportedConfig<'a> {
     notify_on_success: bool,
     notify_on_failure: bool,
     notification_emails: &'a [String],
+    webhooks: Vec<ExportedWebhook<'a>>,
+    notification_language: &'a str,
+    usage_alert_percents: &'a [u32],
+    verify_within_days: Option<u32>,
     quota_gigabytes: Option<u32>,
     quota_policy: &'a str,
+}
+
+/// Without its address, which is a secret, and its template, which may hold one.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExportedWebhook<'a> {
+    name: &'a str,
+    preset: &'a str,
+    on_success: bool,
+    on_failure: bool,
 }
 
 impl<'a> Export<'a> {
@@ -117,6 +133,7 @@ fn schedule(schedule: &Schedule) -> ExportedSchedule<'_> {
         timezone: &schedule.timezone,
         retention_days: schedule.retention.retention_days,
         max_backups: schedule.retention.max_backups,
+        keep_hourly: schedule.retention.keep_hourly,
         keep_daily: schedule.retention.keep_daily,
         keep_weekly: schedule.retention.keep_weekly,
         keep_monthly: schedule.retention.keep_monthly,
@@ -140,7 +157,20 @@ fn config(config: &BackupConfig) -> ExportedConfig<'_> {
         notify_on_success: config.notify_on_success,
         notify_on_failure: config.notify_on_failure,
         notification_emails: &config.notification_emails,
+        webhooks: config.webhooks.iter().map(webhook).collect(),
+        notification_language: config.notification_language.as_str(),
+        usage_alert_percents: &config.usage_alert_percents,
+        verify_within_days: config.verify_within_days,
         quota_gigabytes: config.quota_gigabytes,
         quota_policy: config.quota_policy.as_str(),
+    }
+}
+
+fn webhook(webhook: &Webhook) -> ExportedWebhook<'_> {
+    ExportedWebhook {
+        name: &webhook.name,
+        preset: webhook.preset.as_str(),
+        on_success: webhook.on_success,
+        on_failure: webhook.on_failure,
     }
 }

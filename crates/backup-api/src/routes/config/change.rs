@@ -1,0 +1,117 @@
+//! A configuration as a change makes it.
+
+use backup_core::config::{BackupConfig, SealedSecret};
+use backup_core::notification::{Webhook, WebhookPreset};
+use backup_engine::Engine;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{ApiError, ApiResult};
+use crate::http::body::Change;
+use crate::wire::config::{ConfigChange, HIDDEN};
+use crate::wire::webhook::WebhookChange;
+
+/// The configuration with the changes; refused where it cannot be meant.
+pub(super) fn changed(
+    engine: &Engine,
+    before: Option<&BackupConfig>,
+    key: &str,
+    change: ConfigChange,
+) -> ApiResult<BackupConfig> {
+    let defaults = BackupConfig::defaults(key, engine.clock.now());
+    let mut config = before.cloned().unwrap_or_else(|| defaults.clone());
+    macro_rules! set {
+        ($($field:ident),+) => {$(
+            change.$field.apply(&mut config.$field);
+        )+};
+    }
+    macro_rules! set_or_default {
+        ($($field:ident),+) => {$(
+            change.$field.apply_or(defaults.$field, &mut config.$field);
+        )+};
+    }
+    set!(
+        storage_url,
+        container_name,
+        database_host,
+        database_port,
+        database_name,
+        database_user,
+        upload_dir,
+        compression_algorithm,
+        quota_gigabytes
+    );
+    set_or_default!(
+        compression_enabled,
+        encryption_enabled,
+        notify_on_success,
+        notify_on_failure,
+        notification_emails,
+        notification_language,
+        usage_alert_percents,
+        quota_policy
+    );
+    // Here nothing has a meaning of its own: never.
+    change.verify_within_days.apply(&mut config.verify_within_days);
+    ascending(&config.usage_alert_percents)?;
+    match change.webhooks {
+        Change::Keep => {}
+        Change::Clear => config.webhooks.clear(),
+        Change::Set(webhooks) => config.webhooks = sealed_webhooks(engine, &config.webhooks, webhooks)?,
+    }
+    sealed(engine, change.storage_connection_string)?.apply(&mut config.storage_connection_string);
+    sealed(engine, change.database_password)?.apply(&mut config.database_password);
+    match sealed(engine, change.encryption_key)? {
+        Change::Keep => {}
+        Change::Clear => config.change_encryption_key(None),
+        Change::Set(secret) => config.change_encryption_key(Some(secret)),
+    }
+    Ok(config)
+}
+
+/// A secret under seal. `***` is what a reader saw: it changes nothing.
+fn sealed(engine: &Engine, change: Change<SecretString>) -> ApiResult<Change<SealedSecret>> {
+    Ok(match change {
+        Change::Set(secret) if secret.expose_secret() == HIDDEN => Change::Keep,
+        Change::Set(secret) => Change::Set(engine.seal(secret.expose_secret())?),
+        Change::Clear => Change::Clear,
+        Change::Keep => Change::Keep,
+    })
+}
+
+fn ascending(percents: &[u32]) -> ApiResult<()> {
+    if percents.is_sorted_by(|before, after| before < after) {
+        return Ok(());
+    }
+    Err(ApiError::field("field_invalid", "usageAlertPercents", "it must ascend"))
+}
+
+/// Webhooks with their addresses under seal; those that are not given are those of the same name `before`.
+fn sealed_webhooks(engine: &Engine, before: &[Webhook], given: Vec<WebhookChange>) -> ApiResult<Vec<Webhook>> {
+    let mut webhooks: Vec<Webhook> = Vec::with_capacity(given.len());
+    for (index, webhook) in given.into_iter().enumerate() {
+        let refuse = |code, field: &str, problem: &str| {
+            Err(ApiError::field(code, field, problem).within(&format!("webhooks[{index}]")))
+        };
+        if webhooks.iter().any(|other| other.name == webhook.name) {
+            return refuse("field_invalid", "name", "another one has this name");
+        }
+        if webhook.template.is_some() && webhook.preset != WebhookPreset::Generic {
+            return refuse("field_invalid", "template", "only GENERIC takes one");
+        }
+        let known = before.iter().find(|other| other.name == webhook.name);
+        let url = match (webhook.url, known) {
+            (Some(url), _) => engine.seal(url.expose_secret())?,
+            (None, Some(known)) => known.url.clone(),
+            (None, None) => return refuse("field_missing", "url", "a new webhook needs one"),
+        };
+        webhooks.push(Webhook {
+            name: webhook.name,
+            preset: webhook.preset,
+            url,
+            template: webhook.template,
+            on_success: webhook.on_success,
+            on_failure: webhook.on_failure,
+        });
+    }
+    Ok(webhooks)
+}
