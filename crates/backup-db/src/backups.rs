@@ -371,7 +371,7 @@ fn named(db: &mut Db, ids: &[String]) -> TxResult<Vec<Named>> {
         Db::Sqlite(connection) => {
             let mut rows = Vec::with_capacity(ids.len());
             for id in ids {
-                rows.extend(named!(backups::id.eq(id)).first(connection).optional()?);
+                rows.extend(named!(backups::id.eq(id)).load::<Named>(connection)?);
             }
             Ok(rows)
         }
