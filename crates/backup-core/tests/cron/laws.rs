@@ -77,9 +77,7 @@ proptest! {
         for minute in -2880..2880 {
             let at = start + TimeDelta::minutes(minute);
             let local = zone.local(at);
-            let is_due = if is_interval {
-                in_utc(local)
-            } else if local - shown >= TimeDelta::hours(24) {
+            let is_due = if is_interval || local - shown >= TimeDelta::hours(24) {
                 in_utc(local)
             } else {
                 // All times since the highest one, this one included.

@@ -53,7 +53,7 @@ pub(super) fn sentence(meaning: &Meaning) -> String {
             text
         }
         Times::Within { minutes, hours } => {
-            let spans: Vec<String> = hours.iter().map(span).collect();
+            let spans: Vec<String> = hours.iter().map(|run| span(*run)).collect();
             format!("{} {}", every_hour(minutes), list(&spans))
         }
     };
@@ -72,14 +72,17 @@ fn every_hour(minutes: &Minutes) -> String {
             )
         }
         Minutes::Listed(runs) => {
-            let minutes: Vec<String> = runs.iter().map(|run| through(run, u8::to_string)).collect();
+            let minutes: Vec<String> = runs
+                .iter()
+                .map(|run| through(*run, |minute| minute.to_string()))
+                .collect();
             format!("at minutes {} of every hour", list(&minutes))
         }
     }
 }
 
 fn days(meaning: &Meaning) -> String {
-    let months: Vec<String> = meaning.months.iter().map(|run| through(run, month)).collect();
+    let months: Vec<String> = meaning.months.iter().map(|run| through(*run, month)).collect();
     let (of, within) = if months.is_empty() {
         (" of every month".to_owned(), String::new())
     } else {
@@ -88,7 +91,7 @@ fn days(meaning: &Meaning) -> String {
     let kinds = meaning.days.iter().map(|days| match days {
         Days::Every => format!("every day{within}"),
         Days::Dates { runs, last } => {
-            let mut dates: Vec<String> = runs.iter().map(|run| through(run, date)).collect();
+            let mut dates: Vec<String> = runs.iter().map(|run| through(*run, date)).collect();
             dates.extend(last.then(|| "the last day".to_owned()));
             format!("on {}{of}", list(&dates))
         }
@@ -120,11 +123,11 @@ fn weekday(day: u8) -> &'static str {
     WEEKDAYS[usize::from(day) - 1]
 }
 
-fn month(month: &u8) -> String {
-    MONTHS[usize::from(*month) - 1].to_owned()
+fn month(month: u8) -> String {
+    MONTHS[usize::from(month) - 1].to_owned()
 }
 
-fn date(day: &u8) -> String {
+fn date(day: u8) -> String {
     let ending = match day {
         1 | 21 | 31 => "st",
         2 | 22 => "nd",
@@ -147,11 +150,11 @@ fn clock(hour: u8, minute: u8) -> String {
 }
 
 /// The whole of these hours.
-fn span((first, last): &Run) -> String {
+fn span((first, last): Run) -> String {
     format!("from {first}:00 to {last}:59")
 }
 
-fn through((first, last): &Run, name: impl Fn(&u8) -> String) -> String {
+fn through((first, last): Run, name: impl Fn(u8) -> String) -> String {
     if first == last {
         name(first)
     } else {

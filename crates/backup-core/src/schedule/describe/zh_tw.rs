@@ -63,7 +63,7 @@ fn every_hour(minutes: &Minutes) -> String {
 }
 
 fn days(meaning: &Meaning) -> String {
-    let months: Vec<String> = meaning.months.iter().map(|run| through(run, "月")).collect();
+    let months: Vec<String> = meaning.months.iter().map(|run| through(*run, "月")).collect();
     // What a day of the month and what any other day belongs to.
     let (of, within) = match months.as_slice() {
         [] => ("每月".to_owned(), String::new()),
@@ -77,7 +77,7 @@ fn days(meaning: &Meaning) -> String {
         Days::Every if within.is_empty() => "每天".to_owned(),
         Days::Every => format!("{within}每一天"),
         Days::Dates { runs, last } => {
-            let dates: Vec<String> = runs.iter().map(|run| through(run, "號")).collect();
+            let dates: Vec<String> = runs.iter().map(|run| through(*run, "號")).collect();
             let last = match (last, dates.is_empty()) {
                 (false, _) => "",
                 (true, true) => "最後一天",
@@ -114,7 +114,7 @@ fn weekday(day: u8) -> &'static str {
     WEEKDAYS[usize::from(day) - 1]
 }
 
-fn through((first, last): &Run, unit: &str) -> String {
+fn through((first, last): Run, unit: &str) -> String {
     if first == last {
         format!("{first} {unit}")
     } else {
