@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backup_core::list::{BackupListOptions, SortBy, SortOrder};
+use backup_core::schedule::{Retention, Schedule};
 use backup_core::{
-    BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator, JobStatus, NewBackup, OsRandom, ScheduleId,
-    Step, SystemClock,
+    BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator, JobStatus, ManualClock, NewBackup, OsRandom,
+    ScheduleId, Step, SystemClock,
 };
-use backup_db::Store;
+use backup_db::{ScheduleListOptions, Store};
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -144,6 +145,47 @@ where
         milliseconds(times[times.len() / 2]),
         milliseconds(times[times.len() - 1])
     );
+}
+
+/// In each round a hundred schedules that have not fired before are due at once.
+async fn fire_a_hundred(url: &str) {
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let store = Store::open(url, clock.clone()).await.unwrap();
+    let ids = IdGenerator::new(clock.clone(), Arc::new(OsRandom));
+    let mut made = Vec::new();
+    for number in 0..ROUNDS * 100 {
+        let schedule = Schedule {
+            id: ids.next().unwrap(),
+            config_key: "default".to_owned(),
+            name: "hourly".to_owned(),
+            description: None,
+            is_enabled: true,
+            backup_type: BackupType::Full,
+            backup_source: BackupSource::Files,
+            cron_expression: format!("{} * * * *", number / 100),
+            timezone: "UTC".to_owned(),
+            retention: Retention::default(),
+            next_run_at: None,
+            last_run_at: None,
+            last_success_at: None,
+            created_at: clock.now(),
+            updated_at: clock.now(),
+            created_by: None,
+        };
+        made.push(store.create_schedule(schedule).await.unwrap().id);
+    }
+    measure("fire a hundred schedules that are due", || async {
+        clock.set(store.next_firing_at().await?.unwrap());
+        let fired = store.fire_due_schedules(100).await?;
+        assert!(fired.iter().filter(|one| one.backup.is_some()).count() == 100);
+        Ok(fired)
+    })
+    .await;
+    // Nothing is left for the claims.
+    store.fail_waiting("measured", Duration::ZERO).await.unwrap();
+    for id in made {
+        store.delete_schedule(id).await.unwrap();
+    }
 }
 
 fn day(text: &str) -> DateTime<Utc> {
@@ -355,7 +397,12 @@ async fn main() {
     .await;
     measure("dependents", || store.dependents(one)).await;
     measure("tombstones", || store.deleting()).await;
-    measure("schedules with their counts", || store.list_schedules()).await;
+    let page = ScheduleListOptions {
+        limit: 100,
+        ..ScheduleListOptions::default()
+    };
+    measure("schedules with their counts", || store.list_schedules(&page)).await;
+    fire_a_hundred(&url).await;
     measure("claim, nothing to do", || {
         store.claim_job("w", Duration::from_mins(1), 3)
     })

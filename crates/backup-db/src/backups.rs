@@ -236,14 +236,23 @@ pub(crate) fn direct_dependents(tx: &mut Tx<'_>, id: BackupId) -> TxResult<Vec<B
 }
 
 pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewBackup) -> TxResult<Backup> {
-    let name = backup_name(new.source, new.backup_type, tx.now);
-    insert_row(tx, new, &name, tx.now)?;
     append(tx, EventKind::Backup, &new.id)?;
-    Ok(present(tx, new.id)?.into())
+    insert_untold(tx, new)
 }
 
-fn insert_row(tx: &mut Tx<'_>, new: &NewBackup, name: &str, created_at: chrono::DateTime<chrono::Utc>) -> TxResult<()> {
-    diesel::insert_into(backups::table)
+/// [`insert`], where the caller appends the event.
+pub(crate) fn insert_untold(tx: &mut Tx<'_>, new: &NewBackup) -> TxResult<Backup> {
+    let name = backup_name(new.source, new.backup_type, tx.now);
+    Ok(insert_row(tx, new, &name, tx.now)?.into())
+}
+
+fn insert_row(
+    tx: &mut Tx<'_>,
+    new: &NewBackup,
+    name: &str,
+    created_at: chrono::DateTime<chrono::Utc>,
+) -> TxResult<BackupRow> {
+    Ok(diesel::insert_into(backups::table)
         .values((
             (
                 backups::id.eq(new.id.to_string()),
@@ -269,8 +278,8 @@ fn insert_row(tx: &mut Tx<'_>, new: &NewBackup, name: &str, created_at: chrono::
                 backups::search_text.eq(search_text(new.id, name, new.description.as_deref())),
             ),
         ))
-        .execute(tx.db)?;
-    Ok(())
+        .returning(backups::all_columns)
+        .get_result(tx.db)?)
 }
 
 /// What a list's query is looked for in: lower case, since the databases compare in different ways.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use crate::error::TxResult;
+use crate::pool::Db;
 use crate::schema::{event_counter, events};
 use crate::store::Tx;
 use crate::types::{Time, Word};
@@ -74,20 +75,45 @@ pub(crate) fn last_seq(tx: &mut Tx<'_>) -> TxResult<i64> {
     Ok(event_counter::table.select(event_counter::last_seq).first(tx.db)?)
 }
 
-/// Appends an event. The counter's row is changed in the same transaction, so that events commit in the order of `seq`.
+/// Appends an event.
 pub(crate) fn append(tx: &mut Tx<'_>, kind: EventKind, id: &impl ToString) -> TxResult<()> {
-    let seq: i64 = diesel::update(event_counter::table)
-        .set(event_counter::last_seq.eq(event_counter::last_seq + 1))
+    append_all(tx, &[(kind, id.to_string())])
+}
+
+/// Appends events, in this order. The counter's row is changed in the same transaction, so that events commit in the order
+/// of `seq`.
+pub(crate) fn append_all(tx: &mut Tx<'_>, changed: &[(EventKind, String)]) -> TxResult<()> {
+    let many = changed.len() as i64;
+    if many == 0 {
+        return Ok(());
+    }
+    let last: i64 = diesel::update(event_counter::table)
+        .set(event_counter::last_seq.eq(event_counter::last_seq + many))
         .returning(event_counter::last_seq)
         .get_result(tx.db)?;
-    diesel::insert_into(events::table)
-        .values((
-            events::seq.eq(seq),
-            events::kind.eq(kind.as_str()),
-            events::subject_id.eq(id.to_string()),
-            events::at.eq(tx.now.naive_utc()),
-        ))
-        .execute(tx.db)?;
-    diesel::delete(events::table.filter(events::seq.le(seq - EVENTS_KEPT))).execute(tx.db)?;
+    let at = tx.now.naive_utc();
+    let rows: Vec<_> = changed
+        .iter()
+        .zip(last - many + 1..)
+        .map(|((kind, id), seq)| {
+            (
+                events::seq.eq(seq),
+                events::kind.eq(kind.as_str()),
+                events::subject_id.eq(id),
+                events::at.eq(at),
+            )
+        })
+        .collect();
+    // One journey to the server for all; a single one goes by a statement that is prepared once.
+    if many > 1
+        && let Db::Pg(connection) = tx.db
+    {
+        diesel::insert_into(events::table).values(rows).execute(connection)?;
+    } else {
+        for row in rows {
+            diesel::insert_into(events::table).values(row).execute(tx.db)?;
+        }
+    }
+    diesel::delete(events::table.filter(events::seq.le(last - EVENTS_KEPT))).execute(tx.db)?;
     Ok(())
 }

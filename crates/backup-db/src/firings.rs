@@ -16,7 +16,7 @@ use diesel::sql_types::Bool;
 
 use crate::alerts::{raise, resolve};
 use crate::error::{TxError, TxResult};
-use crate::events::{EventKind, append};
+use crate::events::{EventKind, append_all};
 use crate::schedules::{ScheduleRow, find};
 use crate::schema::{alerts, backup_schedules, backups, schedule_firings};
 use crate::store::Tx;
@@ -25,6 +25,9 @@ use crate::{Error, Store};
 
 /// How late a firing may be and still be on time.
 const ON_TIME: TimeDelta = TimeDelta::seconds(60);
+
+/// As the index of the few that wait or run says it.
+const ACTIVE: &str = "status IN ('PENDING', 'IN_PROGRESS')";
 
 /// How long firings are kept to be looked at.
 const KEPT: TimeDelta = TimeDelta::days(100);
@@ -81,11 +84,22 @@ impl Store {
         }
         self.write("fire_due_schedules", move |tx| {
             let schedules: Vec<Schedule> = due(tx, limit)?.into_iter().map(Into::into).collect();
-            let worried = worried(tx, &schedules)?;
+            let standing = standing(tx, &schedules)?;
             let mut fired = Vec::with_capacity(schedules.len());
+            let mut changed = Vec::with_capacity(2 * schedules.len());
             for schedule in schedules {
-                fired.extend(fire(tx, schedule, &worried)?);
+                changed.push((EventKind::Schedule, schedule.id.to_string()));
+                let Some(one) = fire(tx, schedule, &standing)? else {
+                    continue;
+                };
+                changed.extend(
+                    one.backup
+                        .iter()
+                        .map(|backup| (EventKind::Backup, backup.id.to_string())),
+                );
+                fired.push(one);
             }
+            append_all(tx, &changed)?;
             Ok(fired)
         })
         .await
@@ -198,7 +212,7 @@ fn due(tx: &mut Tx<'_>, limit: u32) -> TxResult<Vec<ScheduleRow>> {
 }
 
 /// Fires one schedule. Nothing where it had fired this instant before, which a clock that was put back can bring about.
-fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, worried: &Worried) -> TxResult<Option<Fired>> {
+fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, standing: &Standing) -> TxResult<Option<Fired>> {
     let Some(planned) = schedule.next_run_at else {
         return Ok(None);
     };
@@ -219,12 +233,11 @@ fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, worried: &Worried) -> TxResult<
         .execute(tx.db)?;
     schedule.last_run_at = Some(scheduled_at);
     schedule.next_run_at = next_run_at;
-    append(tx, EventKind::Schedule, &id)?;
     if has_fired(tx, id, scheduled_at)? {
         return Ok(None);
     }
     let missed = instants - 1;
-    let outcome = if running(tx, id)?.is_some() {
+    let outcome = if standing.running.contains(&id.to_string()) {
         FiringOutcome::Skipped
     } else if missed == 0 && tx.now - scheduled_at <= ON_TIME {
         FiringOutcome::Started
@@ -235,7 +248,7 @@ fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, worried: &Worried) -> TxResult<
         None
     } else {
         let new = new_backup(tx, &schedule, BackupTrigger::Scheduled, None)?;
-        Some(crate::backups::insert(tx, &new)?)
+        Some(crate::backups::insert_untold(tx, &new)?)
     };
     let firing = Firing {
         schedule_id: id,
@@ -255,7 +268,7 @@ fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, worried: &Worried) -> TxResult<
             schedule_firings::missed.eq(i64::from(missed)),
         ))
         .execute(tx.db)?;
-    tell(tx, &schedule, &firing, planned, worried)?;
+    tell(tx, &schedule, &firing, planned, standing)?;
     Ok(Some(Fired {
         schedule,
         firing,
@@ -269,12 +282,12 @@ fn tell(
     schedule: &Schedule,
     firing: &Firing,
     planned: DateTime<Utc>,
-    worried: &Worried,
+    standing: &Standing,
 ) -> TxResult<()> {
     let subject = schedule.id.to_string();
     if firing.missed > 0 || tx.now - firing.scheduled_at > ON_TIME {
         raise(tx, &NewAlert::schedule_missed(schedule, planned, firing.missed + 1))?;
-    } else if worried.missed.contains(&subject) {
+    } else if standing.missed.contains(&subject) {
         resolve(tx, AlertKind::ScheduleMissed, &subject)?;
     }
     if firing.outcome == FiringOutcome::Skipped {
@@ -288,32 +301,41 @@ fn tell(
             .with("schedule", &schedule.name)
             .with("at", at);
         raise(tx, &alert)?;
-    } else if worried.skipped.contains(&subject) {
+    } else if standing.skipped.contains(&subject) {
         resolve(tx, AlertKind::ScheduleSkipped, &subject)?;
     }
     Ok(())
 }
 
-/// The subjects of the open alerts that a firing may put an end to.
-#[derive(Default)]
-struct Worried {
+/// What a firing has to know of its schedule, asked for all at once: by their identifiers.
+struct Standing {
+    /// Those of which a backup waits or runs.
+    running: HashSet<String>,
+    /// The subjects of the open alerts that a firing may put an end to.
     missed: HashSet<String>,
     skipped: HashSet<String>,
 }
 
-fn worried(tx: &mut Tx<'_>, schedules: &[Schedule]) -> TxResult<Worried> {
+fn standing(tx: &mut Tx<'_>, schedules: &[Schedule]) -> TxResult<Standing> {
+    let ids: Vec<String> = schedules.iter().map(|schedule| schedule.id.to_string()).collect();
+    let running: Vec<Option<String>> = backups::table
+        .filter(backups::schedule_id.eq_any(&ids))
+        .filter(sql::<Bool>(ACTIVE))
+        .select(backups::schedule_id)
+        .load(tx.db)?;
     let mut open = |kind: AlertKind| -> TxResult<HashSet<String>> {
         let subjects: Vec<String> = alerts::table
             .filter(alerts::kind.eq(kind.as_str()))
-            .filter(alerts::subject.eq_any(schedules.iter().map(|schedule| schedule.id.to_string())))
+            .filter(alerts::subject.eq_any(&ids))
             .filter(alerts::resolved_at.is_null())
             .select(alerts::subject)
             .load(tx.db)?;
         Ok(subjects.into_iter().collect())
     };
-    Ok(Worried {
+    Ok(Standing {
         missed: open(AlertKind::ScheduleMissed)?,
         skipped: open(AlertKind::ScheduleSkipped)?,
+        running: running.into_iter().flatten().collect(),
     })
 }
 
@@ -335,7 +357,7 @@ fn stand_still(tx: &mut Tx<'_>, schedule: &Schedule, reason: &str) -> TxResult<(
         .severity(backup_core::AlertSeverity::Critical)
         .with(CONFIG_DETAIL, &schedule.config_key);
     raise(tx, &alert)?;
-    append(tx, EventKind::Schedule, &schedule.id)
+    Ok(())
 }
 
 fn has_fired(tx: &mut Tx<'_>, id: ScheduleId, at: DateTime<Utc>) -> TxResult<bool> {
@@ -351,7 +373,7 @@ fn has_fired(tx: &mut Tx<'_>, id: ScheduleId, at: DateTime<Utc>) -> TxResult<boo
 fn running(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Option<BackupId>> {
     let row: Option<Word<BackupId>> = backups::table
         .filter(backups::schedule_id.eq(id.to_string()))
-        .filter(sql::<Bool>("status IN ('PENDING', 'IN_PROGRESS')"))
+        .filter(sql::<Bool>(ACTIVE))
         .select(backups::id)
         .first(tx.db)
         .optional()?;

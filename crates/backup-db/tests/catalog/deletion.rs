@@ -204,7 +204,7 @@ async fn an_error_of_the_storage_is_shown_and_the_tombstone_stays(catalog: Catal
     assert_eq!(tombstones[0].error_message.as_deref(), Some("the storage is away"));
 }
 
-fn receipt(catalog: &Catalog, id: BackupId, base_id: Option<BackupId>) -> Receipt {
+pub(crate) fn receipt(catalog: &Catalog, id: BackupId, base_id: Option<BackupId>) -> Receipt {
     let at = catalog.clock.now();
     Receipt {
         version: 1,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backup_core::Step;
-use backup_core::user::AlertSeverity;
+use backup_core::{AlertKind, NewAlert, Step};
 use backup_db::{EVENTS_KEPT, EventKind};
 
 use crate::fixture::{Catalog, LEASE, at_once, on_both};
@@ -30,7 +29,7 @@ async fn each_change_is_an_event(catalog: Catalog) {
         .unwrap();
     let alert = catalog
         .store
-        .raise_alert("BACKUP_FAILED", "x", AlertSeverity::Critical, "m")
+        .raise_alert(NewAlert::new(AlertKind::BackupFailed, "x", "m"))
         .await
         .unwrap()
         .alert;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::config::DEFAULT_CONFIG_KEY;
+use backup_core::schedule::{Retention, Schedule};
 use backup_core::{
-    Backup, BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator, ManualClock,
-    NewBackup, OsRandom,
+    Alert, AlertKind, Backup, BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator,
+    ManualClock, NewBackup, OsRandom, ScheduleId,
 };
-use backup_db::{BackupOutcome, ClaimedJob, CompletedBackup, Job, Lease, Store};
+use backup_db::{BackupOutcome, ClaimedJob, CompletedBackup, Fired, Firing, Job, Lease, Store};
 use backup_tests::postgres::{Database, Postgres};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
@@ -113,6 +114,71 @@ impl Catalog {
         }
     }
 
+    /// One that is enabled and fires at each full hour, UTC.
+    pub(crate) fn new_schedule(&self) -> Schedule {
+        Schedule {
+            id: self.id(),
+            config_key: DEFAULT_CONFIG_KEY.to_owned(),
+            name: "每小時".to_owned(),
+            description: None,
+            is_enabled: true,
+            backup_type: BackupType::Incremental,
+            backup_source: BackupSource::Database,
+            cron_expression: "0 * * * *".to_owned(),
+            timezone: "UTC".to_owned(),
+            retention: Retention::default(),
+            next_run_at: None,
+            last_run_at: None,
+            last_success_at: None,
+            created_at: start(),
+            updated_at: start(),
+            created_by: None,
+        }
+    }
+
+    pub(crate) async fn hourly(&self) -> Schedule {
+        self.store.create_schedule(self.new_schedule()).await.unwrap()
+    }
+
+    pub(crate) async fn schedule(&self, id: ScheduleId) -> Schedule {
+        self.store.get_schedule(id).await.unwrap().unwrap().schedule
+    }
+
+    /// Fires what is due, of which there is at most one.
+    pub(crate) async fn fire(&self) -> Option<Fired> {
+        let mut fired = self.store.fire_due_schedules(100).await.unwrap();
+        assert!(fired.len() < 2, "{fired:?}");
+        fired.pop()
+    }
+
+    /// The firings of a schedule, oldest first.
+    pub(crate) async fn firings(&self, id: ScheduleId) -> Vec<Firing> {
+        let mut firings = self.store.firings_of(id, 1_000_000).await.unwrap();
+        firings.reverse();
+        firings
+    }
+
+    /// The open alert of a kind, of which there is at most one.
+    pub(crate) async fn open_alert(&self, kind: AlertKind) -> Option<Alert> {
+        let mut open = self.store.open_alerts(kind).await.unwrap();
+        assert!(open.len() < 2, "{open:?}");
+        open.pop()
+    }
+
+    /// Ends the job that is next, a backup: without a message it is good.
+    pub(crate) async fn end_next(&self, failure: Option<&str>) -> BackupId {
+        let claimed = self.claim().await.unwrap();
+        let id = backup_of(&claimed.job).id;
+        let outcome = match failure {
+            None => BackupOutcome::Completed(Box::new(self.results(1_000))),
+            Some(message) => BackupOutcome::Failed {
+                message: message.to_owned(),
+            },
+        };
+        self.store.finish_backup(&claimed.lease, outcome).await.unwrap();
+        id
+    }
+
     pub(crate) async fn pending(&self) -> Backup {
         self.store.create_backup(self.new_backup()).await.unwrap()
     }
@@ -161,7 +227,7 @@ impl Catalog {
             contents: BackupContents::default(),
             warnings: Vec::new(),
             completed_at: self.clock.now(),
-            expires_at: None,
+            key_fingerprint: None,
         }
     }
 

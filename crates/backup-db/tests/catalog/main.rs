@@ -1,14 +1,24 @@
 //! Every function of the catalog, on a real SQLite file and a real PostgreSQL alike.
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod alerts;
 mod deletion;
 mod events;
+mod firings;
 mod fixture;
 mod jobs;
 mod list;
 mod list_far;
 mod migrations;
+mod notifications;
 mod opening;
 mod outage;
+mod outcome;
 mod people;
+mod readings;
+mod retention;
+mod schedules;
 mod settings;
+mod steps;
+mod watching;
+mod year;

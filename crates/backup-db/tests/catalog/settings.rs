@@ -1,20 +1,16 @@
-//! Schedules, alerts, configurations, usage.
+//! Configurations and usage.
 
 use backup_core::config::{BackupConfig, QuotaPolicy, SealedSecret, SystemConfig};
+use backup_core::notification::{Webhook, WebhookPreset};
 use backup_core::receipt::Codec;
-use backup_core::schedule::{Retention, Schedule};
-use backup_core::user::{AlertSeverity, AlertState};
-use backup_core::{BackupSource, BackupType, NewBackup, ScheduleId};
-use backup_db::{Error, FiringOutcome};
+use backup_core::schedule::Schedule;
+use backup_core::{BackupSource, BackupType, Language, NewBackup};
+use backup_db::Error;
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, at_once, on_both, start};
 
 on_both!(
-    a_schedule_is_kept_as_given,
-    an_instant_fires_once_however_many_try,
-    due_schedules_are_the_enabled_ones_whose_time_has_come,
-    an_alert_is_open_once,
     a_configuration_is_kept_as_given,
     two_who_change_a_configuration_at_once_do_not_undo_each_other,
     a_configuration_with_backups_stays_where_it_is,
@@ -24,221 +20,6 @@ on_both!(
     newest_completed_is_what_the_next_one_builds_on,
     the_overview_says_what_matters,
 );
-
-fn schedule(catalog: &Catalog) -> Schedule {
-    Schedule {
-        id: catalog.id(),
-        config_key: "default".to_owned(),
-        name: "每晚".to_owned(),
-        description: Some("every night".to_owned()),
-        is_enabled: true,
-        backup_type: BackupType::Incremental,
-        backup_source: BackupSource::Database,
-        cron_expression: "0 2 * * *".to_owned(),
-        timezone: "Asia/Taipei".to_owned(),
-        retention: Retention {
-            keep_monthly: Some(12),
-            ..Retention::default()
-        },
-        next_run_at: Some(start() + TimeDelta::hours(16)),
-        last_run_at: None,
-        created_at: start(),
-        updated_at: start(),
-        created_by: None,
-    }
-}
-
-async fn a_schedule_is_kept_as_given(catalog: Catalog) {
-    let given = schedule(&catalog);
-    assert_eq!(catalog.store.create_schedule(given.clone()).await.unwrap(), given);
-    assert!(matches!(
-        catalog.store.create_schedule(given.clone()).await,
-        Err(Error::AlreadyExists { .. })
-    ));
-    catalog.advance(1);
-    let changed = Schedule {
-        description: None,
-        next_run_at: None,
-        is_enabled: false,
-        retention: Retention::default(),
-        ..given.clone()
-    };
-    let stored = catalog.store.update_schedule(changed.clone()).await.unwrap();
-    assert_eq!(stored.updated_at, start() + TimeDelta::seconds(1));
-    let found = catalog.store.get_schedule(given.id).await.unwrap().unwrap();
-    assert_eq!(
-        found.schedule,
-        Schedule {
-            updated_at: stored.updated_at,
-            ..changed
-        }
-    );
-    let mut new = catalog.new_backup();
-    new.schedule_id = Some(given.id);
-    let backup = catalog.store.create_backup(new).await.unwrap().id;
-    assert_eq!(catalog.store.list_schedules().await.unwrap()[0].backups, 1);
-    assert_eq!(
-        catalog
-            .store
-            .get_backup(backup)
-            .await
-            .unwrap()
-            .unwrap()
-            .schedule_name
-            .as_deref(),
-        Some("每晚")
-    );
-    assert!(catalog.store.delete_schedule(given.id).await.unwrap());
-    assert!(!catalog.store.delete_schedule(given.id).await.unwrap());
-    assert_eq!(catalog.backup(backup).await.schedule_id, None, "the backup stays");
-    assert!(matches!(
-        catalog.store.update_schedule(given).await,
-        Err(Error::NotFound { .. })
-    ));
-}
-
-async fn an_instant_fires_once_however_many_try(catalog: Catalog) {
-    let id = catalog.store.create_schedule(schedule(&catalog)).await.unwrap().id;
-    let other = catalog.another().await;
-    let next = start() + TimeDelta::days(1);
-    let new: Vec<_> = (0..8)
-        .map(|_| {
-            let mut new = catalog.new_backup();
-            new.schedule_id = Some(id);
-            new
-        })
-        .collect();
-    let fired = at_once(8, |index| {
-        let store = if index % 2 == 0 {
-            catalog.store.clone()
-        } else {
-            other.clone()
-        };
-        let new = new[index].clone();
-        async move {
-            store
-                .fire_schedule(id, start(), FiringOutcome::Started, Some(new), Some(next))
-                .await
-                .unwrap()
-        }
-    })
-    .await;
-    let fired: Vec<_> = fired.into_iter().flatten().collect();
-    assert_eq!(fired.len(), 1, "one of eight schedulers makes the backup");
-    let found = catalog.store.get_schedule(id).await.unwrap().unwrap();
-    assert_eq!(found.backups, 1);
-    assert_eq!(
-        (found.schedule.last_run_at, found.schedule.next_run_at),
-        (Some(start()), Some(next))
-    );
-    catalog
-        .store
-        .fire_schedule(id, next, FiringOutcome::Skipped, None, None)
-        .await
-        .unwrap()
-        .unwrap();
-    let firings = catalog.store.firings_of(id, 10).await.unwrap();
-    let outcomes: Vec<_> = firings
-        .iter()
-        .map(|firing| (firing.outcome, firing.backup_id.is_some()))
-        .collect();
-    assert_eq!(
-        outcomes,
-        [(FiringOutcome::Skipped, false), (FiringOutcome::Started, true)]
-    );
-    let unknown: ScheduleId = catalog.id();
-    let result = catalog
-        .store
-        .fire_schedule(unknown, next, FiringOutcome::Skipped, None, None)
-        .await;
-    assert!(matches!(result, Err(Error::NotFound { .. })));
-}
-
-async fn due_schedules_are_the_enabled_ones_whose_time_has_come(catalog: Catalog) {
-    let mut ids = Vec::new();
-    for (enabled, next) in [
-        (true, Some(20)),
-        (true, Some(10)),
-        (false, Some(5)),
-        (true, Some(30)),
-        (true, None),
-    ] {
-        let made = Schedule {
-            is_enabled: enabled,
-            next_run_at: next.map(|seconds| start() + TimeDelta::seconds(seconds)),
-            ..schedule(&catalog)
-        };
-        ids.push(catalog.store.create_schedule(made).await.unwrap().id);
-    }
-    catalog.advance(20);
-    let due: Vec<_> = catalog
-        .store
-        .due_schedules()
-        .await
-        .unwrap()
-        .iter()
-        .map(|schedule| schedule.id)
-        .collect();
-    assert_eq!(due, [ids[1], ids[0]]);
-}
-
-async fn an_alert_is_open_once(catalog: Catalog) {
-    let store = &catalog.store;
-    let first = store
-        .raise_alert("BACKUP_FAILED", "s1", AlertSeverity::Warning, "once")
-        .await
-        .unwrap();
-    assert!(first.is_new);
-    let again = store
-        .raise_alert("BACKUP_FAILED", "s1", AlertSeverity::Critical, "twice")
-        .await
-        .unwrap();
-    assert!(!again.is_new);
-    assert_eq!(
-        (again.alert.id, again.alert.message.as_str()),
-        (first.alert.id, "twice")
-    );
-    catalog.advance(1);
-    let other = store
-        .raise_alert("QUOTA", "", AlertSeverity::Warning, "80 %")
-        .await
-        .unwrap()
-        .alert
-        .id;
-    let acknowledged = store.acknowledge_alert(first.alert.id).await.unwrap();
-    assert_eq!(acknowledged.acknowledged_at, Some(start() + TimeDelta::seconds(1)));
-    assert_eq!(store.get_alert(first.alert.id).await.unwrap(), Some(acknowledged));
-    let resolved = store.resolve_alert("BACKUP_FAILED", "s1").await.unwrap().unwrap();
-    assert!(resolved.resolved_at.is_some());
-    assert_eq!(store.resolve_alert("BACKUP_FAILED", "s1").await.unwrap(), None);
-    let open: Vec<_> = store
-        .list_alerts(false, 10)
-        .await
-        .unwrap()
-        .iter()
-        .map(|alert| alert.id)
-        .collect();
-    assert_eq!(open, [other]);
-    assert_eq!(store.list_alerts(true, 10).await.unwrap().len(), 2);
-    let page = async |state, offset| {
-        let (alerts, total) = store.alert_page(state, 1, offset).await.unwrap();
-        (alerts.len(), total)
-    };
-    assert_eq!(page(AlertState::All, 1).await, (1, 2));
-    assert_eq!(page(AlertState::All, 2).await, (0, 2));
-    assert_eq!(page(AlertState::Open, 0).await, (1, 1));
-    assert!(
-        store
-            .raise_alert("BACKUP_FAILED", "s1", AlertSeverity::Warning, "new")
-            .await
-            .unwrap()
-            .is_new
-    );
-    assert!(matches!(
-        store.acknowledge_alert(catalog.id()).await,
-        Err(Error::NotFound { .. })
-    ));
-}
 
 async fn a_configuration_is_kept_as_given(catalog: Catalog) {
     let secret = |text: &str| Some(SealedSecret(text.to_owned()));
@@ -263,6 +44,17 @@ async fn a_configuration_is_kept_as_given(catalog: Catalog) {
         notify_on_success: true,
         notify_on_failure: false,
         notification_emails: vec!["a@example.org".to_owned()],
+        webhooks: vec![Webhook {
+            name: "值班".to_owned(),
+            preset: WebhookPreset::Generic,
+            url: SealedSecret("address".to_owned()),
+            template: Some("{\"a\":\"{name}\"}".to_owned()),
+            on_success: true,
+            on_failure: false,
+        }],
+        notification_language: Language::En,
+        usage_alert_percents: vec![50, 99],
+        verify_within_days: None,
         quota_gigabytes: Some(u32::MAX),
         quota_policy: QuotaPolicy::Refuse,
         ..config
@@ -325,7 +117,7 @@ async fn a_configuration_with_backups_stays_where_it_is(catalog: Catalog) {
     store.finish_delete(backup.id).await.unwrap();
     let schedule = Schedule {
         config_key: "shop".to_owned(),
-        ..schedule(&catalog)
+        ..catalog.new_schedule()
     };
     store.create_schedule(schedule.clone()).await.unwrap();
     assert!(matches!(
@@ -453,11 +245,10 @@ async fn the_overview_says_what_matters(catalog: Catalog) {
     catalog.running_too().await;
     let off = Schedule {
         is_enabled: false,
-        next_run_at: Some(start()),
-        ..schedule(&catalog)
+        ..catalog.new_schedule()
     };
     catalog.store.create_schedule(off).await.unwrap();
-    let on = catalog.store.create_schedule(schedule(&catalog)).await.unwrap();
+    let on = catalog.store.create_schedule(catalog.new_schedule()).await.unwrap();
     let overview = catalog.store.overview().await.unwrap();
     assert_eq!(overview.last_successful.unwrap().backup.id, good);
     assert_eq!(overview.last_failed.unwrap().backup.id, bad);
