@@ -164,7 +164,7 @@ impl Fields {
     /// Takes a field that is an object.
     pub(crate) fn object<T: FromFields>(&mut self, name: &str) -> ApiResult<Option<T>> {
         self.take::<Map<String, Value>>(name, "field_invalid")?
-            .map(read)
+            .map(|object| read(object).map_err(|error| error.within(name)))
             .transpose()
     }
 
