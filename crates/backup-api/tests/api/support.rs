@@ -320,7 +320,7 @@ impl TestApp {
             contents: BackupContents::default(),
             warnings: Vec::new(),
             completed_at: self.clock.now(),
-            expires_at: None,
+            key_fingerprint: None,
         };
         self.store
             .finish_backup(&lease, BackupOutcome::Completed(Box::new(done)))
