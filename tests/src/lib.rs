@@ -1,5 +1,6 @@
-//! The test kit: a real PostgreSQL, a real Azurite, a real OpenID Connect provider and a real mail server on free loopback
-//! ports, data worth backing up, our own programs as processes, and lines that can be cut.
+//! The test kit: a real PostgreSQL, a real Azurite, a real OpenID Connect provider, a real mail server and a web server that
+//! keeps what it is told, on free loopback ports, data worth backing up, our own programs as processes, and lines that can
+//! be cut.
 //!
 //! Every server ends with the process that started it, even when that is killed, and takes its folder along: see
 //! [`guard`]. What a test cannot do without panics with the reason; what `cargo xtask` also uses has a form that returns
@@ -7,6 +8,7 @@
 
 pub mod azurite;
 pub mod guard;
+pub mod http_sink;
 pub mod oidc;
 pub mod postgres;
 pub mod process;

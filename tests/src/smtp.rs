@@ -47,6 +47,8 @@ pub struct Received {
     pub text: String,
     /// The HTML, decoded, lines ending in `\n`.
     pub html: String,
+    /// Its kind (`multipart/alternative`), then those of its parts with the charset of each, as their headers say them.
+    pub kinds: Vec<String>,
     /// Whether it came in ASCII alone, which every server passes on unharmed.
     pub ascii: bool,
     /// Whether it came encrypted.
@@ -143,6 +145,7 @@ impl Received {
                 .collect(),
             text: lines(&value["text"]),
             html: lines(&value["html"]),
+            kinds: value["kinds"].as_array().expect("kinds").iter().map(text).collect(),
             ascii: flag("ascii"),
             encrypted: flag("encrypted"),
             logged_in: flag("logged_in"),

@@ -42,6 +42,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Crates from outside that one of ours alone may name.
 const ONLY: &[(&str, &str)] = &[
+    ("croner", "backup-core"),
+    ("chrono-tz", "backup-core"),
     ("object_store", "backup-storage"),
     ("diesel", "backup-db"),
     ("diesel_migrations", "backup-db"),

@@ -44,6 +44,8 @@ class Handler:
             "headers": {name.lower(): value for name, value in message.items()},
             "text": part("plain"),
             "html": part("html"),
+            "kinds": [message.get_content_type()]
+            + [f"{part.get_content_type()}; {part.get_content_charset()}" for part in message.iter_parts()],
             "ascii": envelope.content.isascii(),
             "encrypted": server.transport.get_extra_info("ssl_object") is not None,
             "logged_in": bool(session.authenticated),

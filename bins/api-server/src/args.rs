@@ -8,11 +8,10 @@ use backup_api::{ApiSettings, FirstAdmin};
 use backup_engine::settings::{EngineArgs, LogArgs, SettingsError};
 use clap::Parser;
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use oidc::OidcArgs;
 
-/// HTTP API of the backup system; also runs its jobs, unless BACKUP_WORKERS is 0.
+/// HTTP API of the backup system; also runs its jobs, unless BACKUP_WORKERS is 0, and with --with-scheduler its schedules.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Args {
@@ -24,10 +23,6 @@ pub(crate) struct Args {
     #[arg(long, env = "BACKUP_BASE_PATH", value_name = "PATH", default_value = "/")]
     pub(crate) backup_base_path: String,
 
-    /// The http or https address that people use, where a reverse proxy stands in between
-    #[arg(long, env = "BACKUP_PUBLIC_URL", value_name = "URL")]
-    pub(crate) backup_public_url: Option<String>,
-
     /// On a catalog with no user: e-mail address of the first ADMIN
     #[arg(long, env = "BACKUP_ADMIN_EMAIL", value_name = "EMAIL")]
     pub(crate) backup_admin_email: Option<String>,
@@ -36,8 +31,7 @@ pub(crate) struct Args {
     #[arg(long, env = "BACKUP_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
     pub(crate) backup_admin_password: Option<SecretString>,
 
-    /// Run without a scheduler process beside it. Jobs and maintenance run in this process either way; this version has no
-    /// schedules to fire
+    /// Fire schedules too, so that no scheduler process is needed beside it
     #[arg(long)]
     pub(crate) with_scheduler: bool,
 
@@ -54,15 +48,9 @@ pub(crate) struct Args {
 impl Args {
     /// The API's settings.
     pub(crate) fn api_settings(&self) -> Result<ApiSettings, SettingsError> {
-        let public_url = self
-            .backup_public_url
-            .as_deref()
-            .filter(|text| !text.is_empty())
-            .map(public_url)
-            .transpose()?;
         Ok(ApiSettings {
             base_path: ApiSettings::normal_base_path(&self.backup_base_path),
-            public_url,
+            public_url: self.engine.notify.public_url()?,
             quota_bytes: Some(self.engine.worker.quota_gb << 30),
             oidc: self.oidc.settings()?,
             ..ApiSettings::default()
@@ -88,18 +76,6 @@ impl Args {
             )),
         }
     }
-}
-
-fn public_url(text: &str) -> Result<Url, SettingsError> {
-    Url::parse(text)
-        .ok()
-        .filter(|url| ["http", "https"].contains(&url.scheme()))
-        .ok_or_else(|| {
-            SettingsError::new(
-                format!("BACKUP_PUBLIC_URL '{text}' is no http or https address"),
-                "Set it to the address that people use, such as https://backup.example.org.",
-            )
-        })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use backup_api::{Api, create_first_admin, serve};
 use backup_archive::Keyring;
 use backup_core::{Clock, IdGenerator, OsRandom, PipelineError, Random, SystemClock};
 use backup_db::Store;
-use backup_engine::{Action, Engine, JobSettings, Mailer, Worker, stop_on_signal};
+use backup_engine::{Action, Engine, JobSettings, Mailer, Scheduler, Worker, stop_on_signal};
 use tokio::sync::watch;
 
 use crate::args::Args;
@@ -42,6 +42,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
     }
 
     let key = keys.current().clone();
+    let installation = settings.public_url.as_ref().map(ToString::to_string);
     let api = Api::new(settings, store.clone(), key, clock.clone(), random.clone());
     let threads = available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let server = serve(api.clone(), listener, threads, jobs.drain).map_err(ServerError::Io)?;
@@ -54,6 +55,8 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
         keys,
         jobs,
         mailer,
+        installation,
+        with_scheduler: args.with_scheduler,
         clock,
         random,
     };
@@ -95,6 +98,8 @@ struct Parts {
     keys: Keyring,
     jobs: JobSettings,
     mailer: Option<Mailer>,
+    installation: Option<String>,
+    with_scheduler: bool,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -106,10 +111,17 @@ impl Parts {
             storage = storage::open(&self.jobs.storage, &self.store, self.jobs.workers > 0) => storage,
             () = wait_for(stop.clone()) => return Ok(()),
         };
-        let engine =
-            Engine::new(self.store, storage, self.keys, self.jobs, self.clock, self.random).with_mailer(self.mailer);
+        let engine = Engine::new(self.store, storage, self.keys, self.jobs, self.clock, self.random)
+            .with_mailer(self.mailer)
+            .with_installation(self.installation);
         api.set_engine(engine.clone());
-        Worker::new(engine)?.run(stop).await;
+        let worker = Worker::new(engine.clone())?;
+        if self.with_scheduler {
+            let scheduler = Scheduler::new(engine, worker.waker());
+            tokio::join!(worker.run(stop.clone()), scheduler.run(stop));
+        } else {
+            worker.run(stop).await;
+        }
         Ok(())
     }
 }

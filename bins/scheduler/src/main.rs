@@ -1,4 +1,4 @@
-//! The scheduler: runs the jobs of the catalog, and tells how it is at `METRICS_ADDR`.
+//! The scheduler: fires schedules, runs the jobs of the catalog, keeps house, and tells how it is at `METRICS_ADDR`.
 //!
 //! Any number of schedulers share one catalog. Each consists of services that run until the process is told to stop.
 
@@ -10,14 +10,14 @@ use std::time::Duration;
 use backup_api::Probes;
 use backup_core::{Clock, OsRandom, PipelineError, SystemClock};
 use backup_engine::settings::{EngineArgs, LogArgs, SettingsError};
-use backup_engine::{Action, Engine, StartError, Worker, end_logging, init_logging, stop_on_signal};
+use backup_engine::{Action, Engine, Scheduler, StartError, Worker, end_logging, init_logging, stop_on_signal};
 use clap::Parser;
 use tokio::sync::watch;
 
 /// How long a catalog or storage that does not answer is left alone before it is tried again.
 const START_PAUSE: Duration = Duration::from_secs(3);
 
-/// Runs backups, restores and verifications.
+/// Fires schedules; runs backups, restores and verifications; lets old backups go; raises alerts and delivers messages.
 #[derive(Debug, Parser)]
 #[command(name = "scheduler", version)]
 struct Cli {
@@ -126,8 +126,9 @@ async fn open(
 async fn work(engine: Engine, probes: &Probes, stop: watch::Receiver<bool>) -> Result<(), StartError> {
     probes.set_engine(engine.clone());
     let worker = Worker::new(engine.clone())?;
+    let scheduler = Scheduler::new(engine.clone(), worker.waker());
     let mut told = stop.clone();
-    tokio::join!(worker.run(stop), async move {
+    tokio::join!(worker.run(stop.clone()), scheduler.run(stop), async move {
         // An error means that nobody can tell any more, which the worker notices too.
         let _ = told.wait_for(|stop| *stop).await;
         tracing::info!(action = %Action::ServiceStopping, "scheduler is stopping");

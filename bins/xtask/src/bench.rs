@@ -10,6 +10,7 @@ mod load;
 mod measure;
 mod ours;
 mod peers;
+mod scheduler;
 mod served;
 mod table;
 
@@ -47,12 +48,16 @@ const SCENARIOS: &[Scenario] = &[
         name: "download",
         run: download::run,
     },
+    Scenario {
+        name: "scheduler",
+        run: scheduler::run,
+    },
 ];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to measure: `backup`, a whole backup beside the peers; `catalog`, lists with a million backups; `api`, the same
-    /// over HTTP; `download`, of 5 GB. Default: all
+    /// over HTTP; `download`, of 5 GB; `scheduler`, with a hundred thousand schedules. Default: all
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name)))]
     names: Vec<String>,
 

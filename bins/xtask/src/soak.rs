@@ -18,12 +18,17 @@ const CASES: &str = "2000";
 const REQUESTS: &str = "300";
 
 /// What a round runs: the fault tests, which kill, cut and fill up at moments that differ each time, the property tests with
-/// many more cases and a new seed, and the API against its own description likewise.
+/// many more cases and a new seed, and the API against its own description likewise;
+/// then some minutes of schedulers that are killed.
 const CAMPAIGNS: &[&[&str]] = &[
     &["--test", "crash", "--test", "faults", "--test", "interrupted"],
     &["any_"],
     &["--test", "api", "schemathesis"],
+    &["--test", "schedulers"],
 ];
+
+/// How many minutes of each round schedulers are killed for.
+const SCHEDULER_MINUTES: &str = "3";
 
 /// Runs rounds until `minutes` have passed. A failure ends it and shows the seed that brings it back, which
 /// `BACKUP_SOAK_SEED` takes.
@@ -48,6 +53,7 @@ pub(crate) fn run(minutes: u64) -> io::Result<()> {
                 .env("PROPTEST_RNG_SEED", number.to_string())
                 .env("BACKUP_SCHEMATHESIS_EXAMPLES", REQUESTS)
                 .env("BACKUP_SCHEMATHESIS_SEED", number.to_string())
+                .env("BACKUP_SCHEDULER_MINUTES", SCHEDULER_MINUTES)
                 .env("BACKUP_TEST_POSTGRES", postgres.address())
                 .env("BACKUP_TEST_AZURITE", azurite.port().to_string())
                 .env("BACKUP_PG_BIN", &installed.postgres)

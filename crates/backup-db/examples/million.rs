@@ -67,7 +67,13 @@ const COUNTS: &str = "INSERT INTO backup_totals (config_key, day, status, backup
     COALESCE(SUM(size_bytes), 0) FROM backups GROUP BY 1, 2, 3, 4, 5, 6; \
     INSERT INTO backup_counts (config_key, status, backup_type, source, \"trigger\", backups, size_bytes) \
     SELECT config_key, status, backup_type, source, \"trigger\", COUNT(*), COALESCE(SUM(size_bytes), 0) \
-    FROM backups GROUP BY 1, 2, 3, 4, 5";
+    FROM backups GROUP BY 1, 2, 3, 4, 5; \
+    INSERT INTO backup_steps (sort_by, step, config_key, status, backup_type, source, \"trigger\", backups) \
+    SELECT 'completedAt', to_char(completed_at, 'YYYY-MM-DD'), config_key, status, backup_type, source, \"trigger\", COUNT(*) \
+    FROM backups GROUP BY 2, 3, 4, 5, 6, 7; \
+    INSERT INTO backup_steps (sort_by, step, config_key, status, backup_type, source, \"trigger\", backups) \
+    SELECT 'sizeBytes', lpad(rpad(left(size_bytes::text, 2), length(size_bytes::text), '0'), 19, '0'), \
+    config_key, status, backup_type, source, \"trigger\", COUNT(*) FROM backups GROUP BY 2, 3, 4, 5, 6, 7";
 
 fn seed(url: &str) {
     let schedule = "INSERT INTO backup_schedules (id, config_key, name, is_enabled, backup_type, backup_source, \

@@ -318,7 +318,7 @@ pub(crate) fn adopt(tx: &mut Tx<'_>, receipt: &Receipt) -> TxResult<Backup> {
     append(tx, EventKind::Backup, &id)?;
     let backup: Backup = present(tx, id)?.into();
     crate::outcome::succeeded(tx, &backup)?;
-    Ok(backup)
+    Ok(present(tx, id)?.into())
 }
 
 fn known_schedule(tx: &mut Tx<'_>, id: Option<ScheduleId>) -> TxResult<Option<ScheduleId>> {
@@ -371,7 +371,7 @@ fn named(db: &mut Db, ids: &[String]) -> TxResult<Vec<Named>> {
         Db::Sqlite(connection) => {
             let mut rows = Vec::with_capacity(ids.len());
             for id in ids {
-                rows.extend(named!(backups::id.eq(id)).first(connection).optional()?);
+                rows.extend(named!(backups::id.eq(id)).load::<Named>(connection)?);
             }
             Ok(rows)
         }

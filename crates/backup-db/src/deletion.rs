@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use backup_core::{Backup, BackupId, JobStatus};
+use backup_core::{AlertKind, Backup, BackupId, JobStatus};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -67,6 +67,8 @@ impl Store {
             )
             .execute(tx.db)?;
             if rows > 0 {
+                // What a verification found wrong with it is nobody's business any more.
+                crate::alerts::resolve(tx, AlertKind::VerificationFailed, &id.to_string())?;
                 append(tx, EventKind::Backup, &id)?;
             }
             Ok(rows > 0)
@@ -155,19 +157,21 @@ pub(crate) fn removable(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
     }
 }
 
-pub(crate) fn dependents_first(backups: Vec<Backup>) -> Vec<Backup> {
+fn dependents_first(mut backups: Vec<Backup>) -> Vec<Backup> {
     let bases: HashMap<BackupId, Option<BackupId>> = backups.iter().map(|backup| (backup.id, backup.base_id)).collect();
-    let depth = |backup: &Backup| {
-        let mut depth = 0usize;
-        let mut base = backup.base_id;
-        // A circle cannot be, but must not hang anybody either.
-        while let Some(next) = base.and_then(|id| bases.get(&id)).filter(|_| depth <= bases.len()) {
-            depth += 1;
-            base = *next;
-        }
-        depth
-    };
-    let mut backups = backups;
-    backups.sort_by_cached_key(|backup| std::cmp::Reverse(depth(backup)));
+    backups.sort_by_cached_key(|backup| std::cmp::Reverse(depth(&bases, backup.id)));
     backups
+}
+
+/// How many of those in `bases`, which says on which each builds, this one cannot be restored without.
+pub(crate) fn depth(bases: &HashMap<BackupId, Option<BackupId>>, id: BackupId) -> usize {
+    let base_of = |id: BackupId| bases.get(&id).copied().flatten();
+    let mut depth = 0usize;
+    let mut base = base_of(id);
+    // A circle cannot be, but must not hang anybody either.
+    while let Some(next) = base.filter(|id| depth <= bases.len() && bases.contains_key(id)) {
+        depth += 1;
+        base = base_of(next);
+    }
+    depth
 }

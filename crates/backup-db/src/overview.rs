@@ -3,7 +3,6 @@
 use backup_core::JobStatus;
 use backup_core::list::BackupSummary;
 use backup_core::usage::{ConfigUsage, StatusOverview, StorageUsage};
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
@@ -12,6 +11,7 @@ use crate::error::TxResult;
 use crate::schema::{backup_counts, backup_schedules, backups};
 use crate::store::Tx;
 use crate::types::{Time, count, time};
+use crate::verbatim::verbatim;
 use crate::{Error, Store};
 
 impl Store {
@@ -50,8 +50,8 @@ impl Store {
                 .order(backup_counts::config_key.asc())
                 .select((
                     backup_counts::config_key,
-                    sql::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
-                    sql::<Nullable<BigInt>>("CAST(SUM(size_bytes) AS BIGINT)"),
+                    verbatim::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
+                    verbatim::<Nullable<BigInt>>("CAST(SUM(size_bytes) AS BIGINT)"),
                 ))
                 .load(tx.db)?;
             Ok(rows
@@ -83,8 +83,8 @@ fn totals(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<(u64, u64)> {
     let (backups, bytes): (Option<i64>, Option<i64>) = backup_counts::table
         .filter(backup_counts::status.eq(status.as_str()))
         .select((
-            sql::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
-            sql::<Nullable<BigInt>>("CAST(SUM(size_bytes) AS BIGINT)"),
+            verbatim::<Nullable<BigInt>>("CAST(SUM(backups) AS BIGINT)"),
+            verbatim::<Nullable<BigInt>>("CAST(SUM(size_bytes) AS BIGINT)"),
         ))
         .get_result(tx.db)?;
     Ok((count(backups.unwrap_or(0)), count(bytes.unwrap_or(0))))

@@ -184,11 +184,13 @@ fn open_postgres(url: &PostgresUrl) -> Result<PgConnection, Error> {
             None => unavailable(&target, &reason),
         }
     })?;
-    // Every writer waits for the one before it: none may keep the others waiting for ever.
+    // Every writer waits for the one before it: none may keep the others waiting for ever. Statements are short: to compile
+    // one, or to start helpers for it, takes longer than to run it.
     connection
         .batch_execute(
             "SET TIME ZONE 'UTC'; SET client_min_messages = warning; SET application_name = 'backup-catalog'; \
-             SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s';",
+             SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'; \
+             SET jit = off; SET max_parallel_workers_per_gather = 0;",
         )
         .map_err(|error| unavailable(&target, &one_line(&url.redact(&error.to_string()))))?;
     Ok(connection)

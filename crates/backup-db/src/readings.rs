@@ -5,11 +5,12 @@ use std::time::Duration;
 use backup_core::{BackupId, ReadingId};
 use diesel::prelude::*;
 
-use crate::backups::completed;
+use crate::backups::{completed, find};
 use crate::error::TxResult;
 use crate::jobs::add;
 use crate::schema::backup_readings;
 use crate::store::Tx;
+use crate::types::Word;
 use crate::{Error, Store};
 
 impl Store {
@@ -35,9 +36,19 @@ impl Store {
         .await
     }
 
-    /// Goes on reading for `hold` from now. `false`: it had run out and was removed, so the backup may be gone.
+    /// Goes on reading for `hold` from now. `false`: it had run out, and the backup is being deleted or may be gone.
     pub async fn keep_reading(&self, id: ReadingId, hold: Duration) -> Result<bool, Error> {
         self.write("keep_reading", move |tx| {
+            let backup: Option<Word<BackupId>> = backup_readings::table
+                .filter(backup_readings::id.eq(id.to_string()))
+                .select(backup_readings::backup_id)
+                .first(tx.db)
+                .optional()?;
+            let Some(backup) = backup else { return Ok(false) };
+            // Once it had run out, a deletion may have begun that no longer waits for it.
+            if find(tx, backup.0)?.is_none_or(|row| row.deleting) {
+                return Ok(false);
+            }
             let rows = diesel::update(backup_readings::table.filter(backup_readings::id.eq(id.to_string())))
                 .set(backup_readings::expires_at.eq(add(tx.now, hold).naive_utc()))
                 .execute(tx.db)?;

@@ -1,7 +1,8 @@
 //! Letting old backups go: the plan is a pure function of the domain; here it is given what there is, and carried out in the
 //! transaction that made it, so that nothing can have changed in between.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use backup_core::retention::{Candidate, Decision, Retention, Verdict, plan};
 use backup_core::schedule::{Schedule, Zone};
@@ -11,7 +12,7 @@ use diesel::prelude::*;
 
 use crate::audit::{NewAuditEntry, insert};
 use crate::backups::{BackupRow, find as find_backup};
-use crate::deletion::{dependents_first, removable};
+use crate::deletion::{depth, removable};
 use crate::error::{TxError, TxResult};
 use crate::events::{EventKind, append};
 use crate::schedules::find;
@@ -62,7 +63,8 @@ impl Store {
     }
 
     /// Puts tombstones on the backups of a schedule that its retention lets go, as [`Self::begin_delete`] does, with a row in
-    /// the audit log for each. What is being read or checked at the moment stays until the next time. Gives back what is to
+    /// the audit log for each. What is being read or checked at the moment stays until the next time, and
+    /// so does what that builds on. Gives back what is to
     /// be removed from storage, in that order.
     ///
     /// # Errors
@@ -76,20 +78,32 @@ impl Store {
             let zone = schedule.timing().map_err(Error::from)?.1;
             let candidates = candidates(tx, &Which::Schedule(id.to_string()))?;
             date(tx, &schedule)?;
-            let decisions = plan(&schedule.retention, zone, &candidates, tx.now);
-            let expired: Vec<&Decision> = decisions
-                .iter()
-                .filter(|decision| decision.verdict == Verdict::Expire)
-                .collect();
+            let bases: HashMap<BackupId, Option<BackupId>> =
+                candidates.iter().map(|one| (one.id, one.base_id)).collect();
+            let mut decisions = plan(&schedule.retention, zone, &candidates, tx.now);
+            decisions.retain(|decision| decision.verdict == Verdict::Expire);
+            // The oldest first, but dependents before what they build on: those that stay, whatever the reason, and those
+            // that are left for the next time never lose their base.
+            decisions.reverse();
+            decisions.sort_by_cached_key(|decision| Reverse(depth(&bases, decision.backup_id)));
+            let mut needed = HashSet::new();
             let mut let_go = Vec::new();
-            // The oldest first: what is left for the next time is then the newest.
-            for decision in expired.into_iter().rev() {
+            for decision in &decisions {
                 if let_go.len() == AT_ONCE {
                     break;
                 }
-                let_go.extend(let_it_go(tx, &schedule, decision)?);
+                let is_needed = needed.contains(&decision.backup_id);
+                let gone = if is_needed {
+                    None
+                } else {
+                    let_it_go(tx, &schedule, decision)?
+                };
+                match gone {
+                    Some(backup) => let_go.push(backup),
+                    None => needed.extend(bases.get(&decision.backup_id).copied().flatten()),
+                }
             }
-            Ok(dependents_first(let_go))
+            Ok(let_go)
         })
         .await
     }

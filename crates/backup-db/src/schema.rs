@@ -183,6 +183,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    backup_steps (sort_by, step, config_key, status, backup_type, source, trigger) {
+        sort_by -> Text,
+        step -> Text,
+        config_key -> Text,
+        status -> Text,
+        backup_type -> Text,
+        source -> Text,
+        trigger -> Text,
+        backups -> BigInt,
+    }
+}
+
+diesel::table! {
     backup_totals (config_key, day, status, backup_type, source, trigger) {
         config_key -> Text,
         day -> Text,

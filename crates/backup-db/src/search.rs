@@ -6,16 +6,19 @@
 
 use std::collections::HashSet;
 
-use backup_core::list::{BackupListOptions, SortBy, SortOrder};
+use backup_core::list::BackupListOptions;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text, Untyped};
+use diesel::sql_types::{Bool, Text};
 
 use crate::error::TxResult;
-use crate::list::{Boxed, count_filtered, filtered, ordered};
+use crate::filter::{Boxed, Way, filtered};
+use crate::kinds::collected;
+use crate::list::{collecting, ordered, sorted};
 use crate::pool::Db;
 use crate::schema::backups;
 use crate::store::Tx;
+use crate::totals::count_filtered;
 
 /// Rows that are read first.
 const SAMPLE: usize = 2_000;
@@ -26,6 +29,9 @@ const MANY: usize = 12;
 /// So few rows, left by the other filters, are looked at one by one.
 const FEW: u64 = 5_000;
 
+/// The same where an index holds their texts, which is on SQLite alone.
+const FEW_INDEXED: u64 = 50_000;
+
 /// Letters of a gram.
 const GRAM: usize = 3;
 
@@ -35,6 +41,9 @@ const GRAMS: usize = 12;
 
 /// Of these so many on SQLite, which reads every list of rows that it is given; PostgreSQL begins with the shortest.
 const RAREST: usize = 4;
+
+/// And none that more than nine in ten rows have: such a list is long and shuts out nothing.
+const RARE: (usize, usize) = (9, 10);
 
 #[diesel::declare_sql_function]
 extern "SQL" {
@@ -48,27 +57,31 @@ extern "SQL" {
 pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<(Vec<String>, u64, bool)> {
     let text = text.to_lowercase();
     let enough = BackupListOptions::MAX_HITS as usize;
-    let Sample {
-        mut hits,
-        texts,
-        all_read,
-    } = sample(tx, options, &text)?;
-    hits.truncate(enough + 1);
-    if !all_read && hits.len() <= enough {
-        let few = hits.len() < MANY && count_filtered(tx, options)? <= FEW;
-        let query = containing(
-            tx.db,
-            filtered(backups::table.select(backups::id).into_boxed(), options),
-            &text,
-        );
-        let query = if few {
-            sorted(query, options)
-        } else if hits.len() >= MANY {
-            ordered(query, options)
-        } else {
-            sorted(having_grams(tx.db, query, &text, &texts), options)
-        };
-        hits = query.limit(enough as i64 + 1).load(tx.db)?;
+    let limit = enough as i64 + 1;
+    let ids = backups::table.select(backups::id);
+    let total = count_filtered(tx, options)?;
+    let mut hits: Vec<String>;
+    let few = collecting(options).filter(|way| total <= few_of(tx.db, *way));
+    if few == Some(Way::Kinds) {
+        hits = collected(tx, options, Some(&text), limit, 0)?;
+    } else if let Some(way) = few {
+        let query = filtered(tx.db, ids.into_boxed(), options, way);
+        hits = sorted(containing(tx.db, query, &text), options)
+            .limit(limit)
+            .load(tx.db)?;
+    } else {
+        let sample = sample(tx, options, &text)?;
+        hits = sample.hits;
+        hits.truncate(enough + 1);
+        if !sample.all_read && hits.len() <= enough {
+            let query = if hits.len() >= MANY {
+                ordered(filtered(tx.db, ids.into_boxed(), options, Way::Order), options)
+            } else {
+                let query = filtered(tx.db, ids.into_boxed(), options, Way::Text);
+                sorted(having_grams(tx.db, query, &text, &sample.texts), options)
+            };
+            hits = containing(tx.db, query, &text).limit(limit).load(tx.db)?;
+        }
     }
     let exact = hits.len() <= enough;
     hits.truncate(enough);
@@ -80,6 +93,14 @@ pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -
         .take(limit as usize)
         .collect();
     Ok((page, total, exact))
+}
+
+/// How many rows that are found so are few.
+fn few_of(db: &Db, way: Way) -> u64 {
+    match (db, way) {
+        (Db::Sqlite(_), Way::Kinds | Way::Dates) => FEW_INDEXED,
+        _ => FEW,
+    }
 }
 
 /// What the first rows of a list tell.
@@ -97,7 +118,12 @@ struct Sample {
 fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<Sample> {
     let limit = SAMPLE as i64;
     if matches!(tx.db, Db::Pg(_)) {
-        let query = filtered(backups::table.select(backups::id).into_boxed(), options);
+        let query = filtered(
+            tx.db,
+            backups::table.select(backups::id).into_boxed(),
+            options,
+            Way::Order,
+        );
         let ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
         let hits = containing_among(tx.db, &ids, text)?;
         return Ok(Sample {
@@ -107,8 +133,10 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
         });
     }
     let query = filtered(
+        tx.db,
         backups::table.select((backups::id, backups::search_text)).into_boxed(),
         options,
+        Way::Order,
     );
     let rows: Vec<(String, String)> = ordered(query, options).limit(limit).load(tx.db)?;
     let hits = rows.iter().filter(|(_, whole)| whole.contains(text));
@@ -199,10 +227,17 @@ fn grams(letters: &[char]) -> Vec<String> {
 }
 
 /// Those grams that the fewest of these texts have.
-fn rarest(mut grams: Vec<String>, texts: &[String]) -> Vec<String> {
-    grams.sort_by_cached_key(|gram| texts.iter().filter(|text| text.contains(gram.as_str())).count());
-    grams.truncate(RAREST);
-    grams
+fn rarest(grams: Vec<String>, texts: &[String]) -> Vec<String> {
+    let having = |gram: &String| texts.iter().filter(|text| text.contains(gram.as_str())).count();
+    let mut counted: Vec<(usize, String)> = grams.into_iter().map(|gram| (having(&gram), gram)).collect();
+    counted.sort_by_key(|(texts, _)| *texts);
+    let (many, of) = RARE;
+    let rare = counted
+        .iter()
+        .filter(|(having, _)| having * of <= texts.len() * many)
+        .count();
+    counted.truncate(rare.clamp(1, RAREST));
+    counted.into_iter().map(|(_, gram)| gram).collect()
 }
 
 /// The grams as a query of either database's language.
@@ -223,22 +258,6 @@ fn joined(grams: &[String], quote: char, and: &str) -> String {
         })
         .collect();
     quoted.join(and)
-}
-
-/// In the list's order, and never by reading an index in that order: few rows are to be sorted.
-fn sorted<'a, SqlType: 'a>(query: Boxed<'a, SqlType>, options: &BackupListOptions) -> Boxed<'a, SqlType> {
-    let by = match options.sort_by {
-        SortBy::CreatedAt => "created_at",
-        SortBy::CompletedAt => "completed_at",
-        SortBy::SizeBytes => "size_bytes",
-    };
-    let end = match options.sort_order {
-        SortOrder::Asc => "ASC",
-        SortOrder::Desc => "DESC",
-    };
-    query.order(sql::<Untyped>(&format!(
-        "coalesce({by}, {by}) {end} NULLS LAST, id {end}"
-    )))
 }
 
 #[cfg(test)]

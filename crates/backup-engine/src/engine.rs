@@ -170,8 +170,7 @@ impl Engine {
     /// `Catalog` or `Pipeline`, whichever does not.
     pub async fn ping(&self) -> Result<(), Error> {
         self.store.ping().await?;
-        let probe = "readiness-probe.json";
-        self.storage.get_receipt(probe).await.map_err(PipelineError::from)?;
+        self.storage.check().await.map_err(PipelineError::from)?;
         Ok(())
     }
 

@@ -52,4 +52,5 @@ pub use restore::RestoreInto;
 pub use scheduler::Scheduler;
 pub use signals::stop_on_signal;
 pub use start::StartError;
+pub use watch::Watch;
 pub use worker::Worker;

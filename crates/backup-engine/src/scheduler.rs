@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use crate::engine::Engine;
+use crate::housekeeping;
 use crate::logging::Action;
 
 /// How often the catalog is asked when the next instant is: a change takes effect within this time.
@@ -31,8 +32,10 @@ impl Scheduler {
         Self { engine, wake: worker }
     }
 
-    /// Fires what is due, when it is due, until `stop` becomes true or its sender is gone.
+    /// Fires what is due, when it is due, until `stop` becomes true or its sender is gone. Where this process runs no jobs,
+    /// it keeps house as a worker would.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let _housekeeping = (self.engine.settings.workers == 0).then(|| housekeeping::start(&self.engine));
         while !*stop.borrow() {
             let pause = self.turn().await;
             tokio::select! {

@@ -33,6 +33,7 @@ impl Engine {
         let url = args.catalog.url(&args.data)?;
         let settings = args.job_settings()?;
         let mailer = args.mailer(clock.clone(), random.clone())?;
+        let installation = args.notify.public_url()?.map(String::from);
         let keys = args.keys.clone();
         let keys = tokio::task::spawn_blocking(move || keys.keyring())
             .await
@@ -49,7 +50,9 @@ impl Engine {
             .await
             .map_err(PipelineError::from)?;
         let storage = BlobStore::open(&settings.storage).await.map_err(PipelineError::from)?;
-        let engine = Self::new(store, storage, keys, settings, clock, random).with_mailer(mailer);
+        let engine = Self::new(store, storage, keys, settings, clock, random)
+            .with_mailer(mailer)
+            .with_installation(installation);
         #[cfg(debug_assertions)]
         if let Some(at) = args.worker.fault_at {
             return Ok(engine.with_checkpoints(crate::abort_at(at)));

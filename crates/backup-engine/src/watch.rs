@@ -29,7 +29,7 @@ const OUTAGE: TimeDelta = TimeDelta::seconds(30);
 const SLOW_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// Looks at everything again and again. What it keeps is lost when it ends, and only delays an alert.
-pub(crate) struct Watch {
+pub struct Watch {
     engine: Engine,
     /// How often in a row each configuration's storage did not answer.
     silent: HashMap<String, u32>,
@@ -39,7 +39,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(engine: Engine) -> Self {
+    /// Nothing has been looked at yet.
+    pub fn new(engine: Engine) -> Self {
         Self {
             engine,
             silent: HashMap::new(),
@@ -52,7 +53,7 @@ impl Watch {
     ///
     /// # Errors
     /// The first thing that could not be looked at.
-    pub(crate) async fn look(&mut self) -> Result<(), Error> {
+    pub async fn look(&mut self) -> Result<(), Error> {
         let now = self.engine.clock.now();
         let looked = self.look_at_all(now).await;
         match &looked {
@@ -126,8 +127,8 @@ impl Watch {
         let mut unreachable = Vec::new();
         for (key, place) in places {
             let error = match place {
-                Ok(place) => match timeout(STORAGE_PATIENCE, place.storage.get_receipt("readiness-probe.json")).await {
-                    Ok(Ok(_)) => None,
+                Ok(place) => match timeout(STORAGE_PATIENCE, place.storage.check()).await {
+                    Ok(Ok(())) => None,
                     Ok(Err(error)) => Some(backup_core::PipelineError::from(error).full_text()),
                     Err(_) => Some(format!("it does not answer within {} s", STORAGE_PATIENCE.as_secs())),
                 },

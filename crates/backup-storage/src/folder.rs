@@ -52,12 +52,18 @@ impl Folder {
     /// Opens a folder that must be there and can be read; changes nothing.
     pub(crate) fn open_existing(root: PathBuf, stall_timeout: Duration) -> Result<Self, Error> {
         let folder = Self::at_root(root, stall_timeout);
-        let at = At::whole(&folder.describe, "open");
-        match fs::read_dir(&folder.root) {
-            Ok(_) => Ok(folder),
+        folder.check()?;
+        Ok(folder)
+    }
+
+    /// Whether the folder is there, and may be read.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let at = At::whole(&self.describe, "open");
+        match fs::read_dir(&self.root) {
+            Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(at.not_found(
                 "there is no such folder",
-                format!("Correct the storage URL, or mount {}.", folder.root.display()),
+                format!("Correct the storage URL, or mount {}.", self.root.display()),
             )),
             Err(error) => Err(at.io(error)),
         }

@@ -35,6 +35,9 @@ enum Missing {
     Tell,
 }
 
+/// Begins no name of ours.
+const NOTHING: &str = "check-of-the-container";
+
 /// How often a create-only write is asked for again when its answer was lost.
 const CREATES: usize = 3;
 
@@ -93,6 +96,15 @@ impl Remote {
                 Missing::Create => at.refused(reason, hint),
                 Missing::Tell => at.not_found(reason, hint),
             }),
+            Some(Err(error)) => Err(self.error(at, &error)),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    /// Whether the container or bucket is there and may be listed: by a list of what is never in it, which is short.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        let at = self.at("list", NOTHING);
+        match self.impatient.list(Some(&self.location(at, NOTHING)?)).next().await {
             Some(Err(error)) => Err(self.error(at, &error)),
             Some(Ok(_)) | None => Ok(()),
         }

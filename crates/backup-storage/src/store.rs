@@ -123,6 +123,14 @@ impl BlobStore {
         .await
     }
 
+    /// Whether the store is there and lets us look into it: its folder, container or bucket. Changes nothing.
+    pub async fn check(&self) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Folder(folder) => self.in_folder(folder, Folder::check).await,
+            Backend::Remote(remote) => remote.check().await,
+        }
+    }
+
     /// Writes a small blob, reads it back and deletes it, to see that all three work now.
     pub async fn probe(&self) -> Result<(), Error> {
         let path = path::probe(&OsRandom).map_err(|error| At::whole(self.name(), "probe").io(error))?;

@@ -326,6 +326,7 @@ async fn a_probe_leaves_nothing(store: &BlobStore) {
     for result in future::join_all(probes).await {
         result.unwrap();
     }
+    store.check().await.unwrap();
     assert_eq!(everything(store).await, Vec::<String>::new());
 }
 

@@ -37,6 +37,17 @@ async fn only_the_owner_may_look() {
 }
 
 #[tokio::test]
+async fn a_folder_that_is_gone_is_noticed_though_it_holds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("storage");
+    let store = folder(&root).await;
+    store.check().await.unwrap();
+    // As when a disk is no longer mounted.
+    fs::remove_dir(&root).unwrap();
+    assert!(matches!(store.check().await, Err(Error::NotFound { .. })));
+}
+
+#[tokio::test]
 async fn plain_and_relative_paths_are_folders_too() {
     let dir = tempfile::tempdir().unwrap();
     let plain = BlobStore::open(&StorageSettings::new(dir.path().display().to_string()))

@@ -83,11 +83,16 @@ impl Served {
     }
 
     fn figure(&self, name: &str) -> io::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.server.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kibibytes: Option<u64> = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
-        kibibytes
-            .map(|kibibytes| kibibytes << 10)
-            .ok_or_else(|| failed(format!("the kernel does not tell {name}")))
+        figure(self.server.pid(), name)
     }
+}
+
+/// What the kernel tells of a process's memory by this name, bytes.
+pub(super) fn figure(pid: u32, name: &str) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kibibytes: Option<u64> = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+    kibibytes
+        .map(|kibibytes| kibibytes << 10)
+        .ok_or_else(|| failed(format!("the kernel does not tell {name}")))
 }

@@ -127,7 +127,7 @@ fn options() -> impl Strategy<Value = (BackupListOptions, Option<Index>)> {
         )
 }
 
-fn reading<'a>(all: &'a [Backup], options: &BackupListOptions) -> (Vec<&'a Backup>, u64) {
+pub(crate) fn reading<'a>(all: &'a [Backup], options: &BackupListOptions) -> (Vec<&'a Backup>, u64) {
     let is = |wanted: bool| wanted;
     let contains = |backup: &Backup, text: &str| {
         let text = text.to_lowercase();

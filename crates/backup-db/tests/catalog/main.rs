@@ -6,6 +6,7 @@ mod events;
 mod fixture;
 mod jobs;
 mod list;
+mod list_far;
 mod migrations;
 mod opening;
 mod outage;

@@ -4,6 +4,7 @@ use backup_notify::smtp::SmtpSettings;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use secrecy::SecretString;
+use url::Url;
 
 use super::{SettingsError, given, given_text};
 
@@ -23,9 +24,29 @@ pub struct NotifyArgs {
     #[arg(long = "smtp-ca-file", env = "SMTP_CA_FILE", value_name = "FILE",
           value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub smtp_ca_file: Option<PathBuf>,
+
+    /// The http or https address that people use: messages name it, and cookies and log-in go by it behind a reverse proxy
+    #[arg(long, env = "BACKUP_PUBLIC_URL", value_name = "URL")]
+    pub backup_public_url: Option<String>,
 }
 
 impl NotifyArgs {
+    /// The address that people use, where it is known.
+    pub fn public_url(&self) -> Result<Option<Url>, SettingsError> {
+        let Some(text) = given_text(self.backup_public_url.as_ref()) else {
+            return Ok(None);
+        };
+        let url = Url::parse(&text)
+            .ok()
+            .filter(|url| ["http", "https"].contains(&url.scheme()));
+        url.map(Some).ok_or_else(|| {
+            SettingsError::new(
+                format!("BACKUP_PUBLIC_URL '{text}' is no http or https address"),
+                "Set it to the address that people use, such as https://backup.example.org.",
+            )
+        })
+    }
+
     /// The mail server; `None` where there is none.
     pub fn smtp(&self) -> Result<Option<SmtpSettings>, SettingsError> {
         let Some(url) = given(self.smtp_url.as_ref()) else {

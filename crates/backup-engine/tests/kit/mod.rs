@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use backup_archive::{ArchiveKey, Keyring};
 use backup_core::receipt::Codec;
+use backup_core::retention::Retention;
+use backup_core::schedule::Schedule;
 use backup_core::{
     Backup, BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator, JobStatus, ManualClock, NewBackup,
     OsRandom, SystemClock,
@@ -170,6 +172,43 @@ pub(crate) async fn ask_for(engine: &Engine, config_key: &str, source: BackupSou
 
 pub(crate) async fn row(engine: &Engine, id: BackupId) -> Backup {
     engine.store.get_backup(id).await.unwrap().unwrap().backup
+}
+
+/// A schedule of files, each night at two, and what is changed of it.
+pub(crate) async fn nightly(engine: &Engine, change: impl FnOnce(&mut Schedule)) -> Schedule {
+    let ids = IdGenerator::new(engine.clock.clone(), Arc::new(OsRandom));
+    let now = engine.clock.now();
+    let mut schedule = Schedule {
+        id: ids.next().unwrap(),
+        config_key: "default".into(),
+        name: "nightly".into(),
+        description: None,
+        is_enabled: true,
+        backup_type: BackupType::Full,
+        backup_source: BackupSource::Files,
+        cron_expression: "0 2 * * *".into(),
+        timezone: "UTC".into(),
+        retention: Retention::default(),
+        next_run_at: None,
+        last_run_at: None,
+        last_success_at: None,
+        created_at: now,
+        updated_at: now,
+        created_by: None,
+    };
+    change(&mut schedule);
+    engine.store.create_schedule(schedule).await.unwrap()
+}
+
+/// Lets time pass to the next firing, fires, and runs the backup to its end.
+pub(crate) async fn fire(place: &Place, engine: &Engine) -> Backup {
+    place.clock.set(engine.store.next_firing_at().await.unwrap().unwrap());
+    let fired = engine.store.fire_due_schedules(10).await.unwrap();
+    let id = fired[0].backup.as_ref().unwrap().id;
+    let worker = start(engine);
+    let row = ended(engine, id).await;
+    worker.stop().await;
+    row
 }
 
 /// A worker that runs until it is stopped.

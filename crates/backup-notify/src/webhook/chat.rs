@@ -17,10 +17,8 @@ pub(super) fn slack(told: &Told<'_>) -> Value {
     ];
     if let Some(link) = link(told.installation) {
         let shown = cut(&open_word(told.language), 200, slack_form);
-        let link = format!(
-            "<{}|{shown}>",
-            link.replace('|', "%7C").replace('<', "%3C").replace('>', "%3E")
-        );
+        let link = cut(&link.replace('|', "%7C"), 2000, slack_form);
+        let link = format!("<{link}|{shown}>");
         blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "verbatim": true, "text": link}]}));
     }
     json!({"text": cut(title, 3000, slack_form), "blocks": blocks})

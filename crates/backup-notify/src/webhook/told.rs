@@ -111,10 +111,11 @@ impl<'a> Told<'a> {
         for (name, value) in json {
             match (name.as_str(), value) {
                 ("backup" | "alert", Value::Object(report)) => {
-                    values.extend(report.into_iter().map(|(name, value)| {
-                        let name = if name == "id" { "backupId".to_owned() } else { name };
-                        (name, value)
-                    }))
+                    let named = report.into_iter().map(|(name, value)| match name.as_str() {
+                        "id" => ("backupId".to_owned(), value),
+                        _ => (name, value),
+                    });
+                    values.extend(named);
                 }
                 (_, value) => {
                     values.insert(name, value);

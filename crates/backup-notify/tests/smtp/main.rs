@@ -4,6 +4,9 @@
 
 mod faults;
 mod messages;
+#[path = "../kit/reports.rs"]
+mod reports;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;

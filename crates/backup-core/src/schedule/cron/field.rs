@@ -93,7 +93,13 @@ impl Values {
         let (first, last) = if range == "*" {
             whole(field)
         } else if let Some((first, last)) = range.split_once('-') {
-            (value(field, first)?, value(field, last)?)
+            let first = value(field, first)?;
+            // A week may end on its Sunday.
+            if field == CronField::Weekday && first > 0 && last == "SUN" {
+                (first, 7)
+            } else {
+                (first, value(field, last)?)
+            }
         } else {
             let only = value(field, range)?;
             if step.is_some() {

@@ -8,8 +8,8 @@
 //!   hour and has nothing to catch up with behind a skipped one.
 //!
 //! croner has rules of its own for these days. They are not used: it searches in local times without a zone. Its rules
-//! give up behind a gap of more than two hours, lose a time that is skipped from one day into the next, and take `30 2,4 * *
-//! *` for an interval.
+//! give up behind a gap of more than two hours, lose a time that is skipped from one day into the next, and take every
+//! expression of more than one time a day for an interval.
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
 use croner::Cron;

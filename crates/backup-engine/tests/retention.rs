@@ -1,0 +1,119 @@
+//! What retention lets go is gone from catalog and storage alike, whatever fails on the way, and nothing else is.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod kit;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use backup_core::retention::Verdict;
+use backup_core::{JobStatus, PipelineError};
+use backup_db::RetentionScope;
+use backup_engine::Checkpoint;
+use kit::{Place, fire, nightly, row, stored};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_backup_lets_the_oldest_go_and_the_preview_said_so() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let schedule = nightly(&engine, |schedule| schedule.retention.max_backups = 2).await;
+    let mut kept = Vec::new();
+    for _ in 0..4 {
+        kept.push(fire(&place, &engine).await.id);
+    }
+    let oldest = kept.drain(..2).collect::<Vec<_>>();
+    for id in oldest {
+        assert_eq!(engine.store.get_backup(id).await.unwrap(), None);
+    }
+    let (receipts, blobs) = stored(&engine).await;
+    assert_eq!((receipts.len(), blobs.len()), (2, 2), "{receipts:?} {blobs:?}");
+    for id in &kept {
+        assert_eq!(row(&engine, *id).await.status, JobStatus::Completed);
+    }
+    let decisions = engine
+        .store
+        .plan_retention(RetentionScope::Schedule(schedule.id), None)
+        .await
+        .unwrap();
+    assert!(
+        decisions.iter().all(|decision| decision.verdict == Verdict::Keep),
+        "{decisions:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_fails_at_any_step_loses_no_record_and_leaves_nothing_for_good() {
+    for step in [
+        Checkpoint::DeleteMarked,
+        Checkpoint::DeleteReceiptGone,
+        Checkpoint::DeleteBlobGone,
+    ] {
+        let place = Place::new();
+        let engine = place.engine().await;
+        let schedule = nightly(&engine, |schedule| schedule.retention.max_backups = 1).await;
+        let fails = Arc::new(AtomicBool::new(true));
+        let failing = {
+            let fails = fails.clone();
+            engine.clone().with_checkpoints(Arc::new(move |reached| {
+                if reached == step && fails.load(Ordering::SeqCst) {
+                    Err(PipelineError::unavailable("the storage is away", ""))
+                } else {
+                    Ok(())
+                }
+            }))
+        };
+        let first = fire(&place, &failing).await;
+        let second = fire(&place, &failing).await;
+        assert_eq!(second.status, JobStatus::Completed, "{step:?}");
+        let left = row(&engine, first.id).await;
+        assert!(
+            left.deleting,
+            "{step:?}: the record stays until its files are gone: {left:#?}"
+        );
+
+        fails.store(false, Ordering::SeqCst);
+        engine.reconcile().await.unwrap();
+        assert_eq!(engine.store.get_backup(first.id).await.unwrap(), None, "{step:?}");
+        let (receipts, blobs) = stored(&engine).await;
+        assert_eq!(
+            (receipts.len(), blobs.len()),
+            (1, 1),
+            "{step:?}: {receipts:?} {blobs:?}"
+        );
+        assert_eq!(engine.expire_backups(schedule.id).await.unwrap(), [], "{step:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_being_read_stays_until_it_has_been_read() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let schedule = nightly(&engine, |schedule| schedule.retention.max_backups = 1).await;
+    let first = fire(&place, &engine).await;
+    let reading = engine.begin_reading(first.id).await.unwrap();
+    let refused = engine.delete_backup(first.id, false).await;
+    assert!(
+        matches!(
+            refused,
+            Err(backup_engine::Error::Catalog(backup_db::Error::InUse { .. }))
+        ),
+        "{refused:?}"
+    );
+    // The reader's hold is renewed by time that passes by itself; this clock jumps a day.
+    engine
+        .store
+        .begin_reading(first.id, std::time::Duration::from_hours(48))
+        .await
+        .unwrap();
+    fire(&place, &engine).await;
+    assert!(!row(&engine, first.id).await.deleting, "it is read");
+    assert!(engine.begin_reading(first.id).await.is_ok());
+
+    drop(reading);
+    place.clock.advance(chrono::TimeDelta::hours(48));
+    assert_eq!(engine.expire_backups(schedule.id).await.unwrap(), [first.id]);
+    assert!(
+        engine.begin_reading(first.id).await.is_err(),
+        "what is gone cannot be read"
+    );
+}

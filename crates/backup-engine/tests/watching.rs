@@ -1,0 +1,129 @@
+//! What is out of order becomes an alert, once, and the alert goes when it is in order again.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod kit;
+
+use backup_core::alert::{AlertKind, AlertSeverity};
+use backup_core::{BackupSource, JobStatus};
+use backup_engine::{Engine, Watch};
+use chrono::TimeDelta;
+use kit::{Place, backup, fire, nightly};
+
+async fn open(engine: &Engine, kind: AlertKind) -> Vec<AlertSeverity> {
+    let alerts = engine.store.open_alerts(kind).await.unwrap();
+    alerts.into_iter().map(|alert| alert.severity).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_runs_out_is_an_alert_until_there_is_room_again() {
+    let mut place = Place::new();
+    place.quota_bytes = Some(4 << 20);
+    let engine = place.engine().await;
+    let mut watch = Watch::new(engine.clone());
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::StorageUsage).await, []);
+    // Three mebibytes that do not compress are more than 75 % of it, and two backups more than all.
+    backup(&engine, BackupSource::Files).await;
+    let second = backup(&engine, BackupSource::Files).await;
+    watch.look().await.unwrap();
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::StorageUsage).await, [AlertSeverity::Critical]);
+    engine.delete_backup(second.id, false).await.unwrap();
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::StorageUsage).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_does_not_answer_twice_is_an_alert_until_it_answers() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let mut watch = Watch::new(engine.clone());
+    let (here, away) = (place.path("storage"), place.path("away"));
+    watch.look().await.unwrap();
+    std::fs::rename(&here, &away).unwrap();
+    std::fs::write(&here, "no folder").unwrap();
+    watch.look().await.unwrap();
+    assert_eq!(
+        open(&engine, AlertKind::StorageUnreachable).await,
+        [],
+        "once may be nothing"
+    );
+    watch.look().await.unwrap();
+    assert_eq!(
+        open(&engine, AlertKind::StorageUnreachable).await,
+        [AlertSeverity::Critical]
+    );
+    std::fs::remove_file(&here).unwrap();
+    std::fs::rename(&away, &here).unwrap();
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::StorageUnreachable).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_kept_backups_need_is_missed() {
+    let mut place = Place::new();
+    backup(&place.engine().await, BackupSource::Files).await;
+    place.passphrase = "another passphrase by mistake";
+    let engine = place.engine().await;
+    Watch::new(engine.clone()).look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::KeyMissing).await, [AlertSeverity::Critical]);
+    place.passphrase = "correct horse battery staple";
+    let engine = place.engine().await;
+    Watch::new(engine.clone()).look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::KeyMissing).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_that_nobody_verifies_are_an_alert_after_a_month() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let mut watch = Watch::new(engine.clone());
+    backup(&engine, BackupSource::Files).await;
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::VerificationOverdue).await, []);
+    place.clock.advance(TimeDelta::days(31));
+    watch.look().await.unwrap();
+    assert_eq!(
+        open(&engine, AlertKind::VerificationOverdue).await,
+        [AlertSeverity::Warning]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_nobody_fires_is_an_alert_until_it_fires_on_time() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let mut watch = Watch::new(engine.clone());
+    let schedule = nightly(&engine, |_| ()).await;
+    place.clock.set(schedule.next_run_at.unwrap() + TimeDelta::minutes(4));
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::ScheduleMissed).await, []);
+    place.clock.advance(TimeDelta::minutes(2));
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::ScheduleMissed).await, [AlertSeverity::Warning]);
+    // Late, it is caught up; the next night it is on time.
+    let fired = engine.store.fire_due_schedules(10).await.unwrap();
+    assert_eq!(fired.len(), 1);
+    engine
+        .store
+        .cancel_backup(fired[0].backup.as_ref().unwrap().id)
+        .await
+        .unwrap();
+    assert_eq!(open(&engine, AlertKind::ScheduleMissed).await.len(), 1);
+    assert_eq!(fire(&place, &engine).await.status, JobStatus::Completed);
+    assert_eq!(open(&engine, AlertKind::ScheduleMissed).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_that_the_catalog_does_not_know_are_an_alert_until_it_does() {
+    let mut place = Place::new();
+    let made = backup(&place.engine().await, BackupSource::Files).await;
+    // Another catalog on the same storage, as after the loss of the first.
+    place.catalog = format!("sqlite://{}", place.path("other.db").display());
+    let engine = place.engine().await;
+    engine.reconcile().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::OrphansFound).await, [AlertSeverity::Warning]);
+    engine.adopt_orphan(made.id).await.unwrap();
+    engine.reconcile().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::OrphansFound).await, []);
+}

@@ -1,0 +1,17 @@
+DROP TRIGGER backup_steps_on_update;
+DROP TRIGGER backup_steps_on_delete;
+DROP TRIGGER backup_steps_on_insert;
+DROP TABLE backup_steps;
+DROP INDEX backup_totals_by_day;
+DROP INDEX backups_by_kind;
+CREATE INDEX backups_by_trigger ON backups ("trigger", created_at, id);
+DROP INDEX backups_by_schedule;
+CREATE INDEX backups_by_schedule ON backups (schedule_id, created_at);
+DROP INDEX backups_search;
+CREATE INDEX backups_search ON backups (created_at, id, deleting, status, backup_type, source, "trigger", search_text);
+DROP INDEX backups_by_size;
+CREATE INDEX backups_by_size ON backups (size_bytes, id, deleting, status, backup_type, source, "trigger", config_key);
+DROP INDEX backups_by_completed;
+CREATE INDEX backups_by_completed ON backups (completed_at, id, deleting, status, backup_type, source, "trigger", config_key);
+DROP INDEX backups_list;
+CREATE INDEX backups_list ON backups (created_at, id, deleting, status, backup_type, source, "trigger", config_key);
