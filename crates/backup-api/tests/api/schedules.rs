@@ -267,7 +267,8 @@ async fn a_triggered_schedule_makes_its_backup(app: TestApp) {
 }
 
 async fn what_came_of_a_schedule_is_shown(app: TestApp) {
-    let admin = app.as_admin().await;
+    // A log-in would not last as long.
+    let admin = app.as_token(TokenScope::Admin).await;
     let schedule = make(&admin, nightly()).await;
     app.clock.advance(TimeDelta::hours(18));
     let mut made = Vec::new();
@@ -325,7 +326,7 @@ async fn what_came_of_a_schedule_is_shown(app: TestApp) {
 }
 
 async fn a_preview_says_when_on_days_of_changed_clocks_too(app: TestApp) {
-    let viewer = app.as_viewer().await;
+    let viewer = app.as_token(TokenScope::Read).await;
     let preview = async |body: Value| {
         let answer = viewer.post(&format!("{ALL}/preview"), body).await.expect(200);
         answer.json()
@@ -411,7 +412,8 @@ async fn a_preview_says_when_on_days_of_changed_clocks_too(app: TestApp) {
 }
 
 async fn retention_is_shown_before_it_is_trusted(app: TestApp) {
-    let admin = app.as_admin().await;
+    // A log-in would not last as long.
+    let admin = app.as_token(TokenScope::Admin).await;
     let mut body = nightly();
     body["maxBackups"] = json!(2);
     let schedule = make(&admin, body).await;
@@ -426,7 +428,7 @@ async fn retention_is_shown_before_it_is_trusted(app: TestApp) {
     app.complete(manual, 100).await;
     let protect = format!("/api/admin/backup/{}/protect", made[3]);
     admin.post(&protect, json!({ "protected": true })).await.expect(200);
-    let viewer = app.as_viewer().await;
+    let viewer = app.as_token(TokenScope::Read).await;
     let plan = async |body: Value| {
         let answer = viewer
             .post("/api/admin/backup/retention/preview", body)

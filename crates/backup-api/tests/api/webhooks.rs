@@ -1,11 +1,8 @@
 //! Whom a configuration tells: webhooks, whose addresses nobody sees again, and the alerts themselves.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::thread;
-
 use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::{AlertKind, NewAlert};
+use backup_tests::http_sink::{HttpSink, Reply};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -83,6 +80,14 @@ async fn a_webhook_goes_in_and_its_address_never_comes_out(app: TestApp) {
         app.descriptions("CONFIG_UPDATE").await[0],
         "更新備份配置: default (webhooks)"
     );
+    // What a change does not name stays, lists too.
+    patch(&admin, json!({ "notificationEmails": ["ops@example.org"] })).await;
+    let config = patch(&admin, json!({ "quotaPolicy": "WARN" })).await;
+    assert_eq!(
+        (&config["notificationEmails"], &config["webhooks"][0]["name"]),
+        (&json!(["ops@example.org"]), &json!("ops"))
+    );
+    patch(&admin, json!({ "notificationEmails": null })).await;
     let none = patch(&admin, json!({ "webhooks": null })).await;
     assert_eq!((&none["webhooks"], &none["overrides"]), (&json!([]), &json!([])));
 }
@@ -107,38 +112,6 @@ async fn settings_of_what_is_told_have_defaults(app: TestApp) {
     assert_eq!((of(&config), &config["overrides"]), (standard, &json!([])));
 }
 
-/// Takes one request, answers with this status, and gives the request.
-fn receiver(status: &'static str) -> (u16, thread::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let taken = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = Vec::new();
-        let mut buffer = [0; 4096];
-        loop {
-            let text = String::from_utf8_lossy(&request).into_owned();
-            if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let length = head.lines().find_map(|line| {
-                    let line = line.to_ascii_lowercase();
-                    line.strip_prefix("content-length: ")?.parse::<usize>().ok()
-                });
-                if body.len() >= length.unwrap_or(0) {
-                    write!(
-                        stream,
-                        "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-                    )
-                    .unwrap();
-                    return text;
-                }
-            }
-            let read = stream.read(&mut buffer).unwrap();
-            assert!(read > 0, "the request is cut off: {text}");
-            request.extend_from_slice(&buffer[..read]);
-        }
-    });
-    (port, taken)
-}
-
 async fn a_test_tells_every_webhook_and_names_what_fails(app: TestApp) {
     app.open_storage().await;
     let admin = app.as_admin().await.english();
@@ -157,30 +130,27 @@ async fn a_test_tells_every_webhook_and_names_what_fails(app: TestApp) {
     let (ok, detail) = test(json!({})).await;
     assert!(!ok && detail.contains("SMTP_URL"), "{detail}");
 
-    let hook = |name: &str, port: u16| json!({ "name": name, "url": format!("http://127.0.0.1:{port}/canary-path") });
-    let (port, taken) = receiver("200 OK");
-    let (ok, detail) = test(json!({ "webhooks": [hook("ops", port)] })).await;
-    assert!(ok, "{detail}");
-    assert_eq!(detail, "ops");
-    let request = taken.join().unwrap();
-    assert!(request.starts_with("POST /canary-path HTTP/1.1\r\n"), "{request}");
-    assert!(request.contains("\"event\":\"test\""), "{request}");
+    let hook = |name: &str, sink: &HttpSink| json!({ "name": name, "url": sink.url("/canary-path") });
+    let (good, bad) = (HttpSink::start(), HttpSink::start());
+    let (ok, detail) = test(json!({ "webhooks": [hook("ops", &good)] })).await;
+    assert!(ok && detail == "ops", "{detail}");
+    let told = &good.requests()[0];
+    assert_eq!(
+        (told.path.as_str(), &told.json()["event"]),
+        ("/canary-path", &json!("test"))
+    );
 
-    let (good, taken) = receiver("204 No Content");
-    let (bad, refusing) = receiver("404 Not Found");
-    let change =
-        json!({ "webhooks": [hook("wrong", bad), hook("right", good)], "notificationEmails": ["ops@example.org"] });
+    bad.reply(Reply::status(404));
+    let change = json!({
+        "webhooks": [hook("wrong", &bad), hook("right", &good)], "notificationEmails": ["ops@example.org"],
+    });
     let (ok, detail) = test(change).await;
     assert!(
         !ok && detail.contains("wrong") && detail.contains("SMTP_URL"),
         "{detail}"
     );
     assert!(!detail.contains("right") && !detail.contains("canary"), "{detail}");
-    assert!(
-        taken.join().unwrap().contains("\"event\":\"test\""),
-        "the others are told"
-    );
-    refusing.join().unwrap();
+    assert_eq!(good.requests().len(), 2, "the others are told");
     let kept = admin.get(CONFIG).await.expect(200).json();
     assert_eq!(kept["config"]["webhooks"], json!([]), "what is tried is not kept");
 }
