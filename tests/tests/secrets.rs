@@ -102,6 +102,10 @@ fn try_everything(system: &System, canaries: &mut Canaries) -> String {
         "databasePassword": canaries.plant("a configuration's database"),
         "encryptionKey": canaries.plant("a configuration's key"),
         "notificationEmails": ["ops@example.org"],
+        "webhooks": [{
+            "name": "ops",
+            "url": format!("http://127.0.0.1:1/{}", canaries.plant("a webhook's address")),
+        }],
     });
     let ask = |client: &Client, method: &str, path: &str, body: Option<&Value>| {
         let answer = client.send(method, path, body);
@@ -123,6 +127,17 @@ fn try_everything(system: &System, canaries: &mut Canaries) -> String {
     let bad =
         json!({ "storageConnectionString": format!("AccountKey={CONFIGS_KEY};Nonsense"), "databasePort": CONFIGS_KEY });
     answers += &ask(api, "PATCH", config, Some(&bad));
+    let misplaced = canaries.plant("a webhook's address that is refused");
+    for webhooks in [
+        json!(format!("https://a.example/{misplaced}")),
+        json!([format!("https://a.example/{misplaced}")]),
+        json!([{ "name": "b", "url": format!("ftp://a.example/{misplaced}") }]),
+        json!([{ "name": "b", "url": [misplaced] }]),
+    ] {
+        let refused = ask(api, "PATCH", config, Some(&json!({ "webhooks": webhooks })));
+        assert!(refused.starts_with("400"), "{refused}");
+        answers += &refused;
+    }
     let asked = api.post("/api/admin/backup", &json!({ "source": "FILES", "configKey": "shop" }));
     let id = asked.expect(202)["backup"]["id"].as_str().unwrap().to_owned();
     answers += &system.failed(&id);

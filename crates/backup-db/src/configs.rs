@@ -77,7 +77,8 @@ impl From<ConfigRow> for BackupConfig {
 }
 
 #[derive(Insertable, AsChangeset)]
-#[diesel(table_name = backup_configs, primary_key(key), treat_none_as_null = true)]
+// Nothing is a value of its own, never the column's default.
+#[diesel(table_name = backup_configs, primary_key(key), treat_none_as_null = true, treat_none_as_default_value = false)]
 struct ConfigColumns {
     key: String,
     storage_url: Option<String>,

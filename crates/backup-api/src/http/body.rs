@@ -164,7 +164,7 @@ impl Fields {
     /// Takes a field that is an object.
     pub(crate) fn object<T: FromFields>(&mut self, name: &str) -> ApiResult<Option<T>> {
         self.take::<Map<String, Value>>(name, "field_invalid")?
-            .map(read)
+            .map(|object| read(object).map_err(|error| error.within(name)))
             .transpose()
     }
 
@@ -219,9 +219,16 @@ impl Fields {
         Ok((!text.is_empty()).then(|| text.to_owned()))
     }
 
-    /// Takes a list of texts of at most `max` characters each.
+    /// Takes a list of texts of at most `max` characters each; absent and empty are the same.
     pub(crate) fn texts(&mut self, name: &str, max: usize) -> ApiResult<Vec<String>> {
-        let texts: Vec<String> = self.take(name, "field_invalid")?.unwrap_or_default();
+        Ok(self.given_texts(name, max)?.unwrap_or_default())
+    }
+
+    /// The same where absent is not empty.
+    pub(crate) fn given_texts(&mut self, name: &str, max: usize) -> ApiResult<Option<Vec<String>>> {
+        let Some(texts) = self.take::<Vec<String>>(name, "field_invalid")? else {
+            return Ok(None);
+        };
         let refuse = |problem| ApiError::field("field_invalid", name, problem);
         if texts.len() > MAX_LIST {
             return Err(refuse(format!("it has more than {MAX_LIST} entries")));
@@ -232,7 +239,7 @@ impl Fields {
                 return Err(refuse("it has an empty entry".to_owned()));
             }
         }
-        Ok(texts)
+        Ok(Some(texts))
     }
 }
 

@@ -12,11 +12,15 @@ use crate::wire::alert::AlertQuery;
 use crate::wire::audit::AuditFilter;
 use crate::wire::backup::{BackupQuery, CreateBackup, DeleteQuery, DownloadQuery, Protect, Verify};
 use crate::wire::config::{ConfigChange, TestConfig};
+use crate::wire::cron::CronPreview;
 use crate::wire::entry::ContentsQuery;
 use crate::wire::orphan::OrphanQuery;
 use crate::wire::restore::{CreateRestore, Page};
+use crate::wire::retention::{RetentionPolicy, RetentionPreview};
+use crate::wire::schedule::{CreateSchedule, ScheduleQuery, UpdateSchedule};
 use crate::wire::status::UsageQuery;
 use crate::wire::user::{CreateToken, CreateUser, Credentials, UpdateUser};
+use crate::wire::webhook::WebhookChange;
 
 #[test]
 fn bodies_are_read_as_documented() {
@@ -30,8 +34,31 @@ fn bodies_are_read_as_documented() {
         "databasePort": 5432, "databaseName": "x", "databaseUser": "x", "databasePassword": "x", "uploadDir": "/x",
         "compressionEnabled": true, "compressionAlgorithm": "zstd", "encryptionEnabled": true, "encryptionKey": "x",
         "notifyOnSuccess": true, "notifyOnFailure": true, "notificationEmails": ["a@example.org"],
-        "quotaGigabytes": 1, "quotaPolicy": "WARN",
+        "quotaGigabytes": 1, "quotaPolicy": "WARN", "webhooks": [{ "name": "x", "url": "https://a.example/x" }],
+        "notificationLanguage": "en", "usageAlertPercents": [80], "verifyWithinDays": 7,
     }));
+    body::<WebhookChange>(json!({
+        "name": "x", "preset": "GENERIC", "url": "https://a.example/x", "template": "{}", "onSuccess": true,
+        "onFailure": true,
+    }));
+    let keep = json!({
+        "retentionDays": 30, "maxBackups": 10, "keepHourly": 1, "keepDaily": 1, "keepWeekly": 1, "keepMonthly": 1,
+        "keepYearly": 1,
+    });
+    let mut schedule = json!({
+        "name": "x", "description": "x", "backupType": "FULL", "backupSource": "FILES", "cronExpression": "0 2 * * *",
+        "timezone": "UTC", "isEnabled": true, "configKey": "x",
+    });
+    for (name, value) in keep.as_object().unwrap() {
+        schedule[name] = value.clone();
+    }
+    body::<CreateSchedule>(schedule.clone());
+    body::<UpdateSchedule>(schedule);
+    body::<RetentionPolicy>(keep.clone());
+    body::<RetentionPreview>(json!({
+        "scheduleId": "01890000-0000-7000-8000-000000000000", "policy": keep, "timezone": "UTC", "configKey": "x",
+    }));
+    body::<CronPreview>(json!({ "cronExpression": "0 2 * * *", "timezone": "UTC", "count": 5 }));
     body::<TestConfig>(json!({ "what": "STORAGE", "config": { "containerName": "x" } }));
     body::<CreateToken>(json!({ "name": "x", "scope": "READ", "expiresAt": "2030-01-01T00:00:00Z" }));
     body::<CreateBackup>(json!({ "type": "FULL", "source": "FILES", "description": "x", "configKey": "x" }));
@@ -52,6 +79,7 @@ fn queries_are_read_as_documented() {
     query::<AuditFilter>();
     query::<ContentsQuery>();
     query::<OrphanQuery>();
+    query::<ScheduleQuery>();
     query::<AlertQuery>();
     query::<UsageQuery>();
 }

@@ -95,31 +95,38 @@ pub(crate) fn moment() -> Schema {
 
 /// A cron expression. Its values and ranges no pattern can say.
 pub(crate) fn cron() -> Schema {
-    text(Type::String.into(), CronExpression::MAX_LENGTH, CRON)
-        .examples(["0 2 * * *"])
-        .into()
+    cron_of(Type::String.into())
 }
 
 /// The same where it may be null.
 pub(crate) fn optional_cron() -> Schema {
-    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    cron_of(SchemaType::from_iter([Type::String, Type::Null]))
+}
+
+fn cron_of(types: SchemaType) -> Schema {
     text(types, CronExpression::MAX_LENGTH, CRON)
+        .description(Some(
+            "Five fields: minute, hour, day of the month, month, day of the week; or `@daily` and the like.",
+        ))
         .examples(["0 2 * * *"])
         .into()
 }
 
 /// The name of a time zone, which has a default.
 pub(crate) fn zone() -> Schema {
-    let types = SchemaType::from_iter([Type::String, Type::Null]);
-    text(types, MAX_ZONE, ZONE)
-        .default(Some(DEFAULT_TIMEZONE.into()))
-        .into()
+    zone_text().default(Some(DEFAULT_TIMEZONE.into())).into()
 }
 
 /// The same where absent is not the default.
 pub(crate) fn optional_zone() -> Schema {
+    zone_text().examples([DEFAULT_TIMEZONE]).into()
+}
+
+fn zone_text() -> ObjectBuilder {
     let types = SchemaType::from_iter([Type::String, Type::Null]);
-    text(types, MAX_ZONE, ZONE).examples([DEFAULT_TIMEZONE]).into()
+    text(types, MAX_ZONE, ZONE).description(Some(
+        "The IANA name of a time zone: the one that the expression, and the hours, days and weeks of retention, are read in.",
+    ))
 }
 
 /// White space, and the signs that one can be made of.
@@ -134,6 +141,9 @@ pub(crate) fn percents() -> Schema {
     ArrayBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
         .items(percent)
+        .description(Some(
+            "Percents of the quota from which an alert is raised, ascending; empty: none is.",
+        ))
         .max_items(Some(10))
         .into()
 }

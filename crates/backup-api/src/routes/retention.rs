@@ -34,24 +34,21 @@ pub(crate) async fn preview_retention(api: web::Data<Api>, body: Body<RetentionP
         timezone,
         config_key,
     } = body.0;
-    let scope = match schedule_id {
-        Some(id) => {
-            let problem = "a schedule has its own";
-            if timezone.is_some() {
-                return Err(ApiError::field("field_invalid", "timezone", problem));
-            }
-            if config_key.is_some() {
-                return Err(ApiError::field("field_invalid", "configKey", problem));
-            }
-            RetentionScope::Schedule(id)
+    let scope = if let Some(id) = schedule_id {
+        let problem = "a schedule has its own";
+        if timezone.is_some() {
+            return Err(ApiError::field("field_invalid", "timezone", problem));
         }
-        None => {
-            let key = config_key.unwrap_or_else(|| DEFAULT_CONFIG_KEY.to_owned());
-            if key != DEFAULT_CONFIG_KEY && api.store.get_config(&key).await?.is_none() {
-                return Err(ApiError::not_found("config_not_found"));
-            }
-            RetentionScope::Config(key, zone_or_default(timezone)?)
+        if config_key.is_some() {
+            return Err(ApiError::field("field_invalid", "configKey", problem));
         }
+        RetentionScope::Schedule(id)
+    } else {
+        let key = config_key.unwrap_or_else(|| DEFAULT_CONFIG_KEY.to_owned());
+        if key != DEFAULT_CONFIG_KEY && api.store.get_config(&key).await?.is_none() {
+            return Err(ApiError::not_found("config_not_found"));
+        }
+        RetentionScope::Config(key, zone_or_default(timezone)?)
     };
     let decisions = api.store.plan_retention(scope, policy.map(Retention::from)).await?;
     Ok(HttpResponse::Ok().json(PlanBody::from(decisions)))

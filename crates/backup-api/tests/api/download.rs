@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use backup_core::receipt::Codec;
 use backup_core::{BackupSource, BackupTrigger};
+use backup_tests::azurite::Azurite;
+use serde_json::json;
 
-use crate::support::{TestApp, noise, on_both_catalogs};
+use crate::support::{Client, TestApp, noise, on_both_catalogs};
 
 on_both_catalogs!(
     the_stored_file_comes_bit_for_bit,
@@ -16,6 +18,9 @@ on_both_catalogs!(
     a_damaged_file_is_refused_before_its_first_byte,
     what_is_not_there_is_not_sent,
     slow_readers_hold_up_nobody_and_leave_nothing_open,
+    what_is_being_read_is_not_deleted,
+    what_is_read_from_azure_is_not_deleted,
+    what_is_being_deleted_is_not_read,
 );
 
 /// A real backup of a few files: the path to download it, its name, and the stored file.
@@ -219,4 +224,99 @@ async fn slow_readers_hold_up_nobody_and_leave_nothing_open(app: TestApp) {
     let closed =
         tokio::task::spawn_blocking(move || backup_tests::poll(Duration::from_mins(1), || (open() == 0).then_some(())));
     assert!(closed.await.unwrap().is_some(), "who went away still holds the file");
+}
+
+/// Deletes it as soon as nobody reads it any more; what is held up for longer than it takes to say so fails.
+async fn delete_once_free(admin: &Client, one: &str) {
+    for _ in 0..600 {
+        let answer = admin.delete(one).await;
+        if answer.status == 200 {
+            return;
+        }
+        answer.refused(409, "backup_in_use");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it is still said to be read");
+}
+
+/// Reads slowly in this way, tries to delete meanwhile, and finds what was read whole.
+async fn held_while_read(app: &TestApp, path: &str, whole: &[u8]) {
+    let admin = app.as_admin().await;
+    let one = path.split(['?']).next().unwrap();
+    let one = one
+        .strip_suffix("/download")
+        .or_else(|| one.strip_suffix("/contents/file"))
+        .unwrap();
+    let slow = admin.begin(path).await;
+    let refused = admin.delete(one).await.refused(409, "backup_in_use");
+    let jobs = refused.json()["details"]["jobs"].to_string();
+    assert!(jobs.contains("download "), "{jobs}");
+    assert!(slow.rest().await.ends_with(whole), "{path}: it came whole");
+}
+
+async fn what_is_being_read_is_not_deleted(app: TestApp) {
+    let (path, _, file) = backup_of(&app, MORE_THAN_BUFFERED).await;
+    let one = path.strip_suffix("/download").unwrap().to_owned();
+    let stored = fs::read(file).unwrap();
+    held_while_read(&app, &path, &stored).await;
+    // Its end is chunked.
+    held_while_read(&app, &format!("{path}?decrypt=true"), b"0\r\n\r\n").await;
+    let inner = fs::read(app.uploads().join("noise.bin")).unwrap();
+    held_while_read(&app, &format!("{one}/contents/file?path=files/noise.bin"), &inner).await;
+
+    let admin = app.as_admin().await;
+    admin.send("HEAD", &path, "").await.expect(200);
+    let slow = admin.begin(&path).await;
+    admin.delete(&one).await.refused(409, "backup_in_use");
+    drop(slow);
+    delete_once_free(&admin, &one).await;
+    admin.get(&path).await.refused(404, "backup_not_found");
+
+    // Whoever has all of it finds nothing in the way.
+    let backup = app.back_up_uploads().await;
+    let one = format!("/api/admin/backup/{}", backup.id);
+    for way in [
+        "download",
+        "download?decrypt=true",
+        "contents/file?path=files/noise.bin",
+    ] {
+        assert!(admin.get(&format!("{one}/{way}")).await.expect(200).complete);
+    }
+    admin.delete(&one).await.expect(200);
+}
+
+async fn what_is_read_from_azure_is_not_deleted(app: TestApp) {
+    fs::create_dir_all(app.uploads()).unwrap();
+    fs::write(app.uploads().join("noise.bin"), noise(MORE_THAN_BUFFERED)).unwrap();
+    app.start_worker(app.open_storage().await);
+    let admin = app.as_admin().await;
+    let azurite = Azurite::shared();
+    let change = json!({
+        "storageConnectionString": azurite.connection_string(), "containerName": azurite.new_container(),
+    });
+    let config = "/api/admin/backup/config";
+    let test = json!({ "what": "STORAGE", "config": change });
+    admin.post(&format!("{config}/test"), test).await.expect(200);
+    admin.patch(config, change).await.expect(200);
+    let backup = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await;
+    let ended = app.wait_for_end(backup.id).await;
+    assert_eq!(ended.status.as_str(), "COMPLETED", "{:?}", ended.error_message);
+    let one = format!("/api/admin/backup/{}", backup.id);
+    let slow = admin.begin(&format!("{one}/download")).await;
+    admin.delete(&one).await.refused(409, "backup_in_use");
+    assert_eq!(slow.rest().await.len() as u64, ended.size_bytes.unwrap());
+    let slow = admin.begin(&format!("{one}/download?decrypt=true")).await;
+    admin.delete(&one).await.refused(409, "backup_in_use");
+    drop(slow);
+    delete_once_free(&admin, &one).await;
+}
+
+async fn what_is_being_deleted_is_not_read(app: TestApp) {
+    let (path, _, _) = real_backup(&app).await;
+    let id = path.split('/').nth(4).unwrap().parse().unwrap();
+    app.store.begin_delete(id, false).await.unwrap();
+    let admin = app.as_admin().await;
+    let refused = admin.get(&path).await;
+    assert!([404, 409].contains(&refused.status), "{}", refused.text());
+    assert_eq!(app.audited().await, ["LOGIN"], "nothing was given out");
 }

@@ -13,6 +13,8 @@ use crate::support::{Client, Response, TestApp, on_both_catalogs};
 on_both_catalogs!(
     no_write_takes_a_wrong_body,
     fields_of_the_wrong_kind_are_named,
+    no_schedule_and_no_preview_takes_nonsense,
+    no_configuration_takes_nonsense_of_webhooks,
     lists_take_no_nonsense,
     identifiers_are_identifiers,
     a_flood_is_stopped_at_once,
@@ -66,6 +68,7 @@ impl Target {
             ("/tokens/", token.to_string()),
             ("/restore/", restore.to_string()),
             ("/backup/", backup.to_string()),
+            ("/schedule/", app.new_schedule("nightly").await.id.to_string()),
         ];
         Self { app, admin, ids }
     }
@@ -272,6 +275,338 @@ async fn fields_of_the_wrong_kind_are_named(app: TestApp) {
     assert_eq!(target.state().await, before);
 }
 
+async fn no_schedule_and_no_preview_takes_nonsense(app: TestApp) {
+    let target = Target::new(app).await;
+    let before = target.state().await;
+    let all = "/api/admin/backup/schedule";
+    let one = format!("{all}/{}", target.ids[5].1);
+    let preview = format!("{all}/preview");
+    let whole = json!({
+        "name": "n", "backupType": "FULL", "backupSource": "FILES", "cronExpression": "0 2 * * *",
+    });
+    let with = |name: &str, value: &serde_json::Value| {
+        let mut body = whole.clone();
+        body[name] = value.clone();
+        body.to_string()
+    };
+    let refused = async |method: &str, path: &str, body: &str, code: &str| {
+        target
+            .refused(&target.admin, method, path, body)
+            .await
+            .refused(400, code)
+    };
+    let zeros = "0".repeat(201);
+    let spaces = format!("{}0 2 * * *", " ".repeat(1_000));
+    let commas = format!("{} * * * *", ",".repeat(150));
+    for cron in [
+        "",
+        " ",
+        "* * * *",
+        "* * * * * *",
+        "60 * * * *",
+        "-1 * * * *",
+        "* 24 * * *",
+        "* * 0 * *",
+        "* * 32 * *",
+        "* * * 13 *",
+        "* * * * 8",
+        "5-1 * * * *",
+        "* * * 12-1 *",
+        "*/0 * * * *",
+        "*/99 * * * *",
+        "5/5 * * * *",
+        "1,,2 * * * *",
+        ",1 * * * *",
+        "1, * * * *",
+        "*,1 * * * *",
+        "a * * * *",
+        "1e1 * * * *",
+        "0x1 * * * *",
+        "+1 * * * *",
+        "1.5 * * * *",
+        "99999999999999999999 * * * *",
+        "* * 15W * *",
+        "* * LW * *",
+        "* * * * 5#6",
+        "* * * * 5#0",
+        "0 0 31 2 *",
+        "0 0 30 FEB *",
+        "@noon",
+        "@",
+        "@reboot",
+        "\u{0} * * * *",
+        "* * * * *\u{0}",
+        "１ * * * *",
+        "٣ * * * *",
+        "; rm -rf / *",
+        "$(id) * * * *",
+        "{value} * * * *",
+        "* * * * \u{202e}",
+        &zeros,
+        &spaces,
+        &commas,
+    ] {
+        let cron = json!(cron);
+        for (method, path) in [("POST", all), ("PATCH", one.as_str()), ("POST", preview.as_str())] {
+            let body = if path == all {
+                with("cronExpression", &cron)
+            } else {
+                json!({ "cronExpression": cron }).to_string()
+            };
+            let answer = refused(method, path, &body, "cron_invalid").await;
+            let text = answer.json()["error"].as_str().unwrap().to_owned();
+            assert!(
+                text.starts_with("無效的 Cron 表達式：") && text.chars().count() < 200,
+                "{text}"
+            );
+            assert_eq!(answer.json()["details"]["field"], "cronExpression");
+        }
+    }
+    let long = "x".repeat(60_000);
+    for zone in [
+        "",
+        "Nowhere",
+        "asia/taipei",
+        " Asia/Taipei",
+        "UTC+8",
+        "+08:00",
+        "../../etc/passwd",
+        "\u{0}",
+        &long,
+    ] {
+        for (method, path) in [("POST", all), ("PATCH", one.as_str()), ("POST", preview.as_str())] {
+            let body = if method == "POST" {
+                with("timezone", &json!(zone))
+            } else {
+                json!({ "timezone": zone }).to_string()
+            };
+            let body = if path == preview {
+                json!({ "cronExpression": "0 2 * * *", "timezone": zone }).to_string()
+            } else {
+                body
+            };
+            let answer = refused(method, path, &body, "timezone_unknown").await;
+            assert_eq!(answer.json()["details"]["field"], "timezone");
+        }
+    }
+    for (field, value, code) in [
+        ("name", json!(7), "field_invalid"),
+        ("name", json!("x".repeat(101)), "field_invalid"),
+        ("name", json!("a\u{0}"), "field_invalid"),
+        ("description", json!("x".repeat(501)), "field_invalid"),
+        ("description", json!([]), "field_invalid"),
+        ("backupType", json!("HALF"), "invalid_backup_type"),
+        ("backupType", json!(1), "invalid_backup_type"),
+        ("backupSource", json!("DISK"), "invalid_backup_source"),
+        ("backupSource", json!({}), "invalid_backup_source"),
+        ("cronExpression", json!(["0 2 * * *"]), "field_invalid"),
+        ("timezone", json!(8), "field_invalid"),
+        ("retentionDays", json!(0), "field_invalid"),
+        ("retentionDays", json!(3651), "field_invalid"),
+        ("retentionDays", json!(-1), "field_invalid"),
+        ("retentionDays", json!(1.5), "field_invalid"),
+        ("retentionDays", json!("30"), "field_invalid"),
+        ("maxBackups", json!(0), "field_invalid"),
+        ("maxBackups", json!(1001), "field_invalid"),
+        ("maxBackups", json!(1e300), "field_invalid"),
+        ("keepHourly", json!(1001), "field_invalid"),
+        ("keepDaily", json!(-1), "field_invalid"),
+        ("keepWeekly", json!(u64::MAX), "field_invalid"),
+        ("keepMonthly", json!(true), "field_invalid"),
+        ("keepYearly", json!([1]), "field_invalid"),
+        ("isEnabled", json!("yes"), "field_invalid"),
+        ("configKey", json!({}), "field_invalid"),
+        ("nextRunAt", json!("2026-11-24T00:00:00Z"), "field_unknown"),
+        ("id", json!("01890000-0000-7000-8000-000000000000"), "field_unknown"),
+        ("_count", json!({ "backups": 1 }), "field_unknown"),
+        ("cron_expression", json!("0 2 * * *"), "field_unknown"),
+    ] {
+        let answer = refused("POST", all, &with(field, &value), code).await;
+        assert_eq!(answer.json()["details"]["field"], field);
+        let answer = refused("PATCH", &one, &json!({ field: value }).to_string(), code).await;
+        assert_eq!(answer.json()["details"]["field"], field);
+    }
+    for field in ["name", "backupType", "backupSource", "cronExpression"] {
+        let answer = refused("POST", all, &with(field, &json!(null)), "field_missing").await;
+        assert_eq!(answer.json()["details"]["field"], field);
+    }
+    refused("PATCH", &one, r#"{"name":"  "}"#, "field_invalid").await;
+    for (method, path) in [("POST", all), ("PATCH", one.as_str())] {
+        let body = if method == "POST" {
+            with("configKey", &json!("nowhere"))
+        } else {
+            json!({ "configKey": "nowhere" }).to_string()
+        };
+        let answer = target.refused(&target.admin, method, path, &body).await;
+        answer.refused(404, "config_not_found");
+    }
+    for count in [json!(0), json!(101), json!(-1), json!("5"), json!(1.5)] {
+        let body = json!({ "cronExpression": "0 2 * * *", "count": count }).to_string();
+        refused("POST", &preview, &body, "field_invalid").await;
+    }
+    let plan = "/api/admin/backup/retention/preview";
+    let id = &target.ids[5].1;
+    for (body, code, field) in [
+        (json!({}), "field_missing", "scheduleId"),
+        (
+            json!({ "timezone": "UTC", "configKey": "default" }),
+            "field_missing",
+            "scheduleId",
+        ),
+        (json!({ "scheduleId": "1" }), "invalid_id", "scheduleId"),
+        (json!({ "scheduleId": 1 }), "invalid_id", "scheduleId"),
+        (json!({ "policy": 1 }), "field_invalid", "policy"),
+        (
+            json!({ "policy": { "retentionDays": 0 } }),
+            "field_invalid",
+            "policy.retentionDays",
+        ),
+        (
+            json!({ "policy": { "keepDaily": 1001 } }),
+            "field_invalid",
+            "policy.keepDaily",
+        ),
+        (
+            json!({ "policy": { "keepdaily": 1 } }),
+            "field_unknown",
+            "policy.keepdaily",
+        ),
+        (
+            json!({ "policy": {}, "timezone": "Mars" }),
+            "timezone_unknown",
+            "timezone",
+        ),
+        (
+            json!({ "scheduleId": id, "timezone": "UTC" }),
+            "field_invalid",
+            "timezone",
+        ),
+        (
+            json!({ "scheduleId": id, "configKey": "default" }),
+            "field_invalid",
+            "configKey",
+        ),
+    ] {
+        let answer = refused("POST", plan, &body.to_string(), code).await;
+        assert_eq!(answer.json()["details"]["field"], field, "{body}");
+    }
+    for (body, code) in [
+        (
+            json!({ "scheduleId": "01890000-0000-7000-8000-000000000000" }),
+            "schedule_not_found",
+        ),
+        (json!({ "policy": {}, "configKey": "nowhere" }), "config_not_found"),
+    ] {
+        let answer = target.refused(&target.admin, "POST", plan, &body.to_string()).await;
+        answer.refused(404, code);
+    }
+    assert_eq!(target.state().await, before);
+}
+
+async fn no_configuration_takes_nonsense_of_webhooks(app: TestApp) {
+    let target = Target::new(app).await;
+    target.app.open_storage().await;
+    let path = "/api/admin/backup/config";
+    let hook = |changes: serde_json::Value| {
+        let mut hook = json!({ "name": "a", "url": "https://hooks.example/canary-path" });
+        for (name, value) in changes.as_object().unwrap() {
+            hook[name] = value.clone();
+        }
+        hook
+    };
+    let one = |changes| json!({ "webhooks": [hook(changes)] });
+    let canary = "https://hooks.example/canary-path";
+    for (body, field) in [
+        (json!({ "webhooks": canary }), "webhooks"),
+        (json!({ "webhooks": [canary] }), "webhooks"),
+        (json!({ "webhooks": { "a": canary } }), "webhooks"),
+        (json!({ "webhooks": vec![hook(json!({})); 21] }), "webhooks"),
+        (json!({ "webhooks": vec![hook(json!({})); 2] }), "webhooks[1].name"),
+        (one(json!({ "name": "x".repeat(51) })), "webhooks[0].name"),
+        (one(json!({ "name": "a\u{0}" })), "webhooks[0].name"),
+        (one(json!({ "preset": "IRC" })), "webhooks[0].preset"),
+        (one(json!({ "url": [canary] })), "webhooks[0].url"),
+        (one(json!({ "url": "" })), "webhooks[0].url"),
+        (one(json!({ "url": "canary-path" })), "webhooks[0].url"),
+        (
+            one(json!({ "url": "ftp://hooks.example/canary-path" })),
+            "webhooks[0].url",
+        ),
+        (one(json!({ "url": "https://:80/canary-path" })), "webhooks[0].url"),
+        (
+            one(json!({ "url": "https://a.example/canary-path\u{0}" })),
+            "webhooks[0].url",
+        ),
+        (
+            one(json!({ "url": format!("{canary}{}", "a".repeat(5_000)) })),
+            "webhooks[0].url",
+        ),
+        (one(json!({ "template": "{" })), "webhooks[0].template"),
+        (one(json!({ "template": "" })), "webhooks[0].template"),
+        (
+            one(json!({ "template": r#"{"a":"{password}"}"# })),
+            "webhooks[0].template",
+        ),
+        (
+            one(json!({ "template": format!("\"{}\"", "a".repeat(17_000)) })),
+            "webhooks[0].template",
+        ),
+        (
+            one(json!({ "template": "{}", "preset": "SLACK" })),
+            "webhooks[0].template",
+        ),
+        (one(json!({ "onSuccess": "yes" })), "webhooks[0].onSuccess"),
+        (json!({ "notificationLanguage": "fr" }), "notificationLanguage"),
+        (json!({ "notificationLanguage": 1 }), "notificationLanguage"),
+        (json!({ "usageAlertPercents": 80 }), "usageAlertPercents"),
+        (json!({ "usageAlertPercents": [0] }), "usageAlertPercents"),
+        (json!({ "usageAlertPercents": [101] }), "usageAlertPercents"),
+        (json!({ "usageAlertPercents": [90, 80] }), "usageAlertPercents"),
+        (json!({ "usageAlertPercents": [80, 80] }), "usageAlertPercents"),
+        (json!({ "usageAlertPercents": [80.5] }), "usageAlertPercents"),
+        (
+            json!({ "usageAlertPercents": (1..=11).collect::<Vec<_>>() }),
+            "usageAlertPercents",
+        ),
+        (json!({ "verifyWithinDays": 0 }), "verifyWithinDays"),
+        (json!({ "verifyWithinDays": 3651 }), "verifyWithinDays"),
+    ] {
+        let answer = target.refused(&target.admin, "PATCH", path, &body.to_string()).await;
+        let answer = answer.refused(400, "field_invalid");
+        assert_eq!(answer.json()["details"]["field"], field, "{}", answer.text());
+        assert!(!answer.text().contains("canary"), "{}", answer.text());
+    }
+    for (body, code, field) in [
+        (
+            json!({ "webhooks": [{ "name": "a" }] }),
+            "field_missing",
+            "webhooks[0].url",
+        ),
+        (
+            json!({ "webhooks": [{ "name": "a", "url": "***" }] }),
+            "field_missing",
+            "webhooks[0].url",
+        ),
+        (
+            json!({ "webhooks": [{ "url": canary }] }),
+            "field_missing",
+            "webhooks[0].name",
+        ),
+        (
+            one(json!({ "secret": "canary" })),
+            "field_unknown",
+            "webhooks[0].secret",
+        ),
+    ] {
+        let answer = target.refused(&target.admin, "PATCH", path, &body.to_string()).await;
+        assert_eq!(answer.refused(400, code).json()["details"]["field"], field, "{body}");
+    }
+    assert!(
+        target.app.store.list_configs().await.unwrap().is_empty(),
+        "nothing was kept"
+    );
+}
+
 async fn lists_take_no_nonsense(app: TestApp) {
     let target = Target::new(app).await;
     let before = target.state().await;
@@ -303,6 +638,7 @@ async fn lists_take_no_nonsense(app: TestApp) {
         ("/api/admin/restore", true),
         ("/api/admin/audit", true),
         ("/api/admin/backup/alerts", true),
+        ("/api/admin/backup/schedule", true),
         ("/api/admin/backup/usage", false),
         (contents.as_str(), false),
     ] {

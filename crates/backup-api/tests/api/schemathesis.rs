@@ -6,10 +6,11 @@ use std::process::Command;
 use backup_api::{hash_secret, new_token};
 use backup_core::restore::{RestoreMode, RestoreOptions};
 use backup_core::user::TokenScope;
-use backup_core::{BackupId, BackupSource, BackupTrigger, OsRandom};
+use backup_core::{AlertKind, BackupId, BackupSource, BackupTrigger, NewAlert, OsRandom};
 use backup_db::NewRestore;
 use backup_engine::Worker;
 use backup_tests::tools;
+use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
@@ -103,6 +104,11 @@ async fn seed(app: &TestApp) {
         };
         app.store.create_restore(restore).await.unwrap();
     }
+    let schedule = app.new_schedule("nightly").await;
+    app.clock.advance(TimeDelta::days(1));
+    app.store.fire_due_schedules(10).await.unwrap();
+    let alert = NewAlert::new(AlertKind::ScheduleMissed, schedule.id, "it did not run").with("schedule", "nightly");
+    app.store.raise_alert(alert).await.unwrap();
     app.as_token(TokenScope::Read).await;
     app.as_viewer().await;
 }

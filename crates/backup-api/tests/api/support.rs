@@ -10,6 +10,8 @@ use backup_api::{Api, ApiSettings, hash_password, hash_secret, new_token, serve}
 use backup_archive::{ArchiveKey, Keyring};
 use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::receipt::Codec;
+use backup_core::retention::Retention;
+use backup_core::schedule::{DEFAULT_TIMEZONE, Schedule};
 use backup_core::user::{Role, TokenScope, User};
 use backup_core::{
     Backup, BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator, ManualClock,
@@ -262,6 +264,30 @@ impl TestApp {
         self.store.create_backup(new).await.unwrap()
     }
 
+    /// A schedule that fires every day at two in Taipei.
+    pub(crate) async fn new_schedule(&self, name: &str) -> Schedule {
+        let now = self.clock.now();
+        let schedule = Schedule {
+            id: self.ids.next().unwrap(),
+            config_key: DEFAULT_CONFIG_KEY.to_owned(),
+            name: name.to_owned(),
+            description: None,
+            is_enabled: true,
+            backup_type: BackupType::Full,
+            backup_source: BackupSource::Files,
+            cron_expression: "0 2 * * *".to_owned(),
+            timezone: DEFAULT_TIMEZONE.to_owned(),
+            retention: Retention::default(),
+            next_run_at: None,
+            last_run_at: None,
+            last_success_at: None,
+            created_at: now,
+            updated_at: now,
+            created_by: Some(self.admin.id),
+        };
+        self.store.create_schedule(schedule).await.unwrap()
+    }
+
     /// Claims the next job, as a worker does.
     pub(crate) async fn claim(&self) -> Lease {
         self.store
@@ -294,7 +320,7 @@ impl TestApp {
             contents: BackupContents::default(),
             warnings: Vec::new(),
             completed_at: self.clock.now(),
-            expires_at: None,
+            key_fingerprint: None,
         };
         self.store
             .finish_backup(&lease, BackupOutcome::Completed(Box::new(done)))

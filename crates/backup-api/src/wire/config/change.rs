@@ -150,7 +150,9 @@ fn starting(
 
 fn emails(fields: &mut Fields) -> ApiResult<Option<Vec<String>>> {
     const NAME: &str = "notificationEmails";
-    let emails = fields.texts(NAME, 254)?;
+    let Some(emails) = fields.given_texts(NAME, 254)? else {
+        return Ok(None);
+    };
     match emails.iter().find(|email| check_email(email).is_err()) {
         None => Ok(Some(emails)),
         Some(wrong) => Err(ApiError::field(

@@ -13,6 +13,12 @@ use crate::openapi::types;
 use crate::wire::cron::{take_cron, take_zone, zone_or_default};
 use crate::wire::retention::{take_days, take_keep, take_max};
 
+fn set<T>(change: Option<T>, to: &mut T) {
+    if let Some(value) = change {
+        *to = value;
+    }
+}
+
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
 /// The longest description, in characters.
@@ -188,11 +194,6 @@ impl UpdateSchedule {
     /// The schedule with the changes.
     pub(crate) fn apply(self, to: &Schedule) -> Schedule {
         let mut schedule = to.clone();
-        fn set<T>(change: Option<T>, to: &mut T) {
-            if let Some(value) = change {
-                *to = value;
-            }
-        }
         set(self.name, &mut schedule.name);
         self.description.apply(&mut schedule.description);
         set(self.backup_type, &mut schedule.backup_type);
