@@ -117,7 +117,7 @@ impl Parts {
         api.set_engine(engine.clone());
         let worker = Worker::new(engine.clone())?;
         if self.with_scheduler {
-            let scheduler = Scheduler::new(engine, worker.waker());
+            let scheduler = Scheduler::new(engine, &worker);
             tokio::join!(worker.run(stop.clone()), scheduler.run(stop));
         } else {
             worker.run(stop).await;

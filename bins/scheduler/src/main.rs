@@ -126,7 +126,7 @@ async fn open(
 async fn work(engine: Engine, probes: &Probes, stop: watch::Receiver<bool>) -> Result<(), StartError> {
     probes.set_engine(engine.clone());
     let worker = Worker::new(engine.clone())?;
-    let scheduler = Scheduler::new(engine.clone(), worker.waker());
+    let scheduler = Scheduler::new(engine.clone(), &worker);
     let mut told = stop.clone();
     tokio::join!(worker.run(stop.clone()), scheduler.run(stop), async move {
         // An error means that nobody can tell any more, which the worker notices too.

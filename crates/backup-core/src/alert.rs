@@ -32,6 +32,8 @@ text_enum! {
         OrphansFound => "ORPHANS_FOUND",
         /// Kept backups need a key that is not at hand. Subject: the key's fingerprint.
         KeyMissing => "KEY_MISSING",
+        /// The clock is further ahead than retention believes, so backups do not grow old by it. Subject: empty.
+        ClockLeapt => "CLOCK_LEAPT",
         /// A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
         NotificationFailed => "NOTIFICATION_FAILED",
     }

@@ -152,8 +152,7 @@ impl Store {
 }
 
 pub(crate) fn raise(tx: &mut Tx<'_>, new: &NewAlert) -> TxResult<Raised> {
-    if let Some(row) = open(tx, new.kind, &new.subject)? {
-        let mut alert: Alert = row.into();
+    if let Some(mut alert) = open(tx, new.kind, &new.subject)? {
         if alert.severity != new.severity || alert.message != new.message || alert.details != new.details {
             diesel::update(alerts::table.filter(alerts::id.eq(alert.id.to_string())))
                 .set((
@@ -201,10 +200,9 @@ pub(crate) fn raise(tx: &mut Tx<'_>, new: &NewAlert) -> TxResult<Raised> {
 }
 
 pub(crate) fn resolve(tx: &mut Tx<'_>, kind: AlertKind, subject: &str) -> TxResult<Option<Alert>> {
-    let Some(row) = open(tx, kind, subject)? else {
+    let Some(mut alert) = open(tx, kind, subject)? else {
         return Ok(None);
     };
-    let mut alert: Alert = row.into();
     diesel::update(alerts::table.filter(alerts::id.eq(alert.id.to_string())))
         .set(alerts::resolved_at.eq(tx.now.naive_utc()))
         .execute(tx.db)?;
@@ -262,12 +260,13 @@ fn open_of(tx: &mut Tx<'_>, kind: AlertKind) -> TxResult<Vec<Alert>> {
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-fn open(tx: &mut Tx<'_>, kind: AlertKind, subject: &str) -> TxResult<Option<AlertRow>> {
-    Ok(alerts::table
+pub(crate) fn open(tx: &mut Tx<'_>, kind: AlertKind, subject: &str) -> TxResult<Option<Alert>> {
+    let row: Option<AlertRow> = alerts::table
         .filter(alerts::kind.eq(kind.as_str()))
         .filter(alerts::subject.eq(subject))
         .filter(alerts::resolved_at.is_null())
         .select(AlertRow::as_select())
         .first(tx.db)
-        .optional()?)
+        .optional()?;
+    Ok(row.map(Into::into))
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use backup_core::notification::{Channel, Notification, NotificationStatus, Report};
+use backup_core::notification::{Channel, Notification, NotificationStatus, Report, WebhookPreset};
 use backup_core::{AlertKind, NotificationId};
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -13,11 +13,14 @@ use crate::error::TxResult;
 use crate::jobs::{add, new_token};
 use crate::schema::notifications;
 use crate::store::Tx;
-use crate::types::{Json, Time, Word, json, small, time};
+use crate::types::{Time, Word, json, small, time};
 use crate::{Error, Store};
 
 /// How long a message that was delivered or given up is kept to be looked at.
 const KEPT: TimeDelta = TimeDelta::days(30);
+
+/// How long a message that cannot be read is left alone.
+const UNREADABLE_PAUSE: TimeDelta = TimeDelta::minutes(10);
 
 /// Characters of an error that are kept.
 const ERROR_LENGTH: usize = 1000;
@@ -29,7 +32,8 @@ struct NotificationRow {
     config_key: String,
     channel: Word<Channel>,
     target: String,
-    report: Json<Report>,
+    /// JSON, which another version of this program may have written.
+    report: String,
     status: Word<NotificationStatus>,
     attempts: i32,
     last_error: Option<String>,
@@ -37,20 +41,21 @@ struct NotificationRow {
     sent_at: Option<Time>,
 }
 
-impl From<NotificationRow> for Notification {
-    fn from(row: NotificationRow) -> Self {
-        Self {
+impl NotificationRow {
+    fn read(self) -> Result<Notification, serde_json::Error> {
+        let row = self;
+        Ok(Notification {
             id: row.id.0,
             config_key: row.config_key,
             channel: row.channel.0,
             target: row.target,
-            report: row.report.0,
+            report: serde_json::from_str(&row.report)?,
             status: row.status.0,
             attempts: small(row.attempts.into()),
             last_error: row.last_error,
             created_at: row.created_at.0,
             sent_at: time(row.sent_at),
-        }
+        })
     }
 }
 
@@ -96,7 +101,7 @@ pub enum Delivery {
 
 impl Store {
     /// Takes up the message that has been due the longest, for `hold`: until then nobody else does. Who has no mail server
-    /// (`can_mail`) leaves e-mail to others, until it has waited for `patience`: then it is there to be given up. `None`:
+    /// (`can_mail`) leaves e-mail to others, until it has waited for twice `patience`: then it is there to be given up. `None`:
     /// none is due.
     pub async fn claim_notification(
         &self,
@@ -110,20 +115,24 @@ impl Store {
             return Ok(None);
         }
         self.write("claim_notification", move |tx| {
-            let Some(mut row) = next(tx)? else { return Ok(None) };
-            let token = new_token(tx)?;
-            row.attempts += 1;
-            diesel::update(notifications::table.filter(notifications::id.eq(row.id.0.to_string())))
-                .set((
-                    notifications::attempts.eq(row.attempts),
-                    notifications::run_after.eq(add(tx.now, hold).naive_utc()),
-                    notifications::lease_token.eq(&token),
-                ))
-                .execute(tx.db)?;
-            Ok(Some(ClaimedNotification {
-                notification: row.into(),
-                token,
-            }))
+            while let Some(row) = next(tx)? {
+                let (id, attempts) = (row.id.0.to_string(), row.attempts + 1);
+                let Ok(mut notification) = row.read() else {
+                    put_off(tx, &id, patience)?;
+                    continue;
+                };
+                let token = new_token(tx)?;
+                notification.attempts = small(attempts.into());
+                diesel::update(notifications::table.filter(notifications::id.eq(&id)))
+                    .set((
+                        notifications::attempts.eq(attempts),
+                        notifications::run_after.eq(add(tx.now, hold).naive_utc()),
+                        notifications::lease_token.eq(&token),
+                    ))
+                    .execute(tx.db)?;
+                return Ok(Some(ClaimedNotification { notification, token }));
+            }
+            Ok(None)
         })
         .await
     }
@@ -155,6 +164,9 @@ impl Store {
             ))
             .execute(tx.db)?;
             if rows > 0 {
+                if let Delivery::Later { .. } = &delivery {
+                    wait_for_target(tx, &claimed.notification, run_after.naive_utc())?;
+                }
                 tell_of(tx, &claimed.notification, &delivery)?;
                 diesel::delete(
                     notifications::table
@@ -176,10 +188,41 @@ impl Store {
                 .limit(i64::from(limit))
                 .select(NotificationRow::as_select())
                 .load(tx.db)?;
-            Ok(rows.into_iter().map(Into::into).collect())
+            Ok(rows.into_iter().filter_map(|row| row.read().ok()).collect())
         })
         .await
     }
+}
+
+/// A message that this version cannot read does not keep the others from going out: another process may be able to, and
+/// after `patience` nobody is waited for.
+fn put_off(tx: &mut Tx<'_>, id: &str, patience: TimeDelta) -> TxResult<()> {
+    let row = notifications::table.filter(notifications::id.eq(id));
+    diesel::update(row)
+        .set((
+            notifications::run_after.eq((tx.now + UNREADABLE_PAUSE).naive_utc()),
+            notifications::last_error.eq("this version of the program cannot read it"),
+        ))
+        .execute(tx.db)?;
+    diesel::update(row.filter(notifications::created_at.le((tx.now - patience).naive_utc())))
+        .set(notifications::status.eq(NotificationStatus::Failed.as_str()))
+        .execute(tx.db)?;
+    Ok(())
+}
+
+/// What does not take one message takes no other either: those wait as long, and keep nobody else's from going out.
+fn wait_for_target(tx: &mut Tx<'_>, notification: &Notification, until: chrono::NaiveDateTime) -> TxResult<()> {
+    diesel::update(
+        notifications::table
+            .filter(notifications::status.eq(NotificationStatus::Pending.as_str()))
+            .filter(notifications::config_key.eq(&notification.config_key))
+            .filter(notifications::channel.eq(notification.channel.as_str()))
+            .filter(notifications::target.eq(&notification.target))
+            .filter(notifications::run_after.lt(until)),
+    )
+    .set(notifications::run_after.eq(until))
+    .execute(tx.db)?;
+    Ok(())
 }
 
 /// A way that does not work is an alert, until it works.
@@ -192,10 +235,10 @@ fn tell_of(tx: &mut Tx<'_>, notification: &Notification, delivery: &Delivery) ->
     } = notification;
     let subject = format!("{config_key} {channel} {target}");
     match delivery {
-        Delivery::Sent => {
+        Delivery::Sent | Delivery::Dropped { .. } => {
             crate::alerts::resolve(tx, AlertKind::NotificationFailed, &subject)?;
         }
-        Delivery::Later { .. } | Delivery::Dropped { .. } => {}
+        Delivery::Later { .. } => {}
         Delivery::GivenUp { error } => {
             let message = format!("a message by {channel} to {target} could not be delivered: {error}");
             let alert = backup_core::NewAlert::new(AlertKind::NotificationFailed, subject, message)
@@ -223,10 +266,13 @@ pub(crate) fn enqueue(tx: &mut Tx<'_>, config_key: &str, report: &Report) -> TxR
         config.notify_on_failure
     };
     let emails = config.notification_emails.iter().filter(|_| by_mail);
+    // A dead man's switch takes good news for a good backup.
+    let is_over = matches!(report, Report::Alert(report) if report.resolved_at.is_some());
     let hooks = config
         .webhooks
         .iter()
-        .filter(|hook| if good { hook.on_success } else { hook.on_failure });
+        .filter(|hook| if good { hook.on_success } else { hook.on_failure })
+        .filter(|hook| !(is_over && hook.preset == WebhookPreset::Ping));
     let targets: Vec<(Channel, &String)> = emails
         .map(|address| (Channel::Email, address))
         .chain(hooks.map(|hook| (Channel::Webhook, &hook.name)))
@@ -261,7 +307,7 @@ fn next(tx: &mut Tx<'_>, can_mail: bool, patience: TimeDelta) -> TxResult<Option
         query = query.filter(
             notifications::channel
                 .ne(Channel::Email.as_str())
-                .or(notifications::created_at.le((tx.now - patience).naive_utc())),
+                .or(notifications::created_at.le((tx.now - patience * 2).naive_utc())),
         );
     }
     Ok(query.first(tx.db).optional()?)

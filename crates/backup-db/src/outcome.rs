@@ -7,7 +7,7 @@ use backup_core::{Backup, BackupId, JobStatus};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use crate::alerts::{raise, resolve};
+use crate::alerts::{open, raise, resolve};
 use crate::error::TxResult;
 use crate::notifications::enqueue;
 use crate::schedules::{ScheduleRow, find};
@@ -32,7 +32,12 @@ pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
 
 /// A good backup has come to be: its schedule's last failure is over.
 pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
-    resolve(tx, AlertKind::BackupFailed, &subject(backup))?;
+    let ended = backup.completed_at.unwrap_or(tx.now);
+    // One that was found again may be older than the failure.
+    let failure = open(tx, AlertKind::BackupFailed, &subject(backup))?;
+    if failure.is_some_and(|alert| alert.raised_at <= ended) {
+        resolve(tx, AlertKind::BackupFailed, &subject(backup))?;
+    }
     let Some(schedule) = schedule_of(tx, backup)? else {
         return Ok(());
     };
@@ -40,14 +45,16 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     diesel::update(backups::table.filter(backups::id.eq(backup.id.to_string())))
         .set(backups::expires_at.eq(expires_at.naive_utc()))
         .execute(tx.db)?;
-    let ended_at = backup.completed_at.unwrap_or(tx.now).naive_utc();
+    let ended_at = ended.naive_utc();
     diesel::update(
         backup_schedules::table
             .filter(backup_schedules::id.eq(schedule.id.0.to_string()))
             .filter(
                 backup_schedules::last_success_at
                     .is_null()
-                    .or(backup_schedules::last_success_at.lt(ended_at)),
+                    .or(backup_schedules::last_success_at.lt(ended_at))
+                    // A clock that was ahead must not make a schedule look healthy for ever.
+                    .or(backup_schedules::last_success_at.gt(tx.now.naive_utc())),
             ),
     )
     .set(backup_schedules::last_success_at.eq(ended_at))

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use backup_core::retention::{Candidate, Decision, Retention, Verdict, plan};
 use backup_core::schedule::{Schedule, Zone};
-use backup_core::{Backup, BackupId, BackupSource, JobStatus, ScheduleId};
+use backup_core::{AlertKind, Backup, BackupId, BackupSource, JobStatus, ScheduleId};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
@@ -16,13 +16,16 @@ use crate::deletion::{depth, removable};
 use crate::error::{TxError, TxResult};
 use crate::events::{EventKind, append};
 use crate::schedules::find;
-use crate::schema::backups;
+use crate::schema::{alerts, backups, retention_clock};
 use crate::store::Tx;
 use crate::types::{Time, Word, word};
 use crate::{Error, Store};
 
 /// Backups that are let go in one transaction; the others go the next time.
 const AT_ONCE: usize = 200;
+
+/// How far ahead of what was believed before a clock may be and still be believed.
+const LEAP: TimeDelta = TimeDelta::days(1);
 
 /// Whose backups a plan is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,15 @@ pub enum RetentionScope {
     Schedule(ScheduleId),
     /// All good backups of this configuration, as if one schedule had made them.
     Config(String, Zone),
+}
+
+/// A clock that is ahead of all that retention has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leap {
+    /// The time that retention goes by.
+    pub believed: DateTime<Utc>,
+    /// The time that the clock shows.
+    pub shown: DateTime<Utc>,
 }
 
 impl Store {
@@ -48,47 +60,48 @@ impl Store {
                 RetentionScope::Schedule(id) => {
                     let schedule: Schedule = find(tx, *id)?.ok_or_else(|| Error::not_found("schedule", id))?.into();
                     let zone = schedule.timing().map_err(Error::from)?.1;
-                    (
-                        policy.unwrap_or(schedule.retention),
-                        zone,
-                        Which::Schedule(id.to_string()),
-                    )
+                    (policy.unwrap_or(schedule.retention), zone, Which::of(&schedule))
                 }
                 RetentionScope::Config(key, zone) => (policy.unwrap_or_default(), *zone, Which::Config(key.clone())),
             };
             let candidates = candidates(tx, &which)?;
-            Ok(plan(&policy, zone, &candidates, tx.now))
+            let now = believed(tx)?;
+            Ok(plan(&policy, zone, &candidates, now))
         })
         .await
     }
 
     /// Puts tombstones on the backups of a schedule that its retention lets go, as [`Self::begin_delete`] does, with a row in
-    /// the audit log for each. What is being read or checked at the moment stays until the next time, and
-    /// so does what that builds on. Gives back what is to
-    /// be removed from storage, in that order.
+    /// the audit log for each; backups that it made for another configuration than today's stay. What is being read or
+    /// checked at the moment stays until the next time, and so does what that builds on. Gives back what is to be removed
+    /// from storage, in that order.
     ///
     /// # Errors
     /// [`Error::Cron`]. A schedule that is gone expires nothing.
     pub async fn expire_backups(&self, id: ScheduleId) -> Result<Vec<Backup>, Error> {
+        // Most asks find nothing: those should not queue up with the writers.
+        let found = self.read("find_expired", move |tx| Ok(look(tx, id)?.is_some())).await?;
+        if !found {
+            return Ok(Vec::new());
+        }
         self.write("expire_backups", move |tx| {
-            let Some(row) = find(tx, id)? else {
+            let Some(Found {
+                schedule,
+                expired,
+                bases,
+                misdated,
+            }) = look(tx, id)?
+            else {
                 return Ok(Vec::new());
             };
-            let schedule: Schedule = row.into();
-            let zone = schedule.timing().map_err(Error::from)?.1;
-            let candidates = candidates(tx, &Which::Schedule(id.to_string()))?;
-            date(tx, &schedule)?;
-            let bases: HashMap<BackupId, Option<BackupId>> =
-                candidates.iter().map(|one| (one.id, one.base_id)).collect();
-            let mut decisions = plan(&schedule.retention, zone, &candidates, tx.now);
-            decisions.retain(|decision| decision.verdict == Verdict::Expire);
-            // The oldest first, but dependents before what they build on: those that stay, whatever the reason, and those
-            // that are left for the next time never lose their base.
-            decisions.reverse();
-            decisions.sort_by_cached_key(|decision| Reverse(depth(&bases, decision.backup_id)));
+            for (id, over) in misdated.iter().take(AT_ONCE) {
+                diesel::update(backups::table.filter(backups::id.eq(id)))
+                    .set(backups::expires_at.eq(over.naive_utc()))
+                    .execute(tx.db)?;
+            }
             let mut needed = HashSet::new();
             let mut let_go = Vec::new();
-            for decision in &decisions {
+            for decision in &expired {
                 if let_go.len() == AT_ONCE {
                     break;
                 }
@@ -107,12 +120,80 @@ impl Store {
         })
         .await
     }
+
+    /// Lets retention believe the clock, by a day at most: to be called about once an hour. Where the clock is further ahead
+    /// than that, it says so: then retention goes by the time that it believes, and a wrong clock makes no backup old. After
+    /// a long pause it has caught up within hours.
+    pub async fn move_retention_clock(&self) -> Result<Option<Leap>, Error> {
+        self.write("move_retention_clock", |tx| {
+            let believed = believed(tx)?;
+            diesel::delete(retention_clock::table).execute(tx.db)?;
+            diesel::insert_into(retention_clock::table)
+                .values((retention_clock::id.eq(1), retention_clock::at.eq(believed.naive_utc())))
+                .execute(tx.db)?;
+            Ok((believed < tx.now).then_some(Leap {
+                believed,
+                shown: tx.now,
+            }))
+        })
+        .await
+    }
+}
+
+/// The time by which backups grow old: that of the clock, but no more than a day ahead of what was believed before.
+fn believed(tx: &mut Tx<'_>) -> TxResult<DateTime<Utc>> {
+    let before: Option<Time> = retention_clock::table
+        .select(retention_clock::at)
+        .first(tx.db)
+        .optional()?;
+    Ok(before.map_or(tx.now, |before| tx.now.min(before.0 + LEAP)))
+}
+
+/// What there is to do for a schedule.
+struct Found {
+    schedule: Schedule,
+    /// What is let go, in order: the oldest first, but dependents before what they build on. So those that stay, whatever the
+    /// reason, and those that are left for the next time never lose their base.
+    expired: Vec<Decision>,
+    /// What each candidate builds on.
+    bases: HashMap<BackupId, Option<BackupId>>,
+    /// The backups that show another day than the one on which they are too old, and that day, which changes with the
+    /// schedule.
+    misdated: Vec<(String, DateTime<Utc>)>,
+}
+
+/// `None`: nothing is to be done, or the schedule is gone.
+fn look(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Option<Found>> {
+    let Some(row) = find(tx, id)? else { return Ok(None) };
+    let schedule: Schedule = row.into();
+    let zone = schedule.timing().map_err(Error::from)?.1;
+    let candidates = candidates(tx, &Which::of(&schedule))?;
+    let now = believed(tx)?;
+    let bases: HashMap<BackupId, Option<BackupId>> = candidates.iter().map(|one| (one.id, one.base_id)).collect();
+    let mut expired = plan(&schedule.retention, zone, &candidates, now);
+    expired.retain(|decision| decision.verdict == Verdict::Expire);
+    expired.reverse();
+    expired.sort_by_cached_key(|decision| Reverse(depth(&bases, decision.backup_id)));
+    let misdated = misdated(tx, &schedule)?;
+    Ok((!expired.is_empty() || !misdated.is_empty()).then_some(Found {
+        schedule,
+        expired,
+        bases,
+        misdated,
+    }))
 }
 
 /// Which backups are looked at.
 enum Which {
-    Schedule(String),
+    /// Of this schedule, made for this configuration.
+    Schedule(String, String),
     Config(String),
+}
+
+impl Which {
+    fn of(schedule: &Schedule) -> Self {
+        Self::Schedule(schedule.id.to_string(), schedule.config_key.clone())
+    }
 }
 
 fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
@@ -137,12 +218,15 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
         ))
         .into_boxed();
     query = match which {
-        Which::Schedule(id) => query.filter(backups::schedule_id.eq(id)),
+        Which::Schedule(id, key) => query
+            .filter(backups::schedule_id.eq(id))
+            .filter(backups::config_key.eq(key)),
         Which::Config(key) => query.filter(backups::config_key.eq(key)),
     };
     let rows: Vec<Row> = query.load(tx.db)?;
     let ids: HashSet<BackupId> = rows.iter().map(|row| row.0.0).collect();
     let needed = needed(tx, which, &ids)?;
+    let lost = lost(tx)?;
     Ok(rows
         .into_iter()
         .map(|(id, source, created_at, protected, base_id, verify_error)| Candidate {
@@ -151,7 +235,7 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
             created_at: created_at.0,
             protected,
             base_id: word(base_id),
-            is_good: verify_error.is_none(),
+            is_good: verify_error.is_none() && !lost.contains(&id.0.to_string()),
             has_outside_dependents: needed.contains(&id.0),
         })
         .collect())
@@ -172,7 +256,7 @@ fn needed(tx: &mut Tx<'_>, which: &Which, candidates: &HashSet<BackupId>) -> TxR
         };
     }
     let rows: Vec<(Word<BackupId>, Option<Word<BackupId>>)> = match which {
-        Which::Schedule(id) => built_on!(bases.field(backups::schedule_id).eq(id)),
+        Which::Schedule(id, _) => built_on!(bases.field(backups::schedule_id).eq(id)),
         Which::Config(key) => built_on!(bases.field(backups::config_key).eq(key)),
     };
     Ok(rows
@@ -182,8 +266,17 @@ fn needed(tx: &mut Tx<'_>, which: &Which, candidates: &HashSet<BackupId>) -> TxR
         .collect())
 }
 
-/// Shows on each backup when its days are over, which changes with the schedule.
-fn date(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<()> {
+/// The backups that the storage no longer has, by the alerts that say so.
+fn lost(tx: &mut Tx<'_>) -> TxResult<HashSet<String>> {
+    let subjects: Vec<String> = alerts::table
+        .filter(alerts::kind.eq(AlertKind::BackupLost.as_str()))
+        .filter(alerts::resolved_at.is_null())
+        .select(alerts::subject)
+        .load(tx.db)?;
+    Ok(subjects.into_iter().collect())
+}
+
+fn misdated(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<Vec<(String, DateTime<Utc>)>> {
     type Row = (String, Time, Option<Time>);
     let rows: Vec<Row> = backups::table
         .filter(backups::schedule_id.eq(schedule.id.to_string()))
@@ -191,15 +284,13 @@ fn date(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<()> {
         .filter(backups::deleting.eq(false))
         .select((backups::id, backups::created_at, backups::expires_at))
         .load(tx.db)?;
-    for (id, created_at, expires_at) in rows {
-        let over: DateTime<Utc> = created_at.0 + TimeDelta::days(schedule.retention.retention_days.into());
-        if expires_at.map(|at| at.0) != Some(over) {
-            diesel::update(backups::table.filter(backups::id.eq(&id)))
-                .set(backups::expires_at.eq(over.naive_utc()))
-                .execute(tx.db)?;
-        }
-    }
-    Ok(())
+    let days = TimeDelta::days(schedule.retention.retention_days.into());
+    Ok(rows
+        .into_iter()
+        .map(|(id, created_at, expires_at)| (id, created_at.0 + days, expires_at))
+        .filter(|(_, over, shown)| shown.map(|at| at.0) != Some(*over))
+        .map(|(id, over, _)| (id, over))
+        .collect())
 }
 
 fn let_it_go(tx: &mut Tx<'_>, schedule: &Schedule, decision: &Decision) -> TxResult<Option<Backup>> {

@@ -155,13 +155,15 @@ impl Store {
             if now_is.config_key != schedule.config_key && !crate::configs::exists(tx, &schedule.config_key)? {
                 return Err(Error::not_found("configuration", &schedule.config_key).into());
             }
-            let keeps_time = now_is.is_enabled == schedule.is_enabled
+            let stands_still = now_is.is_enabled && now_is.next_run_at.is_none();
+            let keeps_time = !stands_still
+                && now_is.is_enabled == schedule.is_enabled
                 && now_is.cron_expression == schedule.cron_expression
                 && now_is.timezone == schedule.timezone;
             let next_run_at = if keeps_time {
                 now_is.next_run_at
             } else {
-                first_run(&schedule, now_is.last_run_at.map_or(tx.now, |at| at.max(tx.now)))?
+                first_run(&schedule, tx.now)?
             };
             diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.to_string())))
                 .set((

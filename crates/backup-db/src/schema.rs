@@ -324,6 +324,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    turns (name) {
+        name -> Text,
+        owner -> Text,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    retention_clock (id) {
+        id -> Integer,
+        at -> Timestamp,
+    }
+}
+
+diesel::table! {
     event_counter (id) {
         id -> Integer,
         last_seq -> BigInt,

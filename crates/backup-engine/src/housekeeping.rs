@@ -1,11 +1,13 @@
 //! What whoever runs jobs does beside them: reconciling, retention, watching, delivering messages. Any number of processes
 //! may do it at once, and each may be killed at any time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::PipelineError;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -20,48 +22,58 @@ const RETENTION_EVERY: Duration = Duration::from_hours(1);
 const WATCH_EVERY: Duration = Duration::from_mins(1);
 /// How often messages are looked for.
 const DELIVER_EVERY: Duration = Duration::from_secs(2);
+/// How long a task that ended in a fault of the program is left alone.
+const FAULT_PAUSE: Duration = Duration::from_mins(1);
 
-/// Starts all of it. Each has a task of its own, so that a storage or a mail server that does not answer holds up nothing
-/// else; all end when the set is dropped.
-pub(crate) fn start(engine: &Engine) -> JoinSet<()> {
+/// Starts all of it; `name` tells this process from others. Each has a task of its own, so that a storage or a mail server
+/// that does not answer holds up nothing else; all end when the set is dropped.
+pub(crate) fn start(engine: &Engine, name: &str) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(every(RECONCILE_EVERY, engine.clone(), async |engine: &Engine| {
+    tasks.spawn(every(RECONCILE_EVERY, engine.clone(), |engine| async move {
         engine.sample_usage_if_due().await;
         engine.reconcile_and_log().await;
         Ok(())
     }));
-    tasks.spawn(every(RETENTION_EVERY, engine.clone(), async |engine: &Engine| {
-        engine.expire_all().await
+    let owner = name.to_owned();
+    tasks.spawn(every(RETENTION_EVERY, engine.clone(), move |engine| {
+        let owner = owner.clone();
+        async move { engine.expire_all(&owner).await }
     }));
-    tasks.spawn(every(DELIVER_EVERY, engine.clone(), async |engine: &Engine| {
+    tasks.spawn(every(DELIVER_EVERY, engine.clone(), |engine| async move {
         engine.deliver_notifications().await.map(|_| ())
     }));
-    tasks.spawn(watch(engine.clone()));
+    let watch = Arc::new(Mutex::new(Watch::new(engine.clone(), name)));
+    tasks.spawn(every(WATCH_EVERY, engine.clone(), move |_| {
+        let watch = watch.clone();
+        async move { watch.lock().await.look().await }
+    }));
     tasks
 }
 
-async fn every(period: Duration, engine: Engine, work: impl AsyncFn(&Engine) -> Result<(), Error>) {
+async fn every<F>(period: Duration, engine: Engine, work: impl Fn(Engine) -> F)
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = work(&engine).await {
-            tracing::warn!(
-                action = %Action::CatalogUnavailable, error = %text(error),
+        // A task of its own, so that a fault of the program ends this time and not all times to come.
+        let mut task = JoinSet::new();
+        task.spawn(work(engine.clone()));
+        match task.join_next().await {
+            Some(Ok(Ok(()))) | None => {}
+            Some(Ok(Err(error))) => tracing::warn!(
+                action = %Action::HousekeepingFailed, error = %text(error),
                 "what is done from time to time could not be done"
-            );
-        }
-    }
-}
-
-async fn watch(engine: Engine) {
-    let mut watch = Watch::new(engine);
-    let mut ticks = interval(WATCH_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = watch.look().await {
-            tracing::warn!(action = %Action::WatchFailed, error = %text(error), "the alerts could not be brought up to date");
+            ),
+            Some(Err(fault)) => {
+                tracing::error!(
+                    action = %Action::HousekeepingFailed, error = %fault,
+                    "what is done from time to time ended in a fault of the program"
+                );
+                sleep(FAULT_PAUSE).await;
+            }
         }
     }
 }

@@ -83,8 +83,8 @@ text_enum! {
         ScheduleSkipped => "schedule_skipped",
         /// A backup is let go by its schedule's retention.
         BackupExpired => "backup_expired",
-        /// The alerts could not be brought up to date.
-        WatchFailed => "watch_failed",
+        /// What is done from time to time could not be done.
+        HousekeepingFailed => "housekeeping_failed",
         /// A message was delivered.
         NotificationSent => "notification_sent",
         /// A message could not be delivered.

@@ -1,28 +1,33 @@
 //! Letting go of what the schedules' retention no longer keeps: after each backup of a schedule, and each hour for all.
 
-use backup_core::{BackupId, ScheduleId};
+use std::time::Duration;
+
+use backup_core::{AlertKind, BackupId, ScheduleId};
 
 use crate::Checkpoint;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::housekeeping::text;
 use crate::logging::Action;
+use crate::watch::clock_leapt;
 
 /// Schedules that are asked for at once.
 const PAGE: u32 = 500;
+/// How long it is one process's turn: nearly as long as until the next round.
+const TURN: Duration = Duration::from_mins(50);
 
 impl Engine {
     /// Deletes the backups of a schedule that its retention lets go. Returns which were deleted. One that the storage does
-    /// not let go of does not keep the others from it: it stays marked, shows why, and the next reconciliation tries again.
+    /// not let go of stays marked and shows why; it and the others that were marked are tried again by the reconciliation.
     ///
     /// # Errors
     /// The first thing that did not work; what was done stays done.
     pub async fn expire_backups(&self, schedule: ScheduleId) -> Result<Vec<BackupId>, Error> {
-        let (mut deleted, mut first_error) = (Vec::new(), None);
+        let mut deleted = Vec::new();
         loop {
             let marked = self.store.expire_backups(schedule).await?;
             if marked.is_empty() {
-                break;
+                return Ok(deleted);
             }
             self.checkpoint(Checkpoint::DeleteMarked).await?;
             for backup in marked {
@@ -30,16 +35,13 @@ impl Engine {
                     action = %Action::BackupExpired, backup_id = %backup.id, schedule_id = %schedule,
                     "backup {} is no longer kept", backup.name
                 );
-                match self.remove_marked(&backup).await {
-                    Ok(()) => deleted.push(backup.id),
-                    Err(error) => {
-                        self.tell_undeleted(&backup, &error).await;
-                        first_error.get_or_insert(error);
-                    }
+                if let Err(error) = self.remove_marked(&backup).await {
+                    self.tell_undeleted(&backup, &error).await;
+                    return Err(error);
                 }
+                deleted.push(backup.id);
             }
         }
-        first_error.map_or(Ok(deleted), Err)
     }
 
     /// [`Self::expire_backups`], with what fails in the log: the next hour tries again.
@@ -52,11 +54,15 @@ impl Engine {
         }
     }
 
-    /// The retention of every schedule, and what else grows old.
+    /// The retention of every schedule, and what else grows old: by one process at a time, which `owner` names.
     ///
     /// # Errors
     /// Where the catalog cannot be read.
-    pub(crate) async fn expire_all(&self) -> Result<(), Error> {
+    pub(crate) async fn expire_all(&self, owner: &str) -> Result<(), Error> {
+        if !self.store.take_turn("retention", owner, TURN).await? {
+            return Ok(());
+        }
+        self.believe_clock().await?;
         let mut after = None;
         loop {
             let ids = self.store.schedule_ids(after, PAGE).await?;
@@ -68,5 +74,18 @@ impl Engine {
         }
         self.store.trim_firings().await?;
         Ok(())
+    }
+
+    /// Moves the time that retention goes by, and tells where the clock is too far ahead of it.
+    ///
+    /// # Errors
+    /// Where the catalog does not answer.
+    pub async fn believe_clock(&self) -> Result<(), Error> {
+        let leap = self.store.move_retention_clock().await?;
+        let alerts = leap.iter().map(clock_leapt).collect();
+        Ok(self
+            .store
+            .settle_alerts(AlertKind::ClockLeapt, alerts, |_| true)
+            .await?)
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::engine::Engine;
 use crate::housekeeping;
 use crate::logging::Action;
+use crate::worker::Worker;
 
 /// How often the catalog is asked when the next instant is: a change takes effect within this time.
 const POLL: Duration = Duration::from_millis(500);
@@ -23,19 +24,24 @@ const AT_ONCE: u32 = 100;
 /// killed at any time, and memory does not grow with the number of schedules.
 pub struct Scheduler {
     engine: Engine,
+    name: String,
     wake: Arc<Notify>,
 }
 
 impl Scheduler {
-    /// A scheduler, which wakes a worker of the same process where it asks for a backup.
-    pub fn new(engine: Engine, worker: Arc<Notify>) -> Self {
-        Self { engine, wake: worker }
+    /// A scheduler, which wakes the worker of the same process where it asks for a backup.
+    pub fn new(engine: Engine, worker: &Worker) -> Self {
+        Self {
+            engine,
+            name: worker.name().to_owned(),
+            wake: worker.waker(),
+        }
     }
 
     /// Fires what is due, when it is due, until `stop` becomes true or its sender is gone. Where this process runs no jobs,
     /// it keeps house as a worker would.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
-        let _housekeeping = (self.engine.settings.workers == 0).then(|| housekeeping::start(&self.engine));
+        let _housekeeping = (self.engine.settings.workers == 0).then(|| housekeeping::start(&self.engine, &self.name));
         while !*stop.borrow() {
             let pause = self.turn().await;
             tokio::select! {

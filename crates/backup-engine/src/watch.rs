@@ -1,61 +1,68 @@
 //! Watching: what is the case now becomes an alert, and an alert of what no longer is, is resolved. What happens at one
 //! moment (a backup fails, a schedule fires late) is told where it happens, in the catalog.
+//!
+//! One process watches at a time: two that see different things, such as a network or a setting of their own, would raise
+//! and resolve the same alert again and again.
 
 mod rules;
+mod storages;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use backup_core::alert::{AlertKind, CONFIG_DETAIL, NewAlert};
+use backup_core::config::BackupConfig;
 use backup_db::Error as CatalogError;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use tokio::time::timeout;
 
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::places::Place;
+pub(crate) use rules::clock_leapt;
+use storages::Storages;
 
 /// How long after its instant a schedule is expected to have fired.
 const OVERDUE: TimeDelta = TimeDelta::minutes(5);
 /// Overdue schedules that are alerts of their own.
 const OVERDUE_SHOWN: u32 = 100;
-/// How often a storage may fail to answer before it is an alert.
-const STORAGE_FAILURES: u32 = 2;
-/// How long a storage has to answer.
-const STORAGE_PATIENCE: Duration = Duration::from_secs(30);
 /// An outage of the catalog shorter than this is not worth telling.
 const OUTAGE: TimeDelta = TimeDelta::seconds(30);
 /// What is slow to look at is looked at this often.
 const SLOW_EVERY: TimeDelta = TimeDelta::hours(1);
+/// How long it is one process's turn to watch: longer than it takes to look once more.
+const TURN: Duration = Duration::from_mins(5);
+
+/// The configurations and their places, of those that could be had.
+type Places = Vec<(String, Result<Place, backup_core::PipelineError>)>;
 
 /// Looks at everything again and again. What it keeps is lost when it ends, and only delays an alert.
 pub struct Watch {
     engine: Engine,
-    /// How often in a row each configuration's storage did not answer.
-    silent: HashMap<String, u32>,
+    name: String,
+    storages: Storages,
     /// Since when the catalog does not answer.
     away_since: Option<DateTime<Utc>>,
     looked_slowly_at: Option<DateTime<Utc>>,
 }
 
 impl Watch {
-    /// Nothing has been looked at yet.
-    pub fn new(engine: Engine) -> Self {
+    /// Nothing has been looked at yet. `name` tells it from those of other processes.
+    pub fn new(engine: Engine, name: impl Into<String>) -> Self {
         Self {
             engine,
-            silent: HashMap::new(),
+            name: name.into(),
+            storages: Storages::default(),
             away_since: None,
             looked_slowly_at: None,
         }
     }
 
-    /// Looks once.
+    /// Looks once, where it is this process's turn. What cannot be looked at does not keep the rest from it.
     ///
     /// # Errors
     /// The first thing that could not be looked at.
     pub async fn look(&mut self) -> Result<(), Error> {
         let now = self.engine.clock.now();
-        let looked = self.look_at_all(now).await;
+        let looked = self.look_in_turn(now).await;
         match &looked {
             Err(Error::Catalog(CatalogError::Unavailable { .. })) => {
                 self.away_since.get_or_insert(now);
@@ -69,20 +76,26 @@ impl Watch {
         looked
     }
 
-    async fn look_at_all(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
-        self.look_at_schedules().await?;
-        self.look_at_usage().await?;
-        self.look_at_verifications(now).await?;
-        let places = self.engine.places().await?;
-        self.look_at_storages(&places).await?;
-        if self
-            .looked_slowly_at
-            .is_none_or(|at| now - at >= SLOW_EVERY || now < at)
-        {
-            self.look_at_keys(&places).await?;
-            self.looked_slowly_at = Some(now);
+    async fn look_in_turn(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
+        if !self.engine.store.take_turn("watch", &self.name, TURN).await? {
+            return Ok(());
         }
-        Ok(())
+        for id in self.engine.store.mend_times().await? {
+            tracing::warn!(
+                action = %crate::logging::Action::ScheduleFired, schedule_id = %id,
+                "a schedule had run in the future, or stood still: its next instant was reckoned anew"
+            );
+        }
+        let configs = self.engine.store.list_configs().await?;
+        let places = self.engine.places().await?;
+        let looked = [
+            self.look_at_schedules().await,
+            self.look_at_usage(&configs).await,
+            self.look_at_messages(&configs).await,
+            self.storages.look(&self.engine, &places).await,
+            self.look_slowly(&configs, &places, now).await,
+        ];
+        looked.into_iter().collect()
     }
 
     /// Schedules that nobody fires. They are resolved where they fire on time again.
@@ -90,86 +103,82 @@ impl Watch {
         let (overdue, _) = self.engine.store.overdue_schedules(OVERDUE, OVERDUE_SHOWN).await?;
         for schedule in overdue {
             if let Some(since) = schedule.next_run_at {
-                self.engine
-                    .store
-                    .raise_alert(NewAlert::schedule_missed(&schedule, since, 1))
-                    .await?;
+                let alert = NewAlert::schedule_missed(&schedule, since, 1);
+                self.engine.store.raise_alert(alert).await?;
             }
         }
         Ok(())
     }
 
-    async fn look_at_usage(&self) -> Result<(), Error> {
+    async fn look_at_usage(&self, configs: &[BackupConfig]) -> Result<(), Error> {
         let store = &self.engine.store;
-        let configs = store.list_configs().await?;
         let usage = store.usage_by_config().await?;
-        let full = rules::usage(&configs, &usage, self.engine.settings.quota_bytes);
+        let full = rules::usage(configs, &usage, self.engine.settings.quota_bytes);
         Ok(store.settle_alerts(AlertKind::StorageUsage, full, |_| true).await?)
     }
 
-    async fn look_at_verifications(&self, now: DateTime<Utc>) -> Result<(), Error> {
+    /// That somebody could not be told is over once they are no longer to be told.
+    async fn look_at_messages(&self, configs: &[BackupConfig]) -> Result<(), Error> {
         let store = &self.engine.store;
-        let configs = store.list_configs().await?;
-        let mut ages = Vec::new();
-        for key in rules::keys(&configs) {
-            ages.push((key.to_owned(), store.verification_age(key).await?));
+        let failed = store.open_alerts(AlertKind::NotificationFailed).await?;
+        for subject in rules::unwanted(&failed, configs) {
+            store.resolve_alert(AlertKind::NotificationFailed, &subject).await?;
         }
-        let overdue = rules::verifications(&configs, &ages, now);
-        Ok(store
-            .settle_alerts(AlertKind::VerificationOverdue, overdue, |_| true)
-            .await?)
+        Ok(())
     }
 
-    async fn look_at_storages(
+    /// What takes the catalog some time.
+    async fn look_slowly(
         &mut self,
-        places: &[(String, Result<Place, backup_core::PipelineError>)],
+        configs: &[BackupConfig],
+        places: &Places,
+        now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let mut unreachable = Vec::new();
-        for (key, place) in places {
-            let error = match place {
-                Ok(place) => match timeout(STORAGE_PATIENCE, place.storage.check()).await {
-                    Ok(Ok(())) => None,
-                    Ok(Err(error)) => Some(backup_core::PipelineError::from(error).full_text()),
-                    Err(_) => Some(format!("it does not answer within {} s", STORAGE_PATIENCE.as_secs())),
-                },
-                Err(error) => Some(error.full_text()),
-            };
-            let Some(error) = error else {
-                self.silent.remove(key);
-                continue;
-            };
-            let failures = self.silent.entry(key.clone()).or_default();
-            *failures += 1;
-            if *failures >= STORAGE_FAILURES {
-                unreachable.push(rules::unreachable(key, &error));
-            }
+        if self
+            .looked_slowly_at
+            .is_some_and(|at| at <= now && now - at < SLOW_EVERY)
+        {
+            return Ok(());
         }
-        // One that has failed for the first time is neither raised nor resolved.
-        let silent = self.silent.clone();
-        let settled = self
-            .engine
-            .store
-            .settle_alerts(AlertKind::StorageUnreachable, unreachable, move |alert| {
-                !silent.contains_key(&alert.subject)
-            });
+        self.look_at_verifications(configs, now).await?;
+        self.look_at_keys(places).await?;
+        self.looked_slowly_at = Some(now);
+        Ok(())
+    }
+
+    async fn look_at_verifications(&self, configs: &[BackupConfig], now: DateTime<Utc>) -> Result<(), Error> {
+        let store = &self.engine.store;
+        let mut ages = Vec::new();
+        for key in rules::keys(configs) {
+            ages.push((key.to_owned(), store.verification_age(key).await?));
+        }
+        let overdue = rules::verifications(configs, &ages, now);
+        let settled = store.settle_alerts(AlertKind::VerificationOverdue, overdue, |_| true);
         Ok(settled.await?)
     }
 
-    async fn look_at_keys(&self, places: &[(String, Result<Place, backup_core::PipelineError>)]) -> Result<(), Error> {
+    async fn look_at_keys(&self, places: &Places) -> Result<(), Error> {
         let uses = self.engine.store.keys_in_use().await?;
-        let missing = rules::missing_keys(&uses, |config_key, fingerprint| {
+        let place_of = |config_key: &str| {
             let place = places.iter().find(|(key, _)| key == config_key);
-            match place {
-                Some((_, Ok(place))) => Some(place.keys.find(fingerprint).is_some()),
-                // Its storage may be away, or its secrets under another seal: that is an alert of its own.
-                _ => None,
-            }
+            place.and_then(|(_, place)| place.as_ref().ok())
+        };
+        // Where a place cannot be had, its storage is away or its secrets are under another seal: alerts of their own.
+        let missing = rules::missing_keys(&uses, |config_key, fingerprint| {
+            place_of(config_key).map(|place| place.keys.find(fingerprint).is_some())
         });
-        Ok(self
+        let judged: Vec<String> = places
+            .iter()
+            .filter(|(_, place)| place.is_ok())
+            .map(|(key, _)| key.clone())
+            .collect();
+        let settled = self
             .engine
             .store
-            .settle_alerts(AlertKind::KeyMissing, missing, |_| true)
-            .await?)
+            .settle_alerts(AlertKind::KeyMissing, missing, move |alert| {
+                alert.details.get(CONFIG_DETAIL).is_none_or(|key| judged.contains(key))
+            });
+        Ok(settled.await?)
     }
 
     /// The catalog could not be told while it was away.

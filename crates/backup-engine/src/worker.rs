@@ -52,6 +52,11 @@ impl Worker {
         })
     }
 
+    /// What it is called in the catalog.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Wakes the worker: there may be a job. It finds jobs by itself too, within a second.
     pub fn waker(&self) -> Arc<Notify> {
         self.wake.clone()
@@ -66,7 +71,7 @@ impl Worker {
         }
         let mut jobs = JoinSet::new();
         // Killed between any two steps, it goes on the next time.
-        let _housekeeping = housekeeping::start(&self.engine);
+        let _housekeeping = housekeeping::start(&self.engine, &self.name);
         while !*stop.borrow() {
             let Some(pause) = self.claim_until(&mut stop, &mut jobs, limit).await else {
                 break;

@@ -19,7 +19,7 @@ async fn a_quota_that_runs_out_is_an_alert_until_there_is_room_again() {
     let mut place = Place::new();
     place.quota_bytes = Some(4 << 20);
     let engine = place.engine().await;
-    let mut watch = Watch::new(engine.clone());
+    let mut watch = Watch::new(engine.clone(), "this process");
     watch.look().await.unwrap();
     assert_eq!(open(&engine, AlertKind::StorageUsage).await, []);
     // Three mebibytes that do not compress are more than 75 % of it, and two backups more than all.
@@ -37,7 +37,7 @@ async fn a_quota_that_runs_out_is_an_alert_until_there_is_room_again() {
 async fn a_storage_that_does_not_answer_twice_is_an_alert_until_it_answers() {
     let place = Place::new();
     let engine = place.engine().await;
-    let mut watch = Watch::new(engine.clone());
+    let mut watch = Watch::new(engine.clone(), "this process");
     let (here, away) = (place.path("storage"), place.path("away"));
     watch.look().await.unwrap();
     std::fs::rename(&here, &away).unwrap();
@@ -65,11 +65,11 @@ async fn a_key_that_kept_backups_need_is_missed() {
     backup(&place.engine().await, BackupSource::Files).await;
     place.passphrase = "another passphrase by mistake";
     let engine = place.engine().await;
-    Watch::new(engine.clone()).look().await.unwrap();
+    Watch::new(engine.clone(), "this process").look().await.unwrap();
     assert_eq!(open(&engine, AlertKind::KeyMissing).await, [AlertSeverity::Critical]);
     place.passphrase = "correct horse battery staple";
     let engine = place.engine().await;
-    Watch::new(engine.clone()).look().await.unwrap();
+    Watch::new(engine.clone(), "this process").look().await.unwrap();
     assert_eq!(open(&engine, AlertKind::KeyMissing).await, []);
 }
 
@@ -77,7 +77,7 @@ async fn a_key_that_kept_backups_need_is_missed() {
 async fn backups_that_nobody_verifies_are_an_alert_after_a_month() {
     let place = Place::new();
     let engine = place.engine().await;
-    let mut watch = Watch::new(engine.clone());
+    let mut watch = Watch::new(engine.clone(), "this process");
     backup(&engine, BackupSource::Files).await;
     watch.look().await.unwrap();
     assert_eq!(open(&engine, AlertKind::VerificationOverdue).await, []);
@@ -93,7 +93,7 @@ async fn backups_that_nobody_verifies_are_an_alert_after_a_month() {
 async fn a_schedule_that_nobody_fires_is_an_alert_until_it_fires_on_time() {
     let place = Place::new();
     let engine = place.engine().await;
-    let mut watch = Watch::new(engine.clone());
+    let mut watch = Watch::new(engine.clone(), "this process");
     let schedule = nightly(&engine, |_| ()).await;
     place.clock.set(schedule.next_run_at.unwrap() + TimeDelta::minutes(4));
     watch.look().await.unwrap();

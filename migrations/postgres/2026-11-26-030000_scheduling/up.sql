@@ -57,3 +57,16 @@ CREATE TABLE backup_readings (
 );
 CREATE INDEX backup_readings_by_backup ON backup_readings (backup_id, expires_at);
 CREATE INDEX backup_readings_by_expiry ON backup_readings (expires_at);
+
+-- What one process at a time does, and which one that is until when.
+CREATE TABLE turns (
+    name TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    expires_at TIMESTAMP NOT NULL
+);
+
+-- The latest time that retention has believed: a clock that leaps ahead of it makes nothing old.
+CREATE TABLE retention_clock (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    at TIMESTAMP NOT NULL
+);

@@ -5,7 +5,7 @@ DROP TABLE backup_steps;
 DROP INDEX backups_by_kind;
 CREATE INDEX backups_by_trigger ON backups ("trigger", created_at, id);
 DROP INDEX backups_by_schedule;
-CREATE INDEX backups_by_schedule ON backups (schedule_id, created_at);
+CREATE INDEX backups_by_schedule ON backups (schedule_id, created_at, id, deleting, status);
 DROP INDEX backups_by_completed_asc;
 CREATE INDEX backups_by_completed_asc ON backups (completed_at ASC NULLS LAST, id)
     INCLUDE (deleting, status, backup_type, source, "trigger", config_key);

@@ -1,3 +1,5 @@
+DROP TABLE retention_clock;
+DROP TABLE turns;
 DROP TABLE backup_readings;
 DROP TABLE notifications;
 ALTER TABLE backup_configs DROP COLUMN verify_within_days;

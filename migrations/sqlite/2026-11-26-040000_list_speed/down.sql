@@ -6,7 +6,7 @@ DROP INDEX backup_totals_by_day;
 DROP INDEX backups_by_kind;
 CREATE INDEX backups_by_trigger ON backups ("trigger", created_at, id);
 DROP INDEX backups_by_schedule;
-CREATE INDEX backups_by_schedule ON backups (schedule_id, created_at);
+CREATE INDEX backups_by_schedule ON backups (schedule_id, created_at, id, deleting, status);
 DROP INDEX backups_search;
 CREATE INDEX backups_search ON backups (created_at, id, deleting, status, backup_type, source, "trigger", search_text);
 DROP INDEX backups_by_size;

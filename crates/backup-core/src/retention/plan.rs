@@ -22,7 +22,8 @@ pub struct Candidate {
     pub protected: bool,
     /// The backup it builds on.
     pub base_id: Option<BackupId>,
-    /// Its last verification found nothing wrong, or there was none yet.
+    /// Nothing is known to be wrong with it itself: its last verification found nothing, or there was none yet, and the
+    /// storage has it.
     pub is_good: bool,
     /// A backup that is not among the candidates builds on it.
     pub has_outside_dependents: bool,
@@ -52,9 +53,14 @@ pub struct Decision {
 ///
 /// Otherwise it expires by its age, its place, or both. A backup whose verification found a fault takes no good one's
 /// place: age alone counts for it. Raising any number, and protecting a backup, never lets one expire that was kept.
-/// What is dated in the future, since a clock was put back, is not old.
+/// What builds on a backup that is not good is not good either. What is dated in the future, by a clock that was wrong, is
+/// kept, and takes the place of nothing.
 pub fn plan(policy: &Retention, zone: Zone, candidates: &[Candidate], now: DateTime<Utc>) -> Vec<Decision> {
-    let mut newest: Vec<&Candidate> = candidates.iter().collect();
+    let sound = sound(candidates);
+    let mut newest: Vec<Candidate> = candidates.to_vec();
+    for candidate in &mut newest {
+        candidate.is_good = sound.contains(&candidate.id) && candidate.created_at <= now;
+    }
     newest.sort_by_key(|candidate| Reverse((candidate.created_at, candidate.id)));
     let mut kept_by: Vec<Vec<Rule>> = vec![Vec::new(); newest.len()];
 
@@ -73,7 +79,7 @@ pub fn plan(policy: &Retention, zone: Zone, candidates: &[Candidate], now: DateT
     }
     bases(&newest, &mut kept_by);
 
-    let decide = |((candidate, mut kept_by), refused): ((&&Candidate, Vec<Rule>), Vec<Rule>)| {
+    let decide = |((candidate, mut kept_by), refused): ((&Candidate, Vec<Rule>), Vec<Rule>)| {
         kept_by.sort_unstable();
         let (verdict, rules) = if kept_by.is_empty() {
             (Verdict::Expire, refused)
@@ -89,10 +95,28 @@ pub fn plan(policy: &Retention, zone: Zone, candidates: &[Candidate], now: DateT
     newest.iter().zip(kept_by).zip(refused).map(decide).collect()
 }
 
+/// Those that are good, and so is everything they build on.
+fn sound(candidates: &[Candidate]) -> HashSet<BackupId> {
+    let by_id: HashMap<BackupId, &Candidate> = candidates.iter().map(|candidate| (candidate.id, candidate)).collect();
+    let mut sound = HashSet::new();
+    for candidate in candidates {
+        let mut chain = HashSet::new();
+        let mut next = Some(candidate);
+        // What is known to be sound need not be walked again, and a circle ends.
+        while let Some(link) = next.filter(|link| link.is_good && !sound.contains(&link.id) && chain.insert(link.id)) {
+            next = link.base_id.and_then(|id| by_id.get(&id).copied());
+        }
+        if next.is_none_or(|link| link.is_good) {
+            sound.extend(chain);
+        }
+    }
+    sound
+}
+
 /// Keeps what is young enough and, where it is good, not pushed out by newer ones. Returns what speaks against each.
 fn by_age_and_place(
     policy: &Retention,
-    newest: &[&Candidate],
+    newest: &[Candidate],
     now: DateTime<Utc>,
     kept_by: &mut [Vec<Rule>],
 ) -> Vec<Vec<Rule>> {
@@ -122,7 +146,7 @@ fn by_age_and_place(
 }
 
 /// Keeps the newest good one of each of the newest periods that have one.
-fn newest_of_each_period(rule: Rule, periods: u32, zone: Zone, newest: &[&Candidate], kept_by: &mut [Vec<Rule>]) {
+fn newest_of_each_period(rule: Rule, periods: u32, zone: Zone, newest: &[Candidate], kept_by: &mut [Vec<Rule>]) {
     let mut seen = HashSet::new();
     for (candidate, kept_by) in newest.iter().zip(kept_by) {
         if seen.len() >= periods as usize {
@@ -148,7 +172,7 @@ fn period(rule: Rule, zone: Zone, at: DateTime<Utc>) -> (i32, u32, i64) {
 }
 
 /// Keeps, all the way down, what a kept backup or an outside one builds on.
-fn bases(newest: &[&Candidate], kept_by: &mut [Vec<Rule>]) {
+fn bases(newest: &[Candidate], kept_by: &mut [Vec<Rule>]) {
     let places: HashMap<BackupId, usize> = newest.iter().map(|c| c.id).zip(0..).collect();
     let mut kept: Vec<usize> = (0..newest.len()).filter(|at| !kept_by[*at].is_empty()).collect();
     for (at, candidate) in newest.iter().enumerate() {

@@ -1,10 +1,10 @@
 //! Which alerts are to be open: pure functions of what was looked at.
 
-use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
+use backup_core::alert::{Alert, AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, DEFAULT_USAGE_ALERT_PERCENTS, DEFAULT_VERIFY_WITHIN_DAYS};
 use backup_core::usage::ConfigUsage;
-use backup_db::{KeyUse, VerificationAge};
-use chrono::{DateTime, TimeDelta, Utc};
+use backup_db::{KeyUse, Leap, VerificationAge};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// The keys of all configurations, the default one among them.
 pub(super) fn keys(configs: &[BackupConfig]) -> Vec<&str> {
@@ -47,8 +47,7 @@ pub(super) fn usage(configs: &[BackupConfig], usage: &[ConfigUsage], environment
                     AlertSeverity::Warning
                 })
                 .with(CONFIG_DETAIL, &used.config_key)
-                // Not the exact share: an alert is brought up to date, and told, where it gets worse.
-                .with("percent", step)
+                .with("percent", format!("{percent:.0}"))
                 .with("step", step),
         );
     }
@@ -91,6 +90,34 @@ pub(super) fn unreachable(config_key: &str, error: &str) -> NewAlert {
     .severity(AlertSeverity::Critical)
     .with(CONFIG_DETAIL, config_key)
     .with("error", error)
+}
+
+/// Retention does not believe the clock.
+pub(crate) fn clock_leapt(leap: &Leap) -> NewAlert {
+    let moment = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let (since, until) = (moment(leap.believed), moment(leap.shown));
+    let message = format!("the clock shows {until}, and retention goes by {since} until it has caught up");
+    NewAlert::new(AlertKind::ClockLeapt, "", message)
+        .with("since", since)
+        .with("until", until)
+}
+
+/// The subjects of the messages that could not be delivered to somebody who is no longer to be told.
+pub(super) fn unwanted(failed: &[Alert], configs: &[BackupConfig]) -> Vec<String> {
+    let is_wanted = |alert: &&Alert| {
+        let detail = |name: &str| alert.details.get(name).map_or("", String::as_str);
+        let config = configs.iter().find(|config| config.key == detail(CONFIG_DETAIL));
+        config.is_some_and(|config| {
+            let target = detail("target");
+            config.notification_emails.iter().any(|address| address == target)
+                || config.webhooks.iter().any(|hook| hook.name == target)
+        })
+    };
+    failed
+        .iter()
+        .filter(|alert| !is_wanted(alert))
+        .map(|alert| alert.subject.clone())
+        .collect()
 }
 
 /// The keys that kept backups need and that are not at hand. `is_at_hand` is `None` where that cannot be told.

@@ -24,6 +24,7 @@ use crate::Language;
 /// | `VERIFICATION_OVERDUE` | `config`, `days` |
 /// | `STORAGE_UNREACHABLE` | `config`, `error` |
 /// | `CATALOG_UNREACHABLE` | `since`, `until` (RFC 3339) |
+/// | `CLOCK_LEAPT` | `since`, `until` (RFC 3339) |
 /// | `ORPHANS_FOUND` | `config`, `count` |
 /// | `KEY_MISSING` | `fingerprint`, `count` |
 /// | `NOTIFICATION_FAILED` | `config`, `channel` (`EMAIL` or `WEBHOOK`), `target`, `error` |

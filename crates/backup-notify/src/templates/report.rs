@@ -74,6 +74,7 @@ fn about(report: &AlertReport) -> &str {
         | AlertKind::VerificationOverdue
         | AlertKind::StorageUnreachable
         | AlertKind::CatalogUnreachable
+        | AlertKind::ClockLeapt
         | AlertKind::OrphansFound
         | AlertKind::NotificationFailed => CONFIG_DETAIL,
     };
