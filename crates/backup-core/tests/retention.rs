@@ -231,6 +231,41 @@ fn what_is_dated_in_the_future_is_not_old() {
 }
 
 #[test]
+fn what_is_dated_in_the_future_takes_the_place_of_nothing() {
+    let mut backups = daily(4);
+    // Made by a clock that was a year ahead.
+    let wrong = backups.len() - 1;
+    backups[wrong].created_at = now() + TimeDelta::days(365);
+    let wrong = backups[wrong].id;
+    let keep = kept(&plan(&policy(30, 1), Zone::UTC, &backups, now()));
+    let newest = backups
+        .iter()
+        .filter(|backup| backup.id != wrong)
+        .max_by_key(|backup| backup.created_at)
+        .unwrap();
+    assert!(keep.contains(&newest.id), "the newest one that can be trusted stays");
+    assert!(keep.contains(&wrong), "it is not old either");
+    assert_eq!(keep.len(), 2);
+}
+
+#[test]
+fn what_builds_on_a_bad_backup_pushes_out_no_good_one() {
+    let mut backups = daily(6);
+    backups.sort_by_key(|backup| backup.created_at);
+    // The full one in the middle is bad; three build on it, one on the other.
+    backups[2].is_good = false;
+    for place in 3..6 {
+        backups[place].base_id = Some(backups[place - 1].id);
+    }
+    let decisions = plan(&policy(30, 2), Zone::UTC, &backups, now());
+    let keep = kept(&decisions);
+    assert!(
+        keep.contains(&backups[0].id) && keep.contains(&backups[1].id),
+        "{decisions:?}"
+    );
+}
+
+#[test]
 fn a_policy_is_checked() {
     assert_eq!(Retention::default().check(), Ok(()));
     for (wrong, rule) in [

@@ -76,6 +76,10 @@ impl Catalog {
         }
     }
 
+    pub(crate) fn clock_now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     /// A second process on the same catalog, as far as the catalog can tell.
     pub(crate) async fn another(&self) -> Store {
         Store::open(&self.url, self.clock.clone()).await.unwrap()

@@ -21,4 +21,5 @@ mod schedules;
 mod settings;
 mod steps;
 mod watching;
+mod wrong_clock;
 mod year;

@@ -20,6 +20,8 @@ on_both!(
     who_cannot_mail_leaves_mail_to_others_for_a_while,
     no_message_is_lost_with_the_process,
     old_messages_are_forgotten_and_waiting_ones_are_not,
+    a_target_that_does_not_take_one_keeps_no_other_target_waiting,
+    one_that_cannot_be_read_keeps_no_other_waiting,
 );
 
 const HOLD: Duration = Duration::from_mins(1);
@@ -247,4 +249,40 @@ async fn old_messages_are_forgotten_and_waiting_ones_are_not(catalog: Catalog) {
         }
     }
     assert_eq!(ids().await, [new, waiting]);
+}
+
+async fn a_target_that_does_not_take_one_keeps_no_other_target_waiting(catalog: Catalog) {
+    for _ in 0..3 {
+        tell(&catalog, 1, 1).await;
+    }
+    let later = || Delivery::Later {
+        error: text("busy"),
+        pause: HOLD,
+    };
+    let mut taken = Vec::new();
+    while let Some(claimed) = take(&catalog.store).await {
+        let is_hook = claimed.notification.channel == Channel::Webhook;
+        taken.push(claimed.notification.channel);
+        let delivery = if is_hook { later() } else { Delivery::Sent };
+        assert!(end(&catalog, &claimed, delivery).await);
+    }
+    let hooks = taken.iter().filter(|channel| **channel == Channel::Webhook).count();
+    assert_eq!(
+        (hooks, taken.len() - hooks),
+        (1, 3),
+        "the busy one is asked once, the others get all of theirs"
+    );
+}
+
+async fn one_that_cannot_be_read_keeps_no_other_waiting(catalog: Catalog) {
+    tell(&catalog, 1, 0).await;
+    catalog
+        .sql("UPDATE notifications SET report = '{\"about\":\"NEWS\"}'")
+        .unwrap();
+    catalog.advance(1);
+    tell(&catalog, 1, 0).await;
+    let claimed = take(&catalog.store).await.unwrap();
+    assert!(end(&catalog, &claimed, Delivery::Sent).await);
+    assert!(take(&catalog.store).await.is_none());
+    assert_eq!(catalog.store.list_notifications(10).await.unwrap().len(), 1);
 }
