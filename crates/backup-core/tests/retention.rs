@@ -133,10 +133,11 @@ fn what_a_kept_backup_builds_on_is_kept_all_the_way_down() {
     (backups[7].base_id, backups[8].base_id) = (Some(id(8)), Some(id(7)));
     backups[8].protected = true;
     let decisions = plan(&policy(1, 1), Zone::UTC, &backups, now());
-    assert_eq!(kept(&decisions), [0, 1, 2, 3, 5, 6, 7, 8].map(id));
+    // What builds on the bad one is not good either, so the newest good one is the fourth.
+    assert_eq!(kept(&decisions), [0, 1, 2, 3, 4, 5, 6, 7, 8].map(id));
     assert_eq!(rules(&decisions, 3), (Verdict::Keep, &[Rule::Chain][..]));
     assert_eq!(rules(&decisions, 6), (Verdict::Keep, &[Rule::Chain][..]));
-    assert_eq!(rules(&decisions, 4).0, Verdict::Expire);
+    assert_eq!(rules(&decisions, 4), (Verdict::Keep, &[Rule::LastGood][..]));
 }
 
 #[test]
@@ -353,6 +354,21 @@ fn period(rule: usize, zone: Zone, at: DateTime<Utc>) -> String {
     }
 }
 
+/// The same backups, each as good as all that it builds on.
+fn judged(backups: &[Candidate]) -> Vec<Candidate> {
+    let by_id: HashMap<_, _> = backups.iter().map(|backup| (backup.id, backup)).collect();
+    let is_sound = |backup: &Candidate| {
+        let chain = std::iter::successors(Some(backup), |link| link.base_id.and_then(|id| by_id.get(&id).copied()));
+        // Longer than all there are, it is a circle.
+        chain.take(backups.len() + 1).all(|link| link.is_good)
+    };
+    let judge = |backup: &Candidate| Candidate {
+        is_good: is_sound(backup) && backup.created_at <= now(),
+        ..backup.clone()
+    };
+    backups.iter().map(judge).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
 
@@ -360,6 +376,7 @@ proptest! {
     #[test]
     fn every_rule_keeps_what_it_promises(policy in any_policy(), zone in any_zone(), backups in any_backups()) {
         let decisions = plan(&policy, zone, &backups, now());
+        let backups = judged(&backups);
         let by_id: HashMap<_, _> = backups.iter().map(|backup| (backup.id, backup)).collect();
         let ids: HashSet<_> = decisions.iter().map(|decision| decision.backup_id).collect();
         prop_assert_eq!((decisions.len(), ids.len()), (backups.len(), backups.len()));
@@ -402,7 +419,9 @@ proptest! {
     /// What expires is too old or has no place, and nothing else speaks for it.
     #[test]
     fn what_expires_was_turned_down(policy in any_policy(), zone in any_zone(), backups in any_backups()) {
-        for decision in plan(&policy, zone, &backups, now()).iter().filter(|d| d.verdict == Verdict::Expire) {
+        let decisions = plan(&policy, zone, &backups, now());
+        let backups = judged(&backups);
+        for decision in decisions.iter().filter(|decision| decision.verdict == Verdict::Expire) {
             let backup = backups.iter().find(|backup| backup.id == decision.backup_id).unwrap();
             let is_old = now() - backup.created_at > TimeDelta::days(policy.retention_days.into());
             prop_assert_eq!(decision.rules.contains(&Rule::RetentionDays), is_old);

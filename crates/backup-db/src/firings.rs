@@ -223,8 +223,12 @@ fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, standing: &Standing) -> TxResul
     // The rules of a zone may have changed since the instant was reckoned: then it is fired as it stands.
     let due = cron.due(planned, tx.now, zone);
     let (scheduled_at, instants) = due.map_or((planned, 1), |due| (due.latest.max(planned), due.count.max(1)));
-    let next_run_at = cron.next_after(scheduled_at.max(tx.now), zone);
     let id = schedule.id;
+    let next_run_at = if schedule.last_run_at.is_some_and(|last| last > scheduled_at) {
+        next_unfired(tx, &schedule, scheduled_at.max(tx.now))?
+    } else {
+        cron.next_after(scheduled_at.max(tx.now), zone)
+    };
     diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(id.to_string())))
         .set((
             backup_schedules::last_run_at.eq(scheduled_at.naive_utc()),
@@ -358,6 +362,26 @@ fn stand_still(tx: &mut Tx<'_>, schedule: &Schedule, reason: &str) -> TxResult<(
         .with(CONFIG_DETAIL, &schedule.config_key);
     raise(tx, &alert)?;
     Ok(())
+}
+
+/// Instants that are passed over, because they have been fired, before one is taken as it is.
+const PASSED_OVER: usize = 1_000;
+
+/// The first instant after `after` that has not been fired: a clock that was put back has instants before it that have.
+pub(crate) fn next_unfired(
+    tx: &mut Tx<'_>,
+    schedule: &Schedule,
+    after: DateTime<Utc>,
+) -> TxResult<Option<DateTime<Utc>>> {
+    let (cron, zone) = schedule.timing().map_err(Error::from)?;
+    let mut last = None;
+    for at in cron.upcoming(after, zone).take(PASSED_OVER) {
+        last = Some(at);
+        if !has_fired(tx, schedule.id, at)? {
+            break;
+        }
+    }
+    Ok(last)
 }
 
 fn has_fired(tx: &mut Tx<'_>, id: ScheduleId, at: DateTime<Utc>) -> TxResult<bool> {

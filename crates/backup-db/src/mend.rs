@@ -8,6 +8,7 @@ use diesel::prelude::*;
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
+use crate::firings::next_unfired;
 use crate::schedules::ScheduleRow;
 use crate::schema::{backup_schedules, backups, notifications, restore_records, verifications};
 use crate::store::Tx;
@@ -39,8 +40,7 @@ impl Store {
         self.write("mend_times", |tx| {
             let mut mended = Vec::new();
             for schedule in wrong(tx)? {
-                let Ok((cron, zone)) = schedule.timing() else { continue };
-                let next = cron.next_after(tx.now, zone).map(|at| at.naive_utc());
+                let next = next_unfired(tx, &schedule, tx.now)?.map(|at| at.naive_utc());
                 diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.to_string())))
                     .set((
                         backup_schedules::next_run_at.eq(next),

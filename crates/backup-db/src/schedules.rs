@@ -163,7 +163,14 @@ impl Store {
             let next_run_at = if keeps_time {
                 now_is.next_run_at
             } else {
-                first_run(&schedule, tx.now)?
+                let (cron, zone) = schedule.timing().map_err(Error::from)?;
+                if !schedule.is_enabled {
+                    None
+                } else if now_is.last_run_at.is_some_and(|last| last > tx.now) {
+                    firings::next_unfired(tx, &schedule, tx.now)?
+                } else {
+                    cron.next_after(tx.now, zone)
+                }
             };
             diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.to_string())))
                 .set((

@@ -7,12 +7,13 @@ use std::time::Duration;
 use backup_core::PipelineError;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::logging::Action;
-use crate::watch::Watch;
+use crate::retention::TURN_NAME as RETENTION;
+use crate::watch::{TURN_NAME as WATCH, Watch};
 
 /// How often leftovers are looked for.
 const RECONCILE_EVERY: Duration = Duration::from_mins(15);
@@ -25,9 +26,33 @@ const DELIVER_EVERY: Duration = Duration::from_secs(2);
 /// How long a task that ended in a fault of the program is left alone.
 const FAULT_PAUSE: Duration = Duration::from_mins(1);
 
+/// How long the end of a turn may take to be said.
+const GOOD_BYE: Duration = Duration::from_secs(2);
+
+/// All of it at work. Dropped, it ends.
+pub(crate) struct Housekeeping {
+    engine: Engine,
+    name: String,
+    tasks: JoinSet<()>,
+}
+
+impl Housekeeping {
+    /// Ends it, and lets another process have its turn at once.
+    pub(crate) async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        for turn in [WATCH, RETENTION] {
+            // Otherwise it runs out.
+            let ended = timeout(GOOD_BYE, self.engine.store.end_turn(turn, &self.name)).await;
+            if !matches!(ended, Ok(Ok(()))) {
+                tracing::debug!(turn, "the end of a turn could not be said");
+            }
+        }
+    }
+}
+
 /// Starts all of it; `name` tells this process from others. Each has a task of its own, so that a storage or a mail server
-/// that does not answer holds up nothing else; all end when the set is dropped.
-pub(crate) fn start(engine: &Engine, name: &str) -> JoinSet<()> {
+/// that does not answer holds up nothing else.
+pub(crate) fn start(engine: &Engine, name: &str) -> Housekeeping {
     let mut tasks = JoinSet::new();
     tasks.spawn(every(RECONCILE_EVERY, engine.clone(), |engine| async move {
         engine.sample_usage_if_due().await;
@@ -47,7 +72,11 @@ pub(crate) fn start(engine: &Engine, name: &str) -> JoinSet<()> {
         let watch = watch.clone();
         async move { watch.lock().await.look().await }
     }));
-    tasks
+    Housekeeping {
+        engine: engine.clone(),
+        name: name.to_owned(),
+        tasks,
+    }
 }
 
 async fn every<F>(period: Duration, engine: Engine, work: impl Fn(Engine) -> F)

@@ -41,20 +41,9 @@ pub struct Reconciled {
     pub lost: Vec<BackupId>,
     /// Completed backups whose archive is missing or has another length than its receipt says: they cannot be restored.
     pub damaged: Vec<BackupId>,
-    /// For each configuration whose storage was looked at: how many receipts are in it of backups that the catalog does not
-    /// know. A storage that several share counts for the first of them.
+    /// How many receipts of backups that the catalog does not know are in the storage of a configuration, of those where there
+    /// are any. A storage that several share counts for the first of them.
     pub unknown: Vec<(String, u64)>,
-}
-
-impl Reconciled {
-    /// Whether anything was found out of order.
-    fn is_worth_telling(&self) -> bool {
-        self.unknown.iter().any(|(_, count)| *count > 0)
-            || Self {
-                unknown: Vec::new(),
-                ..self.clone()
-            } != Self::default()
-    }
 }
 
 /// One storage, and the configurations whose backups are in it.
@@ -123,7 +112,8 @@ impl Engine {
         let stored = self.look_around(&shelf.place.storage, began).await?;
         self.remove_orphans(&shelf.place.storage, &stored, found).await?;
         if let Some(first) = shelf.config_keys.first() {
-            found.unknown.push((first.clone(), self.count_unknown(&stored).await?));
+            let unknown = self.count_unknown(&stored).await?;
+            found.unknown.extend((unknown > 0).then(|| (first.clone(), unknown)));
         }
         for config_key in &shelf.config_keys {
             for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
@@ -145,7 +135,7 @@ impl Engine {
                         );
                     }
                 }
-                if found.is_worth_telling() {
+                if found != Reconciled::default() {
                     tracing::info!(
                         action = %Action::Reconciled,
                         deletions = found.deletions.len() as u64,

@@ -13,6 +13,8 @@ use crate::watch::clock_leapt;
 
 /// Schedules that are asked for at once.
 const PAGE: u32 = 500;
+/// What the hourly retention is called, as one process's turn.
+pub(crate) const TURN_NAME: &str = "retention";
 /// How long it is one process's turn: nearly as long as until the next round.
 const TURN: Duration = Duration::from_mins(50);
 
@@ -59,7 +61,7 @@ impl Engine {
     /// # Errors
     /// Where the catalog cannot be read.
     pub(crate) async fn expire_all(&self, owner: &str) -> Result<(), Error> {
-        if !self.store.take_turn("retention", owner, TURN).await? {
+        if !self.store.take_turn(TURN_NAME, owner, TURN).await? {
             return Ok(());
         }
         self.believe_clock().await?;

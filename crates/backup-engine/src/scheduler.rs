@@ -41,13 +41,16 @@ impl Scheduler {
     /// Fires what is due, when it is due, until `stop` becomes true or its sender is gone. Where this process runs no jobs,
     /// it keeps house as a worker would.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
-        let _housekeeping = (self.engine.settings.workers == 0).then(|| housekeeping::start(&self.engine, &self.name));
+        let housekeeping = (self.engine.settings.workers == 0).then(|| housekeeping::start(&self.engine, &self.name));
         while !*stop.borrow() {
             let pause = self.turn().await;
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { break },
                 () = sleep(pause) => {}
             }
+        }
+        if let Some(housekeeping) = housekeeping {
+            housekeeping.stop().await;
         }
     }
 

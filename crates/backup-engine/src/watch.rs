@@ -28,6 +28,8 @@ const OVERDUE_SHOWN: u32 = 100;
 const OUTAGE: TimeDelta = TimeDelta::seconds(30);
 /// What is slow to look at is looked at this often.
 const SLOW_EVERY: TimeDelta = TimeDelta::hours(1);
+/// What watching is called, as one process's turn.
+pub(crate) const TURN_NAME: &str = "watch";
 /// How long it is one process's turn to watch: longer than it takes to look once more.
 const TURN: Duration = Duration::from_mins(5);
 
@@ -77,7 +79,7 @@ impl Watch {
     }
 
     async fn look_in_turn(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
-        if !self.engine.store.take_turn("watch", &self.name, TURN).await? {
+        if !self.engine.store.take_turn(TURN_NAME, &self.name, TURN).await? {
             return Ok(());
         }
         for id in self.engine.store.mend_times().await? {
@@ -199,7 +201,7 @@ impl Watch {
 
 /// Tells of backups in a storage that the catalog does not know.
 pub(crate) async fn tell_of_orphans(engine: &Engine, judged: &[String], found: &[(String, u64)]) -> Result<(), Error> {
-    let alerts = found.iter().filter(|(_, count)| *count > 0).map(|(config_key, count)| {
+    let alerts = found.iter().map(|(config_key, count)| {
         let message =
             format!("the storage of configuration {config_key} holds {count} backups that the catalog does not know");
         NewAlert::new(AlertKind::OrphansFound, config_key, message)

@@ -71,7 +71,7 @@ impl Worker {
         }
         let mut jobs = JoinSet::new();
         // Killed between any two steps, it goes on the next time.
-        let _housekeeping = housekeeping::start(&self.engine, &self.name);
+        let housekeeping = housekeeping::start(&self.engine, &self.name);
         while !*stop.borrow() {
             let Some(pause) = self.claim_until(&mut stop, &mut jobs, limit).await else {
                 break;
@@ -84,6 +84,7 @@ impl Worker {
                 () = sleep(pause) => {}
             }
         }
+        housekeeping.stop().await;
         self.drain(jobs).await;
     }
 

@@ -165,7 +165,7 @@ async fn a_message_is_given_up_after_a_day_and_mail_without_a_server_too() {
     sink.reply(Reply::status(500));
     let alert = NewAlert::new(AlertKind::OrphansFound, "one", "something");
     engine.store.raise_alert(alert).await.unwrap();
-    for _ in 0..40 {
+    for _ in 0..60 {
         engine.deliver_notifications().await.unwrap();
         place.clock.advance(TimeDelta::hours(1));
     }
