@@ -74,6 +74,10 @@ pub struct NewAlert {
 
 impl NewAlert {
     /// An alert that is a warning without details.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers and identifiers are given as they are"
+    )]
     pub fn new(kind: AlertKind, subject: impl ToString, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -103,6 +107,10 @@ impl NewAlert {
     }
 
     /// The same with one more detail.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers and identifiers are given as they are"
+    )]
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.details.insert(name.to_owned(), value.to_string());
         self

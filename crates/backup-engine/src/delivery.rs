@@ -101,7 +101,7 @@ impl Engine {
             &notification.report,
         );
         let to = [notification.target.clone()];
-        mailer.send(&to, &message).await.map_err(refusal)
+        mailer.send(&to, &message).await.map_err(|error| refusal(&error))
     }
 
     async fn send_to_webhook(
@@ -113,11 +113,11 @@ impl Engine {
         let settings = self
             .webhook_settings(hook)
             .map_err(|error| Refusal::Later(error.full_text(), None))?;
-        let webhooks = self.webhooks().map_err(refusal)?;
+        let webhooks = self.webhooks().map_err(|error| refusal(&error))?;
         let id = notification.id.to_string();
         let (language, installation) = (config.notification_language, self.installation.as_deref());
         let sent = webhooks.send(&settings, &id, language, installation, &notification.report);
-        sent.await.map_err(refusal)
+        sent.await.map_err(|error| refusal(&error))
     }
 
     /// How to reach a webhook.
@@ -134,7 +134,7 @@ impl Engine {
     }
 }
 
-fn refusal(error: NotifyError) -> Refusal {
+fn refusal(error: &NotifyError) -> Refusal {
     match error {
         NotifyError::Rejected(_) => Refusal::Never(error.to_string()),
         // Settings may be put right within the day.

@@ -2,7 +2,11 @@
 //! asked for it and whoever made it.
 //!
 //! `BACKUP_SCHEDULER_MINUTES` lets them run for so long; `BACKUP_SOAK_SEED` repeats a run.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends where it cannot go on, and shows the seed that brings it back"
+)]
 
 use std::collections::HashMap;
 use std::sync::Arc;

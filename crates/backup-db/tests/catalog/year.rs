@@ -303,7 +303,7 @@ impl<'a> Simulation<'a> {
             self.long
                 .push((backup.id, self.now + TimeDelta::minutes(minutes as i64)));
         }
-        if self.counts.turns % 50 == 0 {
+        if self.counts.turns.is_multiple_of(50) {
             // Those whose scheduler was killed.
             let options = BackupListOptions {
                 status: Some(JobStatus::Pending),

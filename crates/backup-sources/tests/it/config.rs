@@ -50,6 +50,7 @@ pub(crate) fn inputs(paths: &[&Path]) -> ConfigInputs {
             retention: Retention::default(),
             next_run_at: None,
             last_run_at: None,
+            last_success_at: None,
             created_at: now,
             updated_at: now,
             created_by: None,
