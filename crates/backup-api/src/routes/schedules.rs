@@ -26,7 +26,7 @@ const BACKUPS: u32 = 10;
 /// Firings that it is shown with.
 const FIRINGS: u32 = 30;
 /// How often a change is tried again where somebody else changes the same schedule meanwhile.
-const TRIES: u32 = 3;
+const TRIES: u32 = 20;
 
 fn not_found() -> ApiError {
     ApiError::not_found("schedule_not_found")
