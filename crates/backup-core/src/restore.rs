@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BackupId, JobStatus, RestoreId, Step, UserId, VerificationId, VerifyLevel, text_enum};
 
+mod plan;
+mod replacement;
+
+pub use plan::{PlannedArchive, PlannedPart, Refusal, RefusalCode, Replaced, RestorePart, RestorePlan, TargetPlan};
+pub use replacement::{FolderIdentity, ReplacedDatabase, ReplacedFolder, Replacement, ReplacementStage};
+
+/// For how many hours what gives way in mode REPLACE is kept, where nobody says.
+pub const KEEP_OLD_HOURS: u32 = 72;
+
 text_enum! {
     /// What happens to what is there.
     pub enum RestoreMode {
