@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{BackupId, JobStatus, RestoreId, Step, UserId, VerificationId, VerifyLevel, text_enum};
+use crate::{BackupId, JobStatus, RestoreId, Step, UserId, VerificationId, VerifyLevel, Warning, text_enum};
 
 mod plan;
 mod replacement;
@@ -21,6 +21,18 @@ text_enum! {
         New => "NEW",
         /// The target is replaced once the restored state stands whole beside it.
         Replace => "REPLACE",
+    }
+}
+
+text_enum! {
+    /// What a restore's job does.
+    pub enum RestoreAction {
+        /// Restores.
+        Restore => "RESTORE",
+        /// Puts back what an earlier restore replaced.
+        RollBack => "ROLL_BACK",
+        /// Removes what an earlier restore replaced.
+        Discard => "DISCARD",
     }
 }
 
@@ -50,6 +62,16 @@ pub struct RestoreOptions {
     pub tables: Vec<String>,
     /// Make a PRE_RESTORE backup first where something is replaced.
     pub safety_backup: bool,
+    /// Restore the database without owners and grants.
+    #[serde(default)]
+    pub skip_owner: bool,
+    /// For how many hours what gives way in mode REPLACE is kept: at least 1.
+    #[serde(default = "keep_old_hours")]
+    pub keep_old_hours: u32,
+}
+
+fn keep_old_hours() -> u32 {
+    KEEP_OLD_HOURS
 }
 
 /// A restore as the catalog knows it. The row is also the job.
@@ -59,6 +81,18 @@ pub struct RestoreRecord {
     pub id: RestoreId,
     /// The backup that is restored.
     pub backup_id: BackupId,
+    /// What the job does.
+    pub action: RestoreAction,
+    /// The restore whose replacement it ends, where it does not restore.
+    pub of_restore_id: Option<RestoreId>,
+    /// The named configuration of the backup; empty for restores from before this was recorded.
+    pub config_key: String,
+    /// The PRE_RESTORE backup that was made for it.
+    pub safety_backup_id: Option<BackupId>,
+    /// What it puts where, once that is known; `None` where nothing is made beside what is there.
+    pub replacement: Option<Replacement>,
+    /// Remarks made while it ran.
+    pub warnings: Vec<Warning>,
     /// Where the job stands.
     pub status: JobStatus,
     /// Percent, 0 to 100.

@@ -3,12 +3,14 @@
 pub mod cron;
 mod describe;
 mod presets;
+mod verification;
 mod zone;
 
 use chrono::{DateTime, Utc};
 
 pub use self::cron::{CronError, CronExpression, CronField, CronReason, Due};
 pub use self::presets::{CRON_PRESETS, CronPreset};
+pub use self::verification::{VerifyPolicy, VerifyWhen};
 pub use self::zone::Zone;
 pub use crate::retention::Retention;
 use crate::{BackupSource, BackupType, ScheduleId, UserId};
@@ -36,12 +38,16 @@ pub struct Schedule {
     pub timezone: String,
     /// How long each is kept.
     pub retention: Retention,
+    /// Which of its backups are verified by themselves.
+    pub verification: VerifyPolicy,
     /// The next firing, recomputed from the zone.
     pub next_run_at: Option<DateTime<Utc>>,
     /// The last firing.
     pub last_run_at: Option<DateTime<Utc>>,
     /// When its newest good backup ended.
     pub last_success_at: Option<DateTime<Utc>>,
+    /// When a backup of it was last found good at the level of [`Self::verification`].
+    pub last_verify_passed_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.

@@ -168,6 +168,8 @@ async fn fire_a_hundred(url: &str) {
             next_run_at: None,
             last_run_at: None,
             last_success_at: None,
+            last_verify_passed_at: None,
+            verification: backup_core::schedule::VerifyPolicy::default(),
             created_at: clock.now(),
             updated_at: clock.now(),
             created_by: None,

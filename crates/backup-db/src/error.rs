@@ -2,7 +2,7 @@
 //! is in the way, stop working on a lost job. No message holds a password.
 
 use backup_core::schedule::CronError;
-use backup_core::{BackupId, JobStatus, PipelineError, ScheduleId};
+use backup_core::{BackupId, JobStatus, PipelineError, RestoreId, ScheduleId};
 
 use crate::JobKind;
 
@@ -76,6 +76,9 @@ pub enum Error {
         /// The jobs that read it, as `restore ID`, `verification ID` or `download ID`.
         jobs: Vec<String>,
     },
+    /// A restore whose replacement cannot be ended.
+    #[error("restore {0} keeps nothing that it replaced, or that is being put back or removed already")]
+    NothingKept(RestoreId),
     /// A schedule runs one backup at a time.
     #[error("backup {backup} of schedule {schedule} still waits or runs (HINT: Wait for its end, or cancel it.)")]
     StillRunning {

@@ -1,5 +1,6 @@
 //! The end of a job, and what its worker records on the way there.
 
+use backup_core::restore::Replacement;
 use backup_core::{Backup, BackupContents, BackupId, BackupType, Receipt, Transition, Warning};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -7,7 +8,7 @@ use diesel::prelude::*;
 use crate::error::TxResult;
 use crate::jobs::{JobKind, Lease, lost};
 use crate::leases::{Ending, backup_jobs, restore_jobs, verification_jobs};
-use crate::schema::backups;
+use crate::schema::{backups, restore_records};
 use crate::store::Tx;
 use crate::types::{big, json};
 use crate::{Error, Store};
@@ -74,8 +75,13 @@ impl From<&Receipt> for CompletedBackup {
 /// How a restore ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RestoreOutcome {
-    /// What was asked for is restored.
-    Completed,
+    /// What was asked for is done.
+    Completed {
+        /// What it put where, and what it keeps; `None` where nothing was made beside what was there.
+        replacement: Option<Replacement>,
+        /// Remarks made while it ran.
+        warnings: Vec<Warning>,
+    },
     /// It cannot be done.
     Failed {
         /// Why, with what to do.
@@ -204,7 +210,7 @@ impl Store {
         let lease = lease.clone();
         self.write("finish_restore", move |tx| {
             let (transition, error_message) = match &outcome {
-                RestoreOutcome::Completed => (Transition::Complete, None),
+                RestoreOutcome::Completed { .. } => (Transition::Complete, None),
                 RestoreOutcome::Failed { message } => (Transition::Fail, Some(message.as_str())),
                 RestoreOutcome::Cancelled => (Transition::Cancel, None),
             };
@@ -213,7 +219,17 @@ impl Store {
                 error_message,
                 at: tx.now,
             };
-            restore_jobs::end(tx, &lease, &ending).map(Finished::new)
+            let now = restore_jobs::end(tx, &lease, &ending)?;
+            if now
+                && let RestoreOutcome::Completed { replacement, warnings } = &outcome
+                && let Some(row) = restore_jobs::row(tx, &lease.id)?
+            {
+                diesel::update(restore_records::table.filter(restore_records::id.eq(&lease.id)))
+                    .set(restore_records::warnings.eq(json(warnings)?))
+                    .execute(tx.db)?;
+                crate::restores::completed(tx, &row, replacement.as_ref())?;
+            }
+            Ok(Finished::new(now))
         })
         .await
     }
@@ -243,7 +259,7 @@ impl Store {
                         backups::verify_error.eq(error_message),
                     ))
                     .execute(tx.db)?;
-                crate::outcome::verified(tx, row.backup_id.0, error_message)?;
+                crate::outcome::verified(tx, &row, error_message)?;
             }
             Ok(Finished::new(now))
         })

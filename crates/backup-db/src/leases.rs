@@ -19,7 +19,7 @@ pub(crate) struct Ending<'a> {
 }
 
 macro_rules! job_table {
-    ($module:ident, $table:ident, $row:path, $kind:ident, $what:literal, $event:expr) => {
+    ($module:ident, $table:ident, $row:path, $kind:ident, $what:literal, $event:expr, $ready:expr) => {
         pub(crate) mod $module {
             use super::*;
             use crate::schema::$table::{self, dsl};
@@ -31,6 +31,7 @@ macro_rules! job_table {
                 let now = tx.now.naive_utc();
                 let row: Option<(String, Word<JobStatus>)> = $table::table
                     .filter(dsl::status.eq_any([JobStatus::Pending.as_str(), JobStatus::InProgress.as_str()]))
+                    .filter($ready)
                     .filter(
                         dsl::status
                             .eq(JobStatus::Pending.as_str())
@@ -319,7 +320,8 @@ job_table!(
     crate::backups::BackupRow,
     Backup,
     "backup",
-    |row: &Row| (EventKind::Backup, row.id.0.to_string())
+    |row: &Row| (EventKind::Backup, row.id.0.to_string()),
+    dsl::id.is_not_null()
 );
 job_table!(
     restore_jobs,
@@ -327,7 +329,15 @@ job_table!(
     crate::restores::RestoreRow,
     Restore,
     "restore",
-    |row: &Row| (EventKind::Restore, row.id.0.to_string())
+    |row: &Row| (EventKind::Restore, row.id.0.to_string()),
+    // One that waits for its PRE_RESTORE backup is not ready before that has ended.
+    dsl::safety_backup_id.is_null().or(dsl::safety_backup_id.ne_all(
+        crate::schema::backups::table
+            .filter(
+                crate::schema::backups::status.eq_any([JobStatus::Pending.as_str(), JobStatus::InProgress.as_str()])
+            )
+            .select(crate::schema::backups::id.nullable())
+    ))
 );
 // A verification is shown on its backup.
 job_table!(
@@ -336,5 +346,6 @@ job_table!(
     crate::verifications::VerificationRow,
     Verification,
     "verification",
-    |row: &Row| (EventKind::Backup, row.backup_id.0.to_string())
+    |row: &Row| (EventKind::Backup, row.backup_id.0.to_string()),
+    dsl::id.is_not_null()
 );

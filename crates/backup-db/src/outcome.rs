@@ -3,7 +3,7 @@
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::notification::{BackupReport, Report};
-use backup_core::{Backup, BackupId, JobStatus};
+use backup_core::{Backup, JobStatus};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
@@ -13,6 +13,7 @@ use crate::notifications::enqueue;
 use crate::schedules::{ScheduleRow, find};
 use crate::schema::{backup_schedules, backups};
 use crate::store::Tx;
+use crate::verifications::{self, NewVerification, VerificationRow};
 
 /// A backup has ended.
 pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
@@ -41,6 +42,7 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     let Some(schedule) = schedule_of(tx, backup)? else {
         return Ok(());
     };
+    drill(tx, backup, &schedule)?;
     let expires_at = backup.created_at + TimeDelta::days(schedule.retention_days);
     diesel::update(backups::table.filter(backups::id.eq(backup.id.to_string())))
         .set(backups::expires_at.eq(expires_at.naive_utc()))
@@ -59,6 +61,26 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     )
     .set(backup_schedules::last_success_at.eq(ended_at))
     .execute(tx.db)?;
+    Ok(())
+}
+
+/// Hands a schedule's new backup over to be verified, where it is the turn of one.
+fn drill(tx: &mut Tx<'_>, backup: &Backup, schedule: &ScheduleRow) -> TxResult<()> {
+    let last = schedule.last_verify_asked_at.map(|at| at.0);
+    let policy = schedule.verification();
+    if !policy.takes(backup.id, last, tx.now) {
+        return Ok(());
+    }
+    let new = NewVerification {
+        id: tx.id()?,
+        backup_id: backup.id,
+        level: policy.level,
+        created_by: None,
+    };
+    verifications::insert(tx, &new)?;
+    diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.0.to_string())))
+        .set(backup_schedules::last_verify_asked_at.eq(tx.now.naive_utc()))
+        .execute(tx.db)?;
     Ok(())
 }
 
@@ -81,13 +103,14 @@ fn failed(tx: &mut Tx<'_>, backup: &Backup, schedule: Option<&ScheduleRow>) -> T
 }
 
 /// A verification ran to its end, and found this.
-pub(crate) fn verified(tx: &mut Tx<'_>, id: BackupId, problem: Option<&str>) -> TxResult<()> {
-    let Some(problem) = problem else {
-        resolve(tx, AlertKind::VerificationFailed, &id.to_string())?;
-        return Ok(());
-    };
+pub(crate) fn verified(tx: &mut Tx<'_>, row: &VerificationRow, problem: Option<&str>) -> TxResult<()> {
+    let id = row.backup_id.0;
     let Some(backup) = crate::backups::find(tx, id)? else {
         return Ok(());
+    };
+    let Some(problem) = problem else {
+        resolve(tx, AlertKind::VerificationFailed, &id.to_string())?;
+        return passed(tx, &backup.into(), row);
     };
     let alert = NewAlert::new(
         AlertKind::VerificationFailed,
@@ -99,6 +122,18 @@ pub(crate) fn verified(tx: &mut Tx<'_>, id: BackupId, problem: Option<&str>) -> 
     .with("backup", &backup.name)
     .with("error", problem);
     raise(tx, &alert)?;
+    Ok(())
+}
+
+/// Remembers on its schedule that a backup was found good, as thoroughly as the schedule wants it.
+fn passed(tx: &mut Tx<'_>, backup: &Backup, row: &VerificationRow) -> TxResult<()> {
+    if let Some(schedule) = schedule_of(tx, backup)?
+        && row.level.0 >= schedule.verification().level
+    {
+        diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.0.to_string())))
+            .set(backup_schedules::last_verify_passed_at.eq(tx.now.naive_utc()))
+            .execute(tx.db)?;
+    }
     Ok(())
 }
 

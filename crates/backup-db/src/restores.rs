@@ -1,13 +1,19 @@
 //! Restores: their rows, asking for one, reading them. The record of a restore outlives the backup.
 
-use backup_core::restore::{RestoreMode, RestoreOptions, RestoreRecord};
-use backup_core::{BackupId, JobStatus, RestoreId, Step, UserId};
+use backup_core::restore::{Replacement, RestoreAction, RestoreMode, RestoreOptions, RestoreRecord};
+use backup_core::{BackupId, JobStatus, RestoreId, Step, UserId, Warning};
 use diesel::prelude::*;
 
+use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::schema::restore_records;
+use crate::store::Tx;
 use crate::types::{Json, Time, Word, json, small, time, word};
 use crate::{Error, Store};
+
+mod replaced;
+
+pub(crate) use replaced::completed;
 
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = restore_records)]
@@ -40,6 +46,15 @@ pub(crate) struct RestoreRow {
     pub(crate) lease_token: Option<String>,
     #[expect(dead_code, reason = "likewise")]
     lease_expires_at: Option<Time>,
+    pub(crate) action: Word<RestoreAction>,
+    pub(crate) of_restore_id: Option<Word<RestoreId>>,
+    config_key: String,
+    safety_backup_id: Option<Word<BackupId>>,
+    skip_owner: bool,
+    keep_old_hours: i32,
+    pub(crate) replacement: Option<Json<Replacement>>,
+    pub(crate) kept_until: Option<Time>,
+    warnings: Json<Vec<Warning>>,
 }
 
 impl From<RestoreRow> for RestoreRecord {
@@ -47,6 +62,12 @@ impl From<RestoreRow> for RestoreRecord {
         Self {
             id: row.id.0,
             backup_id: row.backup_id.0,
+            action: row.action.0,
+            of_restore_id: word(row.of_restore_id),
+            config_key: row.config_key,
+            safety_backup_id: word(row.safety_backup_id),
+            replacement: row.replacement.map(|replacement| replacement.0),
+            warnings: row.warnings.0,
             status: row.status.0,
             progress: u8::try_from(row.progress).unwrap_or(0),
             current_step: row.current_step.0,
@@ -61,6 +82,8 @@ impl From<RestoreRow> for RestoreRecord {
                 paths: row.paths.0,
                 tables: row.tables.0,
                 safety_backup: row.safety_backup,
+                skip_owner: row.skip_owner,
+                keep_old_hours: small(row.keep_old_hours.into()),
             },
             started_at: time(row.started_at),
             completed_at: time(row.completed_at),
@@ -106,39 +129,20 @@ impl Store {
     /// [`Error::NotFound`] where the backup is gone or being deleted, [`Error::WrongState`] where it is not COMPLETED.
     pub async fn create_restore(&self, new: NewRestore) -> Result<RestoreRecord, Error> {
         self.write("create_restore", move |tx| {
-            crate::backups::completed(tx, new.backup_id)?;
-            let options = &new.options;
-            diesel::insert_into(restore_records::table)
-                .values((
-                    (
-                        restore_records::id.eq(new.id.to_string()),
-                        restore_records::backup_id.eq(new.backup_id.to_string()),
-                        restore_records::status.eq(JobStatus::Pending.as_str()),
-                        restore_records::progress.eq(0),
-                        restore_records::current_step.eq(Step::Queued.as_str()),
-                        restore_records::created_at.eq(tx.now.naive_utc()),
-                        restore_records::created_by.eq(new.created_by.map(|id| id.to_string())),
-                        restore_records::attempts.eq(0),
-                        restore_records::cancel_requested.eq(false),
-                    ),
-                    (
-                        restore_records::restore_database.eq(options.restore_database),
-                        restore_records::restore_files.eq(options.restore_files),
-                        restore_records::restore_config.eq(options.restore_config),
-                        restore_records::target_database.eq(&options.target_database),
-                        restore_records::target_dir.eq(&options.target_dir),
-                        restore_records::mode.eq(options.mode.as_str()),
-                        restore_records::paths.eq(json(&options.paths)?),
-                        restore_records::tables.eq(json(&options.tables)?),
-                        restore_records::safety_backup.eq(options.safety_backup),
-                    ),
-                ))
-                .execute(tx.db)?;
-            append(tx, EventKind::Restore, &new.id)?;
-            let row = restore_records::table
-                .filter(restore_records::id.eq(new.id.to_string()))
-                .select(RestoreRow::as_select())
-                .first(tx.db)?;
+            let backup = crate::backups::completed(tx, new.backup_id)?;
+            let row = insert(
+                tx,
+                &New {
+                    id: new.id,
+                    backup_id: new.backup_id,
+                    config_key: &backup.config_key,
+                    options: &new.options,
+                    created_by: new.created_by,
+                    action: RestoreAction::Restore,
+                    of: None,
+                    replacement: None,
+                },
+            )?;
             Ok(row.into())
         })
         .await
@@ -146,15 +150,8 @@ impl Store {
 
     /// A restore.
     pub async fn get_restore(&self, id: RestoreId) -> Result<Option<RestoreRecord>, Error> {
-        self.read("get_restore", move |tx| {
-            let row = restore_records::table
-                .filter(restore_records::id.eq(id.to_string()))
-                .select(RestoreRow::as_select())
-                .first(tx.db)
-                .optional()?;
-            Ok(row.map(Into::into))
-        })
-        .await
+        self.read("get_restore", move |tx| Ok(find(tx, id)?.map(Into::into)))
+            .await
     }
 
     /// Restores, newest first, and how many there are on all pages.
@@ -193,4 +190,61 @@ impl Store {
         };
         self.list_restores(&options).await.map(|(restores, _)| restores)
     }
+}
+
+struct New<'a> {
+    id: RestoreId,
+    backup_id: BackupId,
+    config_key: &'a str,
+    options: &'a RestoreOptions,
+    created_by: Option<UserId>,
+    action: RestoreAction,
+    of: Option<RestoreId>,
+    replacement: Option<&'a Replacement>,
+}
+
+fn insert(tx: &mut Tx<'_>, new: &New<'_>) -> TxResult<RestoreRow> {
+    let options = new.options;
+    diesel::insert_into(restore_records::table)
+        .values((
+            (
+                restore_records::id.eq(new.id.to_string()),
+                restore_records::backup_id.eq(new.backup_id.to_string()),
+                restore_records::config_key.eq(new.config_key),
+                restore_records::status.eq(JobStatus::Pending.as_str()),
+                restore_records::progress.eq(0),
+                restore_records::current_step.eq(Step::Queued.as_str()),
+                restore_records::created_at.eq(tx.now.naive_utc()),
+                restore_records::created_by.eq(new.created_by.map(|id| id.to_string())),
+                restore_records::attempts.eq(0),
+                restore_records::cancel_requested.eq(false),
+                restore_records::action.eq(new.action.as_str()),
+                restore_records::of_restore_id.eq(new.of.map(|id| id.to_string())),
+                restore_records::replacement.eq(new.replacement.map(json).transpose()?),
+            ),
+            (
+                restore_records::restore_database.eq(options.restore_database),
+                restore_records::restore_files.eq(options.restore_files),
+                restore_records::restore_config.eq(options.restore_config),
+                restore_records::target_database.eq(&options.target_database),
+                restore_records::target_dir.eq(&options.target_dir),
+                restore_records::mode.eq(options.mode.as_str()),
+                restore_records::paths.eq(json(&options.paths)?),
+                restore_records::tables.eq(json(&options.tables)?),
+                restore_records::safety_backup.eq(options.safety_backup),
+                restore_records::skip_owner.eq(options.skip_owner),
+                restore_records::keep_old_hours.eq(i32::try_from(options.keep_old_hours).unwrap_or(i32::MAX)),
+            ),
+        ))
+        .execute(tx.db)?;
+    append(tx, EventKind::Restore, &new.id)?;
+    find(tx, new.id)?.ok_or_else(|| Error::not_found("restore", &new.id).into())
+}
+
+fn find(tx: &mut Tx<'_>, id: RestoreId) -> TxResult<Option<RestoreRow>> {
+    Ok(restore_records::table
+        .filter(restore_records::id.eq(id.to_string()))
+        .select(RestoreRow::as_select())
+        .first(tx.db)
+        .optional()?)
 }

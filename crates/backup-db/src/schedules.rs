@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use backup_core::retention::Retention;
-use backup_core::schedule::Schedule;
-use backup_core::{AlertKind, BackupSource, BackupType, ScheduleId, UserId};
+use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
+use backup_core::{AlertKind, BackupSource, BackupType, ScheduleId, UserId, VerifyLevel};
 use chrono::{DateTime, Utc};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
@@ -41,11 +41,27 @@ pub(crate) struct ScheduleRow {
     created_by: Option<Word<UserId>>,
     keep_hourly: Option<i64>,
     last_success_at: Option<Time>,
+    verify_when: Word<VerifyWhen>,
+    verify_level: Word<VerifyLevel>,
+    verify_percent: i32,
+    pub(crate) last_verify_asked_at: Option<Time>,
+    last_verify_passed_at: Option<Time>,
+}
+
+impl ScheduleRow {
+    pub(crate) fn verification(&self) -> VerifyPolicy {
+        VerifyPolicy {
+            when: self.verify_when.0,
+            level: self.verify_level.0,
+            percent: u8::try_from(self.verify_percent).unwrap_or(100),
+        }
+    }
 }
 
 impl From<ScheduleRow> for Schedule {
     fn from(row: ScheduleRow) -> Self {
         Self {
+            verification: row.verification(),
             id: row.id.0,
             config_key: row.config_key,
             name: row.name,
@@ -67,6 +83,7 @@ impl From<ScheduleRow> for Schedule {
             next_run_at: time(row.next_run_at),
             last_run_at: time(row.last_run_at),
             last_success_at: time(row.last_success_at),
+            last_verify_passed_at: time(row.last_verify_passed_at),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             created_by: word(row.created_by),
@@ -262,6 +279,7 @@ fn editable(schedule: &Schedule) -> Schedule {
         next_run_at: None,
         last_run_at: None,
         last_success_at: None,
+        last_verify_passed_at: None,
         ..schedule.clone()
     }
 }
@@ -285,6 +303,9 @@ struct Columns {
     keep_yearly: Option<i64>,
     updated_at: chrono::NaiveDateTime,
     keep_hourly: Option<i64>,
+    verify_when: &'static str,
+    verify_level: &'static str,
+    verify_percent: i32,
 }
 
 fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
@@ -306,6 +327,9 @@ fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
         keep_yearly: keep.keep_yearly.map(Into::into),
         updated_at: now.naive_utc(),
         keep_hourly: keep.keep_hourly.map(Into::into),
+        verify_when: schedule.verification.when.as_str(),
+        verify_level: schedule.verification.level.as_str(),
+        verify_percent: i32::from(schedule.verification.percent),
     }
 }
 

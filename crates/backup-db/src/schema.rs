@@ -125,6 +125,11 @@ diesel::table! {
         created_by -> Nullable<Text>,
         keep_hourly -> Nullable<BigInt>,
         last_success_at -> Nullable<Timestamp>,
+        verify_when -> Text,
+        verify_level -> Text,
+        verify_percent -> Integer,
+        last_verify_asked_at -> Nullable<Timestamp>,
+        last_verify_passed_at -> Nullable<Timestamp>,
     }
 }
 
@@ -259,6 +264,15 @@ diesel::table! {
         lease_owner -> Nullable<Text>,
         lease_token -> Nullable<Text>,
         lease_expires_at -> Nullable<Timestamp>,
+        action -> Text,
+        of_restore_id -> Nullable<Text>,
+        config_key -> Text,
+        safety_backup_id -> Nullable<Text>,
+        skip_owner -> Bool,
+        keep_old_hours -> Integer,
+        replacement -> Nullable<Text>,
+        kept_until -> Nullable<Timestamp>,
+        warnings -> Text,
     }
 }
 
@@ -355,3 +369,4 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(backups, users, backup_schedules, api_tokens);
+diesel::allow_tables_to_appear_in_same_query!(backups, restore_records);

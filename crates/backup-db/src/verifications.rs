@@ -5,8 +5,10 @@ use backup_core::{BackupId, JobStatus, Step, UserId, VerificationId, VerifyLevel
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::schema::{backups, verifications};
+use crate::store::Tx;
 use crate::types::{Time, Word, small, time, word};
 use crate::{Error, Store};
 
@@ -76,26 +78,7 @@ impl Store {
     /// [`Error::NotFound`] where the backup is gone or being deleted, [`Error::WrongState`] where it is not COMPLETED.
     pub async fn create_verification(&self, new: NewVerification) -> Result<VerificationRecord, Error> {
         self.write("create_verification", move |tx| {
-            crate::backups::completed(tx, new.backup_id)?;
-            diesel::insert_into(verifications::table)
-                .values((
-                    verifications::id.eq(new.id.to_string()),
-                    verifications::backup_id.eq(new.backup_id.to_string()),
-                    verifications::level.eq(new.level.as_str()),
-                    verifications::status.eq(JobStatus::Pending.as_str()),
-                    verifications::progress.eq(0),
-                    verifications::current_step.eq(Step::Queued.as_str()),
-                    verifications::created_at.eq(tx.now.naive_utc()),
-                    verifications::created_by.eq(new.created_by.map(|id| id.to_string())),
-                    verifications::attempts.eq(0),
-                    verifications::cancel_requested.eq(false),
-                ))
-                .execute(tx.db)?;
-            append(tx, EventKind::Backup, &new.backup_id)?;
-            let row = verifications::table
-                .filter(verifications::id.eq(new.id.to_string()))
-                .select(VerificationRow::as_select())
-                .first(tx.db)?;
+            let row = insert(tx, &new)?;
             Ok(row.into())
         })
         .await
@@ -127,6 +110,30 @@ impl Store {
         })
         .await
     }
+}
+
+/// Asks for a check, as part of a transaction.
+pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewVerification) -> TxResult<VerificationRow> {
+    crate::backups::completed(tx, new.backup_id)?;
+    diesel::insert_into(verifications::table)
+        .values((
+            verifications::id.eq(new.id.to_string()),
+            verifications::backup_id.eq(new.backup_id.to_string()),
+            verifications::level.eq(new.level.as_str()),
+            verifications::status.eq(JobStatus::Pending.as_str()),
+            verifications::progress.eq(0),
+            verifications::current_step.eq(Step::Queued.as_str()),
+            verifications::created_at.eq(tx.now.naive_utc()),
+            verifications::created_by.eq(new.created_by.map(|id| id.to_string())),
+            verifications::attempts.eq(0),
+            verifications::cancel_requested.eq(false),
+        ))
+        .execute(tx.db)?;
+    append(tx, EventKind::Backup, &new.backup_id)?;
+    Ok(verifications::table
+        .filter(verifications::id.eq(new.id.to_string()))
+        .select(VerificationRow::as_select())
+        .first(tx.db)?)
 }
 
 /// How long ago a configuration's backups were made and verified.

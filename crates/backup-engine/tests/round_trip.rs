@@ -117,6 +117,8 @@ fn restore_options(target_dir: &Path) -> RestoreOptions {
         paths: Vec::new(),
         tables: Vec::new(),
         safety_backup: true,
+        skip_owner: false,
+        keep_old_hours: 72,
     }
 }
 

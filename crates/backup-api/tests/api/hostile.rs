@@ -45,6 +45,8 @@ impl Target {
                 paths: Vec::new(),
                 tables: Vec::new(),
                 safety_backup: false,
+                skip_owner: false,
+                keep_old_hours: 72,
             },
             created_by: None,
         };

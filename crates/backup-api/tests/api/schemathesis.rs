@@ -99,6 +99,8 @@ async fn seed(app: &TestApp) {
                 paths: vec!["照片".to_owned()],
                 tables: Vec::new(),
                 safety_backup: true,
+                skip_owner: false,
+                keep_old_hours: 72,
             },
             created_by: Some(app.admin.id),
         };

@@ -281,6 +281,8 @@ impl TestApp {
             next_run_at: None,
             last_run_at: None,
             last_success_at: None,
+            last_verify_passed_at: None,
+            verification: backup_core::schedule::VerifyPolicy::default(),
             created_at: now,
             updated_at: now,
             created_by: Some(self.admin.id),

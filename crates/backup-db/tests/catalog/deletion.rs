@@ -99,6 +99,8 @@ async fn what_runs_is_protected_or_is_in_use_stays(catalog: Catalog) {
             paths: Vec::new(),
             tables: Vec::new(),
             safety_backup: false,
+            skip_owner: false,
+            keep_old_hours: 72,
         },
         created_by: None,
     };

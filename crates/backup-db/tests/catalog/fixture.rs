@@ -134,6 +134,8 @@ impl Catalog {
             next_run_at: None,
             last_run_at: None,
             last_success_at: None,
+            last_verify_passed_at: None,
+            verification: backup_core::schedule::VerifyPolicy::default(),
             created_at: start(),
             updated_at: start(),
             created_by: None,

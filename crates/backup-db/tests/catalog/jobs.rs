@@ -44,6 +44,8 @@ fn everything() -> RestoreOptions {
         paths: vec!["a/ä".to_owned()],
         tables: vec!["public.t".to_owned()],
         safety_backup: true,
+        skip_owner: false,
+        keep_old_hours: 72,
     }
 }
 
@@ -438,7 +440,13 @@ async fn a_check_is_written_on_its_backup(catalog: Catalog) {
 async fn a_restore_ends_as_its_worker_says(catalog: Catalog) {
     let backup = catalog.completed(None).await;
     let outcomes = [
-        (RestoreOutcome::Completed, JobStatus::Completed),
+        (
+            RestoreOutcome::Completed {
+                replacement: None,
+                warnings: Vec::new(),
+            },
+            JobStatus::Completed,
+        ),
         (
             RestoreOutcome::Failed {
                 message: "no space".to_owned(),

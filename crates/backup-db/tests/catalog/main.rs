@@ -3,6 +3,7 @@
 
 mod alerts;
 mod deletion;
+mod drills;
 mod events;
 mod firings;
 mod fixture;
@@ -16,6 +17,7 @@ mod outage;
 mod outcome;
 mod people;
 mod readings;
+mod replaced;
 mod retention;
 mod schedules;
 mod settings;

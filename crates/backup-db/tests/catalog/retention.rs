@@ -236,6 +236,8 @@ async fn what_is_in_use_stays_and_so_does_what_it_builds_on(catalog: Catalog) {
         paths: Vec::new(),
         tables: Vec::new(),
         safety_backup: false,
+        skip_owner: false,
+        keep_old_hours: 72,
     };
     let restore = NewRestore {
         id: catalog.id(),

@@ -51,6 +51,8 @@ pub(crate) fn inputs(paths: &[&Path]) -> ConfigInputs {
             next_run_at: None,
             last_run_at: None,
             last_success_at: None,
+            last_verify_passed_at: None,
+            verification: backup_core::schedule::VerifyPolicy::default(),
             created_at: now,
             updated_at: now,
             created_by: None,

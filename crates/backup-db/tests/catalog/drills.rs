@@ -1,0 +1,98 @@
+//! A schedule's new backups are handed over to be verified as its policy says, and what came of it is remembered.
+
+use backup_core::VerifyLevel;
+use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
+use backup_db::{JobKind, NewVerification, VerificationOutcome};
+
+use crate::fixture::{Catalog, on_both};
+
+on_both!(
+    each_new_backup_is_verified_where_the_schedule_says_so,
+    a_weekly_drill_takes_one_backup_a_week,
+    a_passed_drill_is_remembered_on_the_schedule,
+);
+
+const HOUR: i64 = 3600;
+
+async fn schedule(catalog: &Catalog, when: VerifyWhen) -> Schedule {
+    let mut schedule = catalog.new_schedule();
+    schedule.verification = VerifyPolicy {
+        when,
+        level: VerifyLevel::Content,
+        percent: 50,
+    };
+    let made = catalog.store.create_schedule(schedule.clone()).await.unwrap();
+    assert_eq!(made.verification, schedule.verification);
+    made
+}
+
+async fn waiting(catalog: &Catalog) -> u64 {
+    catalog.store.queue_length(JobKind::Verification).await.unwrap().0
+}
+
+/// Fires the schedule and makes its backup.
+async fn made(catalog: &Catalog) -> backup_core::BackupId {
+    catalog.advance(HOUR);
+    catalog.fire().await.unwrap();
+    catalog.end_next(None).await
+}
+
+async fn verify(catalog: &Catalog, outcome: VerificationOutcome) {
+    let claimed = catalog.claim().await.unwrap();
+    assert_eq!(claimed.lease.kind, JobKind::Verification);
+    catalog
+        .store
+        .finish_verification(&claimed.lease, outcome)
+        .await
+        .unwrap();
+}
+
+async fn each_new_backup_is_verified_where_the_schedule_says_so(catalog: Catalog) {
+    schedule(&catalog, VerifyWhen::Each).await;
+    let good = made(&catalog).await;
+    let asked = catalog.store.verifications_of(good, 10).await.unwrap();
+    assert_eq!(asked.len(), 1);
+    assert_eq!((asked[0].level, asked[0].created_by), (VerifyLevel::Content, None));
+    verify(&catalog, VerificationOutcome::Passed).await;
+    catalog.advance(HOUR);
+    catalog.fire().await.unwrap();
+    catalog.end_next(Some("no")).await;
+    assert_eq!(waiting(&catalog).await, 0, "a failed backup is verified");
+}
+
+async fn a_weekly_drill_takes_one_backup_a_week(catalog: Catalog) {
+    schedule(&catalog, VerifyWhen::Weekly).await;
+    let mut drills = 0;
+    for _ in 0..2 * 7 * 24 {
+        made(&catalog).await;
+        if waiting(&catalog).await > 0 {
+            drills += 1;
+            verify(&catalog, VerificationOutcome::Passed).await;
+        }
+    }
+    assert!((2..=3).contains(&drills), "{drills} in two weeks");
+}
+
+async fn a_passed_drill_is_remembered_on_the_schedule(catalog: Catalog) {
+    let id = schedule(&catalog, VerifyWhen::Each).await.id;
+    let good = made(&catalog).await;
+    let problem = VerificationOutcome::Found {
+        problem: "rows are missing".to_owned(),
+    };
+    verify(&catalog, problem).await;
+    assert_eq!(catalog.schedule(id).await.last_verify_passed_at, None);
+    for (level, remembered) in [
+        (VerifyLevel::Checksum, None),
+        (VerifyLevel::Restore, Some(catalog.clock_now())),
+    ] {
+        let new = NewVerification {
+            id: catalog.id(),
+            backup_id: good,
+            level,
+            created_by: None,
+        };
+        catalog.store.create_verification(new).await.unwrap();
+        verify(&catalog, VerificationOutcome::Passed).await;
+        assert_eq!(catalog.schedule(id).await.last_verify_passed_at, remembered, "{level}");
+    }
+}

@@ -1,0 +1,226 @@
+//! A restore waits for its safety backup, its worker's successor knows what stands where, and what was replaced ends once.
+
+use backup_core::restore::{
+    ReplacedDatabase, Replacement, ReplacementStage, RestoreAction, RestoreMode, RestoreOptions, RestoreRecord,
+};
+use backup_core::{BackupTrigger, JobStatus, RestoreId};
+use backup_db::{BackupOutcome, ClaimedJob, Error, Job, NewRestore, RestoreOutcome};
+use chrono::TimeDelta;
+
+use crate::fixture::{Catalog, on_both};
+
+on_both!(
+    a_restore_waits_for_the_end_of_its_safety_backup,
+    a_restore_whose_safety_backup_fails_is_handed_out_too,
+    a_successor_knows_what_stands_where,
+    who_was_asked_to_stop_does_not_begin_to_swap,
+    what_was_replaced_is_put_back_or_removed_but_not_both,
+    what_could_not_be_put_back_is_still_kept,
+    what_was_kept_for_long_enough_is_removed_and_a_failure_tried_again_later,
+    a_restore_that_replaced_nothing_has_nothing_to_end,
+);
+
+pub(crate) fn replace() -> RestoreOptions {
+    RestoreOptions {
+        restore_database: true,
+        restore_files: true,
+        restore_config: true,
+        target_database: None,
+        target_dir: None,
+        mode: RestoreMode::Replace,
+        paths: Vec::new(),
+        tables: Vec::new(),
+        safety_backup: true,
+        skip_owner: true,
+        keep_old_hours: 5,
+    }
+}
+
+async fn asked(catalog: &Catalog) -> RestoreRecord {
+    let new = NewRestore {
+        id: catalog.id(),
+        backup_id: catalog.completed(None).await,
+        options: replace(),
+        created_by: None,
+    };
+    catalog.store.create_restore(new).await.unwrap()
+}
+
+fn restore_of(claimed: &ClaimedJob) -> &RestoreRecord {
+    match &claimed.job {
+        Job::Restore(record) => record,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn get(catalog: &Catalog, id: RestoreId) -> RestoreRecord {
+    catalog.store.get_restore(id).await.unwrap().unwrap()
+}
+
+fn replacement(catalog: &Catalog, id: RestoreId, stage: ReplacementStage) -> Replacement {
+    Replacement {
+        stage,
+        database: Some(ReplacedDatabase::of("shop", id)),
+        files: None,
+        kept_until: (stage == ReplacementStage::Kept).then(|| catalog.clock_now() + TimeDelta::hours(5)),
+    }
+}
+
+/// A restore that has replaced something, and keeps it for five hours.
+async fn kept(catalog: &Catalog) -> RestoreId {
+    let id = asked(catalog).await.id;
+    let claimed = catalog.claim().await.unwrap();
+    let outcome = RestoreOutcome::Completed {
+        replacement: Some(replacement(catalog, id, ReplacementStage::Kept)),
+        warnings: Vec::new(),
+    };
+    catalog.store.finish_restore(&claimed.lease, outcome).await.unwrap();
+    id
+}
+
+async fn wait_for_safety(catalog: &Catalog) -> RestoreId {
+    let id = asked(catalog).await.id;
+    let claimed = catalog.claim().await.unwrap();
+    let mut new = catalog.new_backup();
+    new.trigger = BackupTrigger::PreRestore;
+    catalog.store.wait_for_safety_backup(&claimed.lease, new).await.unwrap();
+    id
+}
+
+async fn a_restore_waits_for_the_end_of_its_safety_backup(catalog: Catalog) {
+    let id = wait_for_safety(&catalog).await;
+    let backup = catalog.claim().await.unwrap();
+    assert!(
+        matches!(&backup.job, Job::Backup(row) if row.trigger == BackupTrigger::PreRestore),
+        "{backup:?}"
+    );
+    assert!(
+        catalog.claim().await.is_none(),
+        "the restore runs beside its safety backup"
+    );
+    let done = BackupOutcome::Completed(Box::new(catalog.results(1_000)));
+    catalog.store.finish_backup(&backup.lease, done).await.unwrap();
+    let claimed = catalog.claim().await.unwrap();
+    let record = restore_of(&claimed);
+    assert_eq!((record.id, record.attempts), (id, 1), "waiting is no attempt");
+    assert_eq!(record.safety_backup_id.unwrap().to_string(), backup.lease.id);
+    assert_eq!(record.options, replace());
+}
+
+async fn a_restore_whose_safety_backup_fails_is_handed_out_too(catalog: Catalog) {
+    let id = wait_for_safety(&catalog).await;
+    catalog.end_next(Some("the disk is full")).await;
+    assert_eq!(restore_of(&catalog.claim().await.unwrap()).id, id);
+}
+
+async fn a_successor_knows_what_stands_where(catalog: Catalog) {
+    let id = asked(&catalog).await.id;
+    let claimed = catalog.claim().await.unwrap();
+    for stage in [ReplacementStage::Beside, ReplacementStage::Swapping] {
+        let stands = replacement(&catalog, id, stage);
+        assert!(catalog.store.set_replacement(&claimed.lease, &stands).await.unwrap());
+    }
+    catalog.advance(61);
+    let successor = catalog.claim().await.unwrap();
+    assert!(successor.taken_over);
+    assert_eq!(
+        restore_of(&successor).replacement,
+        Some(replacement(&catalog, id, ReplacementStage::Swapping))
+    );
+    let late = replacement(&catalog, id, ReplacementStage::Beside);
+    let refused = catalog.store.set_replacement(&claimed.lease, &late).await.unwrap_err();
+    assert!(matches!(refused, Error::LeaseLost { .. }), "{refused}");
+    assert_eq!(get(&catalog, id).await.replacement, restore_of(&successor).replacement);
+}
+
+async fn who_was_asked_to_stop_does_not_begin_to_swap(catalog: Catalog) {
+    let id = asked(&catalog).await.id;
+    let claimed = catalog.claim().await.unwrap();
+    let beside = replacement(&catalog, id, ReplacementStage::Beside);
+    catalog.store.set_replacement(&claimed.lease, &beside).await.unwrap();
+    catalog.store.cancel_restore(id).await.unwrap();
+    let swapping = replacement(&catalog, id, ReplacementStage::Swapping);
+    assert!(!catalog.store.set_replacement(&claimed.lease, &swapping).await.unwrap());
+    assert_eq!(get(&catalog, id).await.replacement, Some(beside));
+}
+
+async fn end(catalog: &Catalog, of: RestoreId, action: RestoreAction) -> Result<RestoreRecord, Error> {
+    catalog.store.end_replacement(of, action, None).await
+}
+
+async fn what_was_replaced_is_put_back_or_removed_but_not_both(catalog: Catalog) {
+    for (action, stage) in [
+        (RestoreAction::RollBack, ReplacementStage::RolledBack),
+        (RestoreAction::Discard, ReplacementStage::Discarded),
+    ] {
+        let id = kept(&catalog).await;
+        // The end of it needs no backup: it may be gone by then.
+        let ending = end(&catalog, id, action).await.unwrap();
+        assert_eq!((ending.action, ending.of_restore_id), (action, Some(id)));
+        assert_eq!(ending.replacement, get(&catalog, id).await.replacement);
+        for other in [RestoreAction::RollBack, RestoreAction::Discard] {
+            let refused = end(&catalog, id, other).await.unwrap_err();
+            assert!(matches!(refused, Error::NothingKept(_)), "{refused}");
+        }
+        let claimed = catalog.claim().await.unwrap();
+        assert_eq!(restore_of(&claimed).id, ending.id);
+        let done = RestoreOutcome::Completed {
+            replacement: None,
+            warnings: Vec::new(),
+        };
+        catalog.store.finish_restore(&claimed.lease, done).await.unwrap();
+        let ended = get(&catalog, id).await;
+        assert_eq!(ended.status, JobStatus::Completed);
+        let left = ended.replacement.unwrap();
+        assert_eq!((left.stage, left.kept_until), (stage, None));
+        let refused = end(&catalog, id, action).await.unwrap_err();
+        assert!(matches!(refused, Error::NothingKept(_)), "{refused}");
+    }
+}
+
+async fn what_could_not_be_put_back_is_still_kept(catalog: Catalog) {
+    let id = kept(&catalog).await;
+    end(&catalog, id, RestoreAction::RollBack).await.unwrap();
+    let claimed = catalog.claim().await.unwrap();
+    let failed = RestoreOutcome::Failed {
+        message: "the server is away".to_owned(),
+    };
+    catalog.store.finish_restore(&claimed.lease, failed).await.unwrap();
+    assert_eq!(
+        get(&catalog, id).await.replacement.unwrap().stage,
+        ReplacementStage::Kept
+    );
+    end(&catalog, id, RestoreAction::RollBack).await.unwrap();
+}
+
+async fn what_was_kept_for_long_enough_is_removed_and_a_failure_tried_again_later(catalog: Catalog) {
+    let id = kept(&catalog).await;
+    catalog.advance(5 * 3600 - 1);
+    assert!(catalog.store.discard_expired().await.unwrap().is_empty());
+    catalog.advance(1);
+    assert_eq!(catalog.store.discard_expired().await.unwrap(), [id]);
+    assert!(
+        catalog.store.discard_expired().await.unwrap().is_empty(),
+        "asked for twice"
+    );
+    let claimed = catalog.claim().await.unwrap();
+    assert_eq!(restore_of(&claimed).action, RestoreAction::Discard);
+    let failed = RestoreOutcome::Failed {
+        message: "the server is away".to_owned(),
+    };
+    catalog.store.finish_restore(&claimed.lease, failed).await.unwrap();
+    assert!(
+        catalog.store.discard_expired().await.unwrap().is_empty(),
+        "no rest after a failure"
+    );
+    catalog.advance(3601);
+    assert_eq!(catalog.store.discard_expired().await.unwrap(), [id]);
+}
+
+async fn a_restore_that_replaced_nothing_has_nothing_to_end(catalog: Catalog) {
+    let id = asked(&catalog).await.id;
+    let refused = end(&catalog, id, RestoreAction::RollBack).await.unwrap_err();
+    assert!(matches!(refused, Error::NothingKept(_)), "{refused}");
+    let unknown = end(&catalog, catalog.id(), RestoreAction::Discard).await.unwrap_err();
+    assert!(matches!(unknown, Error::NotFound { .. }), "{unknown}");
+}

@@ -1,0 +1,16 @@
+ALTER TABLE backup_schedules DROP COLUMN last_verify_passed_at;
+ALTER TABLE backup_schedules DROP COLUMN last_verify_asked_at;
+ALTER TABLE backup_schedules DROP COLUMN verify_percent;
+ALTER TABLE backup_schedules DROP COLUMN verify_level;
+ALTER TABLE backup_schedules DROP COLUMN verify_when;
+DROP INDEX restore_records_endings;
+DROP INDEX restore_records_kept;
+ALTER TABLE restore_records DROP COLUMN warnings;
+ALTER TABLE restore_records DROP COLUMN kept_until;
+ALTER TABLE restore_records DROP COLUMN replacement;
+ALTER TABLE restore_records DROP COLUMN keep_old_hours;
+ALTER TABLE restore_records DROP COLUMN skip_owner;
+ALTER TABLE restore_records DROP COLUMN safety_backup_id;
+ALTER TABLE restore_records DROP COLUMN config_key;
+ALTER TABLE restore_records DROP COLUMN of_restore_id;
+ALTER TABLE restore_records DROP COLUMN action;
