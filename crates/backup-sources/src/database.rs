@@ -15,11 +15,13 @@ mod count;
 mod psql;
 mod server;
 mod source;
+mod swap;
 mod target;
 
 pub use access::DatabaseAccess;
 pub use check::check_dump;
 pub use source::DatabaseSource;
+pub use swap::{DatabaseSwap, DatabaseSwapState};
 pub use target::{DatabaseTarget, DatabaseTargetOptions};
 
 /// The part's name in the archive.

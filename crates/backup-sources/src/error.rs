@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use backup_core::PipelineError;
+use backup_core::restore::Refusal;
 
 /// Why a source or a target could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,12 @@ impl Error {
             Ok(pipeline) => Self::Pipeline(pipeline),
             Err(error) => Self::io("read the archived content of", path, error),
         }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::refused(refusal.message, refusal.hint)
     }
 }
 

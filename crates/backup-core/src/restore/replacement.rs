@@ -31,6 +31,12 @@ pub struct ReplacedDatabase {
     pub beside: String,
     /// What the one in use is called afterwards.
     pub old: String,
+    /// Which database was restored, by its number (oid), which no rename changes; known before the exchange begins.
+    #[serde(default)]
+    pub restored: Option<u32>,
+    /// Whether there was one in use; known before the exchange begins.
+    #[serde(default)]
+    pub had_live: bool,
 }
 
 /// The longest name that PostgreSQL keeps, in bytes.
@@ -52,6 +58,8 @@ impl ReplacedDatabase {
             live: live.to_owned(),
             beside: named("new"),
             old: named("old"),
+            restored: None,
+            had_live: false,
         }
     }
 }

@@ -46,6 +46,24 @@ impl Session {
         Self::connect(settings, database, |program| settings.spawn(program, job))
     }
 
+    /// A session that needs no database of ours: with `postgres`, else with `template1`, and with none of `others`, which
+    /// could be neither renamed nor dropped from within.
+    pub(super) fn open_maintenance(
+        settings: &DatabaseSettings,
+        others: &[&str],
+        job: &JobControl,
+    ) -> Result<Self, Error> {
+        if others.contains(&"postgres") {
+            return Self::open(settings, "template1", job);
+        }
+        Self::open(settings, "postgres", job).or_else(|error| match error {
+            Error::Refused { ref message, .. } if message.contains("does not exist") => {
+                Self::open(settings, "template1", job)
+            }
+            error => Err(error),
+        })
+    }
+
     fn connect(
         settings: &DatabaseSettings,
         database: &str,

@@ -14,10 +14,15 @@ use crate::Error;
 mod compare;
 mod empty;
 mod place;
+mod plan;
+mod refusals;
 mod selection;
 mod set_up;
 
+pub(super) use empty::drop_subscriptions;
 use place::Place;
+pub(super) use place::drop_database;
+pub(super) use plan::unreachable;
 use selection::Selection;
 
 /// Bytes that are handed on at once.
@@ -194,7 +199,11 @@ fn parse_json<T: serde::de::DeserializeOwned>(part: &mut dyn PartReader, name: &
         .take(MAX_JSON)
         .read_to_end(&mut text)
         .map_err(|error| Error::content(name, error))?;
-    serde_json::from_slice(&text).map_err(|error| {
+    parse_bytes(&text, name)
+}
+
+fn parse_bytes<T: serde::de::DeserializeOwned>(text: &[u8], name: &str) -> Result<T, Error> {
+    serde_json::from_slice(text).map_err(|error| {
         Error::mismatch(
             format!("cannot read {name} of the backup: {error}"),
             "Restore another backup, and report this one.",

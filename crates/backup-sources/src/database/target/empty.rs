@@ -105,6 +105,19 @@ const DEFAULT_GRANTS: &str = "SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %
     ) AS s(step, what)
     WHERE a.defaclnamespace = 0 AND a.oid <> ALL (ARRAY[{kept}]::oid[]) ORDER BY a.oid, step";
 
+/// Drops the subscriptions of the session's database as a restore made them: without a slot on the other server that would
+/// have to be dropped there.
+pub(in crate::database) fn drop_subscriptions(session: &mut Session) -> Result<(), Error> {
+    session.query_generated(
+        &format!(
+            "SELECT unnest(ARRAY[format('ALTER SUBSCRIPTION %I DISABLE', subname),
+                format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', subname),
+                format('DROP SUBSCRIPTION %I', subname)]) FROM {SUBSCRIPTIONS}"
+        ),
+        &mut |_: serde_json::Value| {},
+    )
+}
+
 /// Drops everything that somebody made in the session's database, but for what is kept. All or nothing, except for large
 /// objects.
 pub(super) fn drop_objects(session: &mut Session, kept: &Kept) -> Result<(), Error> {
@@ -114,15 +127,7 @@ pub(super) fn drop_objects(session: &mut Session, kept: &Kept) -> Result<(), Err
     // Not what goes along with each, where it fails.
     session.execute("SET client_min_messages = warning")?;
     session.execute("BEGIN")?;
-    // A restored subscription has no slot on the other server that would have to be dropped there.
-    session.query_generated(
-        &format!(
-            "SELECT unnest(ARRAY[format('ALTER SUBSCRIPTION %I DISABLE', subname),
-                format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', subname),
-                format('DROP SUBSCRIPTION %I', subname)]) FROM {SUBSCRIPTIONS}"
-        ),
-        &mut ignored,
-    )?;
+    drop_subscriptions(session)?;
     // Much of it goes with what it hangs on, so that it is there no more when its turn comes.
     session.query_generated(
         &format!(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backup_core::restore::{Refusal, RefusalCode};
 use backup_core::{JobControl, WarningCode};
 
 use super::DatabaseTarget;
@@ -9,7 +10,6 @@ use super::empty::{Kept, count_objects, drop_objects};
 use crate::Error;
 use crate::database::about::{About, read_about};
 use crate::database::psql::{Session, identifier, literal};
-use crate::database::shown;
 
 /// How long removing a half-restored database may take.
 const CLEANUP: Duration = Duration::from_mins(1);
@@ -28,105 +28,47 @@ pub(super) enum Place {
 impl DatabaseTarget {
     /// A session with the server that needs no database of ours.
     pub(super) fn maintenance(&self, job: &JobControl) -> Result<Session, Error> {
-        Session::open(&self.settings, "postgres", job).or_else(|error| match error {
-            Error::Refused { ref message, .. } if message.contains("does not exist") => {
-                Session::open(&self.settings, "template1", job)
-            }
-            error => Err(error),
-        })
+        Session::open_maintenance(&self.settings, &[], job)
     }
 
+    /// Looks at the place, which must be one that may be filled.
     pub(super) fn look(&self, job: &JobControl) -> Result<Place, Error> {
-        let exists: bool = self.maintenance(job)?.query_one(&format!(
+        Ok(self.find(&mut self.maintenance(job)?, job)??)
+    }
+
+    /// Looks at the place by way of a session with the server; or says why it may not be filled.
+    pub(super) fn find(&self, server: &mut Session, job: &JobControl) -> Result<Result<Place, Refusal>, Error> {
+        let exists: bool = server.query_one(&format!(
             "SELECT to_json(EXISTS (SELECT FROM pg_database WHERE datname = {}))",
             literal(&self.settings.name)
         ))?;
         if !exists {
-            return Ok(Place::Missing);
+            let may_create = "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user";
+            if server.query_one(&format!("SELECT to_json(({may_create}))"))? {
+                return Ok(Ok(Place::Missing));
+            }
+            return Ok(Err(Refusal::new(
+                RefusalCode::NotPermitted,
+                format!(
+                    "{} does not exist, and the user may not create databases",
+                    self.settings.describe()
+                ),
+                "Give the user CREATEDB, or create an empty database of this name.",
+            )));
         }
         let mut session = Session::open(&self.settings, &self.settings.name, job)?;
         let objects = count_objects(&mut session, self.options.tables.is_empty())?;
         if objects > 0 {
-            return Err(Error::refused(
+            return Ok(Err(Refusal::new(
+                RefusalCode::TargetNotEmpty,
                 format!("{} is not empty: it holds {objects} objects", self.settings.describe()),
                 "Name a database that does not exist yet, or drop this one first.",
-            ));
+            )));
         }
-        Ok(Place::Empty {
+        Ok(Ok(Place::Empty {
             found: Box::new(read_about(&mut session)?),
             kept: Kept::found(&mut session)?,
-        })
-    }
-
-    /// What would fail after hours is looked for before the first byte.
-    pub(super) fn check_server(&self, about: &About, job: &JobControl) -> Result<(), Error> {
-        let mut session = self.maintenance(job)?;
-        self.check_versions(about, &mut session, job)?;
-        let extensions = about.extensions.iter().map(|extension| extension.name.as_str());
-        let missing: Vec<String> =
-            session.query(&missing_of(extensions, "SELECT name FROM pg_available_extensions"))?;
-        if !missing.is_empty() {
-            return Err(Error::refused(
-                format!(
-                    "the server on {} lacks extensions of the backup: {}",
-                    self.settings.address(),
-                    missing.join(", ")
-                ),
-                "Install the packages of these extensions on the server.",
-            ));
-        }
-        if self.options.skip_owner {
-            return Ok(());
-        }
-        let roles = about.roles.iter().map(String::as_str);
-        let missing: Vec<String> = session.query(&missing_of(roles, "SELECT rolname FROM pg_roles"))?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Error::refused(
-            format!(
-                "the server on {} lacks roles of the backup: {}",
-                self.settings.address(),
-                shown(&missing)
-            ),
-            "Create them (the backup's globals.sql does), or restore without owners and grants.",
-        ))
-    }
-
-    /// PostgreSQL promises that what was dumped goes into the same version and newer ones.
-    fn check_versions(&self, about: &About, session: &mut Session, job: &JobControl) -> Result<(), Error> {
-        let server: u32 = session.query_one("SELECT current_setting('server_version_num')")?;
-        if server / 10_000 < about.server_version_num / 10_000 {
-            return Err(Error::refused(
-                format!(
-                    "the server on {} has PostgreSQL {}, the backup was made from a newer one, {}",
-                    self.settings.address(),
-                    server / 10_000,
-                    about.server_version
-                ),
-                format!(
-                    "Restore to a server of version {} or newer.",
-                    about.server_version_num / 10_000
-                ),
-            ));
-        }
-        let (version, major) = self.settings.program_version("pg_restore", job)?;
-        // Backups did not always tell it.
-        let dumped: Option<u32> = about
-            .dump_version
-            .split(|c: char| !c.is_ascii_digit())
-            .next()
-            .and_then(|text| text.parse().ok());
-        match dumped {
-            Some(dumped) if major < dumped => Err(Error::refused(
-                format!(
-                    "pg_restore {version} is older than the pg_dump that made the backup, {}",
-                    about.dump_version
-                ),
-                format!("Install the PostgreSQL client programs of version {dumped} or newer."),
-            )),
-            _ => Ok(()),
-        }
+        }))
     }
 
     pub(super) fn create(&self, about: &About, job: &JobControl) -> Result<(), Error> {
@@ -180,7 +122,9 @@ impl DatabaseTarget {
         // The job may be cancelled; this has to happen nevertheless.
         let cleanup = JobControl::new(CLEANUP);
         let done = match place {
-            Place::Missing => self.drop_database(&cleanup),
+            Place::Missing => self
+                .maintenance(&cleanup)
+                .and_then(|mut server| drop_database(&mut server, &self.settings.name)),
             Place::Empty { kept, .. } => self.empty_again(kept, &cleanup),
         };
         if let Err(error) = done {
@@ -196,16 +140,6 @@ impl DatabaseTarget {
         }
     }
 
-    fn drop_database(&self, job: &JobControl) -> Result<(), Error> {
-        let mut session = self.maintenance(job)?;
-        let version: u32 = session.query_one("SELECT current_setting('server_version_num')")?;
-        let force = if version >= 130_000 { " WITH (FORCE)" } else { "" };
-        session.execute(&format!(
-            "DROP DATABASE IF EXISTS {}{force}",
-            identifier(&self.settings.name)
-        ))
-    }
-
     fn empty_again(&self, kept: &Kept, job: &JobControl) -> Result<(), Error> {
         let mut session = Session::open_for_long(&self.settings, &self.settings.name, job)?;
         drop_objects(&mut session, kept)?;
@@ -216,11 +150,9 @@ impl DatabaseTarget {
     }
 }
 
-/// A query for those of `names` that `known` does not give.
-fn missing_of<'a>(names: impl Iterator<Item = &'a str>, known: &str) -> String {
-    let names: Vec<String> = names.map(literal).collect();
-    format!(
-        "SELECT to_json(name) FROM unnest(ARRAY[{}]::text[]) AS wanted(name) WHERE name NOT IN ({known}) ORDER BY name",
-        names.join(", ")
-    )
+/// Drops the database `name`, where it exists, and ends the sessions in it. On the session of another database.
+pub(in crate::database) fn drop_database(server: &mut Session, name: &str) -> Result<(), Error> {
+    let version: u32 = server.query_one("SELECT current_setting('server_version_num')")?;
+    let force = if version >= 130_000 { " WITH (FORCE)" } else { "" };
+    server.execute(&format!("DROP DATABASE IF EXISTS {}{force}", identifier(name)))
 }

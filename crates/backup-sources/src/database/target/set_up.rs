@@ -79,6 +79,13 @@ impl DatabaseTarget {
 
     /// Tells what of the backup's database a database that was there does not have, and does not get.
     pub(super) fn tell_differences(&self, about: &About, found: &About, job: &JobControl) {
+        if let Some(text) = self.differences(about, found) {
+            job.warn(WarningCode::Other, None, text);
+        }
+    }
+
+    /// What of the backup's database a database that was there does not have, and does not get.
+    pub(super) fn differences(&self, about: &About, found: &About) -> Option<String> {
         let mut texts = Vec::new();
         if about.encoding != found.encoding {
             texts.push(format!("its encoding is {}, not {}", found.encoding, about.encoding));
@@ -121,13 +128,8 @@ impl DatabaseTarget {
                 texts.push(format!("it keeps its own {}", missing.join(", ")));
             }
         }
-        if !texts.is_empty() {
-            let text = format!(
-                "the database was there already and differs from the backup's: {}",
-                texts.join("; ")
-            );
-            job.warn(WarningCode::Other, None, text);
-        }
+        let told = texts.join("; ");
+        (!told.is_empty()).then(|| format!("the database was there already and differs from the backup's: {told}"))
     }
 }
 
