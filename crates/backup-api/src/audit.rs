@@ -166,11 +166,23 @@ pub(crate) fn restore(backup: &Backup) -> Act {
 }
 
 pub(crate) fn cancel_restore(id: RestoreId) -> Act {
+    of_restore("RESTORE_CANCEL", "取消恢復", id)
+}
+
+pub(crate) fn roll_back_restore(id: RestoreId) -> Act {
+    of_restore("RESTORE_ROLLBACK", "復原恢復前狀態", id)
+}
+
+pub(crate) fn confirm_restore(id: RestoreId) -> Act {
+    of_restore("RESTORE_CONFIRM", "確認恢復", id)
+}
+
+fn of_restore(action: &'static str, verb: &str, id: RestoreId) -> Act {
     Act {
-        action: "RESTORE_CANCEL",
+        action,
         resource_type: "RestoreRecord",
         resource_id: Some(id.to_string()),
-        description: format!("取消恢復: {id}"),
+        description: format!("{verb}: {id}"),
     }
 }
 

@@ -139,9 +139,12 @@ routes! {
     HEAD   "/api/admin/backup/{id}/contents/file" Admin contents::head_file,
     POST   "/api/admin/backup/{id}/verify"   Operate jobs::verify_backup,
     POST   "/api/admin/backup/{id}/restore"  Admin   restores::create_restore,
+    POST   "/api/admin/backup/{id}/restore/plan" Admin restores::plan_restore,
     GET    "/api/admin/restore"              Read    restores::list_restores,
     GET    "/api/admin/restore/{id}"         Read    restores::get_restore,
     POST   "/api/admin/restore/{id}/cancel"  Operate restores::cancel_restore,
+    POST   "/api/admin/restore/{id}/rollback" Admin  restores::roll_back_restore,
+    POST   "/api/admin/restore/{id}/confirm" Admin   restores::confirm_restore,
 }
 
 /// Adds every route to an application; what is none of them is a 404, and a wrong method a 405 that names the right ones.

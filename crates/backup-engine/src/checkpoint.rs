@@ -1,11 +1,11 @@
-//! The moments of a backup at which a crash matters. Tests stop there; a shipped program passes by.
+//! The moments of a job at which a crash matters. Tests stop there; a shipped program passes by.
 
 use std::sync::Arc;
 
 use backup_core::{PipelineError, text_enum};
 
 text_enum! {
-    /// A moment between two steps of a backup.
+    /// A moment between two steps of a job.
     pub enum Checkpoint {
         /// The path stands in the catalog, no byte in the storage.
         BeforeFirstByte => "before-first-byte",
@@ -23,6 +23,16 @@ text_enum! {
         ReceiptConfirmed => "receipt-confirmed",
         /// The receipt is there, and the row does not know.
         BeforeRow => "before-row",
+        /// A restore: what will stand beside is in its row, and nothing else.
+        RestoreBegun => "restore-begun",
+        /// A restore: whole beside what is in use.
+        RestoreWhole => "restore-whole",
+        /// A restore: its row says that the exchange begins, and nothing is exchanged.
+        RestoreSwapping => "restore-swapping",
+        /// A restore: the database is exchanged, the files are not.
+        RestoreDatabaseSwapped => "restore-database-swapped",
+        /// A restore: all is exchanged, and its row does not know.
+        RestoreSwapped => "restore-swapped",
         /// A deleted backup: its row is marked, everything else still there.
         DeleteMarked => "delete-marked",
         /// A deleted backup: the receipt is gone, the blob is not.

@@ -16,6 +16,7 @@ use crate::checkpoint::{self, Checkpoint, Checkpoints};
 use crate::error::Error;
 use crate::places::{self, Places};
 use crate::repository::Repository;
+use crate::verify::DrillSettings;
 
 /// How often a job is taken up before it is given up.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -36,6 +37,8 @@ pub struct JobSettings {
     pub environment: Vec<(String, String)>,
     /// Further files and folders that a CONFIG backup includes.
     pub config_paths: Vec<PathBuf>,
+    /// Where restores are tried.
+    pub drill: DrillSettings,
     /// Everything local; configuration is restored below it.
     pub data_dir: PathBuf,
     /// How archives are compressed where the catalog's configuration does not say.

@@ -57,7 +57,7 @@ pub(crate) fn start(engine: &Engine, name: &str) -> Housekeeping {
     tasks.spawn(every(RECONCILE_EVERY, engine.clone(), |engine| async move {
         engine.sample_usage_if_due().await;
         engine.reconcile_and_log().await;
-        Ok(())
+        engine.clear_drills().await
     }));
     let owner = name.to_owned();
     tasks.spawn(every(RETENTION_EVERY, engine.clone(), move |engine| {
@@ -66,6 +66,9 @@ pub(crate) fn start(engine: &Engine, name: &str) -> Housekeeping {
     }));
     tasks.spawn(every(DELIVER_EVERY, engine.clone(), |engine| async move {
         engine.deliver_notifications().await.map(|_| ())
+    }));
+    tasks.spawn(every(WATCH_EVERY, engine.clone(), |engine| async move {
+        engine.discard_expired().await
     }));
     let watch = Arc::new(Mutex::new(Watch::new(engine.clone(), name)));
     tasks.spawn(every(WATCH_EVERY, engine.clone(), move |_| {

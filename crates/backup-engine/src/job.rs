@@ -13,6 +13,8 @@ pub(crate) enum JobError {
     LeaseLost,
     /// It was told to stop; the lease knows why.
     Stopped,
+    /// It has put itself back, to go on once another job has ended.
+    Waits,
     /// The storage or the catalog is away: the whole job may be tried again.
     Again(PipelineError),
     /// A person has to act.

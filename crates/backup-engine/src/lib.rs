@@ -52,5 +52,6 @@ pub use restore::RestoreInto;
 pub use scheduler::Scheduler;
 pub use signals::stop_on_signal;
 pub use start::StartError;
+pub use verify::DrillSettings;
 pub use watch::Watch;
 pub use worker::Worker;

@@ -1,19 +1,33 @@
 //! The restore job, and where a backup can be restored to.
+//!
+//! What is not there yet, or is to be replaced, is made whole beside its place under a name of its own, and takes its place
+//! at the end by a rename. The order is what makes it safe to be killed between any two steps: names into the row, bytes,
+//! `SWAPPING` into the row, database, files, end of the row. Before `SWAPPING` an attempt starts anew and removes what the
+//! one before it left beside; from then on every attempt goes on with the exchange, each step of which may be repeated.
+
+mod ending;
+mod plan;
+mod safety;
+mod swap;
+mod way;
 
 use std::path::PathBuf;
 
-use backup_core::restore::RestoreMode;
-use backup_core::restore::RestoreRecord;
-use backup_core::{EntryPath, PipelineError, Receipt, RestoreId, Target};
+use backup_core::restore::{
+    Replacement, ReplacementStage, RestoreAction, RestoreMode, RestoreOptions, RestorePlan, RestoreRecord,
+};
+use backup_core::{Backup, BackupId, EntryPath, IdGenerator, PipelineError, RestoreId, Target, Warning};
 use backup_sources::{
     ConfigTarget, DatabaseSettings, DatabaseTarget, DatabaseTargetOptions, FilesTarget, FilesTargetOptions,
 };
 
 use crate::backup::place;
+use crate::checkpoint::Checkpoint;
 use crate::engine::Engine;
-use crate::job::JobError;
-use crate::lease::HeldLease;
-use crate::places::Place;
+use crate::error::Error;
+use crate::job::{JobError, given_up};
+use crate::lease::{HeldLease, StopReason};
+use way::Way;
 
 /// Where the parts of a backup are restored to; a part without a place is not restored.
 #[derive(Debug, Clone, Default)]
@@ -54,86 +68,162 @@ impl RestoreInto {
     }
 }
 
-/// Restores what the record asks for. May be repeated: a target that an earlier attempt had made whole is not empty, and
-/// is refused.
-pub(crate) async fn run(engine: &Engine, held: &HeldLease, record: &RestoreRecord) -> Result<(), JobError> {
+/// What a restore has come to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// What it put where and keeps.
+    pub(crate) replacement: Option<Replacement>,
+    /// Remarks made on the way.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// What is to be restored how, of a job or of a plan for one.
+pub(crate) struct Order<'a> {
+    id: RestoreId,
+    backup_id: BackupId,
+    options: &'a RestoreOptions,
+}
+
+impl Order<'_> {
+    fn replaces(&self) -> bool {
+        self.options.mode == RestoreMode::Replace
+    }
+}
+
+impl Engine {
+    /// What restoring `backup` with these options would do, and every reason against it. Reads the archive's index and looks
+    /// at the places; changes nothing.
+    ///
+    /// # Errors
+    /// `Catalog`; `Pipeline` where the backup or the options cannot be read. What a person can put right in the places is
+    /// no error but stands in the plan.
+    pub async fn plan_restore(&self, backup: &Backup, options: &RestoreOptions) -> Result<RestorePlan, Error> {
+        let place = self.place(&backup.config_key).await?;
+        let repository = place.repository(self);
+        let receipt = repository.find(backup.id).await?;
+        let order = Order {
+            id: self.new_id()?,
+            backup_id: backup.id,
+            options,
+        };
+        let way = Way::of(self, &place, &order, &receipt)?;
+        let job = backup_core::JobControl::new(self.settings.stall_timeout);
+        Ok(plan::make(self, &place, &order, &receipt, &way, &job).await?)
+    }
+
+    fn new_id<Id: From<uuid::Uuid>>(&self) -> Result<Id, PipelineError> {
+        IdGenerator::new(self.clock.clone(), self.random.clone())
+            .next()
+            .map_err(|error| PipelineError::failed("the system's randomness cannot be read", "").because(error))
+    }
+}
+
+/// Does what the record asks for. What comes back is final: the caller writes it into the row.
+pub(crate) async fn run(
+    engine: &Engine,
+    held: &HeldLease,
+    record: &RestoreRecord,
+    exhausted: bool,
+) -> Result<Done, JobError> {
+    let place = place(engine, held, &config_key(engine, held, record).await?).await?;
+    if record.action != RestoreAction::Restore {
+        if exhausted {
+            return Err(JobError::Failed(given_up()));
+        }
+        return ending::run(engine, held, &place, record).await;
+    }
+    if let Some(replacement) = &record.replacement
+        && replacement.stage == ReplacementStage::Swapping
+    {
+        // What is half exchanged is not left so, however often it was tried.
+        return swap::finish(engine, held, &place, record, replacement.clone()).await;
+    }
+    let repository = place.repository(engine);
+    let receipt = repository.find(record.backup_id).await.map_err(JobError::storage)?;
+    let order = Order {
+        id: record.id,
+        backup_id: record.backup_id,
+        options: &record.options,
+    };
+    let mut way = Way::of(engine, &place, &order, &receipt)?;
+    if exhausted {
+        way.clear(engine).await?;
+        return Err(JobError::Failed(given_up()));
+    }
+    let job = held.job();
+    let plan = plan::make(engine, &place, &order, &receipt, &way, job)
+        .await
+        .map_err(JobError::storage)?;
+    plan.check()?;
+    for warning in &plan.warnings {
+        job.warn(backup_core::WarningCode::Other, None, warning);
+    }
+    safety::make(engine, held, record, &way, &plan).await?;
+    way.settle(&record.options, job).await?;
+    note(engine, held, &way, ReplacementStage::Beside).await?;
+    way.clear(engine).await?;
+    engine.checkpoint(Checkpoint::RestoreBegun).await?;
+    let made = make(engine, held, &repository, &receipt, record, &mut way).await;
+    match made {
+        Ok(Some(replacement)) => swap::finish(engine, held, &place, record, replacement).await,
+        Ok(None) => Ok(Done {
+            replacement: None,
+            warnings: job.warnings(),
+        }),
+        Err(error) => {
+            // What another worker holds now is not ours to remove.
+            if !matches!(error, JobError::LeaseLost) && held.owned().await.is_ok() {
+                way.clear(engine).await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Restores beside, up to the note that the exchange begins. `None`: there is nothing to exchange.
+async fn make(
+    engine: &Engine,
+    held: &HeldLease,
+    repository: &crate::Repository,
+    receipt: &backup_core::Receipt,
+    record: &RestoreRecord,
+    way: &mut Way,
+) -> Result<Option<Replacement>, JobError> {
+    let job = held.job();
+    repository.restore(receipt, way.targets(&record.options)?, job).await?;
+    engine.checkpoint(Checkpoint::RestoreWhole).await?;
+    if !way.exchanges() {
+        return Ok(None);
+    }
+    way.identify(job).await?;
+    held.confirm().await?;
+    note(engine, held, way, ReplacementStage::Swapping).await?;
+    engine.checkpoint(Checkpoint::RestoreSwapping).await?;
+    Ok(Some(way.replacement(ReplacementStage::Swapping)))
+}
+
+/// Writes down what stands where, unless somebody has asked for the job to stop.
+async fn note(engine: &Engine, held: &HeldLease, way: &Way, stage: ReplacementStage) -> Result<(), JobError> {
+    let replacement = way.replacement(stage);
+    let goes_on = held
+        .tell(|| engine.store.set_replacement(held.lease(), &replacement))
+        .await
+        .map_err(JobError::catalog)?;
+    if goes_on {
+        return Ok(());
+    }
+    held.stop(StopReason::Cancelled);
+    Err(JobError::Stopped)
+}
+
+/// The configuration of the record's backup, which may be gone by now.
+async fn config_key(engine: &Engine, held: &HeldLease, record: &RestoreRecord) -> Result<String, JobError> {
+    if !record.config_key.is_empty() {
+        return Ok(record.config_key.clone());
+    }
     let backup = held
         .tell(|| engine.store.get_backup(record.backup_id))
         .await
         .map_err(JobError::catalog)?;
-    let config_key = backup.map_or_else(String::new, |summary| summary.backup.config_key);
-    let place = place(engine, held, &config_key).await?;
-    let repository = place.repository(engine);
-    let receipt = repository.find(record.backup_id).await.map_err(JobError::storage)?;
-    let into = into(engine, &place, record, &receipt)?;
-    repository
-        .restore(&receipt, into.targets(), held.job())
-        .await
-        .map_err(JobError::from)
-}
-
-fn into(
-    engine: &Engine,
-    place: &Place,
-    record: &RestoreRecord,
-    receipt: &Receipt,
-) -> Result<RestoreInto, PipelineError> {
-    let options = &record.options;
-    if options.mode == RestoreMode::Replace {
-        return Err(PipelineError::refused(
-            "a restore in mode REPLACE is not possible in this version",
-            "Restore in mode NEW into a new database and folder, check the result, then exchange them yourself.",
-        ));
-    }
-    let contents = &receipt.contents;
-    let mut into = RestoreInto {
-        tables: options.tables.clone(),
-        ..RestoreInto::default()
-    };
-    for path in &options.paths {
-        into.paths.push(EntryPath::new(path.as_bytes()).map_err(|error| {
-            PipelineError::refused(error.to_string(), "Give paths as the backup's contents show them.")
-        })?);
-    }
-    if options.restore_database && contents.database.is_some() {
-        let name = options
-            .target_database
-            .clone()
-            .ok_or_else(|| missing("targetDatabase"))?;
-        into.database = Some(DatabaseSettings {
-            name,
-            ..engine.database_settings(place.config.as_ref())?
-        });
-    }
-    if options.restore_files && contents.files.is_some() {
-        let folder = options.target_dir.clone().ok_or_else(|| missing("targetDir"))?;
-        into.files = Some(PathBuf::from(folder));
-    }
-    if options.restore_config && contents.config.is_some() {
-        into.config = Some(config_dir(engine, record.id));
-    }
-    if into.database.is_none() && into.files.is_none() && into.config.is_none() {
-        return Err(PipelineError::refused(
-            "the backup holds nothing of what is to be restored",
-            "Choose parts that it has.",
-        ));
-    }
-    Ok(into)
-}
-
-fn missing(name: &str) -> PipelineError {
-    PipelineError::refused(
-        format!("{name} is not given"),
-        "In mode NEW name a database and a folder that do not exist yet, or leave that part out.",
-    )
-}
-
-/// The configuration is restored for people to look at, below the data folder: `restores/ID/config`.
-fn config_dir(engine: &Engine, id: RestoreId) -> PathBuf {
-    engine
-        .settings
-        .data_dir
-        .join("restores")
-        .join(id.to_string())
-        .join("config")
+    Ok(backup.map_or_else(String::new, |summary| summary.backup.config_key))
 }

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod database;
+mod drill;
 mod files;
 mod keys;
 mod log;
@@ -19,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use catalog::CatalogArgs;
 pub use database::DatabaseArgs;
+pub use drill::DrillArgs;
 pub use files::{ConfigArgs, FilesArgs};
 pub use keys::KeyArgs;
 pub use log::{LogArgs, LogFormat};
@@ -88,6 +90,9 @@ pub struct EngineArgs {
     /// The database that is backed up.
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// Where restores are tried.
+    #[command(flatten)]
+    pub drill: DrillArgs,
     /// The files that are backed up.
     #[command(flatten)]
     pub files: FilesArgs,

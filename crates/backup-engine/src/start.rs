@@ -81,6 +81,7 @@ impl EngineArgs {
             upload_dir: self.files.upload_dir.clone(),
             environment: self.config.exported_environment(),
             config_paths: self.config.listed_paths(),
+            drill: self.drill.settings(&self.data, &self.database)?,
             data_dir: self.data.absolute()?,
             codec: self.worker.compression,
             compressors: available_parallelism().map_or(1, usize::from),

@@ -1,12 +1,19 @@
 //! The verification job.
 
-use backup_core::PipelineError;
 use backup_core::restore::VerificationRecord;
+use backup_core::{JobControl, PipelineError, VerifyLevel};
 
 use crate::backup::place;
+use crate::bridge::blocking;
 use crate::engine::Engine;
 use crate::job::JobError;
+use crate::error::Error;
 use crate::lease::HeldLease;
+
+mod drill;
+mod scratch;
+
+pub use drill::DrillSettings;
 
 /// Checks the backup. `Some`: it is not what was written, and this is what was found. An error: it could not be checked.
 pub(crate) async fn run(
@@ -21,6 +28,9 @@ pub(crate) async fn run(
     let config_key = backup.map_or_else(String::new, |summary| summary.backup.config_key);
     let repository = place(engine, held, &config_key).await?.repository(engine);
     let checked = match repository.find(record.backup_id).await {
+        Ok(receipt) if record.level == VerifyLevel::Restore => {
+            drill::run(engine, &repository, &receipt, record.id, held.job()).await
+        }
         Ok(receipt) => repository.verify(&receipt, record.level, held.job()).await,
         Err(error) => Err(error),
     };
@@ -29,5 +39,13 @@ pub(crate) async fn run(
         // A backup that is not there is as lost as a damaged one.
         Err(error @ (PipelineError::Integrity { .. } | PipelineError::NotFound { .. })) => Ok(Some(error.full_text())),
         Err(error) => Err(JobError::storage(error)),
+    }
+}
+
+impl Engine {
+    /// Removes what killed drills left on this machine.
+    pub(crate) async fn clear_drills(&self) -> Result<(), Error> {
+        let (folder, job) = (self.settings.drill.folder.clone(), JobControl::new(self.settings.stall_timeout));
+        Ok(blocking(move || scratch::clear(&folder, &job)).await?)
     }
 }

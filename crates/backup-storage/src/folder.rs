@@ -74,6 +74,10 @@ impl Folder {
         Self::at_root(root, stall_timeout).describe
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn at_root(root: PathBuf, stall_timeout: Duration) -> Self {
         let root = std::path::absolute(&root).unwrap_or(root);
         Self {

@@ -48,6 +48,14 @@ enum Backend {
 }
 
 impl BlobStore {
+    /// The folder that holds it; `None`: it is elsewhere.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        match &self.backend {
+            Backend::Folder(folder) => Some(folder.root()),
+            Backend::Remote(_) => None,
+        }
+    }
+
     /// Opens the store, and creates its folder or its Azure container when that is missing. S3 and GCS buckets must
     /// be there.
     ///

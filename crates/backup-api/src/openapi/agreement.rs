@@ -47,7 +47,8 @@ fn bodies_are_read_as_documented() {
     });
     let mut schedule = json!({
         "name": "x", "description": "x", "backupType": "FULL", "backupSource": "FILES", "cronExpression": "0 2 * * *",
-        "timezone": "UTC", "isEnabled": true, "configKey": "x",
+        "timezone": "UTC", "isEnabled": true, "configKey": "x", "verifyWhen": "EACH", "verifyLevel": "RESTORE",
+        "verifyPercent": 1,
     });
     for (name, value) in keep.as_object().unwrap() {
         schedule[name] = value.clone();
@@ -67,6 +68,7 @@ fn bodies_are_read_as_documented() {
     body::<CreateRestore>(json!({
         "restoreDatabase": true, "restoreFiles": true, "restoreConfig": true, "targetDatabase": "x", "targetDir": "/x",
         "mode": "NEW", "paths": ["x"], "tables": ["x"], "safetyBackup": true,
+        "skipOwner": true, "keepOldHours": 1,
     }));
 }
 

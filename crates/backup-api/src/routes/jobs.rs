@@ -1,7 +1,6 @@
 //! What can be done to a backup's job, and to a good backup: cancel, verify.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use backup_core::VerifyLevel;
 use backup_db::NewVerification;
 
 use crate::app::Api;
@@ -54,7 +53,7 @@ pub(crate) async fn cancel_backup(
     request_body = Verify,
     responses(
         (status = 202, body = VerificationAccepted),
-        (status = 409, description = "`backup_unavailable`: it is not a good backup. `verify_level_unavailable`."),
+        (status = 409, description = "`backup_unavailable`: it is not a good backup."),
     )
 )]
 pub(crate) async fn verify_backup(
@@ -66,9 +65,6 @@ pub(crate) async fn verify_backup(
     _: Query<()>,
 ) -> ApiResult {
     let backup = find_backup(&api, &request).await?.backup;
-    if body.0.level == VerifyLevel::Restore {
-        return Err(ApiError::conflict("verify_level_unavailable"));
-    }
     let new = NewVerification {
         id: api.ids.next()?,
         backup_id: backup.id,

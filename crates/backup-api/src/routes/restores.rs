@@ -1,8 +1,8 @@
 //! Restores: ask for one, list, look at, cancel.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use backup_core::restore::{RestoreMode, RestoreOptions, RestoreRecord};
-use backup_core::{BackupSource, RestoreId};
+use backup_core::restore::{RestoreAction, RestoreMode, RestoreOptions, RestoreRecord};
+use backup_core::{BackupSource, PipelineError, RestoreId};
 use backup_db::{NewRestore, RestoreListOptions};
 
 use crate::app::Api;
@@ -13,7 +13,10 @@ use crate::http::body::{Body, NoBody};
 use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::routes::backups::find_backup;
-use crate::wire::restore::{CreateRestore, Page, RestoreAccepted, RestoreAnswer, RestoreBody, RestoreListBody};
+use crate::wire::restore::{
+    CreateRestore, Page, RestoreAccepted, RestoreAnswer, RestoreBody, RestoreListBody, RestorePlanAnswer,
+};
+use serde_json::json;
 
 /// Asks for a restore: writes the job and answers at once; a worker takes it up.
 #[utoipa::path(
@@ -22,7 +25,7 @@ use crate::wire::restore::{CreateRestore, Page, RestoreAccepted, RestoreAnswer, 
     request_body = CreateRestore,
     responses(
         (status = 202, body = RestoreAccepted),
-        (status = 409, description = "`backup_unavailable`: it is not a good backup. `restore_mode_unavailable`."),
+        (status = 409, description = "`backup_unavailable`: it is not a good backup."),
     )
 )]
 pub(crate) async fn create_restore(
@@ -54,10 +57,51 @@ pub(crate) async fn create_restore(
     }))
 }
 
-/// What cannot work is refused at once. Mode NEW names where what the backup holds is to go.
+/// Shows what a restore would do, and every reason why it would be refused: what will be read, how much, what will be
+/// replaced, the space, and what the target lacks. Changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/admin/backup/{id}/restore/plan",
+    request_body = CreateRestore,
+    responses(
+        (status = 200, body = RestorePlanAnswer),
+        (
+            status = 409,
+            description = "`backup_unavailable`: it is not a good backup. `archive_damaged`. `restore_impossible`: the backup holds nothing of what was asked for.",
+        ),
+    )
+)]
+pub(crate) async fn plan_restore(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: Body<CreateRestore>,
+    _: Query<()>,
+) -> ApiResult {
+    let backup = find_backup(&api, &request).await?.backup;
+    if backup.status != backup_core::JobStatus::Completed || backup.deleting {
+        return Err(ApiError::conflict("backup_unavailable").details(json!({ "status": backup.status })));
+    }
+    let options = RestoreOptions::from(body.0);
+    check_targets(&options, backup.source)?;
+    let plan = api.engine.plan_restore(&backup, &options).await.map_err(|error| match error {
+        backup_engine::Error::Pipeline(error @ PipelineError::Refused { .. }) => ApiError::conflict("restore_impossible")
+            .details(json!({ "reason": error.full_text() })),
+        error => error.into(),
+    })?;
+    Ok(HttpResponse::Ok().json(RestorePlanAnswer { plan: plan.into() }))
+}
+
+/// What cannot work is refused at once. Mode NEW names where what the backup holds is to go; mode REPLACE replaces all.
 fn check_targets(options: &RestoreOptions, source: BackupSource) -> ApiResult<()> {
-    if options.mode != RestoreMode::New {
-        return Err(ApiError::conflict("restore_mode_unavailable"));
+    let replaces = options.mode == RestoreMode::Replace;
+    for (name, selection) in [("paths", &options.paths), ("tables", &options.tables)] {
+        if replaces && !selection.is_empty() {
+            return Err(ApiError::field(
+                "field_invalid",
+                name,
+                "mode REPLACE replaces the whole: restore a selection in mode NEW",
+            ));
+        }
     }
     if options
         .target_dir
@@ -69,6 +113,9 @@ fn check_targets(options: &RestoreOptions, source: BackupSource) -> ApiResult<()
             "targetDir",
             "it must be an absolute path",
         ));
+    }
+    if replaces {
+        return Ok(());
     }
     let missing = |name, what| {
         Err(ApiError::field(
@@ -133,7 +180,7 @@ pub(crate) async fn get_restore(
 #[utoipa::path(
     post,
     path = "/api/admin/restore/{id}/cancel",
-    responses((status = 200, body = RestoreAccepted), (status = 409, description = "`job_finished`: it has ended already."))
+    responses((status = 200, body = RestoreAccepted), (status = 409, description = "`job_finished`: it has ended already. `restore_not_cancellable`: it ends what another one replaced."))
 )]
 pub(crate) async fn cancel_restore(
     api: web::Data<Api>,
@@ -143,7 +190,11 @@ pub(crate) async fn cancel_restore(
     _: Query<()>,
     _: NoBody,
 ) -> ApiResult {
-    let id = find_restore(&api, path_id(&request)?).await?.id;
+    let restore = find_restore(&api, path_id(&request)?).await?;
+    if restore.action != RestoreAction::Restore {
+        return Err(ApiError::conflict("restore_not_cancellable"));
+    }
+    let id = restore.id;
     api.store
         .cancel_restore(id)
         .await
@@ -153,5 +204,67 @@ pub(crate) async fn cancel_restore(
     Ok(HttpResponse::Ok().json(RestoreAccepted {
         restore: RestoreBody::new(restore, language),
         message: language.say("cancel_requested", &[]),
+    }))
+}
+
+/// Puts back what a restore in mode REPLACE replaced, exactly as it was, and removes what was restored with all that was
+/// written to it since. A job with a record of its own.
+#[utoipa::path(
+    post,
+    path = "/api/admin/restore/{id}/rollback",
+    responses(
+        (status = 202, body = RestoreAccepted),
+        (status = 409, description = "`restore_keeps_nothing`: nothing was replaced, or it is no longer kept."),
+    )
+)]
+pub(crate) async fn roll_back_restore(
+    api: web::Data<Api>,
+    caller: Caller,
+    language: Language,
+    request: HttpRequest,
+    _: Query<()>,
+    _: NoBody,
+) -> ApiResult {
+    end_replacement(&api, &caller, language, &request, RestoreAction::RollBack).await
+}
+
+/// Confirms a restore in mode REPLACE: what it replaced is removed for good, before its time is over. A job with a record
+/// of its own.
+#[utoipa::path(
+    post,
+    path = "/api/admin/restore/{id}/confirm",
+    responses(
+        (status = 202, body = RestoreAccepted),
+        (status = 409, description = "`restore_keeps_nothing`: nothing was replaced, or it is no longer kept."),
+    )
+)]
+pub(crate) async fn confirm_restore(
+    api: web::Data<Api>,
+    caller: Caller,
+    language: Language,
+    request: HttpRequest,
+    _: Query<()>,
+    _: NoBody,
+) -> ApiResult {
+    end_replacement(&api, &caller, language, &request, RestoreAction::Discard).await
+}
+
+async fn end_replacement(
+    api: &web::Data<Api>,
+    caller: &Caller,
+    language: Language,
+    request: &HttpRequest,
+    action: RestoreAction,
+) -> ApiResult {
+    let of = find_restore(api, path_id(request)?).await?.id;
+    let restore = api.store.end_replacement(of, action, caller.user_id()).await?;
+    let (act, message) = match action {
+        RestoreAction::RollBack => (audit::roll_back_restore(of), "restore_rolling_back"),
+        _ => (audit::confirm_restore(of), "restore_confirmed"),
+    };
+    audit::record(api, request, caller, act).await?;
+    Ok(HttpResponse::Accepted().json(RestoreAccepted {
+        restore: RestoreBody::new(restore, language),
+        message: language.say(message, &[]),
     }))
 }

@@ -1,6 +1,8 @@
 //! Restores and verifications on the wire.
 
-use backup_core::restore::{RestoreMode, RestoreOptions, RestoreRecord, VerificationRecord};
+use backup_core::restore::{
+    KEEP_OLD_HOURS, RestoreAction, RestoreMode, RestoreOptions, RestoreRecord, VerificationRecord,
+};
 use backup_core::{BackupId, JobStatus, RestoreId, UserId, VerificationId, VerifyLevel};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,7 +13,13 @@ use crate::http::body::{Fields, FromFields};
 use crate::http::params::{FromParams, Params};
 use crate::language::Language;
 use crate::openapi::types;
+use crate::wire::contents::WarningBody;
 use crate::wire::step_text;
+
+mod plan;
+
+use plan::ReplacementBody;
+pub(crate) use plan::{RestorePlanAnswer, RestorePlanBody};
 
 /// A restore.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,6 +30,18 @@ pub(crate) struct RestoreBody {
     id: RestoreId,
     #[schema(value_type = types::Id)]
     backup_id: BackupId,
+    #[schema(value_type = types::RestoreAction)]
+    action: RestoreAction,
+    /// The restore whose replacement it ends, where it does not restore.
+    #[schema(value_type = Option<types::Id>)]
+    of_restore_id: Option<RestoreId>,
+    /// The PRE_RESTORE backup that was made for it.
+    #[schema(value_type = Option<types::Id>)]
+    safety_backup_id: Option<BackupId>,
+    /// What it made beside what was in use, and what it keeps; null: nothing.
+    replacement: Option<ReplacementBody>,
+    /// Remarks made while it ran.
+    warnings: Vec<WarningBody>,
     #[schema(value_type = types::JobStatus)]
     status: JobStatus,
     /// Percent.
@@ -66,6 +86,10 @@ struct RestoreOptionsBody {
     tables: Vec<String>,
     /// Make a PRE_RESTORE backup first where something is replaced.
     safety_backup: bool,
+    /// Restore the database without owners and grants.
+    skip_owner: bool,
+    /// For how many hours what gives way in mode REPLACE is kept.
+    keep_old_hours: u32,
 }
 
 impl From<RestoreOptions> for RestoreOptionsBody {
@@ -80,6 +104,8 @@ impl From<RestoreOptions> for RestoreOptionsBody {
             paths: options.paths,
             tables: options.tables,
             safety_backup: options.safety_backup,
+            skip_owner: options.skip_owner,
+            keep_old_hours: options.keep_old_hours,
         }
     }
 }
@@ -90,6 +116,11 @@ impl RestoreBody {
             current_step: step_text(language, "restore_step", restore.status, restore.current_step),
             id: restore.id,
             backup_id: restore.backup_id,
+            action: restore.action,
+            of_restore_id: restore.of_restore_id,
+            safety_backup_id: restore.safety_backup_id,
+            replacement: restore.replacement.map(Into::into),
+            warnings: restore.warnings.into_iter().map(Into::into).collect(),
             status: restore.status,
             progress: restore.progress,
             error_message: restore.error_message,
@@ -203,23 +234,30 @@ pub(crate) struct CreateRestore {
     /// Restore the configuration, where the backup has it.
     #[schema(value_type = Option<bool>, default = true)]
     restore_config: bool,
-    /// The database to restore into; needed in mode NEW to restore the database.
+    /// The database to restore into; needed in mode NEW. In mode REPLACE the configuration's, where it is not given.
     #[schema(max_length = 63)]
     target_database: Option<String>,
-    /// The absolute path of the folder to restore into; needed in mode NEW to restore the files.
+    /// The absolute path of the folder to restore into; needed in mode NEW. In mode REPLACE the configuration's, where it is
+    /// not given.
     #[schema(max_length = 4096)]
     target_dir: Option<String>,
     #[schema(value_type = types::RestoreMode)]
     mode: RestoreMode,
-    /// Only these paths of the files; none: all.
+    /// Only these paths of the files, in mode NEW; none: all.
     #[schema(value_type = Option<Vec<String>>, max_items = 1000, min_length = 1, max_length = 4096)]
     paths: Vec<String>,
-    /// Only these tables of the database, as `schema.name`; none: all.
+    /// Only these tables of the database, as `schema.name`, in mode NEW; none: all.
     #[schema(value_type = Option<Vec<String>>, max_items = 1000, min_length = 1, max_length = 127)]
     tables: Vec<String>,
     /// Make a PRE_RESTORE backup first where something is replaced.
     #[schema(value_type = Option<bool>, default = true)]
     safety_backup: bool,
+    /// Restore the database without owners and grants, where the server lacks the roles.
+    #[schema(value_type = Option<bool>, default = false)]
+    skip_owner: bool,
+    /// For how many hours what gives way in mode REPLACE is kept, to be rolled back to.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 720, default = 72)]
+    keep_old_hours: u32,
 }
 
 impl From<CreateRestore> for RestoreOptions {
@@ -234,6 +272,8 @@ impl From<CreateRestore> for RestoreOptions {
             paths: asked.paths,
             tables: asked.tables,
             safety_backup: asked.safety_backup,
+            skip_owner: asked.skip_owner,
+            keep_old_hours: asked.keep_old_hours,
         }
     }
 }
@@ -257,6 +297,8 @@ impl FromFields for CreateRestore {
             // schema.name
             tables: fields.texts("tables", 2 * MAX_NAME + 1)?,
             safety_backup: fields.flag("safetyBackup", true)?,
+            skip_owner: fields.flag("skipOwner", false)?,
+            keep_old_hours: fields.number("keepOldHours", 1..=720)?.unwrap_or(KEEP_OLD_HOURS),
         };
         if !(asked.restore_database || asked.restore_files || asked.restore_config) {
             return Err(ApiError::bad_request("restore_nothing"));

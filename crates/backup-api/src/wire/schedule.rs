@@ -2,8 +2,8 @@
 
 mod change;
 
-use backup_core::schedule::CronExpression;
-use backup_core::{BackupId, BackupSource, BackupType, ScheduleId, UserId};
+use backup_core::schedule::{CronExpression, VerifyWhen};
+use backup_core::{BackupId, BackupSource, BackupType, ScheduleId, UserId, VerifyLevel};
 use backup_db::{Firing, FiringOutcome, ScheduleListOptions, SchedulePage, ScheduleSummary};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -53,6 +53,16 @@ pub(crate) struct ScheduleBody {
     keep_monthly: Option<u32>,
     /// The same of years.
     keep_yearly: Option<u32>,
+    /// Which of its new backups are verified by themselves.
+    #[schema(value_type = types::VerifyWhen)]
+    verify_when: VerifyWhen,
+    /// How thoroughly.
+    #[schema(value_type = types::VerifyLevel)]
+    verify_level: VerifyLevel,
+    /// How many of a hundred, where SAMPLED.
+    verify_percent: u8,
+    /// When a backup of it was last found good that thoroughly.
+    last_verify_passed_at: Option<DateTime<Utc>>,
     /// When it fires next; null where it is not enabled.
     next_run_at: Option<DateTime<Utc>>,
     /// The last instant that was fired.
@@ -97,6 +107,10 @@ impl ScheduleBody {
             keep_weekly: schedule.retention.keep_weekly,
             keep_monthly: schedule.retention.keep_monthly,
             keep_yearly: schedule.retention.keep_yearly,
+            verify_when: schedule.verification.when,
+            verify_level: schedule.verification.level,
+            verify_percent: schedule.verification.percent,
+            last_verify_passed_at: schedule.last_verify_passed_at,
             next_run_at: schedule.next_run_at,
             last_run_at: schedule.last_run_at,
             last_success_at: schedule.last_success_at,

@@ -86,9 +86,12 @@ const ROUTES: &[Row] = &[
     ("HEAD", "/api/admin/backup/{id}/contents/file", admins(400)),
     ("POST", "/api/admin/backup/{id}/verify", operators(404)),
     ("POST", "/api/admin/backup/{id}/restore", admins(400)),
+    ("POST", "/api/admin/backup/{id}/restore/plan", admins(400)),
     ("GET", "/api/admin/restore", readers(200)),
     ("GET", "/api/admin/restore/{id}", readers(404)),
     ("POST", "/api/admin/restore/{id}/cancel", operators(404)),
+    ("POST", "/api/admin/restore/{id}/rollback", admins(404)),
+    ("POST", "/api/admin/restore/{id}/confirm", admins(404)),
     // Last: it ends the callers' sessions.
     ("POST", "/api/auth/logout", all(200)),
 ];

@@ -171,6 +171,10 @@ impl TestApp {
             upload_dir: self.uploads(),
             environment: Vec::new(),
             config_paths: Vec::new(),
+            drill: backup_engine::DrillSettings {
+                server: None,
+                folder: self.folder.path().join("drills"),
+            },
             data_dir: self.folder.path().to_owned(),
             codec: Codec::Gzip,
             compressors: 2,

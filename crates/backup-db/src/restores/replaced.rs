@@ -49,7 +49,7 @@ impl Store {
             if replacement.stage == ReplacementStage::Swapping && row.cancel_requested {
                 return Ok(false);
             }
-            write(tx, row.id.0, &replacement)?;
+            write(tx, row.id.0, Some(&replacement))?;
             Ok(true)
         })
         .await
@@ -100,12 +100,12 @@ impl Store {
     }
 }
 
-fn write(tx: &mut Tx<'_>, id: RestoreId, replacement: &Replacement) -> TxResult<()> {
-    let kept_until = replacement.kept_until.map(|at| at.naive_utc());
+fn write(tx: &mut Tx<'_>, id: RestoreId, replacement: Option<&Replacement>) -> TxResult<()> {
+    let kept_until = replacement.and_then(|replacement| replacement.kept_until);
     diesel::update(restore_records::table.filter(restore_records::id.eq(id.to_string())))
         .set((
-            restore_records::replacement.eq(json(replacement)?),
-            restore_records::kept_until.eq(kept_until),
+            restore_records::replacement.eq(replacement.map(json).transpose()?),
+            restore_records::kept_until.eq(kept_until.map(|at| at.naive_utc())),
         ))
         .execute(tx.db)?;
     append(tx, EventKind::Restore, &id)
@@ -113,11 +113,8 @@ fn write(tx: &mut Tx<'_>, id: RestoreId, replacement: &Replacement) -> TxResult<
 
 /// A restore has come to its end and left this.
 pub(crate) fn completed(tx: &mut Tx<'_>, row: &RestoreRow, replacement: Option<&Replacement>) -> TxResult<()> {
-    if let Some(replacement) = replacement {
-        write(tx, row.id.0, replacement)?;
-    }
     let stage = match row.action.0 {
-        RestoreAction::Restore => return Ok(()),
+        RestoreAction::Restore => return write(tx, row.id.0, replacement),
         RestoreAction::RollBack => ReplacementStage::RolledBack,
         RestoreAction::Discard => ReplacementStage::Discarded,
     };
@@ -127,7 +124,7 @@ pub(crate) fn completed(tx: &mut Tx<'_>, row: &RestoreRow, replacement: Option<&
     };
     kept.0.stage = stage;
     kept.0.kept_until = None;
-    write(tx, of.0, &kept.0)
+    write(tx, of.0, Some(&kept.0))
 }
 
 fn is_being_ended(tx: &mut Tx<'_>, of: RestoreId) -> TxResult<bool> {

@@ -24,6 +24,8 @@ enum End<T> {
     Again(PipelineError),
     /// To be taken up again: this worker stops.
     Release,
+    /// It waits for another job, and the catalog knows.
+    Waits,
     /// Another worker's now.
     Lost,
 }
@@ -108,8 +110,14 @@ async fn run_restore(engine: &Engine, held: &HeldLease, row: &RestoreRecord, exh
     let began = engine.clock.now();
     let (id, backup_id) = (row.id, row.backup_id);
     tracing::info!(action = %Action::RestoreStarted, %backup_id, restore_id = %id, "restore {id} started");
-    let (outcome, action) = match settle(held, unless(exhausted, restore::run(engine, held, row)).await) {
-        End::Done(()) => (RestoreOutcome::Completed, Action::RestoreCompleted),
+    let (outcome, action) = match settle(held, restore::run(engine, held, row, exhausted).await) {
+        End::Done(done) => (
+            RestoreOutcome::Completed {
+                replacement: done.replacement,
+                warnings: done.warnings,
+            },
+            Action::RestoreCompleted,
+        ),
         End::Failed(error) => (
             RestoreOutcome::Failed {
                 message: error.full_text(),
@@ -158,6 +166,7 @@ fn settle<T>(held: &HeldLease, result: Result<T, JobError>) -> End<T> {
     match result {
         Ok(done) => End::Done(done),
         Err(JobError::LeaseLost) => End::Lost,
+        Err(JobError::Waits) => End::Waits,
         // A job that was told to stop may end with any error, such as that of a child which was ended.
         Err(_) if held.reason() != StopReason::None => stopped(held),
         Err(JobError::Stopped) => stopped(held),
@@ -200,6 +209,10 @@ async fn give_back<T>(engine: &Engine, held: &HeldLease, end: End<T>) {
         }
         End::Lost => {
             log_lost(held);
+            return;
+        }
+        End::Waits => {
+            tracing::info!(action = %Action::JobReleased, job_id = %id, "job {id} waits for another job to end");
             return;
         }
         End::Done(_) | End::Failed(_) | End::Cancelled => return,

@@ -115,6 +115,10 @@ impl Place {
             upload_dir: self.uploads(),
             environment: vec![("APP_NAME".into(), "kit".into())],
             config_paths: Vec::new(),
+            drill: backup_engine::DrillSettings {
+                server: None,
+                folder: self.path("drills"),
+            },
             data_dir: self.path("data"),
             codec: Codec::Zstd,
             compressors: 2,

@@ -2,8 +2,8 @@
 
 use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::retention::Retention;
-use backup_core::schedule::Schedule;
-use backup_core::{BackupSource, BackupType, ScheduleId, UserId};
+use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
+use backup_core::{BackupSource, BackupType, ScheduleId, UserId, VerifyLevel};
 use chrono::{DateTime, Utc};
 use utoipa::ToSchema;
 
@@ -63,6 +63,15 @@ pub(crate) struct CreateSchedule {
     /// The same of years.
     #[schema(minimum = 0, maximum = 1000)]
     keep_yearly: Option<u32>,
+    /// Which of its new backups are verified by themselves.
+    #[schema(value_type = Option<types::VerifyWhen>, default = "NEVER")]
+    verify_when: VerifyWhen,
+    /// How thoroughly.
+    #[schema(value_type = Option<types::VerifyLevel>, default = "RESTORE")]
+    verify_level: VerifyLevel,
+    /// How many of a hundred, where SAMPLED.
+    #[schema(value_type = Option<u8>, minimum = 1, maximum = 100, default = 10)]
+    verify_percent: u8,
     /// Whether it fires.
     #[schema(value_type = Option<bool>, default = true)]
     is_enabled: bool,
@@ -75,6 +84,7 @@ impl FromFields for CreateSchedule {
     fn from_fields(fields: &mut Fields) -> ApiResult<Self> {
         let missing = |name| move || ApiError::field("field_missing", name, "it is required");
         let standard = Retention::default();
+        let verification = VerifyPolicy::default();
         Ok(Self {
             name: fields.text("name", MAX_NAME)?.ok_or_else(missing("name"))?,
             description: fields.text("description", MAX_DESCRIPTION)?,
@@ -89,6 +99,9 @@ impl FromFields for CreateSchedule {
             keep_weekly: take_keep(fields, "keepWeekly")?,
             keep_monthly: take_keep(fields, "keepMonthly")?,
             keep_yearly: take_keep(fields, "keepYearly")?,
+            verify_when: fields.take("verifyWhen", "field_invalid")?.unwrap_or(verification.when),
+            verify_level: fields.take("verifyLevel", "invalid_verify_level")?.unwrap_or(verification.level),
+            verify_percent: fields.number("verifyPercent", 1..=100)?.unwrap_or(verification.percent),
             is_enabled: fields.flag("isEnabled", true)?,
             config_key: fields
                 .text("configKey", 50)?
@@ -123,7 +136,11 @@ impl CreateSchedule {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
-            verification: backup_core::schedule::VerifyPolicy::default(),
+            verification: VerifyPolicy {
+                when: self.verify_when,
+                level: self.verify_level,
+                percent: self.verify_percent,
+            },
             created_at: now,
             updated_at: now,
             created_by: by,
@@ -163,6 +180,12 @@ pub(crate) struct UpdateSchedule {
     keep_monthly: Change<u32>,
     #[schema(value_type = Option<u32>, minimum = 0, maximum = 1000)]
     keep_yearly: Change<u32>,
+    #[schema(value_type = Option<types::VerifyWhen>)]
+    verify_when: Option<VerifyWhen>,
+    #[schema(value_type = Option<types::VerifyLevel>)]
+    verify_level: Option<VerifyLevel>,
+    #[schema(minimum = 1, maximum = 100)]
+    verify_percent: Option<u8>,
     is_enabled: Option<bool>,
     /// Its backups so far stay with the configuration that made them.
     #[schema(min_length = 1, max_length = 50)]
@@ -186,6 +209,9 @@ impl FromFields for UpdateSchedule {
             keep_weekly: keep(fields, "keepWeekly")?,
             keep_monthly: keep(fields, "keepMonthly")?,
             keep_yearly: keep(fields, "keepYearly")?,
+            verify_when: fields.take("verifyWhen", "field_invalid")?,
+            verify_level: fields.take("verifyLevel", "invalid_verify_level")?,
+            verify_percent: fields.number("verifyPercent", 1..=100)?,
             is_enabled: fields.take("isEnabled", "field_invalid")?,
             config_key: fields.given("configKey", |fields| fields.text("configKey", 50))?,
         })
@@ -204,6 +230,10 @@ impl UpdateSchedule {
         set(self.timezone, &mut schedule.timezone);
         set(self.is_enabled, &mut schedule.is_enabled);
         set(self.config_key, &mut schedule.config_key);
+        let verification = &mut schedule.verification;
+        set(self.verify_when, &mut verification.when);
+        set(self.verify_level, &mut verification.level);
+        set(self.verify_percent, &mut verification.percent);
         let retention = &mut schedule.retention;
         set(self.retention_days, &mut retention.retention_days);
         set(self.max_backups, &mut retention.max_backups);
@@ -231,6 +261,9 @@ impl UpdateSchedule {
             (self.keep_weekly.is_given(), "keepWeekly"),
             (self.keep_monthly.is_given(), "keepMonthly"),
             (self.keep_yearly.is_given(), "keepYearly"),
+            (self.verify_when.is_some(), "verifyWhen"),
+            (self.verify_level.is_some(), "verifyLevel"),
+            (self.verify_percent.is_some(), "verifyPercent"),
             (self.is_enabled.is_some(), "isEnabled"),
             (self.config_key.is_some(), "configKey"),
         ];

@@ -1,0 +1,52 @@
+//! The end of what a restore replaced: put back, or removed for good.
+
+use backup_core::PipelineError;
+use backup_core::restore::{RestoreAction, RestoreRecord};
+
+use super::Done;
+use super::swap::Pair;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::job::JobError;
+use crate::lease::HeldLease;
+use crate::places::Place;
+
+/// Ends it. Killed anywhere, the next attempt goes on.
+pub(super) async fn run(
+    engine: &Engine,
+    held: &HeldLease,
+    place: &Place,
+    record: &RestoreRecord,
+) -> Result<Done, JobError> {
+    let Some(replacement) = &record.replacement else {
+        return Err(JobError::Failed(PipelineError::failed(
+            "the record does not say what was replaced",
+            "",
+        )));
+    };
+    let pair = Pair::of(engine, place, replacement)?;
+    let job = held.job();
+    let ended = if record.action == RestoreAction::RollBack {
+        pair.roll_back(job).await
+    } else {
+        pair.discard(job).await
+    };
+    ended.map_err(JobError::storage)?;
+    Ok(Done {
+        replacement: None,
+        warnings: job.warnings(),
+    })
+}
+
+impl Engine {
+    /// Asks for the removal of what restores have kept for long enough.
+    pub(crate) async fn discard_expired(&self) -> Result<(), Error> {
+        for id in self.store.discard_expired().await? {
+            tracing::info!(
+                action = %crate::logging::Action::RestoreStarted, restore_id = %id,
+                "what restore {id} replaced has been kept for long enough and is removed"
+            );
+        }
+        Ok(())
+    }
+}

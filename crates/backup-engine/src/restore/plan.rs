@@ -1,0 +1,159 @@
+//! The plan of a restore: what would be read, written and replaced, and every reason against it.
+
+use backup_core::restore::{PlannedArchive, PlannedPart, Refusal, RefusalCode, RestorePart, RestorePlan, TargetPlan};
+use backup_core::{EntryPath, JobControl, PipelineError, Receipt};
+use backup_sources::{DatabaseTarget, DatabaseTargetOptions, FilesTarget, FilesTargetOptions};
+
+use super::Order;
+use super::way::{DatabaseWay, FilesWay, Way};
+use crate::bridge::blocking;
+use crate::engine::Engine;
+use crate::places::Place;
+
+/// The part of an archive that holds the database, and what in it tells what a server must have.
+const DATABASE_PART: &str = "database";
+const ABOUT: &str = "about.json";
+
+pub(super) async fn make(
+    engine: &Engine,
+    place: &Place,
+    order: &Order<'_>,
+    receipt: &Receipt,
+    way: &Way,
+    job: &JobControl,
+) -> Result<RestorePlan, PipelineError> {
+    let mut plan = RestorePlan {
+        backup_id: order.backup_id,
+        mode: order.options.mode,
+        archives: vec![PlannedArchive {
+            backup_id: receipt.id,
+            storage_path: receipt.storage_path.clone(),
+            size_bytes: receipt.size_bytes,
+        }],
+        // Once to check it, once to restore it.
+        read_bytes: receipt.size_bytes.saturating_mul(2),
+        parts: Vec::new(),
+        makes_safety_backup: false,
+        keeps_old_hours: None,
+        warnings: Vec::new(),
+        refusals: Vec::new(),
+    };
+    if let Some(database) = &way.database {
+        let found = match about(place, engine, receipt, job).await {
+            Ok(about) => look_at_database(database, about, order, receipt, job).await?,
+            Err(error @ (PipelineError::Unavailable { .. } | PipelineError::Cancelled)) => return Err(error),
+            Err(error) => unreadable(RestorePart::Database, &error),
+        };
+        add(&mut plan, found, database.is_configured, order);
+    }
+    if let Some(files) = &way.files {
+        let found = look_at_files(engine, place, files, order, receipt, job).await?;
+        add(&mut plan, found, files.is_configured, order);
+    }
+    if let Some(config) = &way.config {
+        plan.parts.push(PlannedPart {
+            part: RestorePart::Config,
+            target: config.display().to_string(),
+            replaces: None,
+            needed_bytes: receipt.contents.config.as_ref().map_or(0, |config| config.size_bytes),
+            free_bytes: None,
+        });
+    }
+    Ok(plan)
+}
+
+fn add(plan: &mut RestorePlan, found: TargetPlan, is_configured: bool, order: &Order<'_>) {
+    if found.part.replaces.is_some() && order.replaces() {
+        plan.keeps_old_hours = Some(order.options.keep_old_hours);
+        if is_configured {
+            plan.makes_safety_backup |= order.options.safety_backup;
+        } else if order.options.safety_backup {
+            plan.warnings.push(format!(
+                "no backup of {} is made first, since the configuration does not name it; it is kept for {} hours",
+                found.part.target, order.options.keep_old_hours
+            ));
+        }
+    }
+    plan.parts.push(found.part);
+    plan.warnings.extend(found.warnings);
+    plan.refusals.extend(found.refusals);
+}
+
+/// What a server must have, as the archive says it before the dump.
+async fn about(
+    place: &Place,
+    engine: &Engine,
+    receipt: &Receipt,
+    job: &JobControl,
+) -> Result<Vec<u8>, PipelineError> {
+    let path = EntryPath::new(ABOUT).map_err(|error| PipelineError::failed(error.to_string(), ""))?;
+    let file = place.repository(engine).file(receipt, DATABASE_PART, &path, job).await?;
+    file.read().await
+}
+
+async fn look_at_database(
+    way: &DatabaseWay,
+    about: Vec<u8>,
+    order: &Order<'_>,
+    receipt: &Receipt,
+    job: &JobControl,
+) -> Result<TargetPlan, PipelineError> {
+    let needed = receipt.contents.database.as_ref().map_or(0, |database| database.size_bytes);
+    let (way, job, backup_id) = (way.clone(), job.clone(), order.backup_id.to_string());
+    let (replaces, skip_owner, tables) = (order.replaces(), order.options.skip_owner, order.options.tables.clone());
+    blocking(move || {
+        if replaces {
+            return way.swap().plan(&about, needed, skip_owner, &backup_id, &job);
+        }
+        let options = DatabaseTargetOptions {
+            tables,
+            skip_owner,
+            ..DatabaseTargetOptions::default()
+        };
+        DatabaseTarget::new(way.settings, options).plan(&about, needed, &job)
+    })
+    .await
+}
+
+async fn look_at_files(
+    engine: &Engine,
+    place: &Place,
+    way: &FilesWay,
+    order: &Order<'_>,
+    receipt: &Receipt,
+    job: &JobControl,
+) -> Result<TargetPlan, PipelineError> {
+    let (needed, entries) = receipt
+        .contents
+        .files
+        .as_ref()
+        .map_or((0, 0), |files| (files.size_bytes, files.entry_count.max(files.file_count)));
+    let mut keep_out = vec![engine.settings.data_dir.clone()];
+    keep_out.extend(place.storage.folder().map(std::path::Path::to_owned));
+    let (way, job, replaces) = (way.clone(), job.clone(), order.replaces());
+    blocking(move || {
+        if replaces {
+            return way.swap().plan(needed, entries, &keep_out, &job);
+        }
+        FilesTarget::new(way.names.live.into(), FilesTargetOptions::default()).plan(needed, entries, &job)
+    })
+    .await
+}
+
+fn unreadable(part: RestorePart, error: &PipelineError) -> TargetPlan {
+    TargetPlan {
+        part: PlannedPart {
+            part,
+            target: String::new(),
+            replaces: None,
+            needed_bytes: 0,
+            free_bytes: None,
+        },
+        warnings: Vec::new(),
+        refusals: vec![Refusal::new(
+            RefusalCode::ArchiveUnreadable,
+            error.to_string(),
+            "Restore another backup.",
+        )],
+    }
+}

@@ -1,0 +1,116 @@
+//! The exchange: what was restored takes its place, database first, files at once after it.
+
+use backup_core::restore::{Replacement, ReplacementStage, RestoreMode, RestoreRecord};
+use backup_core::{JobControl, PipelineError};
+use backup_sources::{DatabaseSwap, FolderSwap};
+use chrono::TimeDelta;
+
+use super::Done;
+use crate::bridge::blocking;
+use crate::checkpoint::Checkpoint;
+use crate::engine::{Engine, MAX_ATTEMPTS};
+use crate::job::JobError;
+use crate::lease::HeldLease;
+use crate::places::Place;
+
+/// Exchanges what has not been exchanged yet. A restore that has come so far is not stopped any more: it is finished, or,
+/// where that is impossible, all of it is taken back.
+pub(super) async fn finish(
+    engine: &Engine,
+    held: &HeldLease,
+    place: &Place,
+    record: &RestoreRecord,
+    mut replacement: Replacement,
+) -> Result<Done, JobError> {
+    // The wish to stop comes too late.
+    let job = JobControl::new(engine.settings.stall_timeout);
+    held.owned().await?;
+    let pair = Pair::of(engine, place, &replacement)?;
+    match exchange(engine, &pair, &job).await {
+        Ok(()) => {}
+        Err(error @ PipelineError::Unavailable { .. }) if held.lease().attempts < MAX_ATTEMPTS => {
+            return Err(JobError::Again(error));
+        }
+        Err(error) => return Err(JobError::Failed(take_back(pair, error, &job).await)),
+    }
+    engine.checkpoint(Checkpoint::RestoreSwapped).await?;
+    let has_old = replacement.database.as_ref().is_some_and(|database| database.had_live)
+        || replacement.files.as_ref().is_some_and(|files| files.had_live);
+    replacement.stage = ReplacementStage::Kept;
+    replacement.kept_until = Some(engine.clock.now() + TimeDelta::hours(record.options.keep_old_hours.into()));
+    let keeps = record.options.mode == RestoreMode::Replace && has_old;
+    Ok(Done {
+        replacement: keeps.then_some(replacement),
+        warnings: held.job().warnings(),
+    })
+}
+
+/// The two exchanges of a replacement.
+#[derive(Clone)]
+pub(super) struct Pair {
+    database: Option<DatabaseSwap>,
+    files: Option<FolderSwap>,
+}
+
+impl Pair {
+    pub(super) fn of(engine: &Engine, place: &Place, replacement: &Replacement) -> Result<Self, PipelineError> {
+        let database = match &replacement.database {
+            Some(names) => Some(DatabaseSwap::new(
+                engine.database_settings(place.config.as_ref())?,
+                names.clone(),
+            )),
+            None => None,
+        };
+        let files = replacement.files.clone().map(FolderSwap::new);
+        Ok(Self { database, files })
+    }
+
+    /// Puts back what was there before. Goes on where it was interrupted.
+    pub(super) async fn roll_back(self, job: &JobControl) -> Result<(), PipelineError> {
+        let job = job.clone();
+        blocking(move || {
+            if let Some(database) = &self.database {
+                database.roll_back(&job)?;
+            }
+            self.files.map_or(Ok(()), |files| files.roll_back(&job))
+        })
+        .await
+    }
+
+    /// Removes what was there before. Goes on where it was interrupted.
+    pub(super) async fn discard(self, job: &JobControl) -> Result<(), PipelineError> {
+        let job = job.clone();
+        blocking(move || {
+            if let Some(database) = &self.database {
+                database.discard_old(&job)?;
+            }
+            self.files.map_or(Ok(()), |files| files.discard_old(&job))
+        })
+        .await
+    }
+}
+
+async fn exchange(engine: &Engine, pair: &Pair, job: &JobControl) -> Result<(), PipelineError> {
+    let Pair { database, files } = pair.clone();
+    if let Some(database) = database {
+        let job = job.clone();
+        blocking(move || database.swap(&job)).await?;
+    }
+    engine.checkpoint(Checkpoint::RestoreDatabaseSwapped).await?;
+    match files {
+        Some(files) => blocking(move || files.swap()).await,
+        None => Ok(()),
+    }
+}
+
+/// Old or new, never a mixture: what cannot be exchanged whole is not exchanged at all.
+async fn take_back(pair: Pair, error: PipelineError, job: &JobControl) -> PipelineError {
+    match pair.roll_back(job).await {
+        Ok(()) => error,
+        Err(second) => PipelineError::failed(
+            format!("{error}; and what had been exchanged could not be put back: {second}"),
+            "Put right what keeps it from being exchanged, then roll the restore back by hand: its record names what stands where.",
+        )
+        .because(error),
+    }
+}

@@ -1,0 +1,236 @@
+//! Where each part of a restore goes, and what stands beside it meanwhile.
+
+use std::path::{Path, PathBuf};
+
+use backup_core::restore::{ReplacedDatabase, ReplacedFolder, Replacement, ReplacementStage, RestoreOptions};
+use backup_core::{EntryPath, JobControl, PipelineError, Receipt, Target};
+use backup_sources::{DatabaseSettings, DatabaseSwap, DatabaseSwapState, FolderSwap};
+
+use super::{Order, RestoreInto};
+use crate::bridge::blocking;
+use crate::engine::Engine;
+use crate::places::Place;
+
+/// Where each part goes; a part without a way is not restored.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    pub(super) database: Option<DatabaseWay>,
+    pub(super) files: Option<FilesWay>,
+    pub(super) config: Option<PathBuf>,
+}
+
+/// The way of the database.
+#[derive(Debug, Clone)]
+pub(super) struct DatabaseWay {
+    /// The server, and the name that the database has in the end.
+    pub(super) settings: DatabaseSettings,
+    pub(super) names: ReplacedDatabase,
+    /// An empty database that is there is filled where it is: nothing is beside it.
+    is_in_place: bool,
+    /// Whether the configuration's own backups save what gives way.
+    pub(super) is_configured: bool,
+}
+
+/// The way of the files.
+#[derive(Debug, Clone)]
+pub(super) struct FilesWay {
+    pub(super) names: ReplacedFolder,
+    /// An empty folder that is there is filled where it is.
+    is_in_place: bool,
+    pub(super) is_configured: bool,
+}
+
+impl DatabaseWay {
+    pub(super) fn swap(&self) -> DatabaseSwap {
+        DatabaseSwap::new(self.settings.clone(), self.names.clone())
+    }
+}
+
+impl FilesWay {
+    pub(super) fn swap(&self) -> FolderSwap {
+        FolderSwap::new(self.names.clone())
+    }
+}
+
+impl Way {
+    /// The way of what `order` asks for and the backup has. Looks at nothing but the real path of the folder.
+    pub(super) fn of(
+        engine: &Engine,
+        place: &Place,
+        order: &Order<'_>,
+        receipt: &Receipt,
+    ) -> Result<Self, PipelineError> {
+        let (options, contents) = (order.options, &receipt.contents);
+        if order.replaces() && !(options.tables.is_empty() && options.paths.is_empty()) {
+            return Err(PipelineError::refused(
+                "single tables and paths do not replace a whole database or folder",
+                "Restore them in mode NEW, into a new database or folder.",
+            ));
+        }
+        let mut way = Self {
+            database: None,
+            files: None,
+            config: None,
+        };
+        if options.restore_database && contents.database.is_some() {
+            let configured = engine.database_settings(place.config.as_ref())?;
+            let name = options.target_database.clone();
+            let name = name.or_else(|| order.replaces().then(|| configured.name.clone()).filter(|name| !name.is_empty()));
+            let name = name.ok_or_else(|| missing("targetDatabase"))?;
+            way.database = Some(DatabaseWay {
+                names: ReplacedDatabase::of(&name, order.id),
+                is_in_place: false,
+                is_configured: name == configured.name,
+                settings: DatabaseSettings { name, ..configured },
+            });
+        }
+        if options.restore_files && contents.files.is_some() {
+            let configured = engine.upload_dir(place.config.as_ref());
+            let folder = options.target_dir.as_ref().map(PathBuf::from);
+            let folder = folder.or_else(|| order.replaces().then(|| configured.clone()));
+            let live = FolderSwap::resolve(&folder.ok_or_else(|| missing("targetDir"))?)?;
+            way.files = Some(FilesWay {
+                names: ReplacedFolder::of(&live, order.id),
+                is_in_place: false,
+                is_configured: FolderSwap::resolve(&configured).is_ok_and(|configured| configured == live),
+            });
+        }
+        if options.restore_config && contents.config.is_some() {
+            way.config = Some(config_dir(engine, &order.id.to_string()));
+        }
+        if way.database.is_none() && way.files.is_none() && way.config.is_none() {
+            return Err(PipelineError::refused(
+                "the backup holds nothing of what is to be restored",
+                "Choose parts that it has.",
+            ));
+        }
+        Ok(way)
+    }
+
+    /// Finds out which places of a restore in mode NEW are there already: those are filled where they are. To be asked once
+    /// the plan has found them empty.
+    pub(super) async fn settle(&mut self, options: &RestoreOptions, job: &JobControl) -> Result<(), PipelineError> {
+        if options.mode == backup_core::restore::RestoreMode::Replace {
+            return Ok(());
+        }
+        if let Some(files) = &mut self.files {
+            files.is_in_place = Path::new(&files.names.live).exists();
+        }
+        if let Some(database) = &mut self.database {
+            let (swap, job) = (database.swap(), job.clone());
+            let state = blocking(move || swap.state(&job)).await?;
+            database.is_in_place = matches!(state, DatabaseSwapState::Beside { live_exists: true, .. });
+        }
+        Ok(())
+    }
+
+    /// Whether anything is made beside its place.
+    pub(super) fn exchanges(&self) -> bool {
+        self.database.as_ref().is_some_and(|database| !database.is_in_place)
+            || self.files.as_ref().is_some_and(|files| !files.is_in_place)
+    }
+
+    /// What is written down of it.
+    pub(super) fn replacement(&self, stage: ReplacementStage) -> Replacement {
+        let database = self.database.as_ref().filter(|database| !database.is_in_place);
+        let files = self.files.as_ref().filter(|files| !files.is_in_place);
+        Replacement {
+            stage,
+            database: database.map(|database| database.names.clone()),
+            files: files.map(|files| files.names.clone()),
+            kept_until: None,
+        }
+    }
+
+    /// The targets, in the order in which a backup holds its parts.
+    pub(super) fn targets(&self, options: &RestoreOptions) -> Result<Vec<Box<dyn Target>>, PipelineError> {
+        let mut paths = Vec::with_capacity(options.paths.len());
+        for path in &options.paths {
+            paths.push(EntryPath::new(path.as_bytes()).map_err(|error| {
+                PipelineError::refused(error.to_string(), "Give paths as the backup's contents show them.")
+            })?);
+        }
+        let database = self.database.as_ref().map(|database| {
+            if database.is_in_place {
+                database.settings.clone()
+            } else {
+                database.swap().beside()
+            }
+        });
+        let files = self.files.as_ref().map(|files| {
+            if files.is_in_place {
+                PathBuf::from(&files.names.live)
+            } else {
+                files.swap().beside()
+            }
+        });
+        let into = RestoreInto {
+            database,
+            tables: options.tables.clone(),
+            skip_owner: options.skip_owner,
+            files,
+            paths,
+            config: self.config.clone(),
+        };
+        Ok(into.targets())
+    }
+
+    /// Removes what this or an earlier attempt made beside. To be called while nothing has been exchanged.
+    pub(super) async fn clear(&self, engine: &Engine) -> Result<(), PipelineError> {
+        let (way, job) = (self.clone(), JobControl::new(engine.settings.stall_timeout));
+        blocking(move || {
+            if let Some(files) = way.files.filter(|files| !files.is_in_place) {
+                files.swap().clear_beside(&job)?;
+            }
+            if let Some(config) = &way.config {
+                gone(std::fs::remove_dir_all(config), config)?;
+            }
+            match way.database.filter(|database| !database.is_in_place) {
+                Some(database) => database.swap().clear_beside(&job),
+                None => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Finds out which database and which folder were restored, before they are exchanged.
+    pub(super) async fn identify(&mut self, job: &JobControl) -> Result<(), PipelineError> {
+        let (mut way, job) = (self.clone(), job.clone());
+        *self = blocking(move || {
+            if let Some(database) = way.database.as_mut().filter(|database| !database.is_in_place) {
+                database.names = database.swap().identify(&job)?;
+            }
+            if let Some(files) = way.files.as_mut().filter(|files| !files.is_in_place) {
+                let mut swap = files.swap();
+                swap.identify()?;
+                files.names = swap.names().clone();
+            }
+            Ok(way)
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// The configuration is restored for people to look at, below the data folder: `restores/ID/config`.
+fn config_dir(engine: &Engine, id: &str) -> PathBuf {
+    engine.settings.data_dir.join("restores").join(id).join("config")
+}
+
+fn gone(removed: std::io::Result<()>, path: &Path) -> Result<(), PipelineError> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(PipelineError::failed(
+            format!("{} cannot be removed", path.display()),
+            "Remove it by hand.",
+        )
+        .because(error)),
+        _ => Ok(()),
+    }
+}
+
+fn missing(name: &str) -> PipelineError {
+    PipelineError::refused(
+        format!("{name} is not given"),
+        "Name a database and a folder that do not exist yet or are empty, or leave that part out.",
+    )
+}
