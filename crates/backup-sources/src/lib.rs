@@ -16,4 +16,4 @@ pub use database::{
     DatabaseAccess, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions, check_dump,
 };
 pub use error::Error;
-pub use files::{FilesSource, FilesTarget, FilesTargetOptions};
+pub use files::{FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState};
