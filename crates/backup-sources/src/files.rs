@@ -4,23 +4,30 @@
 //! link while it is read, nor a hostile archive, leads out of the tree.
 
 mod content;
+mod digest;
 mod dirs;
+mod drill;
 mod links;
 mod look;
 mod measure;
 mod metadata;
 mod owners;
+mod plan;
+mod remove;
 mod restore;
 mod save;
 mod source;
+mod swap;
 mod target;
 mod walk;
 
+pub use drill::FilesDrill;
 pub(crate) use look::look_at_folder;
 pub(crate) use measure::{measure, measure_readable};
 pub(crate) use restore::restore_tree;
 pub(crate) use save::Saver;
 pub use source::FilesSource;
+pub use swap::{FolderSwap, FolderSwapState};
 pub use target::{FilesTarget, FilesTargetOptions};
 pub(crate) use target::{check_target, into_folder};
 

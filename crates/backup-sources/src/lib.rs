@@ -17,4 +17,4 @@ pub use database::{
     DatabaseTargetOptions, check_dump,
 };
 pub use error::Error;
-pub use files::{FilesSource, FilesTarget, FilesTargetOptions};
+pub use files::{FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState};

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::owners::Owners;
 
 /// The largest list of names and the largest value that Linux allows, in bytes.
-const XATTR_MAX: usize = 64 * 1024;
+pub(super) const XATTR_MAX: usize = 64 * 1024;
 
 /// Extended attributes: name and value, sorted by name.
 pub(super) type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;

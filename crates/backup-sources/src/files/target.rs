@@ -1,14 +1,13 @@
 //! Restores a tree of files into a folder of its own.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use backup_core::{EntryPath, JobControl, PartReader, PipelineError, Step, Target};
-use rustix::fs::{CWD, FileType, Mode, OFlags, chmodat, openat};
 
-use super::walk::{Found, Walk};
+use super::remove::{empty_folder, remove_tree};
 use super::{PART, restore_tree};
 use crate::Error;
 
@@ -33,6 +32,11 @@ impl FilesTarget {
     /// The folder at `dir`, which must not exist or be empty; it is created where missing.
     pub fn new(dir: PathBuf, options: FilesTargetOptions) -> Self {
         Self { dir, options }
+    }
+
+    /// The folder.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 }
 
@@ -82,9 +86,7 @@ pub(crate) fn into_folder(dir: &Path, fill: impl FnOnce(&Path) -> Result<(), Err
     let missing: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| is_missing(above)).collect();
     let result = prepare(dir, existed).and_then(|()| fill(dir));
     if result.is_err() {
-        let removed =
-            remove(dir, existed).and_then(|()| missing.iter().try_for_each(|above| gone(std::fs::remove_dir(above))));
-        if let Err(error) = removed {
+        if let Err(error) = remove(dir, existed, &missing) {
             tracing::error!(%error, dir = %dir.display(), "cannot remove the half-restored files");
         }
     }
@@ -119,43 +121,13 @@ fn prepare(dir: &Path, existed: bool) -> Result<(), Error> {
     made.map_err(|error| Error::io("create the folder", dir, error))
 }
 
-fn remove(dir: &Path, keep_folder: bool) -> io::Result<()> {
-    let attempt = || -> io::Result<()> {
-        if !keep_folder {
-            return gone(std::fs::remove_dir_all(dir));
-        }
-        for entry in std::fs::read_dir(dir)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                std::fs::remove_dir_all(entry.path())?;
-            } else {
-                std::fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
-    };
-    attempt().or_else(|error| {
-        if error.kind() != io::ErrorKind::PermissionDenied {
-            return Err(error);
-        }
-        // Restored modes may forbid their owner to remove what is inside.
-        open_up(dir)?;
-        attempt()
-    })
-}
-
-/// Gives the owner every right to each folder in the tree.
-fn open_up(dir: &Path) -> io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    chmodat(CWD, dir, Mode::RWXU, rustix::fs::AtFlags::empty())?;
-    let mut walk = Walk::new(openat(CWD, dir, flags, Mode::empty())?, Vec::new())?;
-    while let Some(found) = walk.next() {
-        if let Found::Name(name, FileType::Directory) = found {
-            let above = walk.dir()?;
-            chmodat(above, &name, Mode::RWXU, rustix::fs::AtFlags::empty())?;
-            let fd = openat(above.as_fd(), &name, flags, Mode::empty())?;
-            walk.enter(fd)?;
-        }
+/// Removes what a failed restore made. That it was cancelled must not keep it from this, so it goes by no job's control.
+fn remove(dir: &Path, keep_folder: bool, above: &[&Path]) -> Result<(), Error> {
+    let unstoppable = JobControl::new(Duration::MAX);
+    if keep_folder {
+        return empty_folder(dir, &unstoppable);
     }
-    Ok(())
+    remove_tree(dir, &unstoppable)?;
+    let removed = above.iter().try_for_each(|above| gone(std::fs::remove_dir(above)));
+    removed.map_err(|error| Error::io("remove the folders above", dir, error))
 }

@@ -9,8 +9,11 @@ mod database_locks;
 mod database_place;
 mod database_selection;
 mod files;
+mod files_drill;
 mod files_moving;
+mod files_plan;
 mod files_rights;
+mod files_swap;
 mod hostile;
 mod recorder;
 
