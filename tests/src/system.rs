@@ -3,6 +3,7 @@
 
 pub mod blobs;
 pub mod http;
+pub mod restores;
 
 use std::collections::BTreeMap;
 use std::fs;

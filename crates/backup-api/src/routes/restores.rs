@@ -83,11 +83,16 @@ pub(crate) async fn plan_restore(
     }
     let options = RestoreOptions::from(body.0);
     check_targets(&options, backup.source)?;
-    let plan = api.engine.plan_restore(&backup, &options).await.map_err(|error| match error {
-        backup_engine::Error::Pipeline(error @ PipelineError::Refused { .. }) => ApiError::conflict("restore_impossible")
-            .details(json!({ "reason": error.full_text() })),
-        error => error.into(),
-    })?;
+    let plan = api
+        .engine()?
+        .plan_restore(&backup, &options)
+        .await
+        .map_err(|error| match error {
+            backup_engine::Error::Pipeline(error @ PipelineError::Refused { .. }) => {
+                ApiError::conflict("restore_impossible").details(json!({ "reason": error.full_text() }))
+            }
+            error => error.into(),
+        })?;
     Ok(HttpResponse::Ok().json(RestorePlanAnswer { plan: plan.into() }))
 }
 

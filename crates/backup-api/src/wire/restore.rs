@@ -19,7 +19,7 @@ use crate::wire::step_text;
 mod plan;
 
 use plan::ReplacementBody;
-pub(crate) use plan::{RestorePlanAnswer, RestorePlanBody};
+pub(crate) use plan::RestorePlanAnswer;
 
 /// A restore.
 #[derive(Debug, Serialize, ToSchema)]

@@ -37,7 +37,9 @@ impl ArchivedFile {
         }
         let content = Arc::new(Mutex::new(Vec::new()));
         self.write_to(Shared(content.clone())).await?;
-        Ok(std::mem::take(&mut content.lock().unwrap_or_else(PoisonError::into_inner)))
+        Ok(std::mem::take(
+            &mut content.lock().unwrap_or_else(PoisonError::into_inner),
+        ))
     }
 
     /// Writes its content, exactly [`Entry::size`] bytes, into `out` by reading only the members that hold it. Every byte

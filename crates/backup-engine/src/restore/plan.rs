@@ -80,14 +80,12 @@ fn add(plan: &mut RestorePlan, found: TargetPlan, is_configured: bool, order: &O
 }
 
 /// What a server must have, as the archive says it before the dump.
-async fn about(
-    place: &Place,
-    engine: &Engine,
-    receipt: &Receipt,
-    job: &JobControl,
-) -> Result<Vec<u8>, PipelineError> {
+async fn about(place: &Place, engine: &Engine, receipt: &Receipt, job: &JobControl) -> Result<Vec<u8>, PipelineError> {
     let path = EntryPath::new(ABOUT).map_err(|error| PipelineError::failed(error.to_string(), ""))?;
-    let file = place.repository(engine).file(receipt, DATABASE_PART, &path, job).await?;
+    let file = place
+        .repository(engine)
+        .file(receipt, DATABASE_PART, &path, job)
+        .await?;
     file.read().await
 }
 
@@ -98,7 +96,11 @@ async fn look_at_database(
     receipt: &Receipt,
     job: &JobControl,
 ) -> Result<TargetPlan, PipelineError> {
-    let needed = receipt.contents.database.as_ref().map_or(0, |database| database.size_bytes);
+    let needed = receipt
+        .contents
+        .database
+        .as_ref()
+        .map_or(0, |database| database.size_bytes);
     let (way, job, backup_id) = (way.clone(), job.clone(), order.backup_id.to_string());
     let (replaces, skip_owner, tables) = (order.replaces(), order.options.skip_owner, order.options.tables.clone());
     blocking(move || {
@@ -123,11 +125,9 @@ async fn look_at_files(
     receipt: &Receipt,
     job: &JobControl,
 ) -> Result<TargetPlan, PipelineError> {
-    let (needed, entries) = receipt
-        .contents
-        .files
-        .as_ref()
-        .map_or((0, 0), |files| (files.size_bytes, files.entry_count.max(files.file_count)));
+    let (needed, entries) = receipt.contents.files.as_ref().map_or((0, 0), |files| {
+        (files.size_bytes, files.entry_count.max(files.file_count))
+    });
     let mut keep_out = vec![engine.settings.data_dir.clone()];
     keep_out.extend(place.storage.folder().map(std::path::Path::to_owned));
     let (way, job, replaces) = (way.clone(), job.clone(), order.replaces());

@@ -75,7 +75,12 @@ impl Way {
         if options.restore_database && contents.database.is_some() {
             let configured = engine.database_settings(place.config.as_ref())?;
             let name = options.target_database.clone();
-            let name = name.or_else(|| order.replaces().then(|| configured.name.clone()).filter(|name| !name.is_empty()));
+            let name = name.or_else(|| {
+                order
+                    .replaces()
+                    .then(|| configured.name.clone())
+                    .filter(|name| !name.is_empty())
+            });
             let name = name.ok_or_else(|| missing("targetDatabase"))?;
             way.database = Some(DatabaseWay {
                 names: ReplacedDatabase::of(&name, order.id),

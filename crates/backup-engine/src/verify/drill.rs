@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use backup_core::{JobControl, PipelineError, Receipt, Target, VerificationId, VerifyLevel};
-use backup_sources::{
-    ConfigTarget, DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, FilesDrill, ScratchServer,
-};
+use backup_sources::{ConfigTarget, DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, FilesDrill, ScratchServer};
 
 use super::scratch::Scratch;
 use crate::bridge::blocking;
@@ -67,7 +65,10 @@ async fn prepare(
             jobs: engine.settings.compressors,
         };
         let (folder, control) = (scratch.server(), job.clone());
-        let (programs, major) = (engine.settings.database.programs.clone(), major(&database.server_version));
+        let (programs, major) = (
+            engine.settings.database.programs.clone(),
+            major(&database.server_version),
+        );
         let configured = engine.settings.drill.server.clone();
         let (started, settings) = blocking(move || match configured {
             Some(server) => {

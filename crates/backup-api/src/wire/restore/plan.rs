@@ -1,10 +1,10 @@
 //! A restore's plan, and what a restore replaced, on the wire.
 
+use backup_core::BackupId;
 use backup_core::restore::{
     PlannedArchive, PlannedPart, Refusal, RefusalCode, Replacement, ReplacementStage, RestoreMode, RestorePart,
     RestorePlan,
 };
-use backup_core::BackupId;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -100,7 +100,9 @@ impl FromFields for CreateSchedule {
             keep_monthly: take_keep(fields, "keepMonthly")?,
             keep_yearly: take_keep(fields, "keepYearly")?,
             verify_when: fields.take("verifyWhen", "field_invalid")?.unwrap_or(verification.when),
-            verify_level: fields.take("verifyLevel", "invalid_verify_level")?.unwrap_or(verification.level),
+            verify_level: fields
+                .take("verifyLevel", "invalid_verify_level")?
+                .unwrap_or(verification.level),
             verify_percent: fields.number("verifyPercent", 1..=100)?.unwrap_or(verification.percent),
             is_enabled: fields.flag("isEnabled", true)?,
             config_key: fields
