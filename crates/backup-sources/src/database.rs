@@ -12,13 +12,18 @@ mod about;
 mod access;
 mod check;
 mod count;
+mod drill;
+mod dump;
 mod psql;
+mod scratch;
 mod server;
 mod source;
 mod target;
 
 pub use access::DatabaseAccess;
 pub use check::check_dump;
+pub use drill::{DatabaseDrill, DatabaseDrillOptions};
+pub use scratch::ScratchServer;
 pub use source::DatabaseSource;
 pub use target::{DatabaseTarget, DatabaseTargetOptions};
 

@@ -13,7 +13,8 @@ mod files;
 
 pub use config::{ConfigInputs, ConfigSource, ConfigTarget};
 pub use database::{
-    DatabaseAccess, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions, check_dump,
+    DatabaseAccess, DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, DatabaseTarget,
+    DatabaseTargetOptions, ScratchServer, check_dump,
 };
 pub use error::Error;
 pub use files::{FilesSource, FilesTarget, FilesTargetOptions};

@@ -73,7 +73,7 @@ pub(super) fn count_objects(session: &mut Session, schemas: bool) -> Result<u64,
 
 /// What stood in a database that is empty all the same, and stays when it is emptied again.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(in crate::database) struct Kept {
     /// Schemas without anything in them.
     pub(super) schemas: Vec<String>,
     /// Numbers of default grants.
@@ -114,15 +114,7 @@ pub(super) fn drop_objects(session: &mut Session, kept: &Kept) -> Result<(), Err
     // Not what goes along with each, where it fails.
     session.execute("SET client_min_messages = warning")?;
     session.execute("BEGIN")?;
-    // A restored subscription has no slot on the other server that would have to be dropped there.
-    session.query_generated(
-        &format!(
-            "SELECT unnest(ARRAY[format('ALTER SUBSCRIPTION %I DISABLE', subname),
-                format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', subname),
-                format('DROP SUBSCRIPTION %I', subname)]) FROM {SUBSCRIPTIONS}"
-        ),
-        &mut ignored,
-    )?;
+    drop_subscriptions(session)?;
     // Much of it goes with what it hangs on, so that it is there no more when its turn comes.
     session.query_generated(
         &format!(
@@ -142,4 +134,17 @@ pub(super) fn drop_objects(session: &mut Session, kept: &Kept) -> Result<(), Err
     let unlink = "SELECT count(lo_unlink(oid)) FROM (SELECT oid FROM pg_largeobject_metadata LIMIT 1000) AS batch";
     while session.query_one::<u64>(unlink)? > 0 {}
     Ok(())
+}
+
+/// Drops the subscriptions of the session's database. A restored one has no slot on the other server that would have to be
+/// dropped there.
+pub(super) fn drop_subscriptions(session: &mut Session) -> Result<(), Error> {
+    session.query_generated(
+        &format!(
+            "SELECT unnest(ARRAY[format('ALTER SUBSCRIPTION %I DISABLE', subname),
+                format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', subname),
+                format('DROP SUBSCRIPTION %I', subname)]) FROM {SUBSCRIPTIONS}"
+        ),
+        &mut |_: serde_json::Value| {},
+    )
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backup_core::{JobControl, WarningCode};
 
 use super::DatabaseTarget;
-use super::empty::{Kept, count_objects, drop_objects};
+use super::empty::{Kept, count_objects, drop_objects, drop_subscriptions};
 use crate::Error;
 use crate::database::about::{About, read_about};
 use crate::database::psql::{Session, identifier, literal};
@@ -16,7 +16,7 @@ const CLEANUP: Duration = Duration::from_mins(1);
 
 /// What there is at the place that is restored to.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(in crate::database) enum Place {
     Missing,
     /// A database in which nobody has made anything, except for schemas where only tables are restored.
     Empty {
@@ -27,7 +27,7 @@ pub(super) enum Place {
 
 impl DatabaseTarget {
     /// A session with the server that needs no database of ours.
-    pub(super) fn maintenance(&self, job: &JobControl) -> Result<Session, Error> {
+    pub(in crate::database) fn maintenance(&self, job: &JobControl) -> Result<Session, Error> {
         Session::open(&self.settings, "postgres", job).or_else(|error| match error {
             Error::Refused { ref message, .. } if message.contains("does not exist") => {
                 Session::open(&self.settings, "template1", job)
@@ -36,7 +36,7 @@ impl DatabaseTarget {
         })
     }
 
-    pub(super) fn look(&self, job: &JobControl) -> Result<Place, Error> {
+    pub(in crate::database) fn look(&self, job: &JobControl) -> Result<Place, Error> {
         let exists: bool = self.maintenance(job)?.query_one(&format!(
             "SELECT to_json(EXISTS (SELECT FROM pg_database WHERE datname = {}))",
             literal(&self.settings.name)
@@ -196,7 +196,18 @@ impl DatabaseTarget {
         }
     }
 
-    fn drop_database(&self, job: &JobControl) -> Result<(), Error> {
+    /// Drops the database, whoever is connected to it, where it exists.
+    pub(in crate::database) fn drop_database(&self, job: &JobControl) -> Result<(), Error> {
+        match self.try_drop(job) {
+            Err(error) if error.to_string().contains("subscription") => {
+                drop_subscriptions(&mut Session::open(&self.settings, &self.settings.name, job)?)?;
+                self.try_drop(job)
+            }
+            result => result,
+        }
+    }
+
+    fn try_drop(&self, job: &JobControl) -> Result<(), Error> {
         let mut session = self.maintenance(job)?;
         let version: u32 = session.query_one("SELECT current_setting('server_version_num')")?;
         let force = if version >= 130_000 { " WITH (FORCE)" } else { "" };
@@ -217,7 +228,7 @@ impl DatabaseTarget {
 }
 
 /// A query for those of `names` that `known` does not give.
-fn missing_of<'a>(names: impl Iterator<Item = &'a str>, known: &str) -> String {
+pub(super) fn missing_of<'a>(names: impl Iterator<Item = &'a str>, known: &str) -> String {
     let names: Vec<String> = names.map(literal).collect();
     format!(
         "SELECT to_json(name) FROM unnest(ARRAY[{}]::text[]) AS wanted(name) WHERE name NOT IN ({known}) ORDER BY name",
