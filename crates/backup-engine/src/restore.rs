@@ -54,6 +54,7 @@ impl RestoreInto {
             let options = DatabaseTargetOptions {
                 tables: self.tables,
                 skip_owner: self.skip_owner,
+                ..DatabaseTargetOptions::default()
             };
             targets.push(Box::new(DatabaseTarget::new(database, options)));
         }

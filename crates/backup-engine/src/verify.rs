@@ -6,8 +6,8 @@ use backup_core::{JobControl, PipelineError, VerifyLevel};
 use crate::backup::place;
 use crate::bridge::blocking;
 use crate::engine::Engine;
-use crate::job::JobError;
 use crate::error::Error;
+use crate::job::JobError;
 use crate::lease::HeldLease;
 
 mod drill;
@@ -45,7 +45,10 @@ pub(crate) async fn run(
 impl Engine {
     /// Removes what killed drills left on this machine.
     pub(crate) async fn clear_drills(&self) -> Result<(), Error> {
-        let (folder, job) = (self.settings.drill.folder.clone(), JobControl::new(self.settings.stall_timeout));
+        let (folder, job) = (
+            self.settings.drill.folder.clone(),
+            JobControl::new(self.settings.stall_timeout),
+        );
         Ok(blocking(move || scratch::clear(&folder, &job)).await?)
     }
 }

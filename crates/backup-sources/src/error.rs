@@ -45,6 +45,14 @@ pub enum Error {
         /// What a person should do; empty where there is nothing to say.
         hint: String,
     },
+    /// The server refused what a dump holds, for a reason that lies in the dump as far as one can tell.
+    #[error("{message}")]
+    Unrestorable {
+        /// The program's own words.
+        message: String,
+        /// What a person should do.
+        hint: String,
+    },
     /// The file system refused something.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -119,7 +127,7 @@ impl From<Error> for PipelineError {
             Error::Unavailable { message, hint } => Self::unavailable(message, hint),
             Error::Refused { message, hint } => Self::refused(message, hint),
             Error::Mismatch { message, hint } => Self::integrity(message, hint),
-            Error::Failed { message, hint } => Self::failed(message, hint),
+            Error::Failed { message, hint } | Error::Unrestorable { message, hint } => Self::failed(message, hint),
             Error::Pipeline(error) => error,
             Error::Io { ref source, .. } => {
                 let hint = io_hint(source);

@@ -13,8 +13,8 @@ mod files;
 
 pub use config::{ConfigInputs, ConfigSource, ConfigTarget};
 pub use database::{
-    DatabaseAccess, DatabaseSettings, DatabaseSource, DatabaseSwap, DatabaseSwapState, DatabaseTarget,
-    DatabaseTargetOptions, check_dump,
+    DatabaseAccess, DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, DatabaseSwap,
+    DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, ScratchServer, check_dump,
 };
 pub use error::Error;
 pub use files::{FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState};

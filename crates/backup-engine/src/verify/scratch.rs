@@ -59,7 +59,9 @@ impl Drop for Scratch {
 
 /// In a folder that somebody else may change, everything could be exchanged behind our back.
 fn only_ours(above: &Path) -> Result<(), PipelineError> {
-    let found = above.symlink_metadata().map_err(|error| failed("look at", above, error))?;
+    let found = above
+        .symlink_metadata()
+        .map_err(|error| failed("look at", above, error))?;
     let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0;
     if is_ours {
         return Ok(());
@@ -117,7 +119,10 @@ fn lock_file(folder: &Path) -> io::Result<File> {
 
 fn failed(verb: &str, folder: &Path, error: io::Error) -> PipelineError {
     PipelineError::refused(
-        format!("cannot {verb} the folder {} of restore drills: {error}", folder.display()),
+        format!(
+            "cannot {verb} the folder {} of restore drills: {error}",
+            folder.display()
+        ),
         "Give the user that this program runs as the rights to it, or name another folder by BACKUP_DRILL_DIR.",
     )
     .because(error)

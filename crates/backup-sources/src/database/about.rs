@@ -47,6 +47,19 @@ pub(super) struct About {
     /// Partitions and tables that inherit; `None` in archives made before this was recorded.
     #[serde(default)]
     pub(super) children: Option<Vec<Child>>,
+    /// How values were written as text; `None` in archives made before this was recorded.
+    #[serde(default)]
+    pub(super) formats: Option<Formats>,
+}
+
+/// What the text of some values depends on in the session that dumps them, and `pg_dump` leaves to the server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Formats {
+    /// In which zone times are written.
+    pub(super) time_zone: String,
+    /// How `bytea` is written.
+    pub(super) bytea_output: String,
 }
 
 /// A table that is a partition of another or inherits from it. One that inherits from several comes several times.
@@ -119,7 +132,8 @@ const ABOUT: &str = "SELECT json_build_object(
         UNION SELECT proowner FROM pg_proc WHERE oid >= 16384
         UNION SELECT typowner FROM pg_type WHERE oid >= 16384
         UNION SELECT lomowner FROM pg_largeobject_metadata)),
-    'children', (SELECT coalesce(json_agg(child), '[]') FROM ({children}) AS children(child))
+    'children', (SELECT coalesce(json_agg(child), '[]') FROM ({children}) AS children(child)),
+    'formats', json_build_object('timeZone', current_setting('TimeZone'), 'byteaOutput', current_setting('bytea_output'))
 ) FROM pg_database d WHERE d.datname = current_database()";
 
 /// Which tables are partitions of others or inherit from them.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::DatabaseSettings;
 use super::server::{Program, hint_for};
 use crate::Error;
-use crate::child::Child;
+use crate::child::{Child, Exit};
 
 /// The line after a statement's rows. Every row is JSON, which no such line is.
 const END: &str = "--end";
@@ -182,6 +182,20 @@ pub(super) fn identifier(name: &str) -> String {
 fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, Error> {
     let text = String::from_utf8_lossy(line);
     serde_json::from_str(&text).map_err(|error| Error::failed(format!("cannot read the server's answer: {error}"), ""))
+}
+
+impl DatabaseSettings {
+    /// The error of a program that could not reach the server or lost it; `None` where it ended for another reason.
+    pub(super) fn lost(&self, exit: &Exit) -> Option<Error> {
+        let words = [
+            "connection to server",
+            "no connection to the server",
+            "server closed the connection",
+            "terminating connection",
+        ];
+        let lost = exit.code().is_some_and(|code| code != 0) && words.iter().any(|word| exit.stderr.contains(word));
+        lost.then(|| connection_error(self, &self.name, &exit.stderr))
+    }
 }
 
 /// What a failed connection means for a person, by what libpq and the server say of it.

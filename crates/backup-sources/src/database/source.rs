@@ -7,7 +7,7 @@ use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PipelineError, Sour
 
 use super::about::{About, estimate, read_about};
 use super::count::{Table, Tables};
-use super::psql::{Session, connection_error};
+use super::psql::Session;
 use super::{ABOUT, DatabaseSettings, GLOBALS, PART, TABLES, shown};
 use crate::Error;
 use crate::child::Exit;
@@ -66,23 +66,12 @@ impl DatabaseSource {
         Ok(contents(size_bytes, &tables, about.server_version))
     }
 
-    /// The error of a program that could not reach the server or lost it.
-    fn lost(&self, exit: &Exit) -> Option<Error> {
-        let words = [
-            "connection to server",
-            "server closed the connection",
-            "terminating connection",
-        ];
-        let lost = exit.code().is_some_and(|code| code != 0) && words.iter().any(|word| exit.stderr.contains(word));
-        lost.then(|| connection_error(&self.settings, &self.settings.name, &exit.stderr))
-    }
-
     /// Saves roles and the like, as far as this user may read them.
     fn globals(&self, sink: &mut dyn ArchiveSink, job: &JobControl) -> Result<(), Error> {
         let mut said = String::new();
         for passwords in [true, false] {
             let (text, exit) = self.run_pg_dumpall(passwords, job)?;
-            if let Some(error) = self.lost(&exit) {
+            if let Some(error) = self.settings.lost(&exit) {
                 return Err(error);
             }
             if exit.code() != Some(0) {

@@ -1,32 +1,32 @@
 //! Restores a PostgreSQL database.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::Read as _;
+use std::path::PathBuf;
 
 use backup_core::{JobControl, PartReader, PipelineError, Step, Target};
 
 use super::about::About;
 use super::count::Tables;
-use super::psql::{Session, identifier};
-use super::server::hint_for;
 use super::{ABOUT, DUMP, DatabaseSettings, PART, TABLES};
 use crate::Error;
 
 mod compare;
 mod empty;
+mod pg_restore;
 mod place;
 mod plan;
 mod refusals;
+mod roles;
 mod selection;
 mod set_up;
+mod staged;
 
 pub(super) use empty::drop_subscriptions;
-use place::Place;
-pub(super) use place::drop_database;
+pub(super) use pg_restore::BLOCK;
+pub(super) use place::{Place, drop_database};
 pub(super) use plan::unreachable;
 use selection::Selection;
 
-/// Bytes that are handed on at once.
-const BLOCK: usize = 256 * 1024;
 /// The most that is read of a JSON entry, in bytes: tables by the million.
 const MAX_JSON: u64 = 512 * 1024 * 1024;
 /// What of a database is restored, and how.
@@ -38,6 +38,14 @@ pub struct DatabaseTargetOptions {
     pub tables: Vec<String>,
     /// Restore without owners and grants, where the server does not have the roles.
     pub skip_owner: bool,
+    /// Folder in which a dump may be put down, so that several connections restore it at once: only a whole database into one
+    /// that the restore creates, only with room for it there, and only from [`Self::staged_from`] on. What is put down has no
+    /// name, so that it is gone with this process, however that ends. `None`: the dump goes from the archive to the server.
+    pub staging: Option<PathBuf>,
+    /// How many connections then restore it; fewer than two: as without [`Self::staging`].
+    pub jobs: usize,
+    /// Bytes from which on a dump is put down; `None`: 256 MiB. A smaller one is restored sooner on its way.
+    pub staged_from: Option<u64>,
 }
 
 /// A new or empty PostgreSQL database that a backup is restored into.
@@ -47,19 +55,29 @@ pub struct DatabaseTargetOptions {
 /// is told. Killed outright, the restore leaves a database that the next one refuses as not empty.
 #[derive(Debug)]
 pub struct DatabaseTarget {
-    settings: DatabaseSettings,
+    pub(super) settings: DatabaseSettings,
     options: DatabaseTargetOptions,
+    /// Whether roles that the server lacks are made.
+    pub(super) makes_roles: bool,
 }
 
 impl DatabaseTarget {
     /// The database that `settings` name, which must not exist or be empty; it is created where missing.
     pub fn new(settings: DatabaseSettings, options: DatabaseTargetOptions) -> Self {
-        Self { settings, options }
+        Self {
+            settings,
+            options,
+            makes_roles: false,
+        }
     }
 
-    fn run(&self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), Error> {
+    /// Restores the part, and says what the database was.
+    pub(super) fn run(&self, part: &mut dyn PartReader, job: &JobControl) -> Result<About, Error> {
         let about: About = read_json(part, ABOUT)?;
         let selection = Selection::of(&self.options.tables, about.children.as_deref())?;
+        if self.makes_roles {
+            self.make_roles(&about, job)?;
+        }
         self.check_server(&about, job)?;
         let place = self.look(job)?;
         match &place {
@@ -70,7 +88,7 @@ impl DatabaseTarget {
         if result.is_err() {
             self.take_back(&place, job);
         }
-        result
+        result.map(|()| about)
     }
 
     fn fill(
@@ -81,8 +99,12 @@ impl DatabaseTarget {
         part: &mut dyn PartReader,
         job: &JobControl,
     ) -> Result<(), Error> {
-        expect_entry(part, DUMP)?;
-        self.pg_restore(place, selection, part, job)?;
+        let size = expect_entry(part, DUMP)?;
+        if self.is_staged(size, place, selection, job) {
+            self.restore_staged(part, job)?;
+        } else {
+            self.restore_on_the_way(place, selection, part, job)?;
+        }
         let recorded: Tables = loop {
             match part.next_entry()? {
                 Some(entry) if entry.path.as_bytes() == TABLES.as_bytes() => break parse_json(part, TABLES)?,
@@ -97,59 +119,6 @@ impl DatabaseTarget {
             self.set_up(about, job)?;
         }
         Ok(())
-    }
-
-    fn pg_restore(
-        &self,
-        place: &Place,
-        selection: &Selection,
-        part: &mut dyn PartReader,
-        job: &JobControl,
-    ) -> Result<(), Error> {
-        let mut program = self.settings.program("pg_restore")?;
-        program.command.args(["--exit-on-error", "--no-password"]);
-        program
-            .command
-            .arg(format!("--dbname={}", self.settings.conninfo(&self.settings.name)));
-        if self.options.skip_owner {
-            program.command.args(["--no-owner", "--no-acl"]);
-        }
-        if matches!(place, Place::Empty { .. }) {
-            program.command.arg("--single-transaction");
-        }
-        if !selection.is_everything() {
-            let mut session = Session::open(&self.settings, &self.settings.name, job)?;
-            for schema in selection.schemas() {
-                session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(schema)))?;
-                program.command.arg(format!("--schema={schema}"));
-            }
-            program
-                .command
-                .args(selection.names().map(|name| format!("--table={name}")));
-        }
-        let mut child = self.settings.spawn(program, job)?;
-        child.close_stdout();
-        let mut buffer = vec![0; BLOCK];
-        loop {
-            job.check()?;
-            let length = match part.content().read(&mut buffer) {
-                Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::content(DUMP, error)),
-            };
-            if length == 0 {
-                break;
-            }
-            match child.write_all(&buffer[..length]) {
-                Ok(()) => job.advance(length as u64),
-                // It has ended before the end of the dump: how, its exit says.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
-                Err(error) => return Err(Error::content("pg_restore", error)),
-            }
-        }
-        let exit = child.finish()?;
-        let hint = hint_for(&exit.stderr);
-        exit.check(hint).map(|_| ())
     }
 }
 
@@ -170,13 +139,15 @@ impl Target for DatabaseTarget {
     }
 
     fn restore(&mut self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), PipelineError> {
-        Ok(self.run(part, job)?)
+        self.run(part, job)?;
+        Ok(())
     }
 }
 
-fn expect_entry(part: &mut dyn PartReader, name: &str) -> Result<(), Error> {
+/// The size of the next entry, which must be this one.
+fn expect_entry(part: &mut dyn PartReader, name: &str) -> Result<u64, Error> {
     match part.next_entry()? {
-        Some(entry) if entry.path.as_bytes() == name.as_bytes() => Ok(()),
+        Some(entry) if entry.path.as_bytes() == name.as_bytes() => Ok(entry.size),
         _ => Err(lacks(name)),
     }
 }

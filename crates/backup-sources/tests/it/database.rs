@@ -287,6 +287,7 @@ fn only_the_tables_that_were_asked_for_are_restored() {
     let tables = |names: &[&str]| DatabaseTargetOptions {
         tables: names.iter().map(ToString::to_string).collect(),
         skip_owner: false,
+        ..DatabaseTargetOptions::default()
     };
     restore(&archive, &copy, tables(&["other.w"])).unwrap();
     assert_eq!(copy.psql("SELECT y FROM other.w"), "2");

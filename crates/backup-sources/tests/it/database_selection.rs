@@ -12,6 +12,7 @@ fn only(names: &[&str]) -> DatabaseTargetOptions {
     DatabaseTargetOptions {
         tables: names.iter().map(ToString::to_string).collect(),
         skip_owner: false,
+        ..DatabaseTargetOptions::default()
     }
 }
 

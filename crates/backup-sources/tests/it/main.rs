@@ -4,10 +4,13 @@
 
 mod config;
 mod database;
+mod database_drill;
 mod database_faults;
 mod database_locks;
 mod database_place;
+mod database_scratch;
 mod database_selection;
+mod database_staged;
 mod files;
 mod files_drill;
 mod files_moving;

@@ -115,7 +115,7 @@ impl DatabaseSource {
     }
 
     fn judge(&self, exit: Exit) -> Result<(), Error> {
-        if let Some(error) = self.lost(&exit) {
+        if let Some(error) = self.settings.lost(&exit) {
             return Err(error);
         }
         let hint = hint_for(&exit.stderr);

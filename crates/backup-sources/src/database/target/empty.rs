@@ -73,7 +73,7 @@ pub(super) fn count_objects(session: &mut Session, schemas: bool) -> Result<u64,
 
 /// What stood in a database that is empty all the same, and stays when it is emptied again.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(in crate::database) struct Kept {
     /// Schemas without anything in them.
     pub(super) schemas: Vec<String>,
     /// Numbers of default grants.

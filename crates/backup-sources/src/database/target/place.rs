@@ -6,7 +6,7 @@ use backup_core::restore::{Refusal, RefusalCode};
 use backup_core::{JobControl, WarningCode};
 
 use super::DatabaseTarget;
-use super::empty::{Kept, count_objects, drop_objects};
+use super::empty::{Kept, count_objects, drop_objects, drop_subscriptions};
 use crate::Error;
 use crate::database::about::{About, read_about};
 use crate::database::psql::{Session, identifier, literal};
@@ -16,7 +16,7 @@ const CLEANUP: Duration = Duration::from_mins(1);
 
 /// What there is at the place that is restored to.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(in crate::database) enum Place {
     Missing,
     /// A database in which nobody has made anything, except for schemas where only tables are restored.
     Empty {
@@ -27,12 +27,12 @@ pub(super) enum Place {
 
 impl DatabaseTarget {
     /// A session with the server that needs no database of ours.
-    pub(super) fn maintenance(&self, job: &JobControl) -> Result<Session, Error> {
+    pub(in crate::database) fn maintenance(&self, job: &JobControl) -> Result<Session, Error> {
         Session::open_maintenance(&self.settings, &[], job)
     }
 
     /// Looks at the place, which must be one that may be filled.
-    pub(super) fn look(&self, job: &JobControl) -> Result<Place, Error> {
+    pub(in crate::database) fn look(&self, job: &JobControl) -> Result<Place, Error> {
         Ok(self.find(&mut self.maintenance(job)?, job)??)
     }
 
@@ -137,6 +137,18 @@ impl DatabaseTarget {
                     self.settings.describe()
                 ),
             );
+        }
+    }
+
+    /// Drops the database, whoever is connected to it, where it exists.
+    pub(in crate::database) fn drop_database(&self, job: &JobControl) -> Result<(), Error> {
+        let mut server = self.maintenance(job)?;
+        match drop_database(&mut server, &self.settings.name) {
+            Err(error) if error.to_string().contains("subscription") => {
+                drop_subscriptions(&mut Session::open(&self.settings, &self.settings.name, job)?)?;
+                drop_database(&mut self.maintenance(job)?, &self.settings.name)
+            }
+            result => result,
         }
     }
 

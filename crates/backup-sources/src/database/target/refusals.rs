@@ -130,7 +130,7 @@ impl DatabaseTarget {
 }
 
 /// A query for those of `names` that `known` does not give.
-fn missing_of<'a>(names: impl Iterator<Item = &'a str>, known: &str) -> String {
+pub(super) fn missing_of<'a>(names: impl Iterator<Item = &'a str>, known: &str) -> String {
     let names: Vec<String> = names.map(literal).collect();
     format!(
         "SELECT to_json(name) FROM unnest(ARRAY[{}]::text[]) AS wanted(name) WHERE name NOT IN ({known}) ORDER BY name",

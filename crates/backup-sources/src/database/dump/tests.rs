@@ -1,0 +1,227 @@
+//! Real dumps, dumps of every version of the format made by hand, and dumps that are damaged.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use backup_tests::postgres::{Database, Postgres};
+use backup_tests::{sample_db, tools};
+use proptest::prelude::*;
+
+use super::*;
+
+fn dump(database: &Database) -> Vec<u8> {
+    let mut command = Command::new(Postgres::shared().bin_dir().join("pg_dump"));
+    let command = command.args(["--format=custom", "--compress=0", "--dbname", &database.url()]);
+    tools::run(command).unwrap().stdout
+}
+
+fn digest(bytes: &[u8], piece: usize) -> Result<DumpSummary, Error> {
+    let mut digest = DumpDigest::new();
+    for bytes in bytes.chunks(piece) {
+        digest.push(bytes)?;
+    }
+    digest.finish()
+}
+
+/// A dump of a little of everything.
+fn sample() -> &'static [u8] {
+    static SAMPLE: OnceLock<Vec<u8>> = OnceLock::new();
+    SAMPLE.get_or_init(|| {
+        let database = Postgres::shared().create_database("digest");
+        sample_db::fill(&database, 50);
+        dump(&database)
+    })
+}
+
+#[test]
+fn a_dump_is_the_same_in_any_pieces_and_has_the_rows_of_its_tables() {
+    let whole = digest(sample(), usize::MAX).unwrap();
+    let rows = |name: &str| whole.tables[&("public".to_owned(), name.to_owned())].count;
+    assert_eq!(
+        (rows("large_table"), rows("empty_table"), rows("unlogged_table")),
+        (50, 0, 30)
+    );
+    assert!(whole.large_objects.count > 0);
+    assert!(whole.objects.len() > 200, "{}", whole.objects.len());
+    for piece in [1, 7, 4096] {
+        assert_eq!(digest(sample(), piece).unwrap().differences(&whole, false), [""; 0]);
+    }
+}
+
+#[test]
+fn what_differs_between_two_dumps_is_named_and_the_order_of_rows_is_none() {
+    let database = Postgres::shared().create_database("digest");
+    database.psql(
+        "CREATE TABLE t (id int, v text); INSERT INTO t SELECT i, i::text FROM generate_series(1, 100) i;
+         CREATE TABLE u (); CREATE SEQUENCE s; CREATE INDEX t_id ON t (id); SELECT lo_from_bytea(7777, 'abc')",
+    );
+    let before = digest(&dump(&database), 1000).unwrap();
+    database.psql(
+        "CREATE TABLE w AS SELECT * FROM t; TRUNCATE t; INSERT INTO t SELECT * FROM w ORDER BY id DESC; DROP TABLE w",
+    );
+    assert_eq!(
+        before.differences(&digest(&dump(&database), 1000).unwrap(), false),
+        [""; 0]
+    );
+    let change = |sql: &str| {
+        database.psql(sql);
+        before.differences(&digest(&dump(&database), 1000).unwrap(), false)
+    };
+    assert_eq!(change("UPDATE t SET v = 'x' WHERE id = 50"), ["public.t (other rows)"]);
+    assert_eq!(
+        change("UPDATE t SET v = '50' WHERE id = 50; INSERT INTO u DEFAULT VALUES; SELECT nextval('s')"),
+        [
+            "public.u (1 rows restored, 0 in the backup)",
+            "sequence set public.s (another value)"
+        ]
+    );
+    assert_eq!(
+        change("DELETE FROM u; ALTER SEQUENCE s RESTART; DROP INDEX t_id; SELECT lo_put(7777, 1, 'x')"),
+        ["index public.t_id (not restored)", "large objects (other content)"]
+    );
+}
+
+/// The least that a dump of this version can be: one table with two rows, and a large object.
+fn by_hand(minor: u8) -> Vec<u8> {
+    let mut out = b"PGDMP".to_vec();
+    let int = |out: &mut Vec<u8>, value: i32| {
+        out.push(u8::from(value < 0));
+        out.extend(value.unsigned_abs().to_le_bytes());
+    };
+    let text = |out: &mut Vec<u8>, value: Option<&str>| {
+        int(out, value.map_or(-1, |value| value.len() as i32));
+        out.extend(value.unwrap_or_default().as_bytes());
+    };
+    out.extend([1, minor, 0, 4, 8, 1]);
+    if minor >= 15 {
+        out.push(0);
+    } else {
+        int(&mut out, 0);
+    }
+    (0..7).for_each(|value| int(&mut out, value));
+    ["name", "15.1", "15.1"]
+        .iter()
+        .for_each(|value| text(&mut out, Some(value)));
+    int(&mut out, 2);
+    for (number, kind) in [(5, "TABLE DATA"), (6, "BLOBS")] {
+        int(&mut out, number);
+        int(&mut out, 1);
+        ["0", "0", "t", kind]
+            .iter()
+            .for_each(|value| text(&mut out, Some(value)));
+        int(&mut out, 3);
+        [
+            None,
+            None,
+            Some("COPY public.t (a) FROM stdin;\n"),
+            Some("public"),
+            None,
+            None,
+        ]
+        .iter()
+        .for_each(|value| text(&mut out, *value));
+        if minor >= 16 {
+            int(&mut out, 0);
+        }
+        [Some("owner"), Some("false"), Some("4"), None]
+            .iter()
+            .for_each(|value| text(&mut out, *value));
+        out.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    out.push(LARGE_OBJECTS);
+    // The largest number that an object can have is written as -1.
+    [6, -1].iter().for_each(|value| int(&mut out, *value));
+    text(&mut out, Some("content"));
+    [0, 0].iter().for_each(|value| int(&mut out, *value));
+    out.push(ROWS);
+    int(&mut out, 5);
+    ["1\n", "2\n", "\\.\n\n\n"]
+        .iter()
+        .for_each(|value| text(&mut out, Some(value)));
+    int(&mut out, 0);
+    out
+}
+
+#[test]
+fn every_version_of_the_format_says_the_same_and_where_its_data_is() {
+    for minor in 14..=16 {
+        let bytes = by_hand(minor);
+        let summary = digest(&bytes, 3).unwrap();
+        assert_eq!(summary.tables[&("public".to_owned(), "t".to_owned())].count, 2);
+        assert_eq!(summary.large_objects.count, 1);
+        assert_eq!(
+            summary.differences(&digest(&by_hand(14), 1000).unwrap(), false),
+            [""; 0]
+        );
+        for offset in &summary.offsets {
+            assert_eq!(
+                bytes[offset.at as usize..][..offset.bytes.len()],
+                [1, 0, 0, 0, 0, 0, 0, 0, 0]
+            );
+            let data = u64::from_le_bytes(offset.bytes[1..].try_into().unwrap()) as usize;
+            assert!(matches!(bytes[data..][..3], [LARGE_OBJECTS, 0, 6] | [ROWS, 0, 5]));
+        }
+    }
+    for (minor, what) in [(13, "version 1.13"), (17, "version 1.17")] {
+        assert!(digest(&by_hand(minor), 100).unwrap_err().to_string().contains(what));
+    }
+}
+
+#[test]
+fn a_dump_that_ends_early_is_an_error_wherever_it_ends() {
+    let bytes = by_hand(16);
+    for length in 0..bytes.len() {
+        assert!(
+            digest(&bytes[..length], 100).is_err(),
+            "{length} of {} bytes",
+            bytes.len()
+        );
+    }
+    let bytes = sample();
+    let between = (2000..bytes.len() - 100).step_by(bytes.len() / 20);
+    for length in (0..2000).chain(between).chain(bytes.len() - 100..bytes.len()) {
+        let mut digest = DumpDigest::new();
+        let pushed = digest.push(&bytes[..length]);
+        assert!(
+            pushed.is_err() || digest.finish().is_err(),
+            "{length} of {} bytes",
+            bytes.len()
+        );
+    }
+}
+
+#[test]
+fn a_length_that_lies_allocates_nothing() {
+    let mut bytes = by_hand(14);
+    let at = bytes.windows(4).position(|part| part == b"name").unwrap();
+    bytes[at - 4..at].copy_from_slice(&i32::MAX.to_le_bytes());
+    assert!(
+        digest(&bytes, 100)
+            .unwrap_err()
+            .to_string()
+            .contains("impossible length")
+    );
+    bytes[at - 4..at].copy_from_slice(&(60 * 1024 * 1024_i32).to_le_bytes());
+    let mut digest = DumpDigest::new();
+    digest.push(&bytes).unwrap();
+    assert!(digest.scanner.allocated() < 8 * bytes.len());
+    assert!(digest.finish().is_err());
+}
+
+proptest! {
+    #[test]
+    fn damage_never_panics(at in 0..4000_usize, from_end in any::<bool>(), bit in 0..8_u8, piece in 1..3000_usize) {
+        let mut bytes = sample().to_vec();
+        let at = if from_end { bytes.len() - 1 - at } else { at };
+        bytes[at] ^= 1 << bit;
+        let _any = digest(&bytes, piece);
+    }
+
+    #[test]
+    fn bytes_at_random_never_panic(mut tail in prop::collection::vec(any::<u8>(), 0..400), keep in 0..1000_usize) {
+        let mut bytes = by_hand(15);
+        bytes.truncate(keep);
+        bytes.append(&mut tail);
+        let _any = digest(&bytes, 17);
+    }
+}

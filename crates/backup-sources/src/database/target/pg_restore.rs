@@ -1,0 +1,125 @@
+//! Running `pg_restore`, and what its end means.
+
+use std::io::{ErrorKind, Write as _};
+
+use backup_core::{JobControl, PartReader};
+
+use super::DatabaseTarget;
+use super::place::Place;
+use super::selection::Selection;
+use crate::Error;
+use crate::child::Exit;
+use crate::database::DUMP;
+use crate::database::psql::{Session, identifier};
+use crate::database::server::{Program, hint_for};
+
+/// Bytes that are handed on at once.
+pub(in crate::database) const BLOCK: usize = 256 * 1024;
+
+/// What a server says where it lacks something that is no part of the dump.
+const NOT_THE_DUMP: [&str; 14] = [
+    "No space left",
+    "could not access file",
+    "could not extend file",
+    "could not load library",
+    "could not open extension control file",
+    "has no installation script",
+    "is not loaded",
+    "must be loaded via",
+    "must be member",
+    "must be owner",
+    "must be superuser",
+    "out of memory",
+    "out of shared memory",
+    "permission denied",
+];
+
+impl DatabaseTarget {
+    /// `pg_restore` into the database; where it reads from is still to be said.
+    pub(super) fn restorer(&self) -> Result<Program, Error> {
+        let mut program = self.settings.program("pg_restore")?;
+        program.command.args(["--exit-on-error", "--no-password"]);
+        program
+            .command
+            .arg(format!("--dbname={}", self.settings.conninfo(&self.settings.name)));
+        if self.options.skip_owner {
+            program.command.args(["--no-owner", "--no-acl"]);
+        }
+        Ok(program)
+    }
+
+    /// Restores the dump while it comes out of the archive.
+    pub(super) fn restore_on_the_way(
+        &self,
+        place: &Place,
+        selection: &Selection,
+        part: &mut dyn PartReader,
+        job: &JobControl,
+    ) -> Result<(), Error> {
+        let mut program = self.restorer()?;
+        if matches!(place, Place::Empty { .. }) {
+            program.command.arg("--single-transaction");
+        }
+        if !selection.is_everything() {
+            let mut session = Session::open(&self.settings, &self.settings.name, job)?;
+            for schema in selection.schemas() {
+                session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(schema)))?;
+                program.command.arg(format!("--schema={schema}"));
+            }
+            program
+                .command
+                .args(selection.names().map(|name| format!("--table={name}")));
+        }
+        let mut child = self.settings.spawn(program, job)?;
+        child.close_stdout();
+        each_block(part, job, &mut |bytes| match child.write_all(bytes) {
+            Ok(()) => Ok(true),
+            // It has ended before the end of the dump: how, its exit says.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Error::content("pg_restore", error)),
+        })?;
+        self.judge(child.finish()?)
+    }
+
+    /// An error unless `pg_restore` said that all is well.
+    pub(super) fn judge(&self, exit: Exit) -> Result<(), Error> {
+        if let Some(error) = self.settings.lost(&exit) {
+            return Err(error);
+        }
+        let hint = hint_for(&exit.stderr);
+        let has_said = exit.code().is_some();
+        match exit.check(hint) {
+            Ok(_) => Ok(()),
+            Err(Error::Failed { message, hint }) if has_said && is_of_the_dump(&message) => {
+                Err(Error::Unrestorable { message, hint })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_of_the_dump(said: &str) -> bool {
+    let lacks = |what: &str| said.contains(&format!("{what} \"")) && said.contains("\" does not exist");
+    !NOT_THE_DUMP.iter().any(|words| said.contains(words)) && !lacks("ERROR:  role") && !lacks("ERROR:  tablespace")
+}
+
+/// Hands on the current entry's content, block by block, until `take` says that it is enough.
+pub(super) fn each_block(
+    part: &mut dyn PartReader,
+    job: &JobControl,
+    take: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let mut buffer = vec![0; BLOCK];
+    loop {
+        job.check()?;
+        let length = match part.content().read(&mut buffer) {
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::content(DUMP, error)),
+        };
+        if length == 0 || !take(&buffer[..length])? {
+            return Ok(());
+        }
+        job.advance(length as u64);
+    }
+}

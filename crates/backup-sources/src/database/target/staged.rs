@@ -1,0 +1,94 @@
+//! Restoring by several connections at once, from a dump that was put down in a file.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use backup_core::{JobControl, PartReader, WarningCode};
+
+use super::DatabaseTarget;
+use super::pg_restore::each_block;
+use super::place::Place;
+use super::selection::Selection;
+use crate::Error;
+use crate::database::dump::DumpDigest;
+
+/// Bytes from which on a dump is put down, unless the options say otherwise.
+const STAGED_FROM: u64 = 256 * 1024 * 1024;
+/// Bytes that stay free on the disk.
+const SPARE: u64 = 64 * 1024 * 1024;
+
+impl DatabaseTarget {
+    /// Whether a dump of `size` bytes is put down before it is restored.
+    pub(super) fn is_staged(&self, size: u64, place: &Place, selection: &Selection, job: &JobControl) -> bool {
+        let Some(folder) = &self.options.staging else {
+            return false;
+        };
+        // Several connections cannot share the one transaction in which a database that was there is filled.
+        let may_be = self.options.jobs > 1 && matches!(place, Place::Missing) && selection.is_everything();
+        if !may_be || size < self.options.staged_from.unwrap_or(STAGED_FROM) {
+            return false;
+        }
+        match free_bytes(folder) {
+            Ok(free) if free >= size.saturating_add(SPARE) => true,
+            found => {
+                let why = match found {
+                    Ok(free) => format!("{free} bytes are free there, and it has {size}"),
+                    Err(error) => error.to_string(),
+                };
+                let text = format!(
+                    "the database is restored by one connection, since its dump cannot be put down in {}: {why}",
+                    folder.display()
+                );
+                job.warn(WarningCode::Other, None, text);
+                false
+            }
+        }
+    }
+
+    /// Puts the dump down and lets several connections restore it.
+    pub(super) fn restore_staged(&self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), Error> {
+        let folder = self.options.staging.as_deref().unwrap_or(Path::new("."));
+        let failed = |error| Error::io("put down the dump in", folder, error);
+        // It never has a name, or none any more: whatever becomes of us, the system takes it away.
+        let mut file = tempfile::tempfile_in(folder).map_err(failed)?;
+        put_down(&mut file, part, job, &failed)?;
+        let mut program = self.restorer()?;
+        program.command.arg(format!("--jobs={}", self.options.jobs));
+        // Each connection opens it again, which a descriptor of ours in place of a name allows.
+        program
+            .command
+            .arg(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
+        let mut child = self.settings.spawn(program, job)?;
+        child.close_stdin();
+        child.close_stdout();
+        self.judge(child.finish()?)
+    }
+}
+
+/// Writes the dump, and into its table of contents where each table's rows begin: in a pipe `pg_dump` could not go back to
+/// do it, and `pg_restore` would search the whole file for each.
+fn put_down(
+    file: &mut File,
+    part: &mut dyn PartReader,
+    job: &JobControl,
+    failed: &dyn Fn(std::io::Error) -> Error,
+) -> Result<(), Error> {
+    let mut layout = DumpDigest::of_layout();
+    each_block(part, job, &mut |bytes| {
+        layout.push(bytes)?;
+        file.write_all(bytes).map_err(failed)?;
+        Ok(true)
+    })?;
+    for offset in layout.finish()?.offsets {
+        file.write_all_at(&offset.bytes, offset.at).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn free_bytes(folder: &Path) -> Result<u64, Error> {
+    let found = rustix::fs::statvfs(folder).map_err(|error| Error::io("look at the space in", folder, error))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}

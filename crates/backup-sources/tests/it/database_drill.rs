@@ -1,0 +1,215 @@
+//! A drill passes for what is restored as it was, and fails for everything else, and says which.
+
+use backup_core::{PipelineError, Target, WarningCode};
+use backup_sources::{DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, ScratchServer};
+use backup_tests::postgres::{Database, Postgres, quoted};
+use backup_tests::sample_db;
+
+use crate::database::{copy_of, exists, settings, small};
+use crate::database_scratch::reachable;
+use crate::database_staged::{fake_pg_restore, with_programs};
+use crate::job;
+use crate::recorder::{Archive, back_up, warned};
+
+fn drill_in(
+    archive: &Archive<'_>,
+    scratch: DatabaseSettings,
+    options: DatabaseDrillOptions,
+) -> Result<backup_core::JobControl, PipelineError> {
+    let job = job();
+    let mut drill = DatabaseDrill::new(scratch, options);
+    drill.prepare(&job)?;
+    drill.restore(&mut archive.replay(), &job)?;
+    Ok(job)
+}
+
+fn drill(archive: &Archive<'_>, scratch: &Database) -> Result<backup_core::JobControl, PipelineError> {
+    drill_in(archive, settings(scratch), DatabaseDrillOptions::default())
+}
+
+fn backup_of(database: &Database) -> Archive<'static> {
+    let mut archive = Archive::default();
+    back_up(&DatabaseSource::new(settings(database)), &mut archive, &job()).unwrap();
+    archive
+}
+
+/// A database with everything, and with what a restore brings back in another form.
+fn everything() -> Database {
+    let original = Postgres::shared().create_database("drill");
+    sample_db::fill(&original, 2000);
+    original.psql(
+        "CREATE TABLE parent (a int, b text); CREATE TABLE heir (c int, b text, a int); ALTER TABLE heir INHERIT parent;
+         INSERT INTO heir SELECT i, i::text, -i FROM generate_series(1, 50) i;
+         CREATE TABLE times (at timestamptz, raw bytea); INSERT INTO times VALUES ('2024-07-01 12:00+00', '\\x00ff');
+         SET client_min_messages = error;
+         CREATE SUBSCRIPTION a_subscription CONNECTION 'host=192.0.2.1' PUBLICATION p WITH (connect = false)",
+    );
+    // What the text of values depends on.
+    let name = quoted(&original.name);
+    original.psql(&format!(
+        "ALTER DATABASE {name} SET bytea_output = 'escape'; ALTER DATABASE {name} SET timezone = 'Asia/Taipei'"
+    ));
+    original
+}
+
+#[test]
+fn a_database_with_everything_passes_on_a_server_with_its_roles_and_on_one_without() {
+    let original = everything();
+    let archive = backup_of(&original);
+    let copy = copy_of(&original);
+    let done = drill(&archive, &copy).unwrap();
+    assert_eq!(done.warnings(), []);
+    assert!(!exists(&copy));
+
+    let folder = reachable();
+    let server = ScratchServer::start(
+        &folder.path().join("scratch"),
+        12,
+        Some(Postgres::shared().bin_dir()),
+        &job(),
+    )
+    .unwrap();
+    let options = DatabaseDrillOptions {
+        create_roles: true,
+        ..DatabaseDrillOptions::default()
+    };
+    // What was on the server, and in which zone its own times are, makes no difference.
+    for round in ["once", "twice"] {
+        let done = drill_in(&archive, server.settings(round), options.clone()).unwrap();
+        assert_eq!(warned(&done, WarningCode::Other), [""; 0]);
+    }
+    original.psql("DROP SUBSCRIPTION IF EXISTS nothing; ALTER SUBSCRIPTION a_subscription SET (slot_name = NONE); DROP SUBSCRIPTION a_subscription");
+}
+
+#[test]
+fn whatever_is_restored_otherwise_is_found_and_named() {
+    let (original, _) = small(100);
+    original.psql("CREATE SEQUENCE s; CREATE INDEX t_v ON t (v); SELECT lo_from_bytea(7777, 'abc')");
+    let archive = backup_of(&original);
+    let cases = [
+        ("UPDATE t SET v = 'x' WHERE id = 7", "public.t (other rows)"),
+        ("UPDATE t SET id = id + 1000 WHERE id = 7", "public.t (other rows)"),
+        (
+            "INSERT INTO t VALUES (0, '')",
+            "public.t (101 rows restored, 100 in the backup)",
+        ),
+        ("SELECT nextval('s')", "sequence set public.s (another value)"),
+        ("DROP INDEX t_v", "index public.t_v (not restored)"),
+        (
+            "ALTER TABLE t DROP CONSTRAINT t_pkey",
+            "constraint public.t t_pkey (not restored)",
+        ),
+        ("CREATE VIEW more AS SELECT 1", "view public.more (not in the backup)"),
+        ("SELECT lo_put(7777, 1, 'x')", "large objects (other content)"),
+    ];
+    for (sql, difference) in cases {
+        let programs = fake_pg_restore(&format!(
+            "REAL \"$@\" || exit 1
+             for arg; do case \"$arg\" in --dbname=*) \"$(dirname \"$0\")/psql\" -Xq \"$arg\" -c \"{sql}\" >&2 || exit 1;; esac; done"
+        ));
+        let copy = copy_of(&original);
+        let scratch = with_programs(settings(&copy), programs.path());
+        let error = drill_in(&archive, scratch, DatabaseDrillOptions::default()).expect_err(sql);
+        assert!(matches!(error, PipelineError::Integrity { .. }), "{sql}: {error:?}");
+        assert!(error.to_string().contains(difference), "{sql}: {error}");
+        assert!(!exists(&copy), "{sql}");
+    }
+    assert!(drill(&archive, &copy_of(&original)).is_ok());
+}
+
+#[test]
+fn a_damaged_dump_fails_and_leaves_no_scratch_database() {
+    let (original, archive) = small(1000);
+    let at = |dump: &[u8]| dump.windows(5).position(|part| part == b"1000\t").unwrap();
+    let changes: [(&str, &dyn Fn(&mut Vec<u8>)); 5] = [
+        ("no number", &|dump| {
+            let at = at(dump);
+            dump[at..at + 4].copy_from_slice(b"x000");
+        }),
+        ("twice the same key", &|dump| {
+            let at = at(dump);
+            dump[at..at + 4].copy_from_slice(b"0999");
+        }),
+        ("no UTF-8", &|dump| {
+            let at = at(dump);
+            dump[at + 6] = 0xff;
+        }),
+        ("cut off", &|dump| dump.truncate(at(dump))),
+        ("no dump at all", &|dump| *dump = b"nothing".to_vec()),
+    ];
+    for (what, change) in changes {
+        let mut damaged = archive.copy();
+        change(&mut damaged.entries[1].1);
+        let copy = copy_of(&original);
+        let error = drill(&damaged, &copy).expect_err(what);
+        assert!(matches!(error, PipelineError::Integrity { .. }), "{what}: {error:?}");
+        assert!(!exists(&copy), "{what}");
+    }
+}
+
+#[test]
+fn what_prevents_a_drill_is_not_the_backups_fault() {
+    let (original, archive) = small(10);
+    let copy = copy_of(&original);
+    let refused = |archive: &Archive<'_>, words: &str| {
+        let error = drill(archive, &copy).unwrap_err();
+        assert!(matches!(error, PipelineError::Refused { .. }), "{error:?}");
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    let about = |from: &str, to: &str| {
+        let mut changed = archive.copy();
+        let text = String::from_utf8(changed.entries[0].1.clone()).unwrap();
+        assert!(text.contains(from), "{text}");
+        changed.entries[0].1 = text.replacen(from, to, 1).into_bytes();
+        changed
+    };
+    refused(
+        &about("\"name\": \"plpgsql\"", "\"name\": \"not there\""),
+        "lacks extensions",
+    );
+    refused(&about("\"serverVersionNum\": ", "\"serverVersionNum\": 9"), "newer");
+    let away = DatabaseSettings {
+        port: backup_tests::free_port(),
+        ..settings(&copy)
+    };
+    let error = drill_in(&archive, away, DatabaseDrillOptions::default()).unwrap_err();
+    assert!(matches!(error, PipelineError::Unavailable { .. }), "{error:?}");
+
+    // A backup of before formats were recorded, in another time zone than the scratch server's: nobody can say.
+    original.psql("CREATE TABLE times AS SELECT '2024-07-01 12:00+00'::timestamptz AS at");
+    let name = quoted(&original.name);
+    original.psql(&format!("ALTER DATABASE {name} SET timezone = 'Asia/Taipei'"));
+    let mut old = backup_of(&original);
+    let mut text: serde_json::Value = serde_json::from_slice(&old.entries[0].1).unwrap();
+    text.as_object_mut().unwrap().remove("formats").unwrap();
+    text["settings"] = serde_json::json!([]);
+    old.entries[0].1 = serde_json::to_vec(&text).unwrap();
+    refused(&old, "cannot be compared");
+    assert!(!exists(&copy));
+
+    // A database that somebody uses is neither filled nor dropped.
+    Postgres::shared().psql("postgres", &format!("CREATE DATABASE {}", quoted(&copy.name)));
+    refused(&archive, "exists already");
+    assert!(exists(&copy));
+    DatabaseDrill::clear(settings(&copy), &job()).unwrap();
+    assert!(!exists(&copy));
+}
+
+#[test]
+fn a_server_that_goes_away_is_unavailable_and_a_cancelled_drill_leaves_nothing() {
+    let (original, archive) = small(1000);
+    let lost = fake_pg_restore("echo 'pg_restore: error: server closed the connection unexpectedly' >&2; exit 1");
+    let copy = copy_of(&original);
+    let scratch = with_programs(settings(&copy), lost.path());
+    let error = drill_in(&archive, scratch, DatabaseDrillOptions::default()).unwrap_err();
+    assert!(matches!(error, PipelineError::Unavailable { .. }), "{error:?}");
+    assert!(!exists(&copy));
+
+    let job = job();
+    let mut drill = DatabaseDrill::new(settings(&copy), DatabaseDrillOptions::default());
+    drill.prepare(&job).unwrap();
+    job.cancel();
+    let error = drill.restore(&mut archive.replay(), &job).unwrap_err();
+    assert!(matches!(error, PipelineError::Cancelled), "{error:?}");
+    assert!(!exists(&copy));
+}

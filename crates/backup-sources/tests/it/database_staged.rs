@@ -1,0 +1,145 @@
+//! Several connections restore what one does, and leave nothing on the disk.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use backup_core::{PipelineError, WarningCode};
+use backup_sources::{DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
+use backup_tests::postgres::Postgres;
+use backup_tests::sample_db;
+use backup_tests::tree::Scratch;
+
+use crate::database::{copy_of, exists, restore, settings, small};
+use crate::job;
+use crate::recorder::{Archive, back_up, warned};
+
+fn staged(folder: &Path) -> DatabaseTargetOptions {
+    DatabaseTargetOptions {
+        staging: Some(folder.to_owned()),
+        jobs: 3,
+        staged_from: Some(0),
+        ..DatabaseTargetOptions::default()
+    }
+}
+
+/// A folder with PostgreSQL's programs, in which `pg_restore` is this shell script; `REAL` in it is the real one.
+pub(crate) fn fake_pg_restore(script: &str) -> Scratch {
+    let folder = Scratch::new();
+    let bin = Postgres::shared().bin_dir();
+    for program in ["psql", "pg_dump", "pg_dumpall"] {
+        std::os::unix::fs::symlink(bin.join(program), folder.path().join(program)).unwrap();
+    }
+    let real = bin.join("pg_restore");
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in --version) exec {} --version;; esac\n{}\n",
+        real.display(),
+        script.replace("REAL", real.to_str().unwrap())
+    );
+    // Written by another process: a program that any process holds open for writing cannot be started.
+    let status = Command::new("sh")
+        .args(["-c", "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", &text])
+        .arg(folder.path().join("pg_restore"))
+        .status();
+    assert!(status.unwrap().success());
+    folder
+}
+
+pub(crate) fn with_programs(settings: DatabaseSettings, programs: &Path) -> DatabaseSettings {
+    DatabaseSettings {
+        programs: Some(programs.to_owned()),
+        ..settings
+    }
+}
+
+#[test]
+fn several_connections_restore_the_same_as_one() {
+    let original = Postgres::shared().create_database("staged");
+    sample_db::fill(&original, 5000);
+    let mut archive = Archive::default();
+    back_up(&DatabaseSource::new(settings(&original)), &mut archive, &job()).unwrap();
+    let folder = Scratch::new();
+    let copy = copy_of(&original);
+    let restored = restore(&archive, &copy, staged(folder.path())).unwrap();
+    assert_eq!(warned(&restored, WarningCode::Other), [""; 0]);
+    assert_eq!(original.dump(), copy.dump());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn pg_restore_is_told_where_the_rows_of_each_table_are() {
+    let (original, archive) = small(1000);
+    let copy = copy_of(&original);
+    let folder = Scratch::new();
+    // It keeps the file that it was given, and its arguments.
+    let kept = Scratch::new();
+    let script = format!(
+        "for last; do :; done; cp \"$last\" {0}/dump; ls {1} > {0}/listing; echo \"$@\" > {0}/arguments; exec REAL \"$@\"",
+        kept.path().display(),
+        folder.path().display(),
+    );
+    let programs = fake_pg_restore(&script);
+    let target = with_programs(settings(&copy), programs.path());
+    let mut target = DatabaseTarget::new(target, staged(folder.path()));
+    backup_core::Target::restore(&mut target, &mut archive.replay(), &job()).unwrap();
+    assert_eq!(original.dump(), copy.dump());
+    let arguments = fs::read_to_string(kept.path().join("arguments")).unwrap();
+    assert!(arguments.contains("--jobs=3"), "{arguments}");
+    assert_eq!(
+        fs::read_to_string(kept.path().join("listing")).unwrap(),
+        "",
+        "the dump has a name"
+    );
+    // The third table's rows alone: with its offset no byte of the others is needed, so they may be anything.
+    let mut dump = fs::read(kept.path().join("dump")).unwrap();
+    let rows = dump.windows(5).position(|part| part == b"1000\t").unwrap();
+    let before = dump[..rows].windows(2).rposition(|part| part == b"1\t").unwrap();
+    dump[before - 40..rows].fill(0xff);
+    let broken = kept.path().join("broken");
+    fs::write(&broken, dump).unwrap();
+    let text = backup_tests::tools::run(
+        Command::new(Postgres::shared().bin_dir().join("pg_restore"))
+            .args(["--data-only", "--schema=other", "--table=w", "--file=-"])
+            .arg(&broken),
+    );
+    let text = String::from_utf8(text.unwrap().stdout).unwrap();
+    assert!(text.contains("COPY other.w (y) FROM stdin;\n2\n\\."), "{text}");
+}
+
+#[test]
+fn a_restore_that_fails_leaves_neither_file_nor_database() {
+    let (original, archive) = small(1000);
+    let mut archive = archive.copy();
+    let (_, dump) = &mut archive.entries[1];
+    let at = dump.windows(5).position(|part| part == b"1000\t").unwrap();
+    dump[at..at + 4].copy_from_slice(b"x000");
+    let copy = copy_of(&original);
+    let folder = Scratch::new();
+    let error = restore(&archive, &copy, staged(folder.path())).unwrap_err();
+    assert!(error.to_string().contains("x000"), "{error}");
+    assert!(!exists(&copy));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    // Nor does what cannot be put down, for it ends early.
+    archive.entries[1].1.truncate(at);
+    let error = restore(&archive, &copy, staged(folder.path())).unwrap_err();
+    assert!(matches!(error, PipelineError::Integrity { .. }), "{error}");
+    assert!(!exists(&copy));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_small_or_has_no_room_is_restored_on_the_way() {
+    let (original, archive) = small(10);
+    let missing = Path::new("/nonexistent/folder");
+    let copy = copy_of(&original);
+    let small = DatabaseTargetOptions {
+        staged_from: None,
+        ..staged(missing)
+    };
+    let restored = restore(&archive, &copy, small).unwrap();
+    assert_eq!(restored.warnings(), []);
+    let other = copy_of(&original);
+    let restored = restore(&archive, &other, staged(missing)).unwrap();
+    assert!(warned(&restored, WarningCode::Other)[0].contains("/nonexistent/folder"));
+    assert_eq!(original.dump(), other.dump());
+}
