@@ -309,6 +309,12 @@ fn busy_clients_see_the_old_or_the_new_and_come_back_by_themselves() {
             (new.load(Ordering::SeqCst) > 20).then_some(())
         });
         until.store(true, Ordering::SeqCst);
+        // Where it failed, they are still there, and would be waited for.
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+            live.name
+        );
+        Postgres::shared().psql("postgres", &end);
         swapped.unwrap();
         assert!(answered.is_some(), "the clients did not come back");
         for client in clients {
