@@ -308,9 +308,10 @@ fn under_load_every_answer_is_whole_old_or_new() {
             })
         });
         let files = scope.spawn(|| gaps(&stop, || std::fs::read_to_string(system.uploads().join("which")).ok()));
+        let stopper = Stopper(&stop);
         let restore = system.restore(id(&backup), &json!({ "mode": "REPLACE" }));
         let record = system.restored(&restore);
-        stop.store(true, Ordering::SeqCst);
+        drop(stopper);
         for writer in writers {
             writer.join().unwrap();
         }
@@ -329,6 +330,15 @@ fn under_load_every_answer_is_whole_old_or_new() {
         longest_database.as_millis(),
         longest_files.as_millis()
     ));
+}
+
+/// Lets the others end, also where this test fails.
+struct Stopper<'a>(&'a AtomicBool);
+
+impl Drop for Stopper<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Asks again and again; gives the longest time without an answer, and the answers without repetitions.

@@ -4,10 +4,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use backup_core::JobControl;
+use backup_core::restore::{Refusal, RefusalCode};
 
 use super::{ATTEMPTS, DatabaseSwap, Numbers};
 use crate::Error;
-use crate::database::psql::{Session, identifier};
+use crate::database::psql::{Session, identifier, literal};
+use crate::database::shown;
 
 /// How long a rename may wait for its lock: so long new sessions wait behind it.
 const LOCK_TIMEOUT: &str = "2s";
@@ -15,7 +17,7 @@ const LOCK_TIMEOUT: &str = "2s";
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Which sessions this user may end, of `a`, a row of `pg_stat_activity`, as the server sees it.
-pub(super) const MAY_END: &str = "((SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR EXISTS (
+const MAY_END: &str = "((SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR EXISTS (
     SELECT FROM pg_roles theirs WHERE theirs.oid = a.usesysid AND NOT theirs.rolsuper
     AND (pg_has_role(theirs.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))))";
 
@@ -46,10 +48,35 @@ impl DatabaseSwap {
         }
     }
 
+    /// A session that nobody may end would hold up everybody else until the renames fail.
+    fn check_sessions(&self, server: &mut Session, renames: &[(&str, &str)]) -> Result<(), Error> {
+        let names: Vec<String> = renames.iter().map(|(from, _)| literal(from)).collect();
+        let theirs = unendable(&format!("a.datname IN ({})", names.join(", ")));
+        let users: Vec<String> =
+            server.query(&format!("SELECT to_json(name) FROM ({theirs}) AS theirs ORDER BY name"))?;
+        if users.is_empty() {
+            return Ok(());
+        }
+        Err(self.may_not_end(&users).into())
+    }
+
+    pub(super) fn may_not_end(&self, users: &[String]) -> Refusal {
+        Refusal::new(
+            RefusalCode::NotPermitted,
+            format!(
+                "the user may not end the sessions with {} of: {}",
+                self.describe_live(),
+                shown(users)
+            ),
+            "Grant the user pg_signal_backend, end sessions of superusers by hand, or use a superuser.",
+        )
+    }
+
     /// Each rename first locks its database, so that new sessions wait, and then waits up to 5 seconds for those that are
     /// there to end; another session of ours ends them meanwhile. The locks stay until the transaction ends: a session that
     /// waited finds its database gone, and its client the new one when it tries again.
     fn rename(&self, mut server: Session, renames: &[(&str, &str)], job: &JobControl) -> Result<(), Error> {
+        self.check_sessions(&mut server, renames)?;
         let backend: u32 = server.query_one("SELECT pg_backend_pid()")?;
         let ender = self.server(job)?;
         let (done, until) = channel();
@@ -60,6 +87,15 @@ impl DatabaseSwap {
             result
         })
     }
+}
+
+/// Users of the sessions, given by a condition on `a`, that this user may not end. Those of the server itself, without a
+/// user, end when a rename wants them to.
+pub(super) fn unendable(which: &str) -> String {
+    format!(
+        "SELECT DISTINCT coalesce(a.usename::text, a.usesysid::text) AS name FROM pg_stat_activity a
+         WHERE {which} AND a.usesysid IS NOT NULL AND NOT {MAY_END}"
+    )
 }
 
 /// Where this process is killed in between, `psql` ends with the statement that runs, and the server takes all of it back.

@@ -5,7 +5,7 @@ use backup_core::{JobControl, PipelineError};
 use serde::Deserialize;
 
 use super::DatabaseSwap;
-use super::exchange::MAY_END;
+use super::exchange::unendable;
 use crate::Error;
 use crate::database::psql::{Session, literal};
 use crate::database::target::unreachable;
@@ -27,14 +27,12 @@ struct Live {
     slots: Vec<String>,
 }
 
-/// `{name}` is the database's, `{may_end}` which sessions this user may end. Those of the server itself, without a user, end
-/// when a rename wants them to.
+/// `{name}` is the database's, `{unendable}` the query for users whose sessions with it this user may not end.
 const LIVE: &str = "SELECT json_build_object(
     'sizeBytes', CASE WHEN has_database_privilege(d.oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE')
         THEN pg_database_size(d.oid) END,
     'sessions', (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.usesysid IS NOT NULL),
-    'unendable', (SELECT coalesce(json_agg(DISTINCT a.usename), '[]') FROM pg_stat_activity a
-        WHERE a.datid = d.oid AND a.usesysid IS NOT NULL AND NOT {may_end}),
+    'unendable', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM ({unendable}) AS theirs),
     'isOwner', pg_has_role(d.datdba, 'USAGE'),
     'isTemplate', d.datistemplate,
     'allowsConnections', d.datallowconn,
@@ -118,7 +116,7 @@ impl DatabaseSwap {
         job: &JobControl,
     ) -> Result<(), Error> {
         let question = LIVE
-            .replace("{may_end}", MAY_END)
+            .replace("{unendable}", &unendable("a.datid = d.oid"))
             .replace("{name}", &literal(&self.names.live));
         let Some(live) = server.query::<Live>(&question)?.pop() else {
             return Ok(());
@@ -153,14 +151,7 @@ impl DatabaseSwap {
             ));
         }
         if !live.unendable.is_empty() {
-            refusals.push(not_permitted(
-                format!(
-                    "the user may not end the sessions with {} of: {}",
-                    self.describe_live(),
-                    shown(&live.unendable)
-                ),
-                "Grant the user pg_signal_backend, end sessions of superusers by hand, or use a superuser.",
-            ));
+            refusals.push(self.may_not_end(&live.unendable));
         }
         refusals
     }

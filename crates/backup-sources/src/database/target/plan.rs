@@ -14,9 +14,9 @@ use crate::database::psql::{Session, literal};
 use crate::database::{ABOUT, DatabaseSettings, shown};
 
 /// Where the files of the database are, or will be; null where the user may not see it.
-const FOLDER: &str = "SELECT to_json(CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN coalesce(
+const FOLDER: &str = "SELECT coalesce(to_json(CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN coalesce(
     (SELECT nullif(pg_tablespace_location(dattablespace), '') FROM pg_database WHERE datname = {name}),
-    current_setting('data_directory')) END)";
+    current_setting('data_directory')) END), 'null')";
 
 /// Whether the server knows a locale of the C library, as far as it can tell: spelled in whichever way.
 const KNOWS_LOCALE: &str =
