@@ -25,6 +25,11 @@ fn staged(folder: &Path) -> DatabaseTargetOptions {
 
 /// A folder with PostgreSQL's programs, in which `pg_restore` is this shell script; `REAL` in it is the real one.
 pub(crate) fn fake_pg_restore(script: &str) -> Scratch {
+    fake_pg_restore_of("15.0", script)
+}
+
+/// The same, of this version.
+fn fake_pg_restore_of(version: &str, script: &str) -> Scratch {
     let folder = Scratch::new();
     let bin = Postgres::shared().bin_dir();
     for program in ["psql", "pg_dump", "pg_dumpall"] {
@@ -32,8 +37,7 @@ pub(crate) fn fake_pg_restore(script: &str) -> Scratch {
     }
     let real = bin.join("pg_restore");
     let text = format!(
-        "#!/bin/sh\ncase \"$*\" in --version) exec {} --version;; esac\n{}\n",
-        real.display(),
+        "#!/bin/sh\ncase \"$*\" in --version) echo 'pg_restore (PostgreSQL) {version}'; exit;; esac\n{}\n",
         script.replace("REAL", real.to_str().unwrap())
     );
     // Written by another process: a program that any process holds open for writing cannot be started.
@@ -142,4 +146,31 @@ fn what_is_small_or_has_no_room_is_restored_on_the_way() {
     let restored = restore(&archive, &other, staged(missing)).unwrap();
     assert!(warned(&restored, WarningCode::Other)[0].contains("/nonexistent/folder"));
     assert_eq!(original.dump(), other.dump());
+}
+
+#[test]
+fn the_setting_that_an_older_server_does_not_know_is_passed_over_and_nothing_else() {
+    let (original, archive) = small(10);
+    let error = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"";
+    let other = "pg_restore: error: could not execute query: ERROR:  relation \"t\" already exists";
+    let folder = Scratch::new();
+    for (said, count, is_good) in [
+        (format!("{error}\nCommand was: SET transaction_timeout = 0;"), 1, true),
+        (format!("{error}\n{error}"), 2, true),
+        (format!("{error}\n{other}"), 2, false),
+        (format!("{error}\n{other}: {error}"), 2, false),
+        (other.to_owned(), 1, false),
+    ] {
+        let script = format!(
+            "REAL \"$@\" && printf '%s\n' '{said}' 'pg_restore: warning: errors ignored on restore: {count}' >&2; exit 1"
+        );
+        let programs = fake_pg_restore_of("17.0", &script);
+        for options in [DatabaseTargetOptions::default(), staged(folder.path())] {
+            let copy = copy_of(&original);
+            let mut target = DatabaseTarget::new(with_programs(settings(&copy), programs.path()), options);
+            let restored = backup_core::Target::restore(&mut target, &mut archive.replay(), &job());
+            assert_eq!(restored.is_ok(), is_good, "{said}: {restored:?}");
+            assert_eq!(exists(&copy), is_good, "{said}");
+        }
+    }
 }

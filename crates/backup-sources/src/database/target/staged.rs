@@ -55,7 +55,8 @@ impl DatabaseTarget {
         // It never has a name, or none any more: whatever becomes of us, the system takes it away.
         let mut file = tempfile::tempfile_in(folder).map_err(failed)?;
         put_down(&mut file, part, job, &failed)?;
-        let mut program = self.restorer()?;
+        let passes_over_timeout = self.must_pass_over_timeout(job)?;
+        let mut program = self.restorer(passes_over_timeout)?;
         program.command.arg(format!("--jobs={}", self.options.jobs));
         // Each connection opens it again, which a descriptor of ours in place of a name allows.
         program
@@ -64,7 +65,7 @@ impl DatabaseTarget {
         let mut child = self.settings.spawn(program, job)?;
         child.close_stdin();
         child.close_stdout();
-        self.judge(child.finish()?)
+        self.judge(child.finish()?, passes_over_timeout)
     }
 }
 
