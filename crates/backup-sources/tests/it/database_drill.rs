@@ -44,6 +44,9 @@ fn everything() -> Database {
          SET client_min_messages = error;
          CREATE SUBSCRIPTION a_subscription CONNECTION 'host=192.0.2.1' PUBLICATION p WITH (connect = false)",
     );
+    // On a server without it the table goes where tables go.
+    original.psql("SET allow_in_place_tablespaces = on; CREATE TABLESPACE drilled LOCATION ''");
+    original.psql("CREATE TABLE elsewhere TABLESPACE drilled AS SELECT 1 AS x");
     // What the text of values depends on.
     let name = quoted(&original.name);
     original.psql(&format!(
@@ -78,7 +81,9 @@ fn a_database_with_everything_passes_on_a_server_with_its_roles_and_on_one_witho
         let done = drill_in(&archive, server.settings(round), options.clone()).unwrap();
         assert_eq!(warned(&done, WarningCode::Other), [""; 0]);
     }
-    original.psql("DROP SUBSCRIPTION IF EXISTS nothing; ALTER SUBSCRIPTION a_subscription SET (slot_name = NONE); DROP SUBSCRIPTION a_subscription");
+    original.psql("DROP TABLE elsewhere");
+    original.psql("DROP TABLESPACE drilled");
+    original.psql("ALTER SUBSCRIPTION a_subscription SET (slot_name = NONE); DROP SUBSCRIPTION a_subscription");
 }
 
 #[test]
@@ -121,7 +126,8 @@ fn whatever_is_restored_otherwise_is_found_and_named() {
 fn a_damaged_dump_fails_and_leaves_no_scratch_database() {
     let (original, archive) = small(1000);
     let at = |dump: &[u8]| dump.windows(5).position(|part| part == b"1000\t").unwrap();
-    let changes: [(&str, &dyn Fn(&mut Vec<u8>)); 5] = [
+    type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let changes: [(&str, Damage<'_>); 5] = [
         ("no number", &|dump| {
             let at = at(dump);
             dump[at..at + 4].copy_from_slice(b"x000");

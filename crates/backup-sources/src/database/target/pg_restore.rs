@@ -51,6 +51,9 @@ impl DatabaseTarget {
         if self.options.skip_owner {
             program.command.args(["--no-owner", "--no-acl"]);
         }
+        if self.options.skip_tablespaces {
+            program.command.arg("--no-tablespaces");
+        }
         Ok(program)
     }
 
