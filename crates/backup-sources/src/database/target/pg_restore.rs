@@ -17,12 +17,13 @@ use crate::database::server::{Program, hint_for};
 pub(in crate::database) const BLOCK: usize = 256 * 1024;
 
 /// What a server says where it lacks something that is no part of the dump.
-const NOT_THE_DUMP: [&str; 17] = [
+const NOT_THE_DUMP: [&str; 18] = [
     "No space left",
     "could not access file",
     "could not extend file",
     "could not load library",
     "could not open extension control file",
+    "could not set default_tablespace",
     "has no installation script",
     "is not loaded",
     "must be loaded via",
@@ -138,8 +139,8 @@ fn is_timeout_alone(said: &str) -> bool {
 }
 
 fn is_of_the_dump(said: &str) -> bool {
-    let lacks = |what: &str| said.contains(&format!("{what} \"")) && said.contains("\" does not exist");
-    !NOT_THE_DUMP.iter().any(|words| said.contains(words)) && !lacks("ERROR:  role") && !lacks("ERROR:  tablespace")
+    let lacks_role = said.contains("ERROR:  role \"") && said.contains("\" does not exist");
+    !lacks_role && !NOT_THE_DUMP.iter().any(|words| said.contains(words))
 }
 
 /// Hands on the current entry's content, block by block, until `take` says that it is enough.
