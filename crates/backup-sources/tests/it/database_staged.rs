@@ -94,20 +94,20 @@ fn pg_restore_is_told_where_the_rows_of_each_table_are() {
         "",
         "the dump has a name"
     );
-    // The third table's rows alone: with its offset no byte of the others is needed, so they may be anything.
+    // Whoever searches for the rows of the last table comes by those of the first, and gets lost in them.
     let mut dump = fs::read(kept.path().join("dump")).unwrap();
-    let rows = dump.windows(5).position(|part| part == b"1000\t").unwrap();
-    let before = dump[..rows].windows(2).rposition(|part| part == b"1\t").unwrap();
-    dump[before - 40..rows].fill(0xff);
+    let rows = b"\0\x02\0\0\01\n";
+    let first = dump.windows(rows.len()).position(|part| part == rows).unwrap();
+    dump[first + 1..first + 4].fill(0xff);
     let broken = kept.path().join("broken");
     fs::write(&broken, dump).unwrap();
     let text = backup_tests::tools::run(
         Command::new(Postgres::shared().bin_dir().join("pg_restore"))
-            .args(["--data-only", "--schema=other", "--table=w", "--file=-"])
+            .args(["--data-only", "--table=t", "--file=-"])
             .arg(&broken),
     );
     let text = String::from_utf8(text.unwrap().stdout).unwrap();
-    assert!(text.contains("COPY other.w (y) FROM stdin;\n2\n\\."), "{text}");
+    assert!(text.contains("\n1000\t"), "{text}");
 }
 
 #[test]
