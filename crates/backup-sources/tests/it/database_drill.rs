@@ -129,11 +129,12 @@ fn whatever_is_restored_otherwise_is_found_and_named() {
     assert!(drill(&archive, &copy_of(&original)).is_ok());
 }
 
+type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn a_damaged_dump_fails_and_leaves_no_scratch_database() {
     let (original, archive) = small(1000);
     let at = |dump: &[u8]| dump.windows(5).position(|part| part == b"1000\t").unwrap();
-    type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
     let changes: [(&str, Damage<'_>); 5] = [
         ("no number", &|dump| {
             let at = at(dump);

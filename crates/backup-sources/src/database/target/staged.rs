@@ -77,14 +77,21 @@ fn put_down(
     job: &JobControl,
     failed: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<(), Error> {
-    let mut layout = DumpDigest::of_layout();
+    let mut layout = Some(DumpDigest::of_layout());
     each_block(part, job, &mut |bytes| {
-        layout.push(bytes)?;
+        match layout.as_mut().map(|layout| layout.push(bytes)) {
+            // A version of the format that `pg_restore` may know better: it searches.
+            Some(Err(Error::Refused { .. })) => layout = None,
+            Some(Err(error)) => return Err(error),
+            Some(Ok(())) | None => {}
+        }
         file.write_all(bytes).map_err(failed)?;
         Ok(true)
     })?;
-    for offset in layout.finish()?.offsets {
-        file.write_all_at(&offset.bytes, offset.at).map_err(failed)?;
+    if let Some(layout) = layout {
+        for offset in layout.finish()?.offsets {
+            file.write_all_at(&offset.bytes, offset.at).map_err(failed)?;
+        }
     }
     Ok(())
 }
