@@ -55,6 +55,7 @@ impl DatabaseDrill {
             scratch,
             DatabaseTargetOptions {
                 skip_owner: !compares_rights,
+                skip_tablespaces: true,
                 staging: options.staging,
                 jobs: options.jobs,
                 ..DatabaseTargetOptions::default()

@@ -158,19 +158,21 @@ impl DumpDigest {
             State::HeadTexts(number) => scanner.text(input)?.map(|_| State::HeadTexts(number + 1)),
             State::Count => scanner.int(input)?.map(|left| State::Entry { left, field: 0 }),
             State::Entry { left: ..=0, .. } => Some(State::Block),
-            State::Entry { left, field } => match self.fields.get(field) {
-                Some(what) => self.entry.take(*what, scanner, input)?.map(|is_done| State::Entry {
-                    left,
-                    field: field + usize::from(is_done),
-                }),
-                None => {
+            State::Entry { left, field } => {
+                if let Some(what) = self.fields.get(field) {
+                    let is_done = self.entry.take(*what, scanner, input)?;
+                    is_done.map(|is_done| State::Entry {
+                        left,
+                        field: field + usize::from(is_done),
+                    })
+                } else {
                     self.end_entry()?;
                     Some(State::Entry {
                         left: left - 1,
                         field: 0,
                     })
                 }
-            },
+            }
             State::Block => scanner.byte(input).map(State::BlockNumber),
             State::BlockNumber(kind) => match scanner.int(input)? {
                 Some(number) => Some(self.begin_block(kind, number)?),

@@ -38,6 +38,8 @@ pub struct DatabaseTargetOptions {
     pub tables: Vec<String>,
     /// Restore without owners and grants, where the server does not have the roles.
     pub skip_owner: bool,
+    /// Restore everything into the database's own tablespace, where the server does not have the others.
+    pub skip_tablespaces: bool,
     /// Folder in which a dump may be put down, so that several connections restore it at once: only a whole database into one
     /// that the restore creates, only with room for it there, and only from [`Self::staged_from`] on. What is put down has no
     /// name, so that it is gone with this process, however that ends. `None`: the dump goes from the archive to the server.

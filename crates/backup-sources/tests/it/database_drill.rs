@@ -3,7 +3,7 @@
 use backup_core::{PipelineError, Target, WarningCode};
 use backup_sources::{DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, ScratchServer};
 use backup_tests::postgres::{Database, Postgres, quoted};
-use backup_tests::sample_db;
+use backup_tests::{sample_db, unique};
 
 use crate::database::{copy_of, exists, settings, small};
 use crate::database_scratch::reachable;
@@ -44,18 +44,28 @@ fn everything() -> Database {
          SET client_min_messages = error;
          CREATE SUBSCRIPTION a_subscription CONNECTION 'host=192.0.2.1' PUBLICATION p WITH (connect = false)",
     );
-    // What the text of values depends on.
-    let name = quoted(&original.name);
-    original.psql(&format!(
-        "ALTER DATABASE {name} SET bytea_output = 'escape'; ALTER DATABASE {name} SET timezone = 'Asia/Taipei'"
-    ));
+    // On a server without it the table goes where tables go.
+    original.psql("SET allow_in_place_tablespaces = on; CREATE TABLESPACE drilled LOCATION ''");
+    original.psql("CREATE TABLE elsewhere TABLESPACE drilled AS SELECT 1 AS x");
     original
 }
 
 #[test]
 fn a_database_with_everything_passes_on_a_server_with_its_roles_and_on_one_without() {
     let original = everything();
-    let archive = backup_of(&original);
+    // Who dumps it writes times and bytes otherwise than who looks at what was restored.
+    let role = format!("dumper_{}", unique());
+    original.psql(&format!(
+        "CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'dumper'; ALTER ROLE {role} SET timezone = 'Asia/Taipei';
+         ALTER ROLE {role} SET bytea_output = 'escape'"
+    ));
+    let source = DatabaseSource::new(DatabaseSettings {
+        user: Some(role),
+        password: Some("dumper".to_owned().into()),
+        ..settings(&original)
+    });
+    let mut archive = Archive::default();
+    back_up(&source, &mut archive, &job()).unwrap();
     let copy = copy_of(&original);
     let done = drill(&archive, &copy).unwrap();
     assert_eq!(done.warnings(), []);
@@ -78,7 +88,9 @@ fn a_database_with_everything_passes_on_a_server_with_its_roles_and_on_one_witho
         let done = drill_in(&archive, server.settings(round), options.clone()).unwrap();
         assert_eq!(warned(&done, WarningCode::Other), [""; 0]);
     }
-    original.psql("DROP SUBSCRIPTION IF EXISTS nothing; ALTER SUBSCRIPTION a_subscription SET (slot_name = NONE); DROP SUBSCRIPTION a_subscription");
+    original.psql("DROP TABLE elsewhere");
+    original.psql("DROP TABLESPACE drilled");
+    original.psql("ALTER SUBSCRIPTION a_subscription SET (slot_name = NONE); DROP SUBSCRIPTION a_subscription");
 }
 
 #[test]
@@ -117,11 +129,13 @@ fn whatever_is_restored_otherwise_is_found_and_named() {
     assert!(drill(&archive, &copy_of(&original)).is_ok());
 }
 
+type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn a_damaged_dump_fails_and_leaves_no_scratch_database() {
     let (original, archive) = small(1000);
     let at = |dump: &[u8]| dump.windows(5).position(|part| part == b"1000\t").unwrap();
-    let changes: [(&str, &dyn Fn(&mut Vec<u8>)); 5] = [
+    let changes: [(&str, Damage<'_>); 5] = [
         ("no number", &|dump| {
             let at = at(dump);
             dump[at..at + 4].copy_from_slice(b"x000");

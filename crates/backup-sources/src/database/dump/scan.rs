@@ -12,7 +12,8 @@ pub(super) struct Scanner {
     offset_size: usize,
     position: u64,
     partial: Vec<u8>,
-    text: Option<Option<usize>>,
+    /// The length of a text that is begun.
+    text: Option<i64>,
 }
 
 impl Scanner {
@@ -103,21 +104,20 @@ impl Scanner {
         let length = match self.text {
             Some(length) => length,
             None => match self.int(input)? {
+                Some(length) => length,
                 None => return Ok(None),
-                Some(-1) => None,
-                Some(length) => match usize::try_from(length) {
-                    Ok(length) if length <= MAX_TEXT => Some(length),
-                    _ => return Err(self.damaged("a text of an impossible length")),
-                },
             },
         };
-        self.text = Some(length);
-        let text = match length {
-            None => None,
-            Some(length) => match self.bytes(input, length) {
-                None => return Ok(None),
-                text => text,
-            },
+        let text = match usize::try_from(length) {
+            Err(_) if length == -1 => None,
+            Ok(length) if length <= MAX_TEXT => {
+                self.text = Some(length as i64);
+                let Some(text) = self.bytes(input, length) else {
+                    return Ok(None);
+                };
+                Some(text)
+            }
+            _ => return Err(self.damaged("a text of an impossible length")),
         };
         self.text = None;
         Ok(Some(text))

@@ -81,65 +81,59 @@ fn what_differs_between_two_dumps_is_named_and_the_order_of_rows_is_none() {
     );
 }
 
+/// Writes a dump by hand.
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn ints(&mut self, values: &[i32]) {
+        for value in values {
+            self.0.push(u8::from(*value < 0));
+            self.0.extend(value.unsigned_abs().to_le_bytes());
+        }
+    }
+
+    fn texts(&mut self, values: &[Option<&str>]) {
+        for value in values {
+            self.ints(&[value.map_or(-1, |value| value.len() as i32)]);
+            self.0.extend(value.unwrap_or_default().as_bytes());
+        }
+    }
+}
+
 /// The least that a dump of this version can be: one table with two rows, and a large object.
 fn by_hand(minor: u8) -> Vec<u8> {
-    let mut out = b"PGDMP".to_vec();
-    let int = |out: &mut Vec<u8>, value: i32| {
-        out.push(u8::from(value < 0));
-        out.extend(value.unsigned_abs().to_le_bytes());
-    };
-    let text = |out: &mut Vec<u8>, value: Option<&str>| {
-        int(out, value.map_or(-1, |value| value.len() as i32));
-        out.extend(value.unwrap_or_default().as_bytes());
-    };
-    out.extend([1, minor, 0, 4, 8, 1]);
+    let mut out = Writer(b"PGDMP".to_vec());
+    out.0.extend([1, minor, 0, 4, 8, 1]);
     if minor >= 15 {
-        out.push(0);
+        out.0.push(0);
     } else {
-        int(&mut out, 0);
+        out.ints(&[0]);
     }
-    (0..7).for_each(|value| int(&mut out, value));
-    ["name", "15.1", "15.1"]
-        .iter()
-        .for_each(|value| text(&mut out, Some(value)));
-    int(&mut out, 2);
+    out.ints(&[0, 1, 2, 3, 4, 5, 6]);
+    out.texts(&[Some("name"), Some("15.1"), Some("15.1")]);
+    out.ints(&[2]);
     for (number, kind) in [(5, "TABLE DATA"), (6, "BLOBS")] {
-        int(&mut out, number);
-        int(&mut out, 1);
-        ["0", "0", "t", kind]
-            .iter()
-            .for_each(|value| text(&mut out, Some(value)));
-        int(&mut out, 3);
-        [
-            None,
-            None,
-            Some("COPY public.t (a) FROM stdin;\n"),
-            Some("public"),
-            None,
-            None,
-        ]
-        .iter()
-        .for_each(|value| text(&mut out, *value));
+        out.ints(&[number, 1]);
+        out.texts(&[Some("0"), Some("0"), Some("t"), Some(kind)]);
+        out.ints(&[3]);
+        out.texts(&[None, None, Some("COPY public.t (a) FROM stdin;\n")]);
+        out.texts(&[Some("public"), None, None]);
         if minor >= 16 {
-            int(&mut out, 0);
+            out.ints(&[0]);
         }
-        [Some("owner"), Some("false"), Some("4"), None]
-            .iter()
-            .for_each(|value| text(&mut out, *value));
-        out.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        out.texts(&[Some("owner"), Some("false"), Some("4"), None]);
+        out.0.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
     }
-    out.push(LARGE_OBJECTS);
+    out.0.push(LARGE_OBJECTS);
     // The largest number that an object can have is written as -1.
-    [6, -1].iter().for_each(|value| int(&mut out, *value));
-    text(&mut out, Some("content"));
-    [0, 0].iter().for_each(|value| int(&mut out, *value));
-    out.push(ROWS);
-    int(&mut out, 5);
-    ["1\n", "2\n", "\\.\n\n\n"]
-        .iter()
-        .for_each(|value| text(&mut out, Some(value)));
-    int(&mut out, 0);
-    out
+    out.ints(&[6, -1]);
+    out.texts(&[Some("content")]);
+    out.ints(&[0, 0]);
+    out.0.push(ROWS);
+    out.ints(&[5]);
+    out.texts(&[Some("1\n"), Some("2\n"), Some("\\.\n\n\n")]);
+    out.ints(&[0]);
+    out.0
 }
 
 #[test]

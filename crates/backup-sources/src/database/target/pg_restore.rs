@@ -17,12 +17,13 @@ use crate::database::server::{Program, hint_for};
 pub(in crate::database) const BLOCK: usize = 256 * 1024;
 
 /// What a server says where it lacks something that is no part of the dump.
-const NOT_THE_DUMP: [&str; 14] = [
+const NOT_THE_DUMP: [&str; 18] = [
     "No space left",
     "could not access file",
     "could not extend file",
     "could not load library",
     "could not open extension control file",
+    "could not set default_tablespace",
     "has no installation script",
     "is not loaded",
     "must be loaded via",
@@ -32,18 +33,27 @@ const NOT_THE_DUMP: [&str; 14] = [
     "out of memory",
     "out of shared memory",
     "permission denied",
+    "requires the server to be built with",
+    "supported in this build",
+    "unrecognized configuration parameter",
 ];
 
 impl DatabaseTarget {
     /// `pg_restore` into the database; where it reads from is still to be said.
-    pub(super) fn restorer(&self) -> Result<Program, Error> {
+    pub(super) fn restorer(&self, passes_over_timeout: bool) -> Result<Program, Error> {
         let mut program = self.settings.program("pg_restore")?;
-        program.command.args(["--exit-on-error", "--no-password"]);
+        program.command.arg("--no-password");
+        if !passes_over_timeout {
+            program.command.arg("--exit-on-error");
+        }
         program
             .command
             .arg(format!("--dbname={}", self.settings.conninfo(&self.settings.name)));
         if self.options.skip_owner {
             program.command.args(["--no-owner", "--no-acl"]);
+        }
+        if self.options.skip_tablespaces {
+            program.command.arg("--no-tablespaces");
         }
         Ok(program)
     }
@@ -56,8 +66,15 @@ impl DatabaseTarget {
         part: &mut dyn PartReader,
         job: &JobControl,
     ) -> Result<(), Error> {
-        let mut program = self.restorer()?;
+        let passes_over_timeout = self.must_pass_over_timeout(job)?;
+        let mut program = self.restorer(passes_over_timeout)?;
         if matches!(place, Place::Empty { .. }) {
+            if passes_over_timeout {
+                return Err(Error::refused(
+                    "this pg_restore cannot fill a database that exists on a server older than PostgreSQL 17",
+                    "Restore into a database that does not exist yet.",
+                ));
+            }
             program.command.arg("--single-transaction");
         }
         if !selection.is_everything() {
@@ -78,11 +95,22 @@ impl DatabaseTarget {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
             Err(error) => Err(Error::content("pg_restore", error)),
         })?;
-        self.judge(child.finish()?)
+        self.judge(child.finish()?, passes_over_timeout)
     }
 
-    /// An error unless `pg_restore` said that all is well.
-    pub(super) fn judge(&self, exit: Exit) -> Result<(), Error> {
+    /// Whether `pg_restore` will set `transaction_timeout`, which it does since version 17 whatever the server, on a server
+    /// that does not know it. Its dumps can be read by nothing older, so that has to be let pass.
+    pub(super) fn must_pass_over_timeout(&self, job: &JobControl) -> Result<bool, Error> {
+        let (_, major) = self.settings.program_version("pg_restore", job)?;
+        let server: u32 = (self.maintenance(job)?).query_one("SELECT current_setting('server_version_num')")?;
+        Ok(major >= 17 && server < 170_000)
+    }
+
+    /// An error unless `pg_restore` said that all is well, or that all but the one setting is.
+    pub(super) fn judge(&self, exit: Exit, passes_over_timeout: bool) -> Result<(), Error> {
+        if passes_over_timeout && exit.code() == Some(1) && is_timeout_alone(&exit.stderr) {
+            return Ok(());
+        }
         if let Some(error) = self.settings.lost(&exit) {
             return Err(error);
         }
@@ -98,9 +126,21 @@ impl DatabaseTarget {
     }
 }
 
+/// Whether every error that was said is that of the unknown setting: counted in three ways, so that no text in a row or a
+/// name can hide another.
+fn is_timeout_alone(said: &str) -> bool {
+    let error = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"";
+    let ignored = said
+        .rsplit("errors ignored on restore: ")
+        .next()
+        .and_then(|count| count.trim().parse().ok());
+    let found = said.matches(error).count();
+    ignored == Some(found) && said.matches("pg_restore: error:").count() == found
+}
+
 fn is_of_the_dump(said: &str) -> bool {
-    let lacks = |what: &str| said.contains(&format!("{what} \"")) && said.contains("\" does not exist");
-    !NOT_THE_DUMP.iter().any(|words| said.contains(words)) && !lacks("ERROR:  role") && !lacks("ERROR:  tablespace")
+    let lacks_role = said.contains("ERROR:  role \"") && said.contains("\" does not exist");
+    !lacks_role && !NOT_THE_DUMP.iter().any(|words| said.contains(words))
 }
 
 /// Hands on the current entry's content, block by block, until `take` says that it is enough.

@@ -55,7 +55,8 @@ impl DatabaseTarget {
         // It never has a name, or none any more: whatever becomes of us, the system takes it away.
         let mut file = tempfile::tempfile_in(folder).map_err(failed)?;
         put_down(&mut file, part, job, &failed)?;
-        let mut program = self.restorer()?;
+        let passes_over_timeout = self.must_pass_over_timeout(job)?;
+        let mut program = self.restorer(passes_over_timeout)?;
         program.command.arg(format!("--jobs={}", self.options.jobs));
         // Each connection opens it again, which a descriptor of ours in place of a name allows.
         program
@@ -64,7 +65,7 @@ impl DatabaseTarget {
         let mut child = self.settings.spawn(program, job)?;
         child.close_stdin();
         child.close_stdout();
-        self.judge(child.finish()?)
+        self.judge(child.finish()?, passes_over_timeout)
     }
 }
 
@@ -76,14 +77,21 @@ fn put_down(
     job: &JobControl,
     failed: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<(), Error> {
-    let mut layout = DumpDigest::of_layout();
+    let mut layout = Some(DumpDigest::of_layout());
     each_block(part, job, &mut |bytes| {
-        layout.push(bytes)?;
+        match layout.as_mut().map(|layout| layout.push(bytes)) {
+            // A version of the format that `pg_restore` may know better: it searches.
+            Some(Err(Error::Refused { .. })) => layout = None,
+            Some(Err(error)) => return Err(error),
+            Some(Ok(())) | None => {}
+        }
         file.write_all(bytes).map_err(failed)?;
         Ok(true)
     })?;
-    for offset in layout.finish()?.offsets {
-        file.write_all_at(&offset.bytes, offset.at).map_err(failed)?;
+    if let Some(layout) = layout {
+        for offset in layout.finish()?.offsets {
+            file.write_all_at(&offset.bytes, offset.at).map_err(failed)?;
+        }
     }
     Ok(())
 }
