@@ -67,7 +67,7 @@ fn seal(key: &ArchiveKey, entries: &Entries) -> Result<ArchiveReader, PipelineEr
         created_at_secs: 1_750_000_000,
     };
     let blob = Blob::default();
-    let mut writer = ArchiveWriter::new(Box::new(blob.clone()), key, &options, &Fixed)?;
+    let mut writer = ArchiveWriter::create(Box::new(blob.clone()), key, options, &Fixed)?;
     let mut part = writer.part("files")?;
     for (entry, content) in entries {
         part.append(entry, &mut content.as_slice())?;
