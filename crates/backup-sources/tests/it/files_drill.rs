@@ -117,6 +117,9 @@ impl PartReader for Meddler<'_> {
     }
 }
 
+/// A name, and what is done to the restored tree.
+type Change<'a> = (&'a str, &'a dyn Fn(&Path));
+
 #[test]
 fn every_difference_is_found_and_its_place_is_named() {
     let scratch = Scratch::new();
@@ -140,18 +143,17 @@ fn every_difference_is_found_and_its_place_is_named() {
         change(path);
         fs::File::open(path).unwrap().set_modified(time).unwrap();
     };
-    type Change<'a> = (&'a str, &'a dyn Fn(&Path));
     let changes: [Change<'_>; 8] = [
         ("nothing", &|_| {}),
         ("content", &|root| {
-            keep_time(&root.join("f5000"), &|file| fs::write(file, "abd").unwrap())
+            keep_time(&root.join("f5000"), &|file| fs::write(file, "abd").unwrap());
         }),
         ("time", &|root| fs::write(root.join("f5000"), "abc").unwrap()),
         ("mode", &|root| {
-            fs::set_permissions(root.join("f5000"), fs::Permissions::from_mode(0o701)).unwrap()
+            fs::set_permissions(root.join("f5000"), fs::Permissions::from_mode(0o701)).unwrap();
         }),
         ("length", &|root| {
-            keep_time(&root.join("f5000"), &|file| fs::write(file, "abc\0").unwrap())
+            keep_time(&root.join("f5000"), &|file| fs::write(file, "abc\0").unwrap());
         }),
         ("missing", &|root| fs::remove_file(root.join("f5000")).unwrap()),
         ("added", &|root| fs::write(root.join("f5000a"), "").unwrap()),
