@@ -33,3 +33,6 @@ pub(crate) use target::{check_target, into_folder};
 
 /// The part's name in the archive.
 const PART: &str = "files";
+
+/// The most components of a path, so that memory is bounded. What lies deeper is neither saved nor restored.
+const MAX_DEPTH: usize = 100_000;

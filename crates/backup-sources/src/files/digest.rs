@@ -213,7 +213,7 @@ mod tests {
     fn every_block_names_its_first_entry() {
         let mut tree = TreeDigest::new(false);
         let mut blocks = Vec::new();
-        for number in 0..BLOCK_ENTRIES * 2 + 1 {
+        for number in 0..=BLOCK_ENTRIES * 2 {
             let path = EntryPath::new(format!("{number:06}")).unwrap();
             blocks.extend(tree.begin(&Entry::plain_file(path, 0, 0)));
         }

@@ -23,7 +23,8 @@ const BLOCK: usize = 256 * 1024;
 ///
 /// While the entries pass, digests of them are made; then the restored tree is read as a backup reads it, and must come to
 /// the same digests: every name, kind, content, link, mode, time, attribute and, as root, owner. What this user cannot set
-/// or this file system cannot hold is left out on both sides. Memory is bounded: 32 bytes and a path for 4096 entries.
+/// or this file system cannot hold is left out on both sides. Every folder must have an entry of its own, as
+/// [`super::FilesSource`] writes them. Memory is bounded: 32 bytes and a path for 4096 entries.
 #[derive(Debug)]
 pub struct FilesDrill {
     scratch: PathBuf,
@@ -63,12 +64,9 @@ impl FilesDrill {
         restore_tree(&tree, &[], &mut passing, job)?;
         let mut blocks = passing.blocks;
         blocks.extend(passing.digest.finish());
-        // Without an entry of its own the root is as it was made.
-        let with_root = blocks.first().is_some_and(|block| block.first.is_root());
         let mut found = Comparison {
             job,
             possible: &possible,
-            with_root,
             digest: TreeDigest::new(possible.sets_owners),
             expected: &blocks,
             compared: 0,
@@ -144,7 +142,6 @@ impl Read for Passing<'_> {
 struct Comparison<'a> {
     job: &'a JobControl,
     possible: &'a Possible,
-    with_root: bool,
     digest: TreeDigest,
     expected: &'a [Block],
     /// How many blocks are the same.
@@ -197,9 +194,6 @@ impl Comparison<'_> {
 
 impl ArchiveSink for Comparison<'_> {
     fn append(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<u64, PipelineError> {
-        if entry.path.is_root() && !self.with_root {
-            return Ok(0);
-        }
         if let Some(block) = self.digest.begin(&self.possible.found(entry)) {
             self.compare(&block)?;
         }

@@ -11,6 +11,7 @@ use backup_core::{Entry, EntryKind, EntryPath, JobControl, PartReader, PipelineE
 use rustix::fs::{CWD, FileType, Mode, OFlags, ftruncate, mkdirat, openat, symlinkat, syncfs};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, pwrite};
 
+use super::MAX_DEPTH;
 use super::dirs::{Dirs, open_dir};
 use super::owners::Owners;
 use crate::Error;
@@ -37,10 +38,7 @@ pub(crate) fn restore_tree(
     let inherits = access::is_inherited(root.as_fd());
     let mut restorer = Restorer {
         dirs: Dirs::new(root).map_err(|error| Error::io("open", dir, error))?,
-        open: vec![Open {
-            name: Vec::new(),
-            entry: None,
-        }],
+        open: vec![Open::new(b"")],
         job,
         owners: Owners::default(),
         is_root: rustix::process::geteuid().is_root(),
@@ -99,8 +97,23 @@ struct Restorer<'a> {
 }
 
 struct Open {
-    name: Vec<u8>,
-    entry: Option<Entry>,
+    name: Box<[u8]>,
+    /// Without its path: those of all folders down to a deep one would take more than the archive.
+    entry: Option<Box<Entry>>,
+}
+
+impl Open {
+    fn new(name: &[u8]) -> Self {
+        Self {
+            name: name.into(),
+            entry: None,
+        }
+    }
+
+    fn keep(&mut self, mut entry: Entry) {
+        entry.path = EntryPath::root();
+        self.entry = Some(Box::new(entry));
+    }
 }
 
 impl Restorer<'_> {
@@ -109,10 +122,13 @@ impl Restorer<'_> {
             if entry.kind != EntryKind::Directory {
                 return Err(hostile(&entry.path, "its root is not a folder"));
             }
-            self.open[0].entry = Some(entry);
+            self.open[0].keep(entry);
             return Ok(());
         }
         let parts: Vec<&[u8]> = entry.path.components().collect();
+        if parts.len() > MAX_DEPTH {
+            return Err(hostile(&entry.path, "it lies too deep"));
+        }
         let (parents, name) = parts.split_at(parts.len() - 1);
         self.go_to(parents, &entry.path)?;
         let name = c_name(name[0], &entry.path)?;
@@ -120,7 +136,7 @@ impl Restorer<'_> {
             EntryKind::Directory => {
                 self.step_down(&name, &entry.path)?;
                 if let Some(open) = self.open.last_mut() {
-                    open.entry = Some(entry);
+                    open.keep(entry);
                 }
             }
             EntryKind::File { data } => self.file(&entry, &name, data.as_deref(), part)?,
@@ -161,7 +177,7 @@ impl Restorer<'_> {
         let common = self.open[1..]
             .iter()
             .zip(parents)
-            .take_while(|(open, part)| open.name == **part)
+            .take_while(|(open, part)| *open.name == ***part)
             .count();
         while self.open.len() - 1 > common {
             self.step_up()?;
@@ -181,15 +197,17 @@ impl Restorer<'_> {
             access::take_away(fd.as_fd());
         }
         self.dirs.push(fd).map_err(|error| made(path, error))?;
-        self.open.push(Open {
-            name: name.to_bytes().to_vec(),
-            entry: None,
-        });
+        self.open.push(Open::new(name.to_bytes()));
         Ok(())
     }
 
     fn step_up(&mut self) -> Result<(), Error> {
-        let Some(open) = self.open.pop() else { return Ok(()) };
+        let Some(mut open) = self.open.pop() else { return Ok(()) };
+        if let Some(entry) = &mut open.entry {
+            let above = self.open.iter().skip(1).map(|above| &*above.name);
+            let path: Vec<&[u8]> = above.chain([&*open.name]).collect();
+            entry.path = EntryPath::new(path.join(&b'/')).map_err(|error| Error::failed(error.to_string(), ""))?;
+        }
         // The folder above is opened through this one, whose new mode or owner might forbid that.
         let fd = self.dirs.last().and_then(|dir| fcntl_dupfd_cloexec(dir, 0));
         let fd = fd.map_err(|error| Error::io("open", String::from_utf8_lossy(&open.name).into_owned(), error))?;

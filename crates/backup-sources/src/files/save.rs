@@ -10,6 +10,7 @@ use backup_core::{ArchiveSink, EntryKind, EntryPath, JobControl, WarningCode};
 use rustix::fs::{Advice, FileType, OFlags, Stat, fadvise, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
+use super::MAX_DEPTH;
 use super::content::{Content, data_ranges};
 use super::links::{Identity, Links};
 use super::look::{is_pseudo, look, look_at_folder, open_and_look, open_root};
@@ -129,6 +130,10 @@ impl<'a> Saver<'a> {
                     continue;
                 }
                 device.push((path.as_bytes().to_vec(), stat.st_dev));
+            }
+            if path.components().count() == MAX_DEPTH {
+                self.cannot_read(&path, Errno::NAMETOOLONG);
+                continue;
             }
             match walk.enter(fd) {
                 Ok(true) => {}

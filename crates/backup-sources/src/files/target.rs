@@ -85,10 +85,10 @@ pub(crate) fn into_folder(dir: &Path, fill: impl FnOnce(&Path) -> Result<(), Err
     let existed = check_target(dir)?;
     let missing: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| is_missing(above)).collect();
     let result = prepare(dir, existed).and_then(|()| fill(dir));
-    if result.is_err() {
-        if let Err(error) = remove(dir, existed, &missing) {
-            tracing::error!(%error, dir = %dir.display(), "cannot remove the half-restored files");
-        }
+    if result.is_err()
+        && let Err(error) = remove(dir, existed, &missing)
+    {
+        tracing::error!(%error, dir = %dir.display(), "cannot remove the half-restored files");
     }
     result
 }

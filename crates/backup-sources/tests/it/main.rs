@@ -22,6 +22,8 @@ mod files_plan;
 mod files_rights;
 mod files_swap;
 mod hostile;
+mod hostile_random;
+mod hostile_sealed;
 mod recorder;
 
 use std::time::Duration;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use backup_core::{Entry, EntryKind};
 use rustix::fs::{
-    CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, lgetxattr, lsetxattr, makedev, mknodat, symlinkat, utimensat,
+    AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, lgetxattr, lsetxattr, makedev, mknodat, symlinkat,
+    utimensat,
 };
 
 use crate::Error;
@@ -45,8 +46,8 @@ impl Possible {
         };
         let sample = possible.sample(&EntryKind::File { data: None })?;
         possible.sets_owners = possible.is_root && chown(&sample, Some(SOMEBODY), Some(SOMEBODY)).is_ok();
-        possible.keeps_nanos = possible.set_time(&sample, MOMENT)? == MOMENT;
-        possible.remove(&sample)?;
+        possible.keeps_nanos = set_time(&sample, MOMENT)? == MOMENT;
+        remove(&sample)?;
         Ok(possible)
     }
 
@@ -84,9 +85,8 @@ impl Possible {
             sample => sample?,
         };
         entry.xattrs = set_attributes(&sample, &entry);
-        (entry.modified_secs, entry.modified_nanos) =
-            self.set_time(&sample, (entry.modified_secs, entry.modified_nanos))?;
-        self.remove(&sample)?;
+        (entry.modified_secs, entry.modified_nanos) = set_time(&sample, (entry.modified_secs, entry.modified_nanos))?;
+        remove(&sample)?;
         Ok(Some(entry))
     }
 
@@ -117,32 +117,32 @@ impl Possible {
         made.map_err(|error| Error::io("make", &path, error))?;
         Ok(path)
     }
+}
 
-    /// Sets a time, and returns what became of it.
-    fn set_time(&self, path: &Path, (secs, nanos): (i64, u32)) -> Result<(i64, u32), Error> {
-        let time = Timespec {
-            tv_sec: secs,
-            tv_nsec: nanos.into(),
-        };
-        let times = Timestamps {
-            last_access: time.clone(),
-            last_modification: time,
-        };
-        let failed = |error: io::Error| Error::io("set the time of", path, error);
-        utimensat(CWD, path, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).map_err(|error| failed(error.into()))?;
-        let found = fs::symlink_metadata(path).map_err(failed)?;
-        Ok((found.mtime(), u32::try_from(found.mtime_nsec()).unwrap_or(0)))
-    }
+/// Sets a time, and returns what became of it.
+fn set_time(path: &Path, (secs, nanos): (i64, u32)) -> Result<(i64, u32), Error> {
+    let time = Timespec {
+        tv_sec: secs,
+        tv_nsec: nanos.into(),
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    let failed = |error: io::Error| Error::io("set the time of", path, error);
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| failed(error.into()))?;
+    let found = fs::symlink_metadata(path).map_err(failed)?;
+    Ok((found.mtime(), u32::try_from(found.mtime_nsec()).unwrap_or(0)))
+}
 
-    fn remove(&self, path: &Path) -> Result<(), Error> {
-        let found = fs::symlink_metadata(path);
-        let removed = if found.is_ok_and(|found| found.is_dir()) {
-            fs::remove_dir(path)
-        } else {
-            fs::remove_file(path)
-        };
-        removed.map_err(|error| Error::io("remove", path, error))
-    }
+fn remove(path: &Path) -> Result<(), Error> {
+    let found = fs::symlink_metadata(path);
+    let removed = if found.is_ok_and(|found| found.is_dir()) {
+        fs::remove_dir(path)
+    } else {
+        fs::remove_file(path)
+    };
+    removed.map_err(|error| Error::io("remove", path, error))
 }
 
 /// Sets the attributes and the mode, and returns what became of the attributes: a mode changes an access list.
