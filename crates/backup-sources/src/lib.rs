@@ -11,7 +11,7 @@ mod database;
 mod error;
 mod files;
 
-pub use config::{ConfigInputs, ConfigSource, ConfigTarget};
+pub use config::{ConfigExport, ConfigInputs, ConfigSource, ConfigTarget};
 pub use database::{
     DatabaseAccess, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions, check_dump,
 };
