@@ -86,14 +86,19 @@ async fn follow(bar: ProgressBar, job: JobControl, unit: Unit) {
 }
 
 fn style(unit: Unit, with_total: bool) -> ProgressStyle {
-    let template = match (unit, with_total) {
+    let style = ProgressStyle::with_template(template(unit, with_total));
+    style
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+fn template(unit: Unit, with_total: bool) -> &'static str {
+    match (unit, with_total) {
         (Unit::Bytes, true) => "{msg:<10} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
         (Unit::Bytes, false) => "{msg:<10} {spinner} {bytes} {bytes_per_sec}",
         (Unit::Backups, true) => "{msg:<10} [{wide_bar}] {pos}/{len} {per_sec} {eta}",
         (Unit::Backups, false) => "{msg:<10} {spinner}",
-    };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.progress_chars("=> ")
+    }
 }
 
 fn name(step: Step, unit: Unit) -> &'static str {
@@ -134,9 +139,7 @@ mod tests {
     fn every_template_is_read() {
         for unit in [Unit::Bytes, Unit::Backups] {
             for with_total in [false, true] {
-                let bar = ProgressBar::hidden();
-                bar.set_style(style(unit, with_total));
-                bar.finish();
+                assert!(ProgressStyle::with_template(template(unit, with_total)).is_ok());
             }
         }
     }

@@ -16,6 +16,7 @@ mod outage;
 mod outcome;
 mod people;
 mod readings;
+mod rebuild;
 mod retention;
 mod schedules;
 mod settings;
