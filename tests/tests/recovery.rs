@@ -103,7 +103,10 @@ fn environment(lost: &Lost, server: &Postgres) -> Environment {
     [
         ("PATH", path),
         ("LC_ALL", "C.UTF-8".to_owned()),
-        ("BACKUP_ENCRYPTION_KEY", system.setting("BACKUP_ENCRYPTION_KEY").to_owned()),
+        (
+            "BACKUP_ENCRYPTION_KEY",
+            system.setting("BACKUP_ENCRYPTION_KEY").to_owned(),
+        ),
         ("PGHOST", "127.0.0.1".to_owned()),
         ("PGPORT", server.port().to_string()),
         ("PGUSER", SUPERUSER.to_owned()),
@@ -131,7 +134,11 @@ fn every_command_of_the_document_is_executed_or_an_example() {
         )
     });
     assert_eq!(all, known.len());
-    assert_eq!(DOCUMENT.matches("\n```bash").count(), all, "a block of another language");
+    assert_eq!(
+        DOCUMENT.matches("\n```bash").count(),
+        all,
+        "a block of another language"
+    );
     assert!(commands(|words| words == ["by-us"]).len() >= 4);
     assert!(commands(|words| words.first() == Some(&"by-hand")).len() >= 8);
 }

@@ -66,7 +66,10 @@ const OF_THE_SETTINGS: [&str; 6] = [
 ];
 
 fn picked(value: &Value, fields: &[&str]) -> Value {
-    fields.iter().map(|field| ((*field).to_owned(), value[field].clone())).collect()
+    fields
+        .iter()
+        .map(|field| ((*field).to_owned(), value[field].clone()))
+        .collect()
 }
 
 fn all_picked(list: &Value, fields: &[&str]) -> Vec<Value> {
@@ -155,7 +158,11 @@ fn everything_comes_back_from_the_container_and_the_passphrase() {
         .set("BACKUP_ENCRYPTION_KEY", first.setting("BACKUP_ENCRYPTION_KEY"));
     let rebuilt = second.backupctl(&["catalog", "rebuild", "--json"]).expect(0);
     let rebuilt: Value = serde_json::from_str(&rebuilt.stdout).unwrap();
-    assert_eq!((&rebuilt["backups"], &rebuilt["bad"]), (&json!(3), &json!(0)), "{rebuilt:#}");
+    assert_eq!(
+        (&rebuilt["backups"], &rebuilt["bad"]),
+        (&json!(3), &json!(0)),
+        "{rebuilt:#}"
+    );
     assert_eq!(rebuilt["settings"]["backupId"], newest.as_str(), "{rebuilt:#}");
     assert_eq!(rebuilt["settings"]["schedules"], 3, "{rebuilt:#}");
     assert_eq!(
@@ -168,14 +175,27 @@ fn everything_comes_back_from_the_container_and_the_passphrase() {
     assert!(again.stderr.contains("not empty"), "{}", again.stderr);
 
     // Database and files, under the roles that the backup has kept.
-    let globals = second.backupctl(&["extract", &newest, "database/globals.sql"]).expect(0).stdout;
-    for statement in globals.lines().filter(|line| line.contains("sample") || line.contains("Sample")) {
+    let globals = second
+        .backupctl(&["extract", &newest, "database/globals.sql"])
+        .expect(0)
+        .stdout;
+    for statement in globals
+        .lines()
+        .filter(|line| line.contains("sample") || line.contains("Sample"))
+    {
         cluster.psql("postgres", statement);
     }
     let restored = cluster.database("restored");
     let uploads = second.uploads();
     let into = uploads.display().to_string();
-    let restore = ["restore", &newest, "--to-database", &restored.url(), "--to-files", &into];
+    let restore = [
+        "restore",
+        &newest,
+        "--to-database",
+        &restored.url(),
+        "--to-files",
+        &into,
+    ];
     let _done = second.backupctl(&restore).expect(0);
     assert_eq!(rows, restored.row_counts());
     assert!(dump == restored.dump(), "the dumps differ");
@@ -195,8 +215,17 @@ fn everything_comes_back_from_the_container_and_the_passphrase() {
         .api()
         .post("/api/admin/backup/retention/preview", &json!({ "scheduleId": nightly }))
         .expect(200);
-    let decided: Vec<&Value> = plan["decisions"].as_array().unwrap().iter().map(|one| &one["backupId"]).collect();
-    assert_eq!(decided, [&next["id"], &of_nightly["id"]], "retention goes on with both: {plan:#}");
+    let decided: Vec<&Value> = plan["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["backupId"])
+        .collect();
+    assert_eq!(
+        decided,
+        [&next["id"], &of_nightly["id"]],
+        "retention goes on with both: {plan:#}"
+    );
     let list: Value = serde_json::from_str(&second.backupctl(&["list", "--json"]).expect(0).stdout).unwrap();
     assert_eq!(list.as_array().unwrap().len(), 4);
 }

@@ -162,20 +162,6 @@ impl Store {
         .await
     }
 
-    /// The backups that are protected, in the order in which they were asked for.
-    pub async fn protected_backups(&self) -> Result<Vec<BackupId>, Error> {
-        self.read("protected_backups", |tx| {
-            let rows: Vec<Word<BackupId>> = backups::table
-                .filter(backups::protected.eq(true))
-                .filter(backups::deleting.eq(false))
-                .order(backups::id)
-                .select(backups::id)
-                .load(tx.db)?;
-            Ok(rows.into_iter().map(|id| id.0).collect())
-        })
-        .await
-    }
-
     /// The backups that build directly on this one, wait, run or are COMPLETED, and are not being deleted; oldest first.
     pub async fn dependents(&self, id: BackupId) -> Result<Vec<Backup>, Error> {
         self.read("dependents", move |tx| {

@@ -12,7 +12,7 @@ use crate::audit::NewAuditEntry;
 use crate::error::TxResult;
 use crate::schema::{backup_configs, backup_schedules, backups, restore_records, system_configs, turns};
 use crate::store::Tx;
-use crate::types::Time;
+use crate::types::{Time, Word};
 use crate::{Error, Store, audit, configs, retention, schedules, users};
 
 /// The row of `turns` that stands from the beginning of a rebuild to its end.
@@ -41,6 +41,21 @@ pub struct ImportedBackup {
 }
 
 impl Store {
+    /// The backups that are protected, in the order in which they were asked for: no receipt says so, but a configuration
+    /// export does.
+    pub async fn protected_backups(&self) -> Result<Vec<BackupId>, Error> {
+        self.read("protected_backups", |tx| {
+            let rows: Vec<Word<BackupId>> = backups::table
+                .filter(backups::protected.eq(true))
+                .filter(backups::deleting.eq(false))
+                .order(backups::id)
+                .select(backups::id)
+                .load(tx.db)?;
+            Ok(rows.into_iter().map(|id| id.0).collect())
+        })
+        .await
+    }
+
     /// Begins to rebuild the catalog, or goes on with a rebuild that was not finished, which is `true`. Users may be there:
     /// a server that was started on the empty catalog makes one.
     ///
@@ -80,7 +95,11 @@ impl Store {
                 }
             }
             let known: Vec<String> = system_configs::table.select(system_configs::key).load(tx.db)?;
-            for config in settings.system_configs.iter().filter(|config| !known.contains(&config.key)) {
+            for config in settings
+                .system_configs
+                .iter()
+                .filter(|config| !known.contains(&config.key))
+            {
                 configs::put_system(tx, config)?;
             }
             for schedule in &settings.schedules {

@@ -139,7 +139,8 @@ impl Store {
         .await
     }
 
-    /// Makes a user, or lets one log in whom a rebuilt catalog brought back without a password.
+    /// Makes a user, or lets one log in whom a rebuilt catalog brought back without a password, under the name and the
+    /// identifier that it had.
     ///
     /// # Errors
     /// As [`Self::create_user`], where the e-mail address is that of a user who has a password or a subject.
@@ -296,7 +297,6 @@ fn revive_or_insert(tx: &mut Tx<'_>, new: &NewUser) -> TxResult<User> {
             .filter(users::oidc_subject.is_null()),
     )
     .set((
-        users::display_name.eq(&new.display_name),
         users::role.eq(new.role.as_str()),
         users::password_hash.eq(&new.password_hash),
         users::oidc_subject.eq(&new.oidc_subject),

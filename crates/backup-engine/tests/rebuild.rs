@@ -74,8 +74,15 @@ async fn backups_schedules_and_settings_come_back_from_the_storage() {
     let (rebuilt, told) = rebuild(&engine, &job()).await;
     let rebuilt = rebuilt.unwrap();
     assert_eq!(told, Vec::<String>::new());
-    assert_eq!((rebuilt.backups, rebuilt.bad, rebuilt.resumed), (4, 0, false), "{rebuilt:?}");
-    assert!(rebuilt.unreachable.is_empty() && rebuilt.unknown_configs.is_empty(), "{rebuilt:?}");
+    assert_eq!(
+        (rebuilt.backups, rebuilt.bad, rebuilt.resumed),
+        (4, 0, false),
+        "{rebuilt:?}"
+    );
+    assert!(
+        rebuilt.unreachable.is_empty() && rebuilt.unknown_configs.is_empty(),
+        "{rebuilt:?}"
+    );
     assert_eq!(rebuilt.settings.as_ref().unwrap().backup_id, newest.id);
     for backup in before {
         assert_eq!(lasting(&kit::row(&engine, backup.id).await), backup);
@@ -106,7 +113,12 @@ async fn what_cannot_be_trusted_is_named_and_the_rest_is_there() {
     let receipt = at(&forged).with_file_name(format!("{}.json", forged.id));
     let text = fs::read_to_string(&receipt).unwrap().replace("by a test", "by another");
     fs::write(&receipt, text).unwrap();
-    fs::File::options().write(true).open(at(&cut)).unwrap().set_len(100).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(at(&cut))
+        .unwrap()
+        .set_len(100)
+        .unwrap();
     // As long as it was, and not what it was: its export cannot be read, and the one before is taken.
     let mut bytes = fs::read(at(&damaged)).unwrap();
     bytes.iter_mut().for_each(|byte| *byte ^= 0xff);
@@ -119,7 +131,10 @@ async fn what_cannot_be_trusted_is_named_and_the_rest_is_there() {
     assert_eq!((rebuilt.backups, rebuilt.bad), (3, 2), "{rebuilt:?}");
     assert_eq!(rebuilt.settings.unwrap().backup_id, old.id);
     let told = told.join("\n");
-    for named in [format!("{}.json' does not match its MAC", forged.id), cut.id.to_string()] {
+    for named in [
+        format!("{}.json' does not match its MAC", forged.id),
+        cut.id.to_string(),
+    ] {
         assert!(told.contains(&named), "{named}: {told}");
     }
     assert!(engine.store.get_backup(good.id).await.unwrap().is_some());

@@ -7,7 +7,9 @@ use backup_core::config::{BackupConfig, SystemConfig};
 use backup_core::contents::{BackupContents, ConfigContents};
 use backup_core::schedule::Schedule;
 use backup_core::user::User;
-use backup_core::{ArchiveSink, BackupId, Entry, EntryPath, JobControl, PartReader, PipelineError, Source, Step, Target};
+use backup_core::{
+    ArchiveSink, BackupId, Entry, EntryPath, JobControl, PartReader, PipelineError, Source, Step, Target,
+};
 use chrono::{DateTime, Utc};
 
 use crate::Error;

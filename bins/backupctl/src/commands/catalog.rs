@@ -73,7 +73,9 @@ fn print(rebuilt: &Rebuilt, catalog: &str) -> Result<(), Failure> {
         output::message(&format!("not understood: {what}"));
     }
     for (config, problem) in &rebuilt.unreachable {
-        output::message(&format!("the storage of the configuration '{config}' was not read: {problem}"));
+        output::message(&format!(
+            "the storage of the configuration '{config}' was not read: {problem}"
+        ));
     }
     for config in &rebuilt.unknown_configs {
         output::message(&format!(

@@ -24,3 +24,30 @@ pub(crate) fn man(folder: Option<&Path>) -> Result<(), Failure> {
     };
     written.map_err(|error| unwritable(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_command_stands_in_the_manual_and_in_the_completions_of_every_shell() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command.clone()).render(&mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        for name in command.get_subcommands().map(clap::Command::get_name) {
+            assert!(page.contains(&format!("backupctl\\-{name}")), "{name}: {page}");
+        }
+        for shell in Shell::value_variants() {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut command, "backupctl", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for name in ["catalog", "rebuild", "verify", "sheet"] {
+                assert!(script.contains(name), "{shell}: {name}");
+            }
+        }
+    }
+}

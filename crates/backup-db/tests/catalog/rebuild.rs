@@ -105,14 +105,20 @@ async fn schedules_have_their_backups_again_and_retention_goes_on(catalog: Catal
     let back = catalog.store.get_schedule(hourly.id).await.unwrap().unwrap();
     assert_eq!(back.backups, 12);
     assert_eq!(back.schedule.retention, hourly.retention);
-    assert_eq!(back.schedule.next_run_at, Some(catalog.clock_now() + TimeDelta::hours(1)));
+    assert_eq!(
+        back.schedule.next_run_at,
+        Some(catalog.clock_now() + TimeDelta::hours(1))
+    );
     assert_eq!(back.schedule.last_success_at, Some(receipts[11].completed_at));
     assert_eq!(catalog.schedule(asleep.id).await.next_run_at, None);
     assert_eq!(
         catalog.store.get_config("shop").await.unwrap().unwrap().quota_gigabytes,
         Some(5)
     );
-    assert_eq!(catalog.store.list_system_configs().await.unwrap(), settings.system_configs);
+    assert_eq!(
+        catalog.store.list_system_configs().await.unwrap(),
+        settings.system_configs
+    );
     let first = catalog.backup(receipts[0].id).await;
     assert_eq!(
         (first.protected, first.schedule_id, first.created_at),
@@ -163,11 +169,18 @@ async fn only_an_empty_catalog_is_rebuilt(catalog: Catalog) {
         oidc_subject: None,
     };
     catalog.store.create_first_admin(admin).await.unwrap().unwrap();
-    catalog.store.put_config(&BackupConfig::defaults("default", start())).await.unwrap();
+    catalog
+        .store
+        .put_config(&BackupConfig::defaults("default", start()))
+        .await
+        .unwrap();
     match catalog.store.begin_rebuild().await {
         Err(error @ Error::NotEmpty { .. }) => {
             let text = error.to_string();
-            assert!(text.contains("configurations") && text.contains("CATALOG_URL"), "{text}");
+            assert!(
+                text.contains("configurations") && text.contains("CATALOG_URL"),
+                "{text}"
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -188,7 +201,11 @@ async fn nothing_expires_before_the_end(catalog: Catalog) {
     let receipts = hours(&catalog, hourly, 12).await;
     catalog.store.begin_rebuild().await.unwrap();
     catalog.store.import_settings(settings).await.unwrap();
-    catalog.store.import_backups(receipts.iter().map(imported).collect()).await.unwrap();
+    catalog
+        .store
+        .import_backups(receipts.iter().map(imported).collect())
+        .await
+        .unwrap();
     assert!(catalog.store.expire_backups(hourly).await.unwrap().is_empty());
     catalog.store.finish_rebuild("").await.unwrap();
     assert_eq!(catalog.store.expire_backups(hourly).await.unwrap().len(), 2);
@@ -218,13 +235,32 @@ async fn people_come_back_and_log_in_only_when_somebody_lets_them(catalog: Catal
     assert_eq!(users.len(), 2);
     assert!(users.iter().all(|user| !user.is_active && user.role == Role::Admin));
     // The first administrator is the one of that address, with the identifier that it had.
-    let first = catalog.store.create_first_admin(admin("Ops@example.org")).await.unwrap().unwrap();
+    let first = catalog
+        .store
+        .create_first_admin(admin("Ops@example.org"))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((first.id, first.role, first.is_active), (back, Role::Admin, true));
-    assert_eq!(catalog.store.create_first_admin(admin("third@example.org")).await.unwrap(), None);
-    let other = catalog.store.create_or_revive_user(admin("other@example.org")).await.unwrap();
+    assert_eq!(
+        catalog
+            .store
+            .create_first_admin(admin("third@example.org"))
+            .await
+            .unwrap(),
+        None
+    );
+    let other = catalog
+        .store
+        .create_or_revive_user(admin("other@example.org"))
+        .await
+        .unwrap();
     assert_eq!((other.role, other.is_active), (Role::Viewer, true));
     let taken = catalog.store.create_or_revive_user(admin("other@example.org")).await;
-    assert!(matches!(taken, Err(Error::AlreadyExists { .. })), "who can log in is not taken over: {taken:?}");
+    assert!(
+        matches!(taken, Err(Error::AlreadyExists { .. })),
+        "who can log in is not taken over: {taken:?}"
+    );
     assert_eq!(catalog.store.list_users().await.unwrap().len(), 2);
 }
 
@@ -236,7 +272,11 @@ async fn a_wrong_clock_makes_nothing_old_at_once(catalog: Catalog) {
     catalog.clock.set(start() + TimeDelta::days(400));
     catalog.store.begin_rebuild().await.unwrap();
     catalog.store.import_settings(settings).await.unwrap();
-    catalog.store.import_backups(receipts.iter().map(imported).collect()).await.unwrap();
+    catalog
+        .store
+        .import_backups(receipts.iter().map(imported).collect())
+        .await
+        .unwrap();
     catalog.store.finish_rebuild("").await.unwrap();
     assert!(catalog.store.expire_backups(hourly).await.unwrap().is_empty());
 }

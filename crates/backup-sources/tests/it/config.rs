@@ -144,7 +144,10 @@ fn the_export_is_read_back_and_says_what_it_lacks() {
     expected[0].storage_connection_string = None;
     expected[1].webhooks.clear();
     assert_eq!(export.configs, expected);
-    assert_eq!((export.users[0].id, export.users[0].role), (inputs.users[0].id, Role::Admin));
+    assert_eq!(
+        (export.users[0].id, export.users[0].role),
+        (inputs.users[0].id, Role::Admin)
+    );
     assert!(!export.users[0].is_active, "nobody logs in by a backup");
     assert_eq!(
         export.set_again,
@@ -166,11 +169,26 @@ fn the_export_is_read_back_and_says_what_it_lacks() {
     whole["backupConfigs"][1]["quotaPolicy"] = json!("SHRINK");
     whole["schedules"][0]["cronExpression"] = json!("every now and then");
     let export = ConfigExport::read(json.to_string().as_bytes()).unwrap();
-    assert_eq!((export.users.len(), export.protected.len(), export.configs.len()), (0, 0, 1));
-    assert!(export.set_again[0].contains("where it had any"), "{:?}", export.set_again);
+    assert_eq!(
+        (export.users.len(), export.protected.len(), export.configs.len()),
+        (0, 0, 1)
+    );
+    assert!(
+        export.set_again[0].contains("where it had any"),
+        "{:?}",
+        export.set_again
+    );
     assert_eq!(export.unread.len(), 2, "{:?}", export.unread);
-    assert!(export.unread[0].starts_with("configuration shop: "), "{:?}", export.unread);
-    assert!(export.unread[1].starts_with("schedule nightly: "), "{:?}", export.unread);
+    assert!(
+        export.unread[0].starts_with("configuration shop: "),
+        "{:?}",
+        export.unread
+    );
+    assert!(
+        export.unread[1].starts_with("schedule nightly: "),
+        "{:?}",
+        export.unread
+    );
     assert!(matches!(ConfigExport::read(b"{}"), Err(PipelineError::Failed { .. })));
 }
 
