@@ -79,6 +79,10 @@ fn no_secret_leaves_the_system() {
     let answers = try_everything(&system, &mut canaries);
     canaries.find_none_in("an answer", &answers);
     canaries.find_none_in("the sheet for people", &sheet(&system));
+    for args in [&["man"][..], &["completions", "bash"], &["catalog", "rebuild"]] {
+        let done = system.backupctl(args);
+        canaries.find_none_in("what backupctl prints", &format!("{}{}", done.stdout, done.stderr));
+    }
     let server = system.take_server().terminate();
     canaries.find_none_in("the log", &format!("{}{}", server.stdout, server.stderr));
     canaries.find_none_in("the catalog", &system.catalog.as_ref().unwrap().dump());

@@ -23,11 +23,11 @@ pub(crate) struct Args {
     #[arg(long, env = "BACKUP_BASE_PATH", value_name = "PATH", default_value = "/")]
     pub(crate) backup_base_path: String,
 
-    /// On a catalog with no user: e-mail address of the first ADMIN
+    /// On a catalog with no ADMIN who can log in: e-mail address of the first one
     #[arg(long, env = "BACKUP_ADMIN_EMAIL", value_name = "EMAIL")]
     pub(crate) backup_admin_email: Option<String>,
 
-    /// On a catalog with no user: password of the first ADMIN
+    /// On a catalog with no ADMIN who can log in: password of the first one
     #[arg(long, env = "BACKUP_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
     pub(crate) backup_admin_password: Option<SecretString>,
 

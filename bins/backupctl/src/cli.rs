@@ -5,6 +5,7 @@ use backup_core::user::{Role, TokenScope};
 use backup_engine::settings::{CatalogArgs, DataArgs, DatabaseArgs, KeyArgs, StorageArgs};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use secrecy::SecretString;
 
 /// Backups from the operator's side: list, check, restore, open. Needs the storage and the passphrase, and no server.
@@ -26,6 +27,9 @@ pub(crate) struct Settings {
     /// Print data as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// No progress bar
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     #[command(flatten)]
@@ -83,6 +87,9 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+    /// The catalog
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
     /// The passphrase
     #[command(subcommand)]
     Key(KeyCommand),
@@ -92,6 +99,17 @@ pub(crate) enum Command {
     /// The API's tokens; needs the catalog
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Print what lets a shell complete these commands
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page (roff)
+    Man {
+        /// Write one page for each command into this folder instead
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -122,6 +140,14 @@ pub(crate) struct RestoreArgs {
     /// Only this file or folder; may be repeated
     #[arg(long = "path", value_name = "PATH", requires = "to_files")]
     pub(crate) paths: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Fill an empty catalog from the storage: every backup from its receipt, schedules and settings from the newest
+    /// configuration export. The catalog of --catalog-url is made where it is a file that does not exist. Broken off, it
+    /// is run again
+    Rebuild,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,12 +1,14 @@
 mod access;
+mod catalog;
 mod check;
+mod describe;
 mod key;
 mod list;
 mod open;
 mod restore;
 mod sheet;
 
-use crate::cli::{Cli, Command, KeyCommand, TokenCommand, UserCommand};
+use crate::cli::{CatalogCommand, Cli, Command, KeyCommand, TokenCommand, UserCommand};
 use crate::exit::Failure;
 
 /// Runs the command that was given.
@@ -21,6 +23,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
             open::extract(settings, &backup.id, &path, output.as_deref()).await
         }
         Command::Decrypt { backup, output } => open::decrypt(settings, &backup.id, &output).await,
+        Command::Catalog(CatalogCommand::Rebuild) => catalog::rebuild(settings).await,
         Command::Key(KeyCommand::Check) => check::key(settings).await,
         Command::Key(KeyCommand::Rotate) => key::rotate(settings).await,
         Command::Key(KeyCommand::Sheet {
@@ -39,5 +42,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
             scope,
             expires_days,
         }) => access::create_token(settings, &name, scope, expires_days).await,
+        Command::Completions { shell } => describe::completions(shell),
+        Command::Man { output } => describe::man(output.as_deref()),
     }
 }

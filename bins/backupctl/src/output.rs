@@ -1,7 +1,7 @@
 //! Data to stdout, messages to stderr.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,11 @@ impl Output {
             Self::Stdout => Ok(Box::new(BufWriter::with_capacity(256 << 10, io::stdout()))),
             Self::File(path) => Ok(Box::new(BufWriter::with_capacity(256 << 10, create(path)?))),
         }
+    }
+
+    /// Whether the data itself goes to a terminal, where a progress bar would stand in its way.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Stdout) && io::stdout().is_terminal()
     }
 
     /// Removes the file of a failed command.

@@ -34,7 +34,8 @@ pub enum AdminError {
     Catalog(#[from] backup_db::Error),
 }
 
-/// Creates the first ADMIN where the catalog has no user at all; many processes may do so at once. Returns whether it did.
+/// Creates the first ADMIN where nobody who can log in is one: on a new catalog, and on one that was rebuilt, whose people
+/// came back without a password. Many processes may do so at once. Returns whether it did.
 ///
 /// # Errors
 /// As [`AdminError`] says; nothing was created.
@@ -44,7 +45,8 @@ pub async fn create_first_admin(
     ids: &IdGenerator,
     random: &dyn Random,
 ) -> Result<bool, AdminError> {
-    if !store.list_users().await?.is_empty() {
+    let mut users = store.list_users().await?.into_iter();
+    if users.any(|user| user.is_active && user.role == Role::Admin) {
         return Ok(false);
     }
     let email = check_email(&admin.email).map_err(|error| unfit("BACKUP_ADMIN_EMAIL", &error))?;

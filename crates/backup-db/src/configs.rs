@@ -260,25 +260,7 @@ impl Store {
 
     /// Puts a configuration of the application in the place of the one of the same key.
     pub async fn put_system_config(&self, config: SystemConfig) -> Result<(), Error> {
-        self.write("put_system_config", move |tx| {
-            let row = || SystemConfigRow {
-                key: config.key.clone(),
-                value: config.value.clone(),
-                category: config.category.clone(),
-                value_type: config.value_type.clone(),
-                name: config.name.clone(),
-                description: config.description.clone(),
-                is_encrypted: config.is_encrypted,
-            };
-            on_db!(tx.db, |connection| diesel::insert_into(system_configs::table)
-                .values(row())
-                .on_conflict(system_configs::key)
-                .do_update()
-                .set(row())
-                .execute(connection))?;
-            Ok(())
-        })
-        .await
+        self.write("put_system_config", move |tx| put_system(tx, &config)).await
     }
 
     /// Removes a configuration of the application. `false`: there was none.
@@ -305,7 +287,26 @@ pub(crate) fn exists(tx: &mut Tx<'_>, key: &str) -> TxResult<bool> {
     Ok(key == DEFAULT_CONFIG_KEY || find(tx, key)?.is_some())
 }
 
-fn put(tx: &mut Tx<'_>, config: &BackupConfig) -> TxResult<BackupConfig> {
+pub(crate) fn put_system(tx: &mut Tx<'_>, config: &SystemConfig) -> TxResult<()> {
+    let row = || SystemConfigRow {
+        key: config.key.clone(),
+        value: config.value.clone(),
+        category: config.category.clone(),
+        value_type: config.value_type.clone(),
+        name: config.name.clone(),
+        description: config.description.clone(),
+        is_encrypted: config.is_encrypted,
+    };
+    on_db!(tx.db, |connection| diesel::insert_into(system_configs::table)
+        .values(row())
+        .on_conflict(system_configs::key)
+        .do_update()
+        .set(row())
+        .execute(connection))?;
+    Ok(())
+}
+
+pub(crate) fn put(tx: &mut Tx<'_>, config: &BackupConfig) -> TxResult<BackupConfig> {
     let now = tx.now;
     on_db!(tx.db, |connection| diesel::insert_into(backup_configs::table)
         .values(ConfigColumns::of(config, now)?)

@@ -122,6 +122,17 @@ pub enum Error {
         /// Its key.
         key: String,
     },
+    /// Only an empty catalog is rebuilt.
+    #[error(
+        "the catalog {catalog} is not empty: it holds {holds} (HINT: Name another by CATALOG_URL or --catalog-url, which is \
+         made where it does not exist.)"
+    )]
+    NotEmpty {
+        /// Which catalog, without its password.
+        catalog: String,
+        /// What it holds, in the plural.
+        holds: &'static str,
+    },
     /// The last administrator who can log in stays one.
     #[error("the last administrator cannot be removed, deactivated or made a viewer")]
     LastAdmin,

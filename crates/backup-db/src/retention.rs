@@ -127,10 +127,7 @@ impl Store {
     pub async fn move_retention_clock(&self) -> Result<Option<Leap>, Error> {
         self.write("move_retention_clock", |tx| {
             let believed = believed(tx)?;
-            diesel::delete(retention_clock::table).execute(tx.db)?;
-            diesel::insert_into(retention_clock::table)
-                .values((retention_clock::id.eq(1), retention_clock::at.eq(believed.naive_utc())))
-                .execute(tx.db)?;
+            believe(tx, believed)?;
             Ok((believed < tx.now).then_some(Leap {
                 believed,
                 shown: tx.now,
@@ -149,6 +146,15 @@ fn believed(tx: &mut Tx<'_>) -> TxResult<DateTime<Utc>> {
     Ok(before.map_or(tx.now, |before| tx.now.min(before.0 + LEAP)))
 }
 
+/// From now on retention goes by this time, and by what follows from it.
+pub(crate) fn believe(tx: &mut Tx<'_>, at: DateTime<Utc>) -> TxResult<()> {
+    diesel::delete(retention_clock::table).execute(tx.db)?;
+    diesel::insert_into(retention_clock::table)
+        .values((retention_clock::id.eq(1), retention_clock::at.eq(at.naive_utc())))
+        .execute(tx.db)?;
+    Ok(())
+}
+
 /// What there is to do for a schedule.
 struct Found {
     schedule: Schedule,
@@ -164,6 +170,10 @@ struct Found {
 
 /// `None`: nothing is to be done, or the schedule is gone.
 fn look(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Option<Found>> {
+    // What is not known yet may be what keeps a backup: its protection, or another that builds on it.
+    if crate::rebuild::is_unfinished(tx)? {
+        return Ok(None);
+    }
     let Some(row) = find(tx, id)? else { return Ok(None) };
     let schedule: Schedule = row.into();
     let zone = schedule.timing().map_err(Error::from)?.1;

@@ -138,16 +138,7 @@ impl Store {
             if !crate::configs::exists(tx, &schedule.config_key)? {
                 return Err(Error::not_found("configuration", &schedule.config_key).into());
             }
-            diesel::insert_into(backup_schedules::table)
-                .values((
-                    backup_schedules::id.eq(schedule.id.to_string()),
-                    backup_schedules::created_at.eq(tx.now.naive_utc()),
-                    backup_schedules::created_by.eq(schedule.created_by.map(|id| id.to_string())),
-                    backup_schedules::next_run_at.eq(first_run(&schedule, tx.now)?.map(|at| at.naive_utc())),
-                    columns(&schedule, tx.now),
-                ))
-                .execute(tx.db)?;
-            changed(tx, schedule.id)
+            insert(tx, &schedule)
         })
         .await
     }
@@ -331,6 +322,19 @@ fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
         verify_level: schedule.verification.level.as_str(),
         verify_percent: i32::from(schedule.verification.percent),
     }
+}
+
+pub(crate) fn insert(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<Schedule> {
+    diesel::insert_into(backup_schedules::table)
+        .values((
+            backup_schedules::id.eq(schedule.id.to_string()),
+            backup_schedules::created_at.eq(tx.now.naive_utc()),
+            backup_schedules::created_by.eq(schedule.created_by.map(|id| id.to_string())),
+            backup_schedules::next_run_at.eq(first_run(schedule, tx.now)?.map(|at| at.naive_utc())),
+            columns(schedule, tx.now),
+        ))
+        .execute(tx.db)?;
+    changed(tx, schedule.id)
 }
 
 pub(crate) fn find(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Option<ScheduleRow>> {

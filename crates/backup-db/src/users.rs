@@ -8,7 +8,7 @@ use backup_core::user::{Role, User};
 use backup_core::{SessionId, UserId};
 use diesel::prelude::*;
 
-use crate::error::TxResult;
+use crate::error::{TxError, TxResult};
 use crate::schema::{sessions, users};
 use crate::store::Tx;
 use crate::types::{Time, Word, time};
@@ -113,20 +113,40 @@ impl std::fmt::Debug for UserCredentials {
 }
 
 impl Store {
-    /// Makes the first user, where there is none at all. `None`: there are users already, and nothing was changed.
+    /// Makes the first administrator, where there is none who can log in: no user at all, or only those that a rebuilt catalog
+    /// brought back, of whom one with the same e-mail address becomes it. `None`: there is one already, and nothing was
+    /// changed.
     pub async fn create_first_admin(&self, new: NewUser) -> Result<Option<User>, Error> {
         self.write("create_first_admin", move |tx| {
-            let there: i64 = users::table.count().get_result(tx.db)?;
-            if there > 0 {
+            let admins: i64 = users::table
+                .filter(users::role.eq(Role::Admin.as_str()))
+                .filter(users::is_active.eq(true))
+                .count()
+                .get_result(tx.db)?;
+            if admins > 0 {
                 return Ok(None);
             }
             let new = NewUser {
                 role: Role::Admin,
                 ..new.clone()
             };
-            insert(tx, &new, true).map(Some)
+            match revive_or_insert(tx, &new) {
+                // Somebody else of that address, who may do less: not ours to change.
+                Err(TxError::Domain(Error::AlreadyExists { .. })) => Ok(None),
+                made => made.map(Some),
+            }
         })
         .await
+    }
+
+    /// Makes a user, or lets one log in whom a rebuilt catalog brought back without a password, under the name and the
+    /// identifier that it had.
+    ///
+    /// # Errors
+    /// As [`Self::create_user`], where the e-mail address is that of a user who has a password or a subject.
+    pub async fn create_or_revive_user(&self, new: NewUser) -> Result<User, Error> {
+        self.write("create_or_revive_user", move |tx| revive_or_insert(tx, &new))
+            .await
     }
 
     /// Makes a user.
@@ -265,6 +285,50 @@ pub(crate) fn find(tx: &mut Tx<'_>, id: UserId) -> TxResult<Option<UserRow>> {
         .select(UserRow::as_select())
         .first(tx.db)
         .optional()?)
+}
+
+/// See [`Store::create_or_revive_user`].
+fn revive_or_insert(tx: &mut Tx<'_>, new: &NewUser) -> TxResult<User> {
+    let revived = diesel::update(
+        users::table
+            .filter(users::email.eq(new.email.trim().to_lowercase()))
+            .filter(users::is_active.eq(false))
+            .filter(users::password_hash.is_null())
+            .filter(users::oidc_subject.is_null()),
+    )
+    .set((
+        users::role.eq(new.role.as_str()),
+        users::password_hash.eq(&new.password_hash),
+        users::oidc_subject.eq(&new.oidc_subject),
+        users::is_active.eq(true),
+    ))
+    .returning(users::all_columns)
+    .get_result::<UserRow>(tx.db)
+    .optional()?;
+    match revived {
+        Some(row) => Ok(row.into()),
+        None => insert(tx, new, true),
+    }
+}
+
+/// Brings a user back who may not log in, unless the identifier or the e-mail address is taken.
+pub(crate) fn bring_back(tx: &mut Tx<'_>, user: &User) -> TxResult<()> {
+    let taken: i64 = users::table
+        .filter(users::id.eq(user.id.to_string()).or(users::email.eq(&user.email)))
+        .count()
+        .get_result(tx.db)?;
+    if taken > 0 {
+        return Ok(());
+    }
+    let new = NewUser {
+        id: user.id,
+        email: user.email.clone(),
+        display_name: user.display_name.clone(),
+        role: user.role,
+        password_hash: None,
+        oidc_subject: None,
+    };
+    insert(tx, &new, false).map(drop)
 }
 
 fn insert(tx: &mut Tx<'_>, new: &NewUser, is_active: bool) -> TxResult<User> {

@@ -124,21 +124,9 @@ impl Engine {
     /// # Errors
     /// `WrongKey` as [`Self::unseal`].
     pub fn storage_settings(&self, config: &BackupConfig) -> Result<StorageSettings, PipelineError> {
-        let mut settings = self.settings.storage.clone();
-        if let Some(url) = &config.storage_url {
-            settings.url.clone_from(url);
-            // The environment's connection string would lead elsewhere.
-            if !url.starts_with("az://") {
-                settings.connection_string = None;
-            }
-        }
-        if let Some(secret) = &config.storage_connection_string {
-            settings.connection_string = Some(self.unseal(secret, "storage connection string")?);
-        }
-        if let Some(container) = &config.container_name {
-            settings.container.clone_from(container);
-        }
-        Ok(settings)
+        let secret = config.storage_connection_string.as_ref();
+        let connection = secret.map(|secret| self.unseal(secret, "storage connection string"));
+        Ok(storage_of(&self.settings.storage, config, connection.transpose()?))
     }
 
     /// How to reach the database that a configuration names.
@@ -232,6 +220,30 @@ impl Place {
             engine.settings.database.programs.clone(),
         )
     }
+}
+
+/// How to open the storage that a configuration names, with its own connection string where it has one; what it does not
+/// say, the environment says.
+pub(crate) fn storage_of(
+    environment: &StorageSettings,
+    config: &BackupConfig,
+    connection_string: Option<SecretString>,
+) -> StorageSettings {
+    let mut settings = environment.clone();
+    if let Some(url) = &config.storage_url {
+        settings.url.clone_from(url);
+        // The environment's connection string would lead elsewhere.
+        if !url.starts_with("az://") {
+            settings.connection_string = None;
+        }
+    }
+    if connection_string.is_some() {
+        settings.connection_string = connection_string;
+    }
+    if let Some(container) = &config.container_name {
+        settings.container.clone_from(container);
+    }
+    settings
 }
 
 /// Whether a configuration has a storage of its own.

@@ -38,6 +38,14 @@ impl Repository {
         }
     }
 
+    /// The same keys and programs, and another storage.
+    pub(crate) fn at(&self, storage: BlobStore) -> Self {
+        Self {
+            storage,
+            ..self.clone()
+        }
+    }
+
     /// The storage itself.
     pub fn storage(&self) -> &BlobStore {
         &self.storage

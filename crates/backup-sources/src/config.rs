@@ -6,13 +6,19 @@ use std::path::{Path, PathBuf};
 use backup_core::config::{BackupConfig, SystemConfig};
 use backup_core::contents::{BackupContents, ConfigContents};
 use backup_core::schedule::Schedule;
-use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PartReader, PipelineError, Source, Step, Target};
+use backup_core::user::User;
+use backup_core::{
+    ArchiveSink, BackupId, Entry, EntryPath, JobControl, PartReader, PipelineError, Source, Step, Target,
+};
 use chrono::{DateTime, Utc};
 
 use crate::Error;
 use crate::files::{Saver, check_target, into_folder, look_at_folder, measure_readable, restore_tree};
 
 mod export;
+mod import;
+
+pub use import::ConfigExport;
 
 /// The part's name in the archive.
 const PART: &str = "config";
@@ -32,6 +38,10 @@ pub struct ConfigInputs {
     pub schedules: Vec<Schedule>,
     /// This system's settings; their secrets are left out.
     pub configs: Vec<BackupConfig>,
+    /// The people who may log in; never what they log in with.
+    pub users: Vec<User>,
+    /// The backups that are protected: their receipts do not say so.
+    pub protected: Vec<BackupId>,
     /// The allow-listed environment variables that are set.
     pub environment: Vec<(String, String)>,
     /// Further files and folders, absolute.

@@ -11,7 +11,7 @@ mod database;
 mod error;
 mod files;
 
-pub use config::{ConfigInputs, ConfigSource, ConfigTarget};
+pub use config::{ConfigExport, ConfigInputs, ConfigSource, ConfigTarget};
 pub use database::{
     DatabaseAccess, DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, DatabaseSwap,
     DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, ScratchServer, check_dump,

@@ -17,7 +17,7 @@ use crate::output;
 /// Bytes that are read from stdin: more than the longest password, so that a longer one is refused and not cut.
 const MAX_STDIN: u64 = 4096;
 
-/// Adds a person who may log in.
+/// Adds a person who may log in, or lets one in again whom a rebuilt catalog brought back.
 pub(crate) async fn add_user(
     settings: &Settings,
     email: &str,
@@ -42,7 +42,7 @@ pub(crate) async fn add_user(
         password_hash: Some(hash),
         oidc_subject: None,
     };
-    let user = catalog(settings).await?.create_user(new).await?;
+    let user = catalog(settings).await?.create_or_revive_user(new).await?;
     if settings.json {
         return output::json(&json!({
             "id": user.id, "email": user.email, "displayName": user.display_name, "role": user.role,

@@ -7,12 +7,16 @@ use crate::cli::Settings;
 use crate::context::{job, repository};
 use crate::exit::Failure;
 use crate::output;
+use crate::progress::{Progress, Unit};
 
 /// Checks one backup.
 pub(crate) async fn verify(settings: &Settings, id: &str, level: VerifyLevel) -> Result<(), Failure> {
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(id).await?;
-    let checked = repository.verify(&receipt, level, &job(settings)?).await;
+    let job = job(settings)?;
+    let progress = Progress::of(settings, &job, Unit::Bytes);
+    let checked = repository.verify(&receipt, level, &job).await;
+    drop(progress);
     if settings.json && matches!(&checked, Ok(()) | Err(PipelineError::Integrity { .. })) {
         output::json(&json!({
             "id": receipt.id,

@@ -1,12 +1,13 @@
 use std::path::Path;
 
-use backup_core::EntryPath;
+use backup_core::{EntryPath, JobControl, Step};
 use serde_json::json;
 
 use crate::cli::Settings;
 use crate::context::{job, repository};
 use crate::exit::Failure;
 use crate::output::{self, Output};
+use crate::progress::{Counted, Progress, Unit};
 
 /// Writes one file of a backup.
 pub(crate) async fn extract(settings: &Settings, id: &str, path: &str, out: Option<&Path>) -> Result<(), Failure> {
@@ -19,13 +20,18 @@ pub(crate) async fn extract(settings: &Settings, id: &str, path: &str, out: Opti
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(id).await?;
     // Before the output is made: a name that is not there leaves no empty file behind.
-    repository.entry(&receipt, part, &inner).await?;
+    let entry = repository.entry(&receipt, part, &inner).await?;
     let target = Output::of(out);
-    let writer = target.open()?;
-    match repository
-        .extract(&receipt, part, &inner, writer, &job(settings)?)
-        .await
-    {
+    let job = job(settings)?;
+    let writer = Counted {
+        inner: target.open()?,
+        job: job.clone(),
+    };
+    job.begin(Step::Files, entry.size);
+    let progress = follow(settings, &job, &target);
+    let extracted = repository.extract(&receipt, part, &inner, writer, &job).await;
+    drop(progress);
+    match extracted {
         Ok(entry) => {
             if let (true, Output::File(file)) = (settings.json, &target) {
                 output::json(&json!({ "id": receipt.id, "path": path, "sizeBytes": entry.size, "output": file }))?;
@@ -45,7 +51,11 @@ pub(crate) async fn decrypt(settings: &Settings, id: &str, out: &Path) -> Result
     let receipt = repository.find_prefix(id).await?;
     let target = Output::of(Some(out));
     let writer = target.open()?;
-    match repository.decrypt(&receipt, writer, &job(settings)?).await {
+    let job = job(settings)?;
+    let progress = follow(settings, &job, &target);
+    let decrypted = repository.decrypt(&receipt, writer, &job).await;
+    drop(progress);
+    match decrypted {
         Ok(()) => {
             if let (true, Output::File(file)) = (settings.json, &target) {
                 output::json(&json!({ "id": receipt.id, "output": file }))?;
@@ -56,5 +66,13 @@ pub(crate) async fn decrypt(settings: &Settings, id: &str, out: &Path) -> Result
             target.discard();
             Err(error.into())
         }
+    }
+}
+
+fn follow(settings: &Settings, job: &JobControl, target: &Output) -> Progress {
+    if target.is_terminal() {
+        Progress::hidden()
+    } else {
+        Progress::of(settings, job, Unit::Bytes)
     }
 }

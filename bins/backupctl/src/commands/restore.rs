@@ -6,6 +6,7 @@ use crate::cli::{RestoreArgs, Settings};
 use crate::context::{job, repository};
 use crate::exit::Failure;
 use crate::output;
+use crate::progress::{Progress, Unit};
 
 /// Restores into new places. The whole stored file is checked before a byte reaches one of them.
 pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<(), Failure> {
@@ -32,7 +33,10 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(&args.backup.id).await?;
     let job = job(settings)?;
-    repository.restore(&receipt, into.clone().targets(), &job).await?;
+    let progress = Progress::of(settings, &job, Unit::Bytes);
+    let restored = repository.restore(&receipt, into.clone().targets(), &job).await;
+    drop(progress);
+    restored?;
     for warning in job.warnings() {
         output::message(&format!("warning: {} {}", warning.code, warning.message));
     }

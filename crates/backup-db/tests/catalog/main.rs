@@ -17,6 +17,7 @@ mod outage;
 mod outcome;
 mod people;
 mod readings;
+mod rebuild;
 mod replaced;
 mod retention;
 mod schedules;

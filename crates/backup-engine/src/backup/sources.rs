@@ -57,6 +57,8 @@ async fn exported(engine: &Engine) -> Result<ConfigInputs, CatalogError> {
         system_configs: store.list_system_configs().await?,
         schedules,
         configs: store.list_configs().await?,
+        users: store.list_users().await?,
+        protected: store.protected_backups().await?,
         environment: engine.settings.environment.clone(),
         paths: engine.settings.config_paths.clone(),
         exported_at: engine.clock.now(),

@@ -135,7 +135,8 @@ impl Engine {
     /// `Refused` where the configuration that it belongs to is not there, or stores elsewhere.
     pub async fn adopt_orphan(&self, id: BackupId) -> Result<Backup, Error> {
         let shelf = self.shelf_of(id).await?;
-        let receipt = shelf.place.repository(self).find(id).await?;
+        let repository = shelf.place.repository(self);
+        let receipt = repository.find(id).await?;
         if !shelf.config_keys.contains(&receipt.config_key) {
             return Err(PipelineError::refused(
                 format!(
@@ -147,14 +148,7 @@ impl Engine {
             )
             .into());
         }
-        let size = shelf.place.storage.size(&receipt.storage_path).await;
-        if size.map_err(PipelineError::from)? != Some(receipt.size_bytes) {
-            return Err(PipelineError::integrity(
-                format!("the archive of backup {id} is gone or not as long as its receipt says"),
-                "It cannot be restored; remove it.",
-            )
-            .into());
-        }
+        repository.check_length(&receipt).await?;
         let backup = self.store.adopt_backup(&receipt).await?;
         // Nothing is trusted for its receipt alone.
         let verification = NewVerification {

@@ -48,28 +48,48 @@ impl ArchivedFile {
     /// # Errors
     /// `Refused` where it is no file, `Integrity`.
     pub async fn write_to(self, mut out: impl Write + Send + 'static) -> Result<(), PipelineError> {
+        blocking(move || self.copy_to(&mut out)).await
+    }
+
+    /// Its content, held in memory at once.
+    ///
+    /// # Errors
+    /// As [`Self::write_to`]; `Refused` where it is of more than `limit` bytes.
+    pub(crate) async fn read(self, limit: u64) -> Result<Vec<u8>, PipelineError> {
+        if self.entry.size > limit {
+            return Err(PipelineError::refused(
+                format!("'{}/{}' is of {} bytes", self.part, self.entry.path, self.entry.size),
+                format!("At most {limit} bytes are read."),
+            ));
+        }
         blocking(move || {
-            let Self { archive, part, entry } = self;
-            let EntryKind::File { data } = &entry.kind else {
-                return Err(PipelineError::refused(
-                    format!("'{part}/{}' is no file and has no content", entry.path),
-                    "Restore the backup to get it.",
-                ));
-            };
-            let (_, mut content) = archive
-                .open_file(&part, &entry.path)?
-                .ok_or_else(|| no_entry(&part, &entry.path))?;
-            let whole = [(0, entry.size)];
-            let mut end = 0;
-            for (offset, length) in data.as_deref().unwrap_or(&whole) {
-                copy(&mut io::repeat(0), offset - end, &mut out)?;
-                copy(&mut content, *length, &mut out)?;
-                end = offset + length;
-            }
-            copy(&mut io::repeat(0), entry.size - end, &mut out)?;
-            out.flush().map_err(unwritable)
+            let mut content = Vec::new();
+            self.copy_to(&mut content)?;
+            Ok(content)
         })
         .await
+    }
+
+    fn copy_to(self, out: &mut dyn Write) -> Result<(), PipelineError> {
+        let Self { archive, part, entry } = self;
+        let EntryKind::File { data } = &entry.kind else {
+            return Err(PipelineError::refused(
+                format!("'{part}/{}' is no file and has no content", entry.path),
+                "Restore the backup to get it.",
+            ));
+        };
+        let (_, mut content) = archive
+            .open_file(&part, &entry.path)?
+            .ok_or_else(|| no_entry(&part, &entry.path))?;
+        let whole = [(0, entry.size)];
+        let mut end = 0;
+        for (offset, length) in data.as_deref().unwrap_or(&whole) {
+            copy(&mut io::repeat(0), offset - end, out)?;
+            copy(&mut content, *length, out)?;
+            end = offset + length;
+        }
+        copy(&mut io::repeat(0), entry.size - end, out)?;
+        out.flush().map_err(unwritable)
     }
 }
 

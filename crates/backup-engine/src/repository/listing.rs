@@ -54,6 +54,23 @@ impl Repository {
         Ok(missing.into_values().collect())
     }
 
+    /// Whether the archive of a receipt is there in its full length; found without reading it.
+    ///
+    /// # Errors
+    /// `Integrity` where it is not, `Unavailable`.
+    pub async fn check_length(&self, receipt: &Receipt) -> Result<(), PipelineError> {
+        if self.storage().size(&receipt.storage_path).await? == Some(receipt.size_bytes) {
+            return Ok(());
+        }
+        Err(PipelineError::integrity(
+            format!(
+                "the archive of backup {} is gone or not as long as its receipt says",
+                receipt.id
+            ),
+            "It cannot be restored; remove it.",
+        ))
+    }
+
     /// `None`: deleted since it was listed.
     async fn read_receipt(&self, path: String) -> Result<Option<ListedReceipt>, PipelineError> {
         Ok(match self.receipt_at(&path).await {

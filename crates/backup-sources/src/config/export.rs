@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use backup_core::config::{BackupConfig, SystemConfig};
 use backup_core::notification::Webhook;
 use backup_core::schedule::Schedule;
+use backup_core::user::User;
 use serde::Serialize;
 
 use super::ConfigInputs;
@@ -18,6 +19,8 @@ pub(super) struct Export<'a> {
     environment_configs: BTreeMap<&'a str, &'a str>,
     schedules: Vec<ExportedSchedule<'a>>,
     backup_configs: Vec<ExportedConfig<'a>>,
+    users: Vec<ExportedUser<'a>>,
+    protected_backups: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -75,6 +78,8 @@ struct ExportedConfig<'a> {
     verify_within_days: Option<u32>,
     quota_gigabytes: Option<u32>,
     quota_policy: &'a str,
+    /// The names of the secrets that are set, to be set again by whoever rebuilds a lost catalog.
+    secrets: Vec<&'static str>,
 }
 
 /// Without its address, which is a secret, and its template, which may hold one.
@@ -85,6 +90,16 @@ struct ExportedWebhook<'a> {
     preset: &'a str,
     on_success: bool,
     on_failure: bool,
+}
+
+/// Without password and without the subject of an OpenID Connect provider: who may log in again is decided anew.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExportedUser<'a> {
+    id: String,
+    email: &'a str,
+    display_name: &'a str,
+    role: &'a str,
 }
 
 impl<'a> Export<'a> {
@@ -105,6 +120,8 @@ impl<'a> Export<'a> {
                 .collect(),
             schedules: inputs.schedules.iter().map(schedule).collect(),
             backup_configs: inputs.configs.iter().map(config).collect(),
+            users: inputs.users.iter().map(user).collect(),
+            protected_backups: inputs.protected.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -163,6 +180,28 @@ fn config(config: &BackupConfig) -> ExportedConfig<'_> {
         verify_within_days: config.verify_within_days,
         quota_gigabytes: config.quota_gigabytes,
         quota_policy: config.quota_policy.as_str(),
+        secrets: secrets(config),
+    }
+}
+
+fn secrets(config: &BackupConfig) -> Vec<&'static str> {
+    [
+        ("storageConnectionString", config.storage_connection_string.is_some()),
+        ("databasePassword", config.database_password.is_some()),
+        ("encryptionKey", config.encryption_key.is_some()),
+        ("previousEncryptionKeys", !config.previous_encryption_keys.is_empty()),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_set)| is_set.then_some(name))
+    .collect()
+}
+
+fn user(user: &User) -> ExportedUser<'_> {
+    ExportedUser {
+        id: user.id.to_string(),
+        email: &user.email,
+        display_name: &user.display_name,
+        role: user.role.as_str(),
     }
 }
 

@@ -4,10 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use backup_core::config::{BackupConfig, SealedSecret, SystemConfig};
+use backup_core::config::{BackupConfig, QuotaPolicy, SealedSecret, SystemConfig};
+use backup_core::notification::{Webhook, WebhookPreset};
 use backup_core::schedule::{Retention, Schedule};
-use backup_core::{BackupSource, BackupType, PipelineError, ScheduleId, Source, Target};
-use backup_sources::{ConfigInputs, ConfigSource, ConfigTarget};
+use backup_core::user::{Role, User};
+use backup_core::{BackupId, BackupSource, BackupType, PipelineError, ScheduleId, Source, Target, UserId};
+use backup_sources::{ConfigExport, ConfigInputs, ConfigSource, ConfigTarget};
 use backup_tests::tree::{Scratch, compare};
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -58,6 +60,16 @@ pub(crate) fn inputs(paths: &[&Path]) -> ConfigInputs {
             created_by: None,
         }],
         configs: vec![config],
+        users: vec![User {
+            id: UserId::from_bytes([8; 16]),
+            email: "ops@example.org".to_owned(),
+            display_name: "Ops".to_owned(),
+            role: Role::Admin,
+            is_active: true,
+            created_at: now,
+            last_login_at: None,
+        }],
+        protected: vec![BackupId::from_bytes([9; 16])],
         environment: vec![("APP_NAME".to_owned(), "Shop".to_owned())],
         paths: paths.iter().map(|path| PathBuf::from(*path)).collect(),
     }
@@ -91,6 +103,95 @@ fn the_export_has_the_specified_form_and_no_secret() {
         assert!(!text.contains(secret), "{secret}");
     }
     assert_eq!((contents.size_bytes, contents.config_count), (text.len() as u64, 1));
+}
+
+/// A lost catalog gets everything back but the secrets, and those are named.
+#[test]
+fn the_export_is_read_back_and_says_what_it_lacks() {
+    let mut inputs = inputs(&[]);
+    inputs.schedules[0].retention = Retention {
+        retention_days: 90,
+        max_backups: 77,
+        keep_hourly: Some(5),
+        keep_daily: Some(4),
+        keep_weekly: Some(3),
+        keep_monthly: None,
+        keep_yearly: Some(1),
+    };
+    inputs.schedules[0].is_enabled = false;
+    let mut shop = BackupConfig::defaults("shop", inputs.exported_at);
+    shop.storage_url = Some("az://other/shop".to_owned());
+    shop.database_port = Some(6_543);
+    shop.quota_policy = QuotaPolicy::Refuse;
+    shop.usage_alert_percents = vec![50];
+    shop.webhooks = vec![Webhook {
+        name: "chat".to_owned(),
+        preset: WebhookPreset::Slack,
+        url: SealedSecret("sealed-address".to_owned()),
+        template: Some("template".to_owned()),
+        on_success: true,
+        on_failure: true,
+    }];
+    inputs.configs.push(shop.clone());
+    let mut archive = Archive::default();
+    back_up(&ConfigSource::new(inputs.clone()), &mut archive, &job()).unwrap();
+    let text = archive.content("config.json");
+    let export = ConfigExport::read(text).unwrap();
+    assert_eq!(export.exported_at, inputs.exported_at);
+    assert_eq!(export.schedules, inputs.schedules);
+    assert_eq!(export.system_configs, inputs.system_configs[..1]);
+    assert_eq!(export.protected, inputs.protected);
+    let mut expected = inputs.configs.clone();
+    expected[0].encryption_key = None;
+    expected[0].storage_connection_string = None;
+    expected[1].webhooks.clear();
+    assert_eq!(export.configs, expected);
+    assert_eq!(
+        (export.users[0].id, export.users[0].role),
+        (inputs.users[0].id, Role::Admin)
+    );
+    assert!(!export.users[0].is_active, "nobody logs in by a backup");
+    assert_eq!(
+        export.set_again,
+        [
+            "storageConnectionString of the configuration 'default'",
+            "encryptionKey of the configuration 'default'",
+            "the webhook 'chat' of the configuration 'shop'",
+        ]
+    );
+    assert_eq!(export.without_connection, ["default"]);
+    assert_eq!(export.unread, Vec::<String>::new());
+
+    // An export of an earlier version, and one with something that this version does not know.
+    let mut json: Value = serde_json::from_slice(text).unwrap();
+    let whole = json.as_object_mut().unwrap();
+    whole.remove("users");
+    whole.remove("protectedBackups");
+    whole["backupConfigs"][0].as_object_mut().unwrap().remove("secrets");
+    whole["backupConfigs"][1]["quotaPolicy"] = json!("SHRINK");
+    whole["schedules"][0]["cronExpression"] = json!("every now and then");
+    let export = ConfigExport::read(json.to_string().as_bytes()).unwrap();
+    assert_eq!(
+        (export.users.len(), export.protected.len(), export.configs.len()),
+        (0, 0, 1)
+    );
+    assert!(
+        export.set_again[0].contains("where it had any"),
+        "{:?}",
+        export.set_again
+    );
+    assert_eq!(export.unread.len(), 2, "{:?}", export.unread);
+    assert!(
+        export.unread[0].starts_with("configuration shop: "),
+        "{:?}",
+        export.unread
+    );
+    assert!(
+        export.unread[1].starts_with("schedule nightly: "),
+        "{:?}",
+        export.unread
+    );
+    assert!(matches!(ConfigExport::read(b"{}"), Err(PipelineError::Failed { .. })));
 }
 
 #[test]

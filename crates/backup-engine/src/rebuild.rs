@@ -1,0 +1,224 @@
+//! Rebuilding a lost catalog from the storage and the passphrase alone: every backup from its receipt; schedules, settings
+//! and people from the newest configuration export. Nothing in the storage is changed. Broken off anywhere, it is run
+//! again and brings in the rest.
+
+mod settings;
+
+use std::collections::{BTreeSet, HashSet};
+
+use backup_core::config::DEFAULT_CONFIG_KEY;
+use backup_core::{BackupId, JobControl, PipelineError, Receipt, Step};
+use backup_db::{ImportedBackup, ImportedSettings, Store};
+use backup_sources::ConfigExport;
+use backup_storage::{BlobStore, StorageSettings};
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::error::Error;
+use crate::places::{names_storage, storage_of};
+use crate::repository::{ListedReceipt, Repository};
+
+/// Backups that come into the catalog in one transaction.
+const BATCH: usize = 100;
+
+/// Archives that are looked for at once.
+const LOOKS: usize = 16;
+
+/// What a rebuild needs.
+pub struct Rebuild<'a> {
+    /// The catalog: empty, or of a rebuild that was not finished.
+    pub store: &'a Store,
+    /// The storage, and every key that is at hand.
+    pub repository: &'a Repository,
+    /// How the storage was opened: further storages are opened as the configurations say, and as this says.
+    pub environment: &'a StorageSettings,
+    /// Ends it between two steps when it is cancelled; is told how many receipts of how many have been read.
+    pub job: &'a JobControl,
+    /// Told of each backup that is not brought back, when it is found, and why.
+    pub tell: &'a (dyn Fn(&PipelineError) + Sync),
+}
+
+/// What was brought back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// An earlier rebuild was gone on with.
+    pub resumed: bool,
+    /// Backups that are in the catalog now.
+    pub backups: u64,
+    /// Backups that are not: their receipt is not ours or damaged, or their archive is gone or cut short.
+    pub bad: u64,
+    /// Where the settings are from; `None`: no backup has a configuration export, and there are no settings.
+    pub settings: Option<RebuiltSettings>,
+    /// What was set and is in no backup, such as passwords: for people, each has to be set again.
+    pub set_again: Vec<String>,
+    /// What of the export could not be understood, and why.
+    pub unread: Vec<String>,
+    /// Configurations whose own storage was not read, and why: their backups are not brought back.
+    pub unreachable: Vec<(String, String)>,
+    /// Configurations that backups belong to, and that the export does not hold.
+    pub unknown_configs: BTreeSet<String>,
+}
+
+/// The settings that were brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebuiltSettings {
+    /// The backup that held them.
+    pub backup_id: BackupId,
+    /// As of when they are.
+    pub exported_at: DateTime<Utc>,
+    /// How many schedules.
+    pub schedules: usize,
+    /// How many configurations of the backups.
+    pub configs: usize,
+    /// How many settings of the backed-up application.
+    pub system_configs: usize,
+    /// How many people, none of whom may log in until somebody lets them.
+    pub users: usize,
+}
+
+impl Rebuild<'_> {
+    /// Rebuilds the catalog. Interrupted anywhere, it may be run again; until it has come to its end no backup expires.
+    ///
+    /// # Errors
+    /// `Catalog` where it is not empty or does not answer; `Pipeline` where the storage does not answer. What is wrong with
+    /// single backups is told, and is no error.
+    pub async fn run(&self) -> Result<Rebuilt, Error> {
+        let mut rebuilt = Rebuilt {
+            resumed: self.store.begin_rebuild().await?,
+            ..Rebuilt::default()
+        };
+        self.job.begin(Step::Preparing, 0);
+        let found = settings::newest(self.repository, self.job, self.tell).await?;
+        self.job.begin(Step::Preparing, found.receipts);
+        let mut protected = HashSet::new();
+        let mut repositories = vec![self.repository.clone()];
+        let mut known = HashSet::from([DEFAULT_CONFIG_KEY.to_owned()]);
+        if let Some((backup_id, export)) = found.export {
+            rebuilt.settings = Some(RebuiltSettings {
+                backup_id,
+                exported_at: export.exported_at,
+                schedules: export.schedules.len(),
+                configs: export.configs.len(),
+                system_configs: export.system_configs.len(),
+                users: export.users.len(),
+            });
+            repositories.extend(self.own_storages(&export, &mut rebuilt).await);
+            known.extend(export.configs.iter().map(|config| config.key.clone()));
+            protected.extend(export.protected);
+            rebuilt.set_again = export.set_again;
+            rebuilt.unread = export.unread;
+            let settings = ImportedSettings {
+                configs: export.configs,
+                system_configs: export.system_configs,
+                schedules: export.schedules,
+                users: export.users,
+            };
+            // Before the backups: so they are their schedules' again.
+            self.store.import_settings(settings).await?;
+        }
+        for repository in &repositories {
+            self.import(repository, &protected, &known, &mut rebuilt).await?;
+        }
+        self.store.finish_rebuild(&self.describe(&rebuilt)).await?;
+        Ok(rebuilt)
+    }
+
+    /// The storages that configurations have of their own.
+    async fn own_storages(&self, export: &ConfigExport, rebuilt: &mut Rebuilt) -> Vec<Repository> {
+        let mut seen = HashSet::from([self.repository.storage().describe()]);
+        let mut found = Vec::new();
+        for config in export.configs.iter().filter(|config| names_storage(config)) {
+            let settings = storage_of(self.environment, config, None);
+            if BlobStore::locate(&settings).is_ok_and(|place| seen.contains(&place)) {
+                continue;
+            }
+            let problem = if export.without_connection.contains(&config.key) {
+                "its connection string is in no backup: set it again, then adopt what its storage holds".to_owned()
+            } else {
+                match BlobStore::open_existing(&settings).await {
+                    Ok(storage) => {
+                        if seen.insert(storage.describe()) {
+                            found.push(self.repository.at(storage));
+                        }
+                        continue;
+                    }
+                    Err(error) => PipelineError::from(error).full_text(),
+                }
+            };
+            rebuilt.unreachable.push((config.key.clone(), problem));
+        }
+        found
+    }
+
+    /// Brings in every backup of a storage.
+    async fn import(
+        &self,
+        repository: &Repository,
+        protected: &HashSet<BackupId>,
+        known: &HashSet<String>,
+        rebuilt: &mut Rebuilt,
+    ) -> Result<(), Error> {
+        let mut listed = repository.receipts();
+        loop {
+            let mut receipts = Vec::with_capacity(BATCH);
+            let mut read = 0;
+            while read < BATCH as u64
+                && let Some(one) = listed.try_next().await?
+            {
+                read += 1;
+                match one {
+                    ListedReceipt::Good(receipt) => receipts.push(*receipt),
+                    ListedReceipt::Bad { error, .. } => self.skip(&error, rebuilt),
+                }
+            }
+            if read == 0 {
+                return Ok(());
+            }
+            let mut backups = Vec::with_capacity(receipts.len());
+            for (receipt, looked) in look(repository, receipts).await {
+                match looked {
+                    Ok(()) => backups.push(ImportedBackup {
+                        protected: protected.contains(&receipt.id),
+                        receipt,
+                    }),
+                    Err(error @ PipelineError::Integrity { .. }) => self.skip(&error, rebuilt),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            rebuilt.backups += backups.len() as u64;
+            for backup in backups.iter().filter(|one| !known.contains(&one.receipt.config_key)) {
+                rebuilt.unknown_configs.insert(backup.receipt.config_key.clone());
+            }
+            self.store.import_backups(backups).await?;
+            self.job.advance(read);
+            self.job.check()?;
+        }
+    }
+
+    fn skip(&self, error: &PipelineError, rebuilt: &mut Rebuilt) {
+        rebuilt.bad += 1;
+        (self.tell)(error);
+    }
+
+    fn describe(&self, rebuilt: &Rebuilt) -> String {
+        let storage = self.repository.storage().describe();
+        let Rebuilt { backups, bad, .. } = rebuilt;
+        let settings = match &rebuilt.settings {
+            Some(from) => format!("{} schedules of backup {}", from.schedules, from.backup_id),
+            None => "no settings".to_owned(),
+        };
+        format!("重建目錄資料庫: {backups} backups, {bad} that are not whole, and {settings}, from {storage}")
+    }
+}
+
+/// Each receipt, and whether its archive is there.
+async fn look(repository: &Repository, receipts: Vec<Receipt>) -> Vec<(Receipt, Result<(), PipelineError>)> {
+    stream::iter(receipts)
+        .map(async |receipt| {
+            let looked = repository.check_length(&receipt).await;
+            (receipt, looked)
+        })
+        .buffered(LOOKS)
+        .collect()
+        .await
+}

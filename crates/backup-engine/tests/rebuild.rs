@@ -1,0 +1,187 @@
+//! A catalog that is lost comes back from the storage and the passphrase, and nothing comes with it that cannot be trusted.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod kit;
+
+use std::fs;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use backup_core::config::BackupConfig;
+use backup_core::{Backup, BackupSource, JobControl, PipelineError, ScheduleId};
+use backup_engine::{Engine, Error, Rebuild, Rebuilt};
+use kit::{Place, ask_for, backup, ended, fire, nightly, start};
+
+fn job() -> JobControl {
+    JobControl::new(Duration::from_secs(20))
+}
+
+/// Rebuilds the engine's catalog, and gives what was told on the way.
+async fn rebuild(engine: &Engine, job: &JobControl) -> (Result<Rebuilt, Error>, Vec<String>) {
+    let told = Mutex::new(Vec::new());
+    let repository = engine.repository();
+    let rebuild = Rebuild {
+        store: &engine.store,
+        repository: &repository,
+        environment: &engine.settings.storage,
+        job,
+        tell: &|error: &PipelineError| told.lock().unwrap().push(error.full_text()),
+    };
+    let rebuilt = rebuild.run().await;
+    (rebuilt, told.into_inner().unwrap())
+}
+
+/// What the receipt says of a backup, and nothing that only the lost catalog knew.
+fn lasting(backup: &Backup) -> Backup {
+    Backup {
+        attempts: 0,
+        created_by: None,
+        verified_at: None,
+        verify_level: None,
+        ..backup.clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_schedules_and_settings_come_back_from_the_storage() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let shop_storage = place.path("shop-storage");
+    fs::create_dir(&shop_storage).unwrap();
+    let mut shop = BackupConfig::defaults("shop", engine.clock.now());
+    shop.storage_url = Some(format!("file://{}", shop_storage.display()));
+    engine.store.put_config(&shop).await.unwrap();
+    let schedule = nightly(&engine, |schedule| schedule.retention.keep_daily = Some(3)).await;
+    let fired = fire(&place, &engine).await;
+    engine.store.set_protected(fired.id, true).await.unwrap();
+    let old = backup(&engine, BackupSource::Config).await;
+    let shops = ask_for(&engine, "shop", BackupSource::Files).await;
+    let worker = start(&engine);
+    let shops = ended(&engine, shops).await;
+    worker.stop().await;
+    place.clock.advance(chrono::TimeDelta::seconds(1));
+    // Settings that only the newest export has.
+    shop.quota_gigabytes = Some(11);
+    engine.store.put_config(&shop).await.unwrap();
+    let newest = backup(&engine, BackupSource::Config).await;
+    let mut before = Vec::new();
+    for id in [fired.id, old.id, shops.id, newest.id] {
+        before.push(lasting(&kit::row(&engine, id).await));
+    }
+
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    let engine = place.engine().await;
+    let (rebuilt, told) = rebuild(&engine, &job()).await;
+    let rebuilt = rebuilt.unwrap();
+    assert_eq!(told, Vec::<String>::new());
+    assert_eq!(
+        (rebuilt.backups, rebuilt.bad, rebuilt.resumed),
+        (4, 0, false),
+        "{rebuilt:?}"
+    );
+    assert!(
+        rebuilt.unreachable.is_empty() && rebuilt.unknown_configs.is_empty(),
+        "{rebuilt:?}"
+    );
+    assert_eq!(rebuilt.settings.as_ref().unwrap().backup_id, newest.id);
+    for backup in before {
+        assert_eq!(lasting(&kit::row(&engine, backup.id).await), backup);
+    }
+    let back = engine.store.get_schedule(schedule.id).await.unwrap().unwrap();
+    assert_eq!((back.backups, back.schedule.retention), (1, schedule.retention));
+    assert_eq!(
+        engine.store.get_config("shop").await.unwrap().unwrap().quota_gigabytes,
+        Some(11)
+    );
+    // Catalog and storages agree, and the schedule makes its next backup.
+    assert_eq!(engine.reconcile().await.unwrap(), backup_engine::Reconciled::default());
+    let next = fire(&place, &engine).await;
+    assert_eq!(next.schedule_id, Some(schedule.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_trusted_is_named_and_the_rest_is_there() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let good = backup(&engine, BackupSource::Files).await;
+    let old = backup(&engine, BackupSource::Config).await;
+    place.clock.advance(chrono::TimeDelta::seconds(1));
+    let forged = backup(&engine, BackupSource::Files).await;
+    let cut = backup(&engine, BackupSource::Files).await;
+    let damaged = backup(&engine, BackupSource::Config).await;
+    let at = |backup: &Backup| place.path("storage").join(backup.storage_path.as_deref().unwrap());
+    let receipt = at(&forged).with_file_name(format!("{}.json", forged.id));
+    let text = fs::read_to_string(&receipt).unwrap().replace("by a test", "by another");
+    fs::write(&receipt, text).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(at(&cut))
+        .unwrap()
+        .set_len(100)
+        .unwrap();
+    // As long as it was, and not what it was: its export cannot be read, and the one before is taken.
+    let mut bytes = fs::read(at(&damaged)).unwrap();
+    bytes.iter_mut().for_each(|byte| *byte ^= 0xff);
+    fs::write(at(&damaged), bytes).unwrap();
+
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    let engine = place.engine().await;
+    let (rebuilt, told) = rebuild(&engine, &job()).await;
+    let rebuilt = rebuilt.unwrap();
+    assert_eq!((rebuilt.backups, rebuilt.bad), (3, 2), "{rebuilt:?}");
+    assert_eq!(rebuilt.settings.unwrap().backup_id, old.id);
+    let told = told.join("\n");
+    for named in [
+        format!("{}.json' does not match its MAC", forged.id),
+        cut.id.to_string(),
+    ] {
+        assert!(told.contains(&named), "{named}: {told}");
+    }
+    assert!(engine.store.get_backup(good.id).await.unwrap().is_some());
+    for backup in [forged, cut] {
+        assert!(engine.store.get_backup(backup.id).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_another_passphrase_nothing_comes_back_and_the_right_one_is_tried_again() {
+    let mut place = Place::new();
+    backup(&place.engine().await, BackupSource::Config).await;
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    let right = std::mem::replace(&mut place.passphrase, "something else");
+    let (rebuilt, told) = rebuild(&place.engine().await, &job()).await;
+    let rebuilt = rebuilt.unwrap();
+    assert_eq!((rebuilt.backups, rebuilt.bad, rebuilt.settings), (0, 1, None));
+    assert!(told[0].contains("another key"), "{told:?}");
+    place.passphrase = right;
+    let (rebuilt, _) = rebuild(&place.engine().await, &job()).await;
+    assert_eq!(rebuilt.unwrap().backups, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_stopped_goes_on_and_one_that_ended_does_not_begin_again() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let schedule: ScheduleId = nightly(&engine, |_| {}).await.id;
+    for _ in 0..3 {
+        backup(&engine, BackupSource::Config).await;
+    }
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    let engine = place.engine().await;
+    let stopped = job();
+    stopped.cancel();
+    let (rebuilt, _) = rebuild(&engine, &stopped).await;
+    assert!(
+        matches!(rebuilt, Err(Error::Pipeline(PipelineError::Cancelled))),
+        "{rebuilt:?}"
+    );
+    let (rebuilt, _) = rebuild(&place.engine().await, &job()).await;
+    let rebuilt = rebuilt.unwrap();
+    assert_eq!((rebuilt.backups, rebuilt.resumed), (3, true));
+    assert!(engine.store.get_schedule(schedule).await.unwrap().is_some());
+    let (again, _) = rebuild(&engine, &job()).await;
+    assert!(
+        matches!(again, Err(Error::Catalog(backup_db::Error::NotEmpty { .. }))),
+        "{again:?}"
+    );
+}
