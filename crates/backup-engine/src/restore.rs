@@ -38,6 +38,11 @@ pub struct RestoreInto {
     pub tables: Vec<String>,
     /// Restore the database without owners and grants.
     pub skip_owner: bool,
+    /// A folder in which a large dump may be put down, to be restored by several connections at once; `None`: it is
+    /// restored as it comes, by one.
+    pub staging: Option<PathBuf>,
+    /// How many connections then.
+    pub jobs: usize,
     /// The folder for the files; it must not exist or be empty.
     pub files: Option<PathBuf>,
     /// Only these paths of the files; empty: all.
@@ -54,6 +59,8 @@ impl RestoreInto {
             let options = DatabaseTargetOptions {
                 tables: self.tables,
                 skip_owner: self.skip_owner,
+                staging: self.staging,
+                jobs: self.jobs,
                 ..DatabaseTargetOptions::default()
             };
             targets.push(Box::new(DatabaseTarget::new(database, options)));
@@ -191,7 +198,9 @@ async fn make(
     way: &mut Way,
 ) -> Result<Option<Replacement>, JobError> {
     let job = held.job();
-    repository.restore(receipt, way.targets(&record.options)?, job).await?;
+    repository
+        .restore(receipt, way.targets(engine, &record.options)?, job)
+        .await?;
     engine.checkpoint(Checkpoint::RestoreWhole).await?;
     if !way.exchanges() {
         return Ok(None);

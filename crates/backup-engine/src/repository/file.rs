@@ -1,13 +1,11 @@
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use backup_archive::ArchiveReader;
 use backup_core::{Entry, EntryKind, EntryPath, PipelineError};
 
 use crate::bridge::blocking;
 
-/// The most that is held in memory of one file, in bytes.
-const MOST_READ: u64 = 64 << 20;
 /// Bytes that are read at once.
 const BUFFER: usize = 256 << 10;
 
@@ -22,24 +20,6 @@ impl ArchivedFile {
     /// What it is: never a hard link.
     pub fn entry(&self) -> &Entry {
         &self.entry
-    }
-
-    /// Its content, where it is small enough to be held in memory.
-    ///
-    /// # Errors
-    /// `Refused` where it is larger than [`MOST_READ`]; otherwise as [`Self::write_to`].
-    pub(crate) async fn read(self) -> Result<Vec<u8>, PipelineError> {
-        if self.entry.size > MOST_READ {
-            return Err(PipelineError::refused(
-                format!("'{}/{}' is too large to be read at once", self.part, self.entry.path),
-                "Report it.",
-            ));
-        }
-        let content = Arc::new(Mutex::new(Vec::new()));
-        self.write_to(Shared(content.clone())).await?;
-        Ok(std::mem::take(
-            &mut content.lock().unwrap_or_else(PoisonError::into_inner),
-        ))
     }
 
     /// Writes its content, exactly [`Entry::size`] bytes, into `out` by reading only the members that hold it. Every byte
@@ -90,23 +70,6 @@ impl ArchivedFile {
         }
         copy(&mut io::repeat(0), entry.size - end, out)?;
         out.flush().map_err(unwritable)
-    }
-}
-
-/// Memory that is written to on another thread.
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -13,6 +13,8 @@ use crate::places::Place;
 /// The part of an archive that holds the database, and what in it tells what a server must have.
 const DATABASE_PART: &str = "database";
 const ABOUT: &str = "about.json";
+/// The most that is read of it, in bytes.
+const MAX_ABOUT: u64 = 64 << 20;
 
 pub(super) async fn make(
     engine: &Engine,
@@ -86,7 +88,7 @@ async fn about(place: &Place, engine: &Engine, receipt: &Receipt, job: &JobContr
         .repository(engine)
         .file(receipt, DATABASE_PART, &path, job)
         .await?;
-    file.read().await
+    file.read(MAX_ABOUT).await
 }
 
 async fn look_at_database(

@@ -148,7 +148,11 @@ impl Way {
     }
 
     /// The targets, in the order in which a backup holds its parts.
-    pub(super) fn targets(&self, options: &RestoreOptions) -> Result<Vec<Box<dyn Target>>, PipelineError> {
+    pub(super) fn targets(
+        &self,
+        engine: &Engine,
+        options: &RestoreOptions,
+    ) -> Result<Vec<Box<dyn Target>>, PipelineError> {
         let mut paths = Vec::with_capacity(options.paths.len());
         for path in &options.paths {
             paths.push(EntryPath::new(path.as_bytes()).map_err(|error| {
@@ -169,10 +173,15 @@ impl Way {
                 files.swap().beside()
             }
         });
+        let data = &engine.settings.data_dir;
+        // Where it cannot be made, the database is restored by one connection.
+        let staging = std::fs::create_dir_all(data).is_ok().then(|| data.clone());
         let into = RestoreInto {
             database,
             tables: options.tables.clone(),
             skip_owner: options.skip_owner,
+            staging,
+            jobs: engine.settings.compressors,
             files,
             paths,
             config: self.config.clone(),

@@ -53,6 +53,9 @@ struct ExportedSchedule<'a> {
     keep_weekly: Option<u32>,
     keep_monthly: Option<u32>,
     keep_yearly: Option<u32>,
+    verify_when: &'a str,
+    verify_level: &'a str,
+    verify_percent: u8,
 }
 
 #[derive(Serialize)]
@@ -155,6 +158,9 @@ fn schedule(schedule: &Schedule) -> ExportedSchedule<'_> {
         keep_weekly: schedule.retention.keep_weekly,
         keep_monthly: schedule.retention.keep_monthly,
         keep_yearly: schedule.retention.keep_yearly,
+        verify_when: schedule.verification.when.as_str(),
+        verify_level: schedule.verification.level.as_str(),
+        verify_percent: schedule.verification.percent,
     }
 }
 

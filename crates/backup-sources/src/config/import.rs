@@ -4,9 +4,9 @@
 use backup_core::config::{BackupConfig, QuotaPolicy, SystemConfig};
 use backup_core::receipt::Codec;
 use backup_core::retention::Retention;
-use backup_core::schedule::Schedule;
+use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
 use backup_core::user::{Role, User};
-use backup_core::{BackupId, BackupSource, BackupType, Language, PipelineError, ScheduleId, UserId};
+use backup_core::{BackupId, BackupSource, BackupType, Language, PipelineError, ScheduleId, UserId, VerifyLevel};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -166,11 +166,21 @@ struct ScheduleItem {
     keep_weekly: Option<u32>,
     keep_monthly: Option<u32>,
     keep_yearly: Option<u32>,
+    // Exports did not always say how backups are verified.
+    verify_when: Option<VerifyWhen>,
+    verify_level: Option<VerifyLevel>,
+    verify_percent: Option<u8>,
 }
 
 impl ScheduleItem {
     fn schedule(self, at: DateTime<Utc>) -> Schedule {
+        let standard = VerifyPolicy::default();
         Schedule {
+            verification: VerifyPolicy {
+                when: self.verify_when.unwrap_or(standard.when),
+                level: self.verify_level.unwrap_or(standard.level),
+                percent: self.verify_percent.unwrap_or(standard.percent),
+            },
             id: self.id,
             config_key: self.config_key,
             name: self.name,
@@ -192,6 +202,7 @@ impl ScheduleItem {
             next_run_at: None,
             last_run_at: None,
             last_success_at: None,
+            last_verify_passed_at: None,
             created_at: at,
             updated_at: at,
             created_by: None,
