@@ -121,7 +121,9 @@ async fn what_cannot_be_trusted_is_named_and_the_rest_is_there() {
         .unwrap();
     // As long as it was, and not what it was: its export cannot be read, and the one before is taken.
     let mut bytes = fs::read(at(&damaged)).unwrap();
-    bytes.iter_mut().for_each(|byte| *byte ^= 0xff);
+    for byte in &mut bytes {
+        *byte ^= 0xff;
+    }
     fs::write(at(&damaged), bytes).unwrap();
 
     place.catalog = format!("sqlite://{}", place.path("new.db").display());

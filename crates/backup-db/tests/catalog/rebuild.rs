@@ -23,7 +23,7 @@ fn settings(catalog: &Catalog) -> ImportedSettings {
     shop.quota_gigabytes = Some(5);
     let mut asleep = catalog.new_schedule();
     asleep.is_enabled = false;
-    asleep.config_key = "shop".to_owned();
+    "shop".clone_into(&mut asleep.config_key);
     ImportedSettings {
         configs: vec![shop],
         system_configs: vec![SystemConfig {
@@ -76,7 +76,7 @@ async fn audited(catalog: &Catalog) -> u64 {
 }
 
 /// Many backups of one schedule, one an hour; the last one is of now.
-async fn hours(catalog: &Catalog, schedule: ScheduleId, count: u32) -> Vec<Receipt> {
+fn hours(catalog: &Catalog, schedule: ScheduleId, count: u32) -> Vec<Receipt> {
     let mut receipts = Vec::new();
     for _ in 0..count {
         catalog.advance(3_600);
@@ -88,7 +88,7 @@ async fn hours(catalog: &Catalog, schedule: ScheduleId, count: u32) -> Vec<Recei
 async fn schedules_have_their_backups_again_and_retention_goes_on(catalog: Catalog) {
     let settings = settings(&catalog);
     let (hourly, asleep) = (settings.schedules[0].clone(), settings.schedules[1].clone());
-    let mut receipts = hours(&catalog, hourly.id, 12).await;
+    let mut receipts = hours(&catalog, hourly.id, 12);
     let kept = receipts[0].id;
     receipts.push(receipt(&catalog, catalog.id(), None));
     assert!(!catalog.store.begin_rebuild().await.unwrap());
@@ -141,7 +141,7 @@ async fn schedules_have_their_backups_again_and_retention_goes_on(catalog: Catal
 
 async fn a_rebuild_that_was_broken_off_is_gone_on_with(catalog: Catalog) {
     let settings = settings(&catalog);
-    let receipts = hours(&catalog, settings.schedules[0].id, 3).await;
+    let receipts = hours(&catalog, settings.schedules[0].id, 3);
     let backups = |range: std::ops::Range<usize>| receipts[range].iter().map(imported).collect::<Vec<_>>();
     assert!(!catalog.store.begin_rebuild().await.unwrap());
     catalog.store.import_settings(settings.clone()).await.unwrap();
@@ -198,7 +198,7 @@ async fn only_an_empty_catalog_is_rebuilt(catalog: Catalog) {
 async fn nothing_expires_before_the_end(catalog: Catalog) {
     let settings = settings(&catalog);
     let hourly = settings.schedules[0].id;
-    let receipts = hours(&catalog, hourly, 12).await;
+    let receipts = hours(&catalog, hourly, 12);
     catalog.store.begin_rebuild().await.unwrap();
     catalog.store.import_settings(settings).await.unwrap();
     catalog
@@ -267,7 +267,7 @@ async fn people_come_back_and_log_in_only_when_somebody_lets_them(catalog: Catal
 async fn a_wrong_clock_makes_nothing_old_at_once(catalog: Catalog) {
     let settings = settings(&catalog);
     let hourly = settings.schedules[0].id;
-    let receipts = hours(&catalog, hourly, 5).await;
+    let receipts = hours(&catalog, hourly, 5);
     // The new machine believes in another year.
     catalog.clock.set(start() + TimeDelta::days(400));
     catalog.store.begin_rebuild().await.unwrap();
