@@ -24,6 +24,9 @@ text_enum! {
         VerificationFailed => "VERIFICATION_FAILED",
         /// No backup has been verified for longer than the configuration says. Subject: the configuration.
         VerificationOverdue => "VERIFICATION_OVERDUE",
+        /// No backup of a schedule has been found good for longer than its policy of verifications lets one expect. Subject:
+        /// the schedule.
+        DrillOverdue => "DRILL_OVERDUE",
         /// A storage does not answer. Subject: the configuration.
         StorageUnreachable => "STORAGE_UNREACHABLE",
         /// The catalog did not answer for a while; known afterwards only. Subject: empty.

@@ -68,10 +68,6 @@ pub struct ClaimedJob {
 
 /// A job of one of the three kinds.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a worker holds one, and takes it apart at once"
-)]
 pub enum Job {
     /// Make this backup.
     Backup(Backup),

@@ -243,6 +243,21 @@ impl Store {
         .await
     }
 
+    /// The enabled schedules whose backups are verified by themselves, oldest first, at most `limit`.
+    pub async fn drilled_schedules(&self, limit: u32) -> Result<Vec<Schedule>, Error> {
+        self.read("drilled_schedules", move |tx| {
+            let rows: Vec<ScheduleRow> = backup_schedules::table
+                .filter(backup_schedules::is_enabled.eq(true))
+                .filter(backup_schedules::verify_when.ne(VerifyWhen::Never.as_str()))
+                .order((backup_schedules::created_at, backup_schedules::id))
+                .limit(i64::from(limit))
+                .select(ScheduleRow::as_select())
+                .load(tx.db)?;
+            Ok(rows.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+
     /// The identifiers of the schedules behind `after`, in their order, at most `limit`: to go through all of them.
     pub async fn schedule_ids(&self, after: Option<ScheduleId>, limit: u32) -> Result<Vec<ScheduleId>, Error> {
         self.read("schedule_ids", move |tx| {

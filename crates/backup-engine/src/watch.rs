@@ -155,7 +155,11 @@ impl Watch {
             ages.push((key.to_owned(), store.verification_age(key).await?));
         }
         let overdue = rules::verifications(configs, &ages, now);
-        let settled = store.settle_alerts(AlertKind::VerificationOverdue, overdue, |_| true);
+        store
+            .settle_alerts(AlertKind::VerificationOverdue, overdue, |_| true)
+            .await?;
+        let drilled = store.drilled_schedules(OVERDUE_SHOWN).await?;
+        let settled = store.settle_alerts(AlertKind::DrillOverdue, rules::drills(&drilled, now), |_| true);
         Ok(settled.await?)
     }
 

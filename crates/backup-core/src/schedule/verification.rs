@@ -46,7 +46,7 @@ impl Default for VerifyPolicy {
 impl VerifyPolicy {
     /// Whether a backup that has just come to be is to be verified, when the last one was handed over at `last`. The same
     /// backup always gives the same answer where chance decides.
-    pub fn takes(&self, backup: BackupId, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    pub fn takes(self, backup: BackupId, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
         match self.when {
             VerifyWhen::Never => false,
             VerifyWhen::Each => true,
@@ -65,7 +65,7 @@ impl VerifyPolicy {
     }
 
     /// How long at most it may be since a backup was found good; `None`: the policy promises nothing.
-    pub fn allowed_age(&self) -> Option<TimeDelta> {
+    pub fn allowed_age(self) -> Option<TimeDelta> {
         match self.when {
             VerifyWhen::Never | VerifyWhen::Sampled => None,
             // What is verified with each backup is late when the next ones are, which other alerts tell.
@@ -74,7 +74,7 @@ impl VerifyPolicy {
         }
     }
 
-    fn interval(&self) -> Option<TimeDelta> {
+    fn interval(self) -> Option<TimeDelta> {
         match self.when {
             VerifyWhen::Daily => Some(TimeDelta::days(1)),
             VerifyWhen::Weekly => Some(TimeDelta::days(7)),

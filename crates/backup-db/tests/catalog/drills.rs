@@ -81,6 +81,8 @@ async fn a_passed_drill_is_remembered_on_the_schedule(catalog: Catalog) {
     };
     verify(&catalog, problem).await;
     assert_eq!(catalog.schedule(id).await.last_verify_passed_at, None);
+    let drilled = catalog.store.drilled_schedules(10).await.unwrap();
+    assert_eq!(drilled.iter().map(|schedule| schedule.id).collect::<Vec<_>>(), [id]);
     for (level, remembered) in [
         (VerifyLevel::Checksum, None),
         (VerifyLevel::Restore, Some(catalog.clock_now())),

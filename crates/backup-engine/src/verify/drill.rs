@@ -70,17 +70,15 @@ async fn prepare(
             major(&database.server_version),
         );
         let configured = engine.settings.drill.server.clone();
-        let (started, settings) = blocking(move || match configured {
-            Some(server) => {
+        let (started, settings) = blocking(move || {
+            if let Some(server) = configured {
                 let settings = DatabaseSettings { name, ..server };
                 DatabaseDrill::clear(settings.clone(), &control)?;
-                Ok((None, settings))
+                return Ok((None, settings));
             }
-            None => {
-                let server = ScratchServer::start(&folder, major, programs.as_deref(), &control)?;
-                let settings = server.settings(&name);
-                Ok((Some(server), settings))
-            }
+            let server = ScratchServer::start(&folder, major, programs.as_deref(), &control)?;
+            let settings = server.settings(&name);
+            Ok((Some(server), settings))
         })
         .await?;
         server = started;

@@ -2,6 +2,7 @@
 
 use backup_core::alert::{Alert, AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, DEFAULT_USAGE_ALERT_PERCENTS, DEFAULT_VERIFY_WITHIN_DAYS};
+use backup_core::schedule::Schedule;
 use backup_core::usage::ConfigUsage;
 use backup_db::{KeyUse, Leap, VerificationAge};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -80,6 +81,27 @@ pub(super) fn verifications(
     alerts
 }
 
+/// The schedules none of whose backups has been found good for longer than their policy allows.
+pub(super) fn drills(schedules: &[Schedule], now: DateTime<Utc>) -> Vec<NewAlert> {
+    let overdue = schedules.iter().filter_map(|schedule| {
+        let allowed = schedule.verification.allowed_age().filter(|_| schedule.is_enabled)?;
+        // A policy is given its time from when it was made or changed.
+        let since = schedule.last_verify_passed_at.max(Some(schedule.updated_at))?;
+        (now - since > allowed).then(|| {
+            let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+            let message = format!(
+                "no backup of the schedule {} has passed its verification since {since}",
+                schedule.name
+            );
+            NewAlert::new(AlertKind::DrillOverdue, schedule.id, message)
+                .with(CONFIG_DETAIL, &schedule.config_key)
+                .with("schedule", &schedule.name)
+                .with("since", since)
+        })
+    });
+    overdue.collect()
+}
+
 /// A storage that does not answer.
 pub(super) fn unreachable(config_key: &str, error: &str) -> NewAlert {
     NewAlert::new(
@@ -144,6 +166,10 @@ pub(super) fn missing_keys(uses: &[KeyUse], is_at_hand: impl Fn(&str, &str) -> O
 
 #[cfg(test)]
 mod tests {
+    use backup_core::retention::Retention;
+    use backup_core::schedule::{VerifyPolicy, VerifyWhen};
+    use backup_core::{BackupSource, BackupType};
+
     use super::*;
 
     fn now() -> DateTime<Utc> {
@@ -175,6 +201,43 @@ mod tests {
         config.usage_alert_percents = Vec::new();
         assert_eq!(of(&[config], 5000), None);
         assert_eq!(usage(&[], &[used(5000)], None), Vec::new());
+    }
+
+    #[test]
+    fn a_drill_is_overdue_once_its_policy_has_had_time() {
+        let days = |days| now() - TimeDelta::days(days);
+        let overdue = |when, passed: Option<i64>, changed, is_enabled| {
+            let schedule = Schedule {
+                id: "0193a1de-0000-7000-8000-000000000001".parse().unwrap(),
+                config_key: "default".to_owned(),
+                name: "nightly".to_owned(),
+                description: None,
+                is_enabled,
+                backup_type: BackupType::Full,
+                backup_source: BackupSource::Files,
+                cron_expression: "0 3 * * *".to_owned(),
+                timezone: "UTC".to_owned(),
+                retention: Retention::default(),
+                verification: VerifyPolicy {
+                    when,
+                    ..VerifyPolicy::default()
+                },
+                next_run_at: None,
+                last_run_at: None,
+                last_success_at: None,
+                last_verify_passed_at: passed.map(days),
+                created_at: days(900),
+                updated_at: days(changed),
+                created_by: None,
+            };
+            !drills(&[schedule], now()).is_empty()
+        };
+        assert!(!overdue(VerifyWhen::Weekly, None, 10, true));
+        assert!(overdue(VerifyWhen::Weekly, None, 11, true));
+        assert!(!overdue(VerifyWhen::Weekly, Some(10), 100, true));
+        assert!(overdue(VerifyWhen::Weekly, Some(11), 100, true));
+        assert!(!overdue(VerifyWhen::Weekly, Some(11), 100, false));
+        assert!(!overdue(VerifyWhen::Never, None, 100, true));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::Language;
 /// | `SCHEDULE_SKIPPED` | `schedule`, `at` (RFC 3339) |
 /// | `VERIFICATION_FAILED` | `backup`, `error` |
 /// | `VERIFICATION_OVERDUE` | `config`, `days` |
+/// | `DRILL_OVERDUE` | `schedule` (its name), `since` (RFC 3339) |
 /// | `STORAGE_UNREACHABLE` | `config`, `error` |
 /// | `CATALOG_UNREACHABLE` | `since`, `until` (RFC 3339) |
 /// | `CLOCK_LEAPT` | `since`, `until` (RFC 3339) |

@@ -68,7 +68,7 @@ pub(super) fn installation(installation: Option<&str>) -> Values {
 fn about(report: &AlertReport) -> &str {
     let name = match report.kind {
         AlertKind::BackupFailed | AlertKind::BackupLost | AlertKind::VerificationFailed => "backup",
-        AlertKind::ScheduleMissed | AlertKind::ScheduleSkipped => "schedule",
+        AlertKind::ScheduleMissed | AlertKind::ScheduleSkipped | AlertKind::DrillOverdue => "schedule",
         AlertKind::KeyMissing => "fingerprint",
         AlertKind::StorageUsage
         | AlertKind::VerificationOverdue
