@@ -4,7 +4,7 @@ use backup_core::VerifyLevel;
 use backup_core::user::{Role, TokenScope};
 use backup_engine::settings::{CatalogArgs, DataArgs, DatabaseArgs, KeyArgs, StorageArgs};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use secrecy::SecretString;
 
@@ -20,6 +20,19 @@ pub(crate) struct Cli {
     pub(crate) settings: Settings,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// The command line with every setting allowed before and behind a command's name.
+    pub(crate) fn with_settings_anywhere() -> clap::Command {
+        Self::command().mut_args(|setting| setting.global(true))
+    }
+
+    /// Reads the arguments of this process; ends it where they make no sense, or ask for help.
+    pub(crate) fn read() -> Self {
+        let matches = Self::with_settings_anywhere().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -209,4 +222,27 @@ where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(values).try_map(|text: String| text.to_ascii_uppercase().parse::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_setting_stands_before_or_behind_the_command() {
+        let command = Cli::with_settings_anywhere();
+        command.clone().debug_assert();
+        let url = "--catalog-url=sqlite:///somewhere/new.db";
+        for line in [
+            ["backupctl", url, "catalog", "rebuild"],
+            ["backupctl", "catalog", url, "rebuild"],
+            ["backupctl", "catalog", "rebuild", url],
+        ] {
+            let cli = Cli::from_arg_matches(&command.clone().get_matches_from(line)).unwrap();
+            let given = cli.settings.catalog.url.as_ref().unwrap();
+            assert_eq!(given.expose_secret(), "sqlite:///somewhere/new.db");
+        }
+    }
 }

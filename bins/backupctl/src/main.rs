@@ -12,13 +12,11 @@ mod progress;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use cli::Cli;
 use exit::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(commands::run(cli));
