@@ -79,6 +79,11 @@ pub enum Error {
     /// A restore whose replacement cannot be ended.
     #[error("restore {0} keeps nothing that it replaced, or that is being put back or removed already")]
     NothingKept(RestoreId),
+    /// One restore at a time replaces a place, until what it replaced is ended.
+    #[error(
+        "restore {0} replaces the same place, or keeps what it replaced there (HINT: Wait for its end, then roll it back or confirm it.)"
+    )]
+    PlaceTaken(RestoreId),
     /// A schedule runs one backup at a time.
     #[error("backup {backup} of schedule {schedule} still waits or runs (HINT: Wait for its end, or cancel it.)")]
     StillRunning {

@@ -199,7 +199,8 @@ impl Store {
         self.request_cancel(JobKind::Backup, &id.to_string()).await
     }
 
-    /// Asks for a restore to stop, as [`Self::cancel_backup`] does for a backup.
+    /// Asks for a restore to stop, as [`Self::cancel_backup`] does for a backup. One that has begun to exchange is finished,
+    /// and what ends another one's replacement too: [`Error::WrongState`].
     pub async fn cancel_restore(&self, id: RestoreId) -> Result<CancelResult, Error> {
         self.request_cancel(JobKind::Restore, &id.to_string()).await
     }
@@ -215,10 +216,12 @@ impl Store {
     /// As [`Self::cancel_backup`].
     pub async fn request_cancel(&self, kind: JobKind, id: &str) -> Result<CancelResult, Error> {
         let id = id.to_owned();
-        self.write(
-            "request_cancel",
-            move |tx| for_kind!(kind, jobs => jobs::cancel(tx, &id)),
-        )
+        self.write("request_cancel", move |tx| {
+            if kind == JobKind::Restore {
+                crate::restores::may_cancel(tx, &id)?;
+            }
+            for_kind!(kind, jobs => jobs::cancel(tx, &id))
+        })
         .await
     }
 

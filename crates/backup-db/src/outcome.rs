@@ -19,7 +19,13 @@ use crate::verifications::{self, NewVerification, VerificationRow};
 pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     let schedule = schedule_of(tx, backup)?;
     match backup.status {
-        JobStatus::Completed => succeeded(tx, backup)?,
+        JobStatus::Completed => {
+            succeeded(tx, backup)?;
+            // Only of what has just been made: a rebuilt catalog brings back many at once.
+            if let Some(schedule) = &schedule {
+                drill(tx, backup, schedule)?;
+            }
+        }
         JobStatus::Failed => failed(tx, backup, schedule.as_ref())?,
         // Whoever cancelled it knows.
         _ => return Ok(()),
@@ -42,7 +48,6 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     let Some(schedule) = schedule_of(tx, backup)? else {
         return Ok(());
     };
-    drill(tx, backup, &schedule)?;
     let expires_at = backup.created_at + TimeDelta::days(schedule.retention_days);
     diesel::update(backups::table.filter(backups::id.eq(backup.id.to_string())))
         .set(backups::expires_at.eq(expires_at.naive_utc()))

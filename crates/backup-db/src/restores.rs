@@ -13,7 +13,7 @@ use crate::{Error, Store};
 
 mod replaced;
 
-pub(crate) use replaced::completed;
+pub(crate) use replaced::{completed, may_cancel};
 
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = restore_records)]

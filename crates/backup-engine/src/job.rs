@@ -15,6 +15,8 @@ pub(crate) enum JobError {
     Stopped,
     /// It has put itself back, to go on once another job has ended.
     Waits,
+    /// It has come too far to be given up: it is tried again until it is finished.
+    Unfinished(PipelineError),
     /// The storage or the catalog is away: the whole job may be tried again.
     Again(PipelineError),
     /// A person has to act.

@@ -88,6 +88,8 @@ pub(crate) struct Done {
 /// What is to be restored how, of a job or of a plan for one.
 pub(crate) struct Order<'a> {
     id: RestoreId,
+    /// What the names of this attempt are made of.
+    attempt: RestoreId,
     backup_id: BackupId,
     options: &'a RestoreOptions,
 }
@@ -111,6 +113,7 @@ impl Engine {
         let receipt = repository.find(backup.id).await?;
         let order = Order {
             id: self.new_id()?,
+            attempt: self.new_id()?,
             backup_id: backup.id,
             options,
         };
@@ -119,7 +122,7 @@ impl Engine {
         Ok(plan::make(self, &place, &order, &receipt, &way, &job).await?)
     }
 
-    fn new_id<Id: From<uuid::Uuid>>(&self) -> Result<Id, PipelineError> {
+    pub(crate) fn new_id<Id: From<uuid::Uuid>>(&self) -> Result<Id, PipelineError> {
         IdGenerator::new(self.clock.clone(), self.random.clone())
             .next()
             .map_err(|error| PipelineError::failed("the system's randomness cannot be read", "").because(error))
@@ -133,31 +136,41 @@ pub(crate) async fn run(
     record: &RestoreRecord,
     exhausted: bool,
 ) -> Result<Done, JobError> {
-    let place = place(engine, held, &config_key(engine, held, record).await?).await?;
+    let key = config_key(engine, held, record).await?;
+    let configs = held
+        .tell(|| engine.store.list_configs())
+        .await
+        .map_err(JobError::catalog)?;
+    let config = configs.iter().find(|config| config.key == key);
     if record.action != RestoreAction::Restore {
         if exhausted {
             return Err(JobError::Failed(given_up()));
         }
-        return ending::run(engine, held, &place, record).await;
+        return ending::run(engine, held, config, record).await;
     }
-    if let Some(replacement) = &record.replacement
-        && replacement.stage == ReplacementStage::Swapping
-    {
+    match &record.replacement {
         // What is half exchanged is not left so, however often it was tried.
-        return swap::finish(engine, held, &place, record, replacement.clone()).await;
+        Some(half) if half.stage == ReplacementStage::Swapping => {
+            return swap::finish(engine, held, config, record, half.clone()).await;
+        }
+        Some(left) => swap::clear(engine, config, left).await?,
+        None => {}
     }
+    if exhausted {
+        return Err(JobError::Failed(given_up()));
+    }
+    held.job().check()?;
+    let place = place(engine, held, &key).await?;
     let repository = place.repository(engine);
     let receipt = repository.find(record.backup_id).await.map_err(JobError::storage)?;
     let order = Order {
         id: record.id,
+        // What an earlier attempt's worker may still be at work on has other names.
+        attempt: engine.new_id()?,
         backup_id: record.backup_id,
         options: &record.options,
     };
     let mut way = Way::of(engine, &place, &order, &receipt)?;
-    if exhausted {
-        way.clear(engine).await?;
-        return Err(JobError::Failed(given_up()));
-    }
     let job = held.job();
     let plan = plan::make(engine, &place, &order, &receipt, &way, job)
         .await
@@ -173,7 +186,7 @@ pub(crate) async fn run(
     engine.checkpoint(Checkpoint::RestoreBegun).await?;
     let made = make(engine, held, &repository, &receipt, record, &mut way).await;
     match made {
-        Ok(Some(replacement)) => swap::finish(engine, held, &place, record, replacement).await,
+        Ok(Some(replacement)) => swap::finish(engine, held, config, record, replacement).await,
         Ok(None) => Ok(Done {
             replacement: None,
             warnings: job.warnings(),
@@ -206,6 +219,12 @@ async fn make(
         return Ok(None);
     }
     way.identify(job).await?;
+    if record.options.mode == RestoreMode::New && way.has_live() {
+        return Err(JobError::Failed(PipelineError::refused(
+            "what was to be made new has come to be in the meantime",
+            "Restore to another name, or replace it.",
+        )));
+    }
     held.confirm().await?;
     note(engine, held, way, ReplacementStage::Swapping).await?;
     engine.checkpoint(Checkpoint::RestoreSwapping).await?;

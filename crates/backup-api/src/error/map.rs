@@ -26,6 +26,7 @@ impl From<CatalogError> for ApiError {
             CatalogError::Running(_) => Self::conflict("backup_running"),
             CatalogError::Protected(_) => Self::conflict("backup_protected"),
             CatalogError::InUse { jobs, .. } => Self::conflict("backup_in_use").details(json!({ "jobs": jobs })),
+            CatalogError::PlaceTaken(other) => Self::conflict("conflict").details(json!({ "restoreId": other })),
             CatalogError::NothingKept(_) => Self::conflict("restore_keeps_nothing"),
             CatalogError::StillRunning { backup, .. } => {
                 Self::conflict("schedule_running").details(json!({ "backupId": backup }))

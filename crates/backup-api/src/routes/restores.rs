@@ -1,7 +1,7 @@
 //! Restores: ask for one, list, look at, cancel.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use backup_core::restore::{RestoreAction, RestoreMode, RestoreOptions, RestoreRecord};
+use backup_core::restore::{ReplacementStage, RestoreAction, RestoreMode, RestoreOptions, RestoreRecord};
 use backup_core::{BackupSource, PipelineError, RestoreId};
 use backup_db::{NewRestore, RestoreListOptions};
 
@@ -185,7 +185,7 @@ pub(crate) async fn get_restore(
 #[utoipa::path(
     post,
     path = "/api/admin/restore/{id}/cancel",
-    responses((status = 200, body = RestoreAccepted), (status = 409, description = "`job_finished`: it has ended already. `restore_not_cancellable`: it ends what another one replaced."))
+    responses((status = 200, body = RestoreAccepted), (status = 409, description = "`job_finished`: it has ended already. `restore_not_cancellable`: it has begun to exchange, or ends what another one replaced."))
 )]
 pub(crate) async fn cancel_restore(
     api: web::Data<Api>,
@@ -196,7 +196,11 @@ pub(crate) async fn cancel_restore(
     _: NoBody,
 ) -> ApiResult {
     let restore = find_restore(&api, path_id(&request)?).await?;
-    if restore.action != RestoreAction::Restore {
+    let swaps = restore
+        .replacement
+        .as_ref()
+        .is_some_and(|replacement| replacement.stage == ReplacementStage::Swapping);
+    if !restore.status.is_final() && (swaps || restore.action != RestoreAction::Restore) {
         return Err(ApiError::conflict("restore_not_cancellable"));
     }
     let id = restore.id;

@@ -14,6 +14,8 @@ text_enum! {
         Swapping => "SWAPPING",
         /// The restored state is in use; the one before is kept.
         Kept => "KEPT",
+        /// The state before is being removed, and may be whole no more.
+        Discarding => "DISCARDING",
         /// The state before is in use again, the restored one removed.
         RolledBack => "ROLLED_BACK",
         /// The state before is removed.
@@ -37,13 +39,17 @@ pub struct ReplacedDatabase {
     /// Whether there was one in use; known before the exchange begins.
     #[serde(default)]
     pub had_live: bool,
+    /// The number of the one in use; known before the exchange begins.
+    #[serde(default)]
+    pub former: Option<u32>,
 }
 
 /// The longest name that PostgreSQL keeps, in bytes.
 const MAX_NAME: usize = 63;
 
 impl ReplacedDatabase {
-    /// The names for one restore: the same whenever they are asked for, and nobody else's.
+    /// The names for one attempt at a restore, which nobody else's are: not even an earlier attempt's, whose worker may still
+    /// be at work on its own.
     pub fn of(live: &str, id: RestoreId) -> Self {
         let id = id.to_string().replace('-', "");
         let named = |word: &str| {
@@ -60,6 +66,7 @@ impl ReplacedDatabase {
             old: named("old"),
             restored: None,
             had_live: false,
+            former: None,
         }
     }
 }
@@ -88,7 +95,7 @@ pub struct ReplacedFolder {
 }
 
 impl ReplacedFolder {
-    /// The names for one restore: beside the folder in use, hidden, and nobody else's.
+    /// The names for one attempt at a restore: beside the folder in use, hidden, and nobody else's.
     pub fn of(live: &str, id: RestoreId) -> Self {
         let live = live.trim_end_matches('/');
         let (above, name) = live.rsplit_once('/').map_or(("", live), |(above, name)| (above, name));

@@ -41,13 +41,19 @@ impl Store {
     /// by it. `false`: it has been asked to stop, and does not go on to [`ReplacementStage::Swapping`]; nothing was changed.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`].
+    /// [`Error::LeaseLost`]; [`Error::PlaceTaken`] where another restore is at work on the same database or folder, or keeps
+    /// what it replaced there.
     pub async fn set_replacement(&self, lease: &Lease, replacement: &Replacement) -> Result<bool, Error> {
         let (lease, replacement) = (lease.clone(), replacement.clone());
         self.write("set_replacement", move |tx| {
             let row = restore_jobs::held(tx, &lease)?;
             if replacement.stage == ReplacementStage::Swapping && row.cancel_requested {
                 return Ok(false);
+            }
+            if replacement.stage == ReplacementStage::Beside
+                && let Some(other) = who_has(tx, &row, &replacement)?
+            {
+                return Err(Error::PlaceTaken(other).into());
             }
             write(tx, row.id.0, Some(&replacement))?;
             Ok(true)
@@ -69,7 +75,16 @@ impl Store {
     ) -> Result<RestoreRecord, Error> {
         self.write("end_replacement", move |tx| {
             let row = find(tx, of)?.ok_or_else(|| Error::not_found("restore", &of))?;
-            if row.kept_until.is_none() || is_being_ended(tx, of)? {
+            let stage = row.replacement.as_ref().map(|replacement| replacement.0.stage);
+            let may_be = match action {
+                // What is removed in part is no state to go back to. An exchange that could not be finished is taken back.
+                RestoreAction::RollBack => {
+                    row.kept_until.is_some() && stage == Some(ReplacementStage::Kept)
+                        || row.status.0 == JobStatus::Failed && stage == Some(ReplacementStage::Swapping)
+                }
+                _ => row.kept_until.is_some(),
+            };
+            if !may_be || is_being_ended(tx, of)? {
                 return Err(Error::NothingKept(of).into());
             }
             end(tx, row, action, created_by)
@@ -78,7 +93,7 @@ impl Store {
     }
 
     /// Asks for the removal of what restores replaced and have kept for long enough; what could not be removed is asked for
-    /// again after an hour. Gives back the restores that kept it.
+    /// again after an hour, and what somebody has tried to put back is left to people. Gives back the restores that kept it.
     pub async fn discard_expired(&self) -> Result<Vec<RestoreId>, Error> {
         self.write("discard_expired", move |tx| {
             let rows: Vec<RestoreRow> = restore_records::table
@@ -89,7 +104,7 @@ impl Store {
             let mut discarded = Vec::new();
             for row in rows {
                 let id = row.id.0;
-                if !is_being_ended(tx, id)? && !was_tried_since(tx, id, tx.now - AGAIN)? {
+                if !is_being_ended(tx, id)? && !is_half_back(tx, id)? && !was_tried_since(tx, id, tx.now - AGAIN)? {
                     end(tx, row, RestoreAction::Discard, None)?;
                     discarded.push(id);
                 }
@@ -136,6 +151,45 @@ fn is_being_ended(tx: &mut Tx<'_>, of: RestoreId) -> TxResult<bool> {
     Ok(active > 0)
 }
 
+/// Whether somebody has begun to roll it back, and that did not work.
+fn is_half_back(tx: &mut Tx<'_>, of: RestoreId) -> TxResult<bool> {
+    let failed: i64 = restore_records::table
+        .filter(restore_records::of_restore_id.eq(of.to_string()))
+        .filter(restore_records::action.eq(RestoreAction::RollBack.as_str()))
+        .filter(restore_records::status.ne(JobStatus::Completed.as_str()))
+        .count()
+        .get_result(tx.db)?;
+    Ok(failed > 0)
+}
+
+/// Another restore that makes something for the same database or folder of the same configuration, or keeps what it
+/// replaced there.
+fn who_has(tx: &mut Tx<'_>, row: &RestoreRow, replacement: &Replacement) -> TxResult<Option<RestoreId>> {
+    let rows: Vec<RestoreRow> = restore_records::table
+        .filter(restore_records::id.ne(row.id.0.to_string()))
+        .filter(restore_records::action.eq(RestoreAction::Restore.as_str()))
+        .filter(restore_records::replacement.is_not_null())
+        .filter(
+            restore_records::kept_until
+                .is_not_null()
+                .or(restore_records::status.eq_any([JobStatus::Pending.as_str(), JobStatus::InProgress.as_str()])),
+        )
+        .select(RestoreRow::as_select())
+        .load(tx.db)?;
+    let database = replacement.database.as_ref().map(|names| &names.live);
+    let files = replacement.files.as_ref().map(|names| &names.live);
+    let same = |other: &RestoreRow| {
+        let Some(theirs) = other.replacement.as_ref().map(|theirs| &theirs.0) else {
+            return false;
+        };
+        let their_database = theirs.database.as_ref().map(|names| &names.live);
+        let their_files = theirs.files.as_ref().map(|names| &names.live);
+        other.config_key == row.config_key && database.is_some() && database == their_database
+            || files.is_some() && files == their_files
+    };
+    Ok(rows.iter().find(|other| same(other)).map(|other| other.id.0))
+}
+
 fn was_tried_since(tx: &mut Tx<'_>, of: RestoreId, since: chrono::DateTime<chrono::Utc>) -> TxResult<bool> {
     let tried: i64 = restore_records::table
         .filter(restore_records::of_restore_id.eq(of.to_string()))
@@ -147,6 +201,15 @@ fn was_tried_since(tx: &mut Tx<'_>, of: RestoreId, since: chrono::DateTime<chron
 
 fn end(tx: &mut Tx<'_>, row: RestoreRow, action: RestoreAction, created_by: Option<UserId>) -> TxResult<RestoreRecord> {
     let of = RestoreRecord::from(row);
+    if action == RestoreAction::Discard
+        && let Some(kept) = &of.replacement
+    {
+        let discarding = Replacement {
+            stage: ReplacementStage::Discarding,
+            ..kept.clone()
+        };
+        write(tx, of.id, Some(&discarding))?;
+    }
     let id = tx.id()?;
     let row = insert(
         tx,
@@ -162,4 +225,24 @@ fn end(tx: &mut Tx<'_>, row: RestoreRow, action: RestoreAction, created_by: Opti
         },
     )?;
     Ok(row.into())
+}
+
+/// Whether a restore may still be stopped: half an exchange is not left so, nor half of the end of one.
+pub(crate) fn may_cancel(tx: &mut Tx<'_>, id: &str) -> TxResult<()> {
+    let Some(row) = restore_jobs::row(tx, id)? else {
+        return Ok(());
+    };
+    let is_swapping = row
+        .replacement
+        .as_ref()
+        .is_some_and(|replacement| replacement.0.stage == ReplacementStage::Swapping);
+    if row.status.0.is_active() && (is_swapping || row.action.0 != RestoreAction::Restore) {
+        return Err(Error::WrongState {
+            what: "restore",
+            id: id.to_owned(),
+            status: row.status.0,
+        }
+        .into());
+    }
+    Ok(())
 }

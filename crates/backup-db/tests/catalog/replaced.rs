@@ -18,6 +18,10 @@ on_both!(
     what_could_not_be_put_back_is_still_kept,
     what_was_kept_for_long_enough_is_removed_and_a_failure_tried_again_later,
     a_restore_that_replaced_nothing_has_nothing_to_end,
+    what_has_begun_to_swap_is_finished_and_not_cancelled,
+    what_was_removed_in_part_is_no_state_to_go_back_to,
+    what_somebody_tried_to_put_back_is_not_removed_by_time,
+    one_restore_at_a_time_has_a_place,
 );
 
 pub(crate) fn replace() -> RestoreOptions {
@@ -157,7 +161,8 @@ async fn what_was_replaced_is_put_back_or_removed_but_not_both(catalog: Catalog)
         // The end of it needs no backup: it may be gone by then.
         let ending = end(&catalog, id, action).await.unwrap();
         assert_eq!((ending.action, ending.of_restore_id), (action, Some(id)));
-        assert_eq!(ending.replacement, get(&catalog, id).await.replacement);
+        let names = |replacement: Option<Replacement>| replacement.unwrap().database;
+        assert_eq!(names(ending.replacement), names(get(&catalog, id).await.replacement));
         for other in [RestoreAction::RollBack, RestoreAction::Discard] {
             let refused = end(&catalog, id, other).await.unwrap_err();
             assert!(matches!(refused, Error::NothingKept(_)), "{refused}");
@@ -223,4 +228,69 @@ async fn a_restore_that_replaced_nothing_has_nothing_to_end(catalog: Catalog) {
     assert!(matches!(refused, Error::NothingKept(_)), "{refused}");
     let unknown = end(&catalog, catalog.id(), RestoreAction::Discard).await.unwrap_err();
     assert!(matches!(unknown, Error::NotFound { .. }), "{unknown}");
+}
+
+async fn what_has_begun_to_swap_is_finished_and_not_cancelled(catalog: Catalog) {
+    let id = asked(&catalog).await.id;
+    let claimed = catalog.claim().await.unwrap();
+    let swapping = replacement(&catalog, id, ReplacementStage::Swapping);
+    catalog.store.set_replacement(&claimed.lease, &swapping).await.unwrap();
+    let refused = catalog.store.cancel_restore(id).await.unwrap_err();
+    assert!(matches!(refused, Error::WrongState { .. }), "{refused}");
+    // Nor while it waits for the next attempt.
+    catalog.store.release(&claimed.lease).await.unwrap();
+    let refused = catalog.store.cancel_restore(id).await.unwrap_err();
+    assert!(matches!(refused, Error::WrongState { .. }), "{refused}");
+    assert_eq!(get(&catalog, id).await.status, JobStatus::Pending);
+    // An exchange that could not be finished may be taken back by people.
+    let claimed = catalog.claim().await.unwrap();
+    let failed = RestoreOutcome::Failed {
+        message: "the server is gone".to_owned(),
+    };
+    catalog.store.finish_restore(&claimed.lease, failed).await.unwrap();
+    assert!(end(&catalog, id, RestoreAction::Discard).await.is_err());
+    end(&catalog, id, RestoreAction::RollBack).await.unwrap();
+}
+
+async fn what_was_removed_in_part_is_no_state_to_go_back_to(catalog: Catalog) {
+    let id = kept(&catalog).await;
+    end(&catalog, id, RestoreAction::Discard).await.unwrap();
+    let claimed = catalog.claim().await.unwrap();
+    let failed = RestoreOutcome::Failed {
+        message: "a file cannot be removed".to_owned(),
+    };
+    catalog.store.finish_restore(&claimed.lease, failed).await.unwrap();
+    let refused = end(&catalog, id, RestoreAction::RollBack).await.unwrap_err();
+    assert!(matches!(refused, Error::NothingKept(_)), "{refused}");
+    end(&catalog, id, RestoreAction::Discard).await.unwrap();
+}
+
+async fn what_somebody_tried_to_put_back_is_not_removed_by_time(catalog: Catalog) {
+    let id = kept(&catalog).await;
+    end(&catalog, id, RestoreAction::RollBack).await.unwrap();
+    let claimed = catalog.claim().await.unwrap();
+    let failed = RestoreOutcome::Failed {
+        message: "a slot is in the way".to_owned(),
+    };
+    catalog.store.finish_restore(&claimed.lease, failed).await.unwrap();
+    catalog.advance(30 * 24 * 3600);
+    assert!(catalog.store.discard_expired().await.unwrap().is_empty());
+}
+
+async fn one_restore_at_a_time_has_a_place(catalog: Catalog) {
+    let first = kept(&catalog).await;
+    let second = asked(&catalog).await.id;
+    let claimed = catalog.claim().await.unwrap();
+    let beside = replacement(&catalog, second, ReplacementStage::Beside);
+    let refused = catalog
+        .store
+        .set_replacement(&claimed.lease, &beside)
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, Error::PlaceTaken(id) if id == first), "{refused}");
+    let elsewhere = Replacement {
+        database: Some(ReplacedDatabase::of("another", second)),
+        ..beside.clone()
+    };
+    assert!(catalog.store.set_replacement(&claimed.lease, &elsewhere).await.unwrap());
 }

@@ -1,6 +1,7 @@
 //! The end of what a restore replaced: put back, or removed for good.
 
 use backup_core::PipelineError;
+use backup_core::config::BackupConfig;
 use backup_core::restore::{RestoreAction, RestoreRecord};
 
 use super::Done;
@@ -9,13 +10,12 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::job::JobError;
 use crate::lease::HeldLease;
-use crate::places::Place;
 
 /// Ends it. Killed anywhere, the next attempt goes on.
 pub(super) async fn run(
     engine: &Engine,
     held: &HeldLease,
-    place: &Place,
+    config: Option<&BackupConfig>,
     record: &RestoreRecord,
 ) -> Result<Done, JobError> {
     let Some(replacement) = &record.replacement else {
@@ -24,8 +24,9 @@ pub(super) async fn run(
             "",
         )));
     };
-    let pair = Pair::of(engine, place, replacement)?;
+    let pair = Pair::of(engine, config, replacement)?;
     let job = held.job();
+    held.owned().await?;
     let ended = if record.action == RestoreAction::RollBack {
         pair.roll_back(job).await
     } else {

@@ -1,5 +1,6 @@
 //! The exchange: what was restored takes its place, database first, files at once after it.
 
+use backup_core::config::BackupConfig;
 use backup_core::restore::{Replacement, ReplacementStage, RestoreMode, RestoreRecord};
 use backup_core::{JobControl, PipelineError};
 use backup_sources::{DatabaseSwap, FolderSwap};
@@ -8,30 +9,27 @@ use chrono::TimeDelta;
 use super::Done;
 use crate::bridge::blocking;
 use crate::checkpoint::Checkpoint;
-use crate::engine::{Engine, MAX_ATTEMPTS};
+use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
-use crate::places::Place;
 
 /// Exchanges what has not been exchanged yet. A restore that has come so far is not stopped any more: it is finished, or,
 /// where that is impossible, all of it is taken back.
 pub(super) async fn finish(
     engine: &Engine,
     held: &HeldLease,
-    place: &Place,
+    config: Option<&BackupConfig>,
     record: &RestoreRecord,
     mut replacement: Replacement,
 ) -> Result<Done, JobError> {
     // The wish to stop comes too late.
     let job = JobControl::new(engine.settings.stall_timeout);
+    let pair = Pair::of(engine, config, &replacement).map_err(JobError::Unfinished)?;
     held.owned().await?;
-    let pair = Pair::of(engine, place, &replacement)?;
     match exchange(engine, &pair, &job).await {
         Ok(()) => {}
-        Err(error @ PipelineError::Unavailable { .. }) if held.lease().attempts < MAX_ATTEMPTS => {
-            return Err(JobError::Again(error));
-        }
-        Err(error) => return Err(JobError::Failed(take_back(pair, error, &job).await)),
+        Err(error @ PipelineError::Unavailable { .. }) => return Err(JobError::Unfinished(error)),
+        Err(error) => return Err(take_back(engine, held, pair, replacement, error).await),
     }
     engine.checkpoint(Checkpoint::RestoreSwapped).await?;
     let has_old = replacement.database.as_ref().is_some_and(|database| database.had_live)
@@ -45,6 +43,23 @@ pub(super) async fn finish(
     })
 }
 
+/// Removes what an attempt that did not come to the exchange left beside.
+pub(super) async fn clear(
+    engine: &Engine,
+    config: Option<&BackupConfig>,
+    left: &Replacement,
+) -> Result<(), PipelineError> {
+    let Pair { database, files } = Pair::of(engine, config, left)?;
+    let job = JobControl::new(engine.settings.stall_timeout);
+    blocking(move || {
+        if let Some(database) = database {
+            database.clear_beside(&job)?;
+        }
+        files.map_or(Ok(()), |mut files| files.clear_beside(&job))
+    })
+    .await
+}
+
 /// The two exchanges of a replacement.
 #[derive(Clone)]
 pub(super) struct Pair {
@@ -53,22 +68,29 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    pub(super) fn of(engine: &Engine, place: &Place, replacement: &Replacement) -> Result<Self, PipelineError> {
+    pub(super) fn of(
+        engine: &Engine,
+        config: Option<&BackupConfig>,
+        replacement: &Replacement,
+    ) -> Result<Self, PipelineError> {
         let database = match &replacement.database {
-            Some(names) => Some(DatabaseSwap::new(
-                engine.database_settings(place.config.as_ref())?,
-                names.clone(),
-            )),
+            Some(names) => Some(DatabaseSwap::new(engine.database_settings(config)?, names.clone())),
             None => None,
         };
         let files = replacement.files.clone().map(FolderSwap::new);
         Ok(Self { database, files })
     }
 
-    /// Puts back what was there before. Goes on where it was interrupted.
+    /// Puts back what was there before: first both, then what was restored goes. Goes on where it was interrupted.
     pub(super) async fn roll_back(self, job: &JobControl) -> Result<(), PipelineError> {
         let job = job.clone();
         blocking(move || {
+            if let Some(database) = &self.database {
+                database.put_back(&job)?;
+            }
+            if let Some(files) = &self.files {
+                files.put_back()?;
+            }
             if let Some(database) = &self.database {
                 database.roll_back(&job)?;
             }
@@ -104,13 +126,33 @@ async fn exchange(engine: &Engine, pair: &Pair, job: &JobControl) -> Result<(), 
 }
 
 /// Old or new, never a mixture: what cannot be exchanged whole is not exchanged at all.
-async fn take_back(pair: Pair, error: PipelineError, job: &JobControl) -> PipelineError {
-    match pair.roll_back(job).await {
-        Ok(()) => error,
-        Err(second) => PipelineError::failed(
-            format!("{error}; and what had been exchanged could not be put back: {second}"),
-            "Put right what keeps it from being exchanged, then roll the restore back by hand: its record names what stands where.",
-        )
-        .because(error),
+async fn take_back(
+    engine: &Engine,
+    held: &HeldLease,
+    pair: Pair,
+    mut replacement: Replacement,
+    error: PipelineError,
+) -> JobError {
+    let job = JobControl::new(engine.settings.stall_timeout);
+    match pair.roll_back(&job).await {
+        Ok(()) => {}
+        Err(PipelineError::Unavailable { .. }) => return JobError::Unfinished(error),
+        Err(second) => {
+            return JobError::Failed(
+                PipelineError::failed(
+                    format!("{error}; and what had been exchanged could not be put back: {second}"),
+                    "Put right what keeps it from being exchanged, then roll the restore back.",
+                )
+                .because(error),
+            );
+        }
+    }
+    replacement.stage = ReplacementStage::RolledBack;
+    match held
+        .tell(|| engine.store.set_replacement(held.lease(), &replacement))
+        .await
+    {
+        Ok(_) => JobError::Failed(error),
+        Err(error) => JobError::catalog(error),
     }
 }

@@ -83,7 +83,7 @@ impl Way {
             });
             let name = name.ok_or_else(|| missing("targetDatabase"))?;
             way.database = Some(DatabaseWay {
-                names: ReplacedDatabase::of(&name, order.id),
+                names: ReplacedDatabase::of(&name, order.attempt),
                 is_in_place: false,
                 is_configured: name == configured.name,
                 settings: DatabaseSettings { name, ..configured },
@@ -95,7 +95,7 @@ impl Way {
             let folder = folder.or_else(|| order.replaces().then(|| configured.clone()));
             let live = FolderSwap::resolve(&folder.ok_or_else(|| missing("targetDir"))?)?;
             way.files = Some(FilesWay {
-                names: ReplacedFolder::of(&live, order.id),
+                names: ReplacedFolder::of(&live, order.attempt),
                 is_in_place: false,
                 is_configured: FolderSwap::resolve(&configured).is_ok_and(|configured| configured == live),
             });
@@ -133,6 +133,13 @@ impl Way {
     pub(super) fn exchanges(&self) -> bool {
         self.database.as_ref().is_some_and(|database| !database.is_in_place)
             || self.files.as_ref().is_some_and(|files| !files.is_in_place)
+    }
+
+    /// Whether something is in use where it is to be exchanged, as [`Self::identify`] found.
+    pub(super) fn has_live(&self) -> bool {
+        let database = self.database.as_ref().filter(|database| !database.is_in_place);
+        let files = self.files.as_ref().filter(|files| !files.is_in_place);
+        database.is_some_and(|database| database.names.had_live) || files.is_some_and(|files| files.names.had_live)
     }
 
     /// What is written down of it.
@@ -189,7 +196,7 @@ impl Way {
         Ok(into.targets())
     }
 
-    /// Removes what this or an earlier attempt made beside. To be called while nothing has been exchanged.
+    /// Removes what this attempt made beside. To be called while nothing has been exchanged.
     pub(super) async fn clear(&self, engine: &Engine) -> Result<(), PipelineError> {
         let (way, job) = (self.clone(), JobControl::new(engine.settings.stall_timeout));
         blocking(move || {

@@ -36,7 +36,9 @@ pub(super) async fn run(
         repository.verify(receipt, VerifyLevel::Content, job).await?;
     }
     let (settings, control) = (engine.settings.drill.clone(), job.clone());
-    let scratch = blocking(move || Scratch::make(&settings.folder, &id.to_string(), &control)).await?;
+    // Nobody else's, not even that of a worker which has lost this drill and does not know it yet.
+    let name = engine.new_id::<VerificationId>()?.to_string();
+    let scratch = blocking(move || Scratch::make(&settings.folder, &name, &control)).await?;
     let (server, targets) = prepare(engine, receipt, id, &scratch, job).await?;
     let tried = repository.restore(receipt, targets, job).await;
     blocking(move || {

@@ -21,14 +21,14 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes `name` in `above`, which is made where it is missing. What is left of an earlier attempt is removed.
+    /// Makes `name` in `above`, which is made where it is missing. What killed drills left there is removed.
     pub(super) fn make(above: &Path, name: &str, job: &JobControl) -> Result<Self, PipelineError> {
         // Others may pass through, as the server's user must, and see nothing.
         let made = DirBuilder::new().recursive(true).mode(0o711).create(above);
         made.map_err(|error| failed("make", above, error))?;
         only_ours(above)?;
         let folder = above.join(name);
-        remove(&folder, job)?;
+        clear(above, job)?;
         let made = DirBuilder::new().mode(0o711).create(&folder);
         made.map_err(|error| failed("make", &folder, error))?;
         let lock = lock_file(&folder).map_err(|error| failed("lock", &folder, error))?;
@@ -80,27 +80,18 @@ pub(super) fn clear(above: &Path, job: &JobControl) -> Result<(), PipelineError>
     only_ours(above)?;
     for entry in entries {
         let folder = entry.map_err(|error| failed("look into", above, error))?.path();
-        if is_left(&folder) {
-            remove(&folder, job)?;
+        if let Some(_lock) = left(&folder) {
+            empty(&folder, job)?;
         }
     }
     Ok(())
 }
 
-/// Whether nobody is at work in it.
-fn is_left(folder: &Path) -> bool {
-    match OpenOptions::new().read(true).open(folder.join(LOCK)) {
-        Ok(lock) => lock.try_lock().is_ok(),
-        // Without a lock it is somebody's who is just making it, or not ours at all.
-        Err(_) => false,
-    }
-}
-
-fn remove(folder: &Path, job: &JobControl) -> Result<(), PipelineError> {
-    match folder.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        _ => empty(folder, job),
-    }
+/// The lock of a folder in which nobody is at work.
+fn left(folder: &Path) -> Option<File> {
+    // Without a lock it is somebody's who is just making it, or not ours at all.
+    let lock = OpenOptions::new().read(true).open(folder.join(LOCK)).ok()?;
+    lock.try_lock().is_ok().then_some(lock)
 }
 
 fn empty(folder: &Path, job: &JobControl) -> Result<(), PipelineError> {

@@ -88,6 +88,7 @@ impl DatabaseSwap {
         Ok(ReplacedDatabase {
             restored: Some(numbers.beside.ok_or_else(|| self.nothing_beside())?),
             had_live: numbers.live.is_some(),
+            former: numbers.live,
             ..self.names.clone()
         })
     }
@@ -116,12 +117,26 @@ impl DatabaseSwap {
             if numbers.beside.is_none_or(|beside| self.is_other(beside)) {
                 return Err(self.nothing_beside());
             }
+            if names.restored.is_some() && !names.had_live && numbers.live.is_some() {
+                return Err(Error::refused(
+                    format!("{} has come to be in the meantime", self.describe_live()),
+                    "Restore to another name, or replace it.",
+                ));
+            }
             let away = numbers.live.map(|_| (names.live.as_str(), names.old.as_str()));
             Ok(away
                 .into_iter()
                 .chain([(names.beside.as_str(), names.live.as_str())])
                 .collect())
         })?)
+    }
+
+    /// The first half of [`Self::roll_back`]: the database before is in its place again, the restored one beside it.
+    ///
+    /// # Errors
+    /// As [`Self::roll_back`].
+    pub fn put_back(&self, job: &JobControl) -> Result<(), PipelineError> {
+        Ok(self.exchange(job, |numbers| self.renames_back(numbers))?)
     }
 
     /// Puts the database before back in its place, and drops the restored one with all that was written to it since; where
@@ -132,7 +147,7 @@ impl DatabaseSwap {
     /// `Refused` where the one before is gone, or the one in use is not the restored one; then nothing was changed. Else as
     /// [`Self::swap`].
     pub fn roll_back(&self, job: &JobControl) -> Result<(), PipelineError> {
-        self.exchange(job, |numbers| self.renames_back(numbers))?;
+        self.put_back(job)?;
         Ok(self.drop_beside(job)?)
     }
 
@@ -152,6 +167,17 @@ impl DatabaseSwap {
                     self.names.old
                 ),
                 "Roll back, or drop it by hand.",
+            ));
+        }
+        let is_swapped = matches!(self.state_by(&numbers), DatabaseSwapState::Swapped { .. });
+        if self.names.restored.is_some() && numbers.old.is_some() && !is_swapped {
+            return Err(PipelineError::refused(
+                format!(
+                    "{} is not the one that was restored, so \"{}\" is kept",
+                    self.describe_live(),
+                    self.names.old
+                ),
+                "Look at both, and drop the one that is not needed by hand.",
             ));
         }
         Ok(drop_database(&mut server, &self.names.old)?)
@@ -176,6 +202,10 @@ impl DatabaseSwap {
                     "Somebody replaced it since: rename it, then rename \"{}\" by hand.",
                     names.old
                 ),
+            )),
+            (false, live, None) if names.former.is_some_and(|former| live != Some(former)) => Err(Error::refused(
+                format!("the database before {} is not on this server", self.describe_live()),
+                "Somebody dropped it, or the configuration names another server than at the time of the restore.",
             )),
             (false, _, _) => Ok(Vec::new()),
         }

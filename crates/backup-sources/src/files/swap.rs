@@ -158,6 +158,7 @@ impl FolderSwap {
     /// `Refused` where the file system cannot exchange folders, or where the restored one is at neither place. Nothing has
     /// changed then.
     pub fn swap(&self) -> Result<(), PipelineError> {
+        let _lock = self.lock()?;
         match self.state()? {
             FolderSwapState::Beside => {}
             FolderSwapState::Swapped | FolderSwapState::Alone => return self.sync(),
@@ -165,9 +166,13 @@ impl FolderSwap {
                 return Err(self.not_here("there is no restored folder to put in use"));
             }
         }
-        match exchange(&self.names.beside, &self.names.live) {
+        let (beside, live) = (&self.names.beside, &self.names.live);
+        if !self.names.had_live && look_any(live)?.is_some() {
+            return Err(self.not_here("it has come to be in the meantime"));
+        }
+        match exchange(beside, live) {
             // Nothing is in use.
-            Err(Errno::NOENT) => move_to(&self.names.beside, &self.names.live),
+            Err(Errno::NOENT) => move_to(beside, live),
             result => result,
         }
         .map_err(|error| self.cannot_exchange(error))?;
@@ -180,6 +185,16 @@ impl FolderSwap {
     /// # Errors
     /// `Refused` where the state before was discarded, or where somebody moved one of the folders.
     pub fn roll_back(&self, job: &JobControl) -> Result<(), PipelineError> {
+        self.put_back()?;
+        Ok(remove_tree(&self.beside(), job)?)
+    }
+
+    /// The first half of [`Self::roll_back`]: the state before is in use again, the restored one beside it.
+    ///
+    /// # Errors
+    /// As [`Self::roll_back`].
+    pub fn put_back(&self) -> Result<(), PipelineError> {
+        let _lock = self.lock()?;
         let (live, beside) = (&self.names.live, &self.names.beside);
         match self.state()? {
             FolderSwapState::Swapped => {
@@ -201,7 +216,7 @@ impl FolderSwap {
                 }
             }
         }
-        Ok(remove_tree(&self.beside(), job)?)
+        Ok(())
     }
 
     /// Removes the state before, which stands beside, where the restored one is in use; from then on this does nothing.
@@ -218,12 +233,23 @@ impl FolderSwap {
         }
     }
 
+    /// Two workers, of which one has lost the job and does not know it yet, must not look and exchange in turns.
+    fn lock(&self) -> Result<File, PipelineError> {
+        let parent = self.parent();
+        let locked = File::open(parent).and_then(|dir| dir.lock().map(|()| dir));
+        Ok(locked.map_err(|error| Error::io("lock", parent, error))?)
+    }
+
+    fn parent(&self) -> &Path {
+        let parent = Path::new(&self.names.live).parent();
+        parent
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
+    }
+
     /// The exchange outlives a loss of power.
     fn sync(&self) -> Result<(), PipelineError> {
-        let parent = Path::new(&self.names.live)
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
+        let parent = self.parent();
         let synced = File::open(parent).and_then(|dir| Ok(fsync(&dir)?));
         Ok(synced.map_err(|error| Error::io("write to the disk", parent, error))?)
     }
