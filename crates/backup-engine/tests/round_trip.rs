@@ -135,7 +135,7 @@ async fn restored(engine: &Engine, new: NewRestore) -> backup_core::restore::Res
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restore_job_brings_the_files_back_and_replaces_nothing() {
+async fn a_restore_job_brings_the_files_back_and_replaces_only_what_it_is_told_to() {
     let place = Place::new();
     let engine = place.engine().await;
     let made = backup(&engine, BackupSource::Files).await;
@@ -158,11 +158,25 @@ async fn a_restore_job_brings_the_files_back_and_replaces_nothing() {
 
     let replace = RestoreOptions {
         mode: RestoreMode::Replace,
-        ..restore_options(&place.path("other"))
+        ..restore_options(&target)
     };
-    let refused = restored(&engine, new(replace)).await;
-    assert_eq!(refused.status, JobStatus::Failed);
-    assert!(refused.error_message.unwrap().contains("REPLACE"));
+    let replaced = restored(&engine, new(replace)).await;
+    assert_eq!(replaced.status, JobStatus::Completed, "{:?}", replaced.error_message);
+    let differences = tree::compare(&place.uploads(), &target);
+    assert!(differences.is_empty(), "{differences:?}");
+    let kept = replaced.replacement.unwrap().files.unwrap();
+    assert!(
+        Path::new(&kept.beside).join("mine.txt").exists(),
+        "what gave way is kept"
+    );
+    // It is not the configuration's own folder, of which alone a backup can be made first.
+    assert_eq!(replaced.safety_backup_id, None);
+    assert!(
+        replaced
+            .warnings
+            .iter()
+            .any(|warning| warning.message.contains("no backup of"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,6 +49,7 @@ async fn a_schedule_is_made_changed_and_removed(app: TestApp) {
         "keepHourly": null, "keepDaily": null, "keepWeekly": null, "keepMonthly": null, "keepYearly": null,
         // It is eight o'clock in Taipei.
         "nextRunAt": "2026-11-24T18:00:00Z", "lastRunAt": null, "lastSuccessAt": null,
+        "verifyWhen": "NEVER", "verifyLevel": "RESTORE", "verifyPercent": 10, "lastVerifyPassedAt": null,
         "createdAt": "2026-11-24T00:00:00Z", "updatedAt": "2026-11-24T00:00:00Z", "createdBy": app.admin.id.to_string(),
         "_count": { "backups": 0 },
     });
@@ -65,6 +66,7 @@ async fn a_schedule_is_made_changed_and_removed(app: TestApp) {
         "name": "hourly", "description": "d", "backupType": "FULL", "backupSource": "DATABASE", "cronExpression": "@hourly",
         "timezone": "UTC", "retentionDays": 3650, "maxBackups": 1000, "keepHourly": 0, "keepDaily": 7, "keepWeekly": 4,
         "keepMonthly": 12, "keepYearly": 1000, "isEnabled": false, "configKey": "default",
+        "verifyWhen": "SAMPLED", "verifyLevel": "CONTENT", "verifyPercent": 100,
     });
     let second = make(&admin, other.clone()).await;
     for (field, value) in other.as_object().unwrap() {
