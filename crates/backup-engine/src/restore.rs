@@ -153,7 +153,7 @@ pub(crate) async fn run(
         Some(half) if half.stage == ReplacementStage::Swapping => {
             return swap::finish(engine, held, config, record, half.clone()).await;
         }
-        Some(left) => swap::clear(engine, config, left).await?,
+        Some(left) => swap::clear(engine, config, left).await.map_err(JobError::storage)?,
         None => {}
     }
     if exhausted {
@@ -193,8 +193,15 @@ pub(crate) async fn run(
         }),
         Err(error) => {
             // What another worker holds now is not ours to remove.
-            if !matches!(error, JobError::LeaseLost) && held.owned().await.is_ok() {
-                way.clear(engine).await?;
+            if !matches!(error, JobError::LeaseLost)
+                && held.owned().await.is_ok()
+                && let Err(problem) = way.clear(engine).await
+            {
+                // Why it failed matters more; its row names what is left.
+                tracing::warn!(
+                    action = %crate::logging::Action::RestoreFailed, restore_id = %record.id, error = %problem.full_text(),
+                    "what restore {} made beside could not be removed", record.id
+                );
             }
             Err(error)
         }
