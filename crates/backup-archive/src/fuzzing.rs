@@ -165,6 +165,8 @@ pub fn build(content: &[u8], records: &[u8], root: Option<&[u8]>) -> Result<Vec<
         }],
         segments: vec![row],
         bases: Vec::new(),
+        signatures: Vec::new(),
+        anchors: Vec::new(),
     };
     let index = minicbor::to_vec(&index).map_err(|error| PipelineError::failed("cannot encode", "").because(error))?;
     let plain = [&[0; tar::BLOCK], root.unwrap_or(&index), &tar::END].concat();

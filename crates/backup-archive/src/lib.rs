@@ -22,6 +22,6 @@ mod writer;
 pub use decrypt::decrypt_to;
 pub use error::Error;
 pub use key::{ArchiveKey, Keyring};
-pub use reader::{ArchiveReader, FileContent, PartStream};
+pub use reader::{ArchiveReader, BaseName, FileContent, PartStream};
 pub use sink::{ByteSink, ByteSource};
 pub use writer::{ArchiveWriter, Cuts, PartWriter, WriterOptions};

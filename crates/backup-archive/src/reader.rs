@@ -17,7 +17,7 @@ use backup_core::{ArchiveSeal, PipelineError};
 
 use crate::cipher::Cover;
 use crate::codec::Decoder;
-use crate::error::damaged;
+use crate::error::{another_archive, damaged};
 use crate::index::{Member, Root, Segment};
 use crate::sink::ByteSource;
 use crate::{ArchiveKey, Keyring};
@@ -33,6 +33,17 @@ const CACHE: usize = 8 << 20;
 pub struct ArchiveReader {
     archive: Arc<Archive>,
     parts: Vec<String>,
+    /// In the order of the root's table; empty until they are attached.
+    bases: Vec<Arc<Archive>>,
+}
+
+/// Which archive another one builds on: exactly this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseName {
+    /// Its archive id.
+    pub archive_id: [u8; 16],
+    /// The `index_hmac` of its seal.
+    pub index_hmac: String,
 }
 
 impl ArchiveReader {
@@ -49,7 +60,42 @@ impl ArchiveReader {
         Ok(Self {
             archive: Arc::new(archive),
             parts,
+            bases: Vec::new(),
         })
+    }
+
+    /// The archives without which the content of this one cannot be read, the one that it was built on first. Its index,
+    /// which lists every entry, needs none of them.
+    pub fn bases(&self) -> Vec<BaseName> {
+        let rows = self.archive.root.bases.iter();
+        rows.map(|base| BaseName {
+            archive_id: *base.archive_id,
+            index_hmac: hex::encode(*base.index_hmac),
+        })
+        .collect()
+    }
+
+    /// Hands it the archives that [`Self::bases`] names, in that order, each opened by itself.
+    ///
+    /// # Errors
+    /// `Integrity` where one is not the archive that was built on, or one is missing.
+    pub fn attach(mut self, bases: &[Self]) -> Result<Self, PipelineError> {
+        let wanted = self.bases();
+        if wanted.len() != bases.len() {
+            return Err(damaged(format!(
+                "it builds on {} archives, and {} are at hand",
+                wanted.len(),
+                bases.len()
+            )));
+        }
+        for (name, base) in wanted.iter().zip(bases) {
+            let root = &base.archive.root;
+            if *root.archive_id != name.archive_id || base.archive.seal.index_hmac != name.index_hmac {
+                return Err(another_archive(&root.archive_id, &name.archive_id));
+            }
+        }
+        self.bases = bases.iter().map(|base| base.archive.clone()).collect();
+        Ok(self)
     }
 
     /// The parts, in the order in which they were written.

@@ -178,6 +178,18 @@ pub enum EntryKind {
     },
 }
 
+/// What changes whenever a file does, whatever is done to its modification time: by this, and by size and modification
+/// time, a later backup knows without reading that a file is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileIdentity {
+    /// Its number in the file system.
+    pub inode: u64,
+    /// Last change of content or metadata (`ctime`), whole seconds since 1970.
+    pub changed_secs: i64,
+    /// Last change, nanoseconds in the second (`0..1_000_000_000`).
+    pub changed_nanos: u32,
+}
+
 /// One thing in an archive, with its metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -203,6 +215,8 @@ pub struct Entry {
     pub modified_nanos: u32,
     /// Extended attributes (name, value), ACLs among them, sorted by name.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Of a regular file that was read from a file system. It says nothing of a restored file.
+    pub identity: Option<FileIdentity>,
 }
 
 impl Entry {
@@ -220,6 +234,7 @@ impl Entry {
             modified_secs,
             modified_nanos: 0,
             xattrs: Vec::new(),
+            identity: None,
         }
     }
 

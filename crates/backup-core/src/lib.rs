@@ -30,7 +30,7 @@ pub use alert::{Alert, AlertKind, AlertSeverity, AlertState, NewAlert};
 pub use backup::{Backup, BackupSource, BackupTrigger, BackupType, NewBackup, VerifyLevel};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contents::{BackupContents, Warning, WarningCode};
-pub use entry::{Entry, EntryKind, EntryPath};
+pub use entry::{Entry, EntryKind, EntryPath, FileIdentity};
 pub use error::PipelineError;
 pub use id::{
     AlertId, AuditId, BackupId, IdGenerator, NotificationId, ReadingId, RestoreId, ScheduleId, SessionId, TokenId,

@@ -58,6 +58,15 @@ pub trait ArchiveSink {
     /// filled with zero bytes, since the length stands in the archive already. Returns how many bytes were really read.
     fn append(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<u64, PipelineError>;
 
+    /// Appends a regular file as the backup that this one builds on has it, without reading it, where that backup vouches
+    /// that it is the same: by path, size, modification time and identity, and the file was not touched while that backup
+    /// was made. Says whether it did; where not, the file is to be appended with its content. What `entry` need not know
+    /// are extended attributes and ranges of data, which did not change either. Without a base: never.
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+        let _ = entry;
+        Ok(false)
+    }
+
     /// Appends a stream whose length nobody knows, to its end. Restored, it is one entry of kind file at `path`; in the
     /// tar it is a folder of numbered files that concatenate to it. Returns its length in bytes.
     fn append_stream(&mut self, path: &EntryPath, content: &mut dyn Read) -> Result<u64, PipelineError>;

@@ -1,7 +1,7 @@
 //! What a segment says of one entry.
 
-use backup_core::{Entry, EntryKind, EntryPath};
-use minicbor::bytes::ByteVec;
+use backup_core::{Entry, EntryKind, EntryPath, FileIdentity};
+use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
 use super::is_zero;
@@ -53,7 +53,21 @@ pub(crate) struct EntryRecord {
     device: Option<(u32, u32)>,
     #[cbor(n(14), skip_if = "Vec::is_empty")]
     pub(crate) extents: Vec<Extent>,
+    /// Change time, its nanoseconds, number in the file system.
+    #[n(15)]
+    identity: Option<(i64, u32, u64)>,
+    /// SHA-256 of the content, where that was put together from blocks of several places.
+    #[n(16)]
+    pub(crate) digest: Option<ByteArray<32>>,
+    /// Blocks are about two to the power of this long; `None`: as [`FILE_BLOCKS`] says.
+    #[n(17)]
+    pub(crate) blocks: Option<u8>,
 }
+
+/// What [`EntryRecord::blocks`] is where the record does not say it.
+pub(crate) const FILE_BLOCKS: u8 = 13;
+/// What it is of a stream.
+pub(crate) const STREAM_BLOCKS: u8 = 10;
 
 const FILE: u8 = 0;
 const DIRECTORY: u8 = 1;
@@ -109,6 +123,11 @@ impl EntryRecord {
             data,
             device,
             extents,
+            identity: entry
+                .identity
+                .map(|identity| (identity.changed_secs, identity.changed_nanos, identity.inode)),
+            digest: None,
+            blocks: None,
         }
     }
 
@@ -150,6 +169,11 @@ impl EntryRecord {
             modified_secs: self.modified_secs,
             modified_nanos: self.modified_nanos,
             xattrs: xattrs.map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
+            identity: self.identity.map(|(changed_secs, changed_nanos, inode)| FileIdentity {
+                inode,
+                changed_secs,
+                changed_nanos,
+            }),
         };
         check_data(&entry).map_err(wrong)?;
         let length = self

@@ -24,6 +24,42 @@ pub(crate) struct Root {
     /// Archives that extents may point to.
     #[cbor(n(5), skip_if = "Vec::is_empty")]
     pub(crate) bases: Vec<Base>,
+    /// Where the signatures of this archive's content stand, ascending.
+    #[cbor(n(6), skip_if = "Vec::is_empty")]
+    pub(crate) signatures: Vec<SignatureRow>,
+    /// Where the anchors stand.
+    #[cbor(n(7), skip_if = "Vec::is_empty")]
+    pub(crate) anchors: Vec<AnchorRow>,
+}
+
+/// A page of signatures: the content of a tar entry in members of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct SignatureRow {
+    /// Where the page begins in the tar stream.
+    #[n(0)]
+    pub(crate) offset: u64,
+    /// Its length.
+    #[n(1)]
+    pub(crate) length: u64,
+    /// The content that it describes lies from here on in the tar stream,
+    #[n(2)]
+    pub(crate) from: u64,
+    /// and ends before here. Pages do not overlap.
+    #[n(3)]
+    pub(crate) to: u64,
+}
+
+/// A piece of the table of anchors: the content of a tar entry in members of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct AnchorRow {
+    /// Where it begins in the tar stream.
+    #[n(0)]
+    pub(crate) offset: u64,
+    /// Its length.
+    #[n(1)]
+    pub(crate) length: u64,
 }
 
 /// A part, in the order in which they stand in the archive.

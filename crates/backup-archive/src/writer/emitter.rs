@@ -161,6 +161,8 @@ impl Emitter {
             parts,
             segments: std::mem::take(&mut self.segments),
             bases: Vec::new(),
+            signatures: Vec::new(),
+            anchors: Vec::new(),
         };
         let root = minicbor::to_vec(&root)
             .map_err(|error| PipelineError::failed("cannot encode the index", "").because(error))?;

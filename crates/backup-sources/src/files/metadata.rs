@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use backup_core::{Entry, EntryKind, EntryPath};
+use backup_core::{Entry, EntryKind, EntryPath, FileIdentity};
 use rustix::fs::{Stat, fgetxattr, flistxattr, getxattr, lgetxattr, listxattr, llistxattr};
 use rustix::io::Errno;
 
@@ -17,9 +17,11 @@ pub(super) type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The entry of what `stat` describes.
 pub(super) fn entry(path: EntryPath, kind: EntryKind, stat: &Stat, xattrs: Xattrs, owners: &Owners) -> Entry {
-    let size = match kind {
-        EntryKind::File { .. } => u64::try_from(stat.st_size).unwrap_or(0),
-        _ => 0,
+    let is_file = matches!(kind, EntryKind::File { .. });
+    let size = if is_file {
+        u64::try_from(stat.st_size).unwrap_or(0)
+    } else {
+        0
     };
     Entry {
         path,
@@ -33,6 +35,11 @@ pub(super) fn entry(path: EntryPath, kind: EntryKind, stat: &Stat, xattrs: Xattr
         modified_secs: stat.st_mtime,
         modified_nanos: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
         xattrs,
+        identity: is_file.then(|| FileIdentity {
+            inode: stat.st_ino,
+            changed_secs: stat.st_ctime,
+            changed_nanos: u32::try_from(stat.st_ctime_nsec).unwrap_or(0),
+        }),
     }
 }
 
