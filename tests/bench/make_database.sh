@@ -14,7 +14,7 @@ pgbench --quiet -i -I p -s "$(times 50 1)"
 
 sql -c "CREATE TABLE orders (id bigint, customer_id int, email text, status text, created_at timestamptz,
                              total numeric(12,2), payload jsonb, note text)"
-python3 make_rows.py orders "$(times 700000 100)" | sql -c "COPY orders FROM stdin"
+python3 make_rows.py orders 1 "$(times 700000 100)" | sql -c "COPY orders FROM stdin"
 sql -c "ALTER TABLE orders ADD PRIMARY KEY (id)" -c "CREATE INDEX ON orders (customer_id)" \
     -c "CREATE INDEX ON orders (created_at)"
 

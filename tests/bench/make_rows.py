@@ -1,4 +1,4 @@
-"""Rows of the database, as COPY reads them.  make_rows.py orders COUNT | blobs COUNT | small"""
+"""Rows of the database, as COPY reads them.  make_rows.py orders FIRST COUNT | blobs COUNT | small"""
 import json
 import random
 import sys
@@ -6,9 +6,9 @@ import sys
 from words import words
 
 
-def orders(count):
-    rng = random.Random(1001)
-    for number in range(1, count + 1):
+def orders(first, count):
+    rng = random.Random(1000 + first)
+    for number in range(first, first + count):
         items = [
             {'sku': 'SKU-%06d' % rng.randrange(40000), 'qty': rng.randrange(1, 6), 'price': round(rng.random() * 200, 2),
              'name': words(rng, 3)}
@@ -56,8 +56,8 @@ def copy(rows):
 
 
 match sys.argv[1:]:
-    case ['orders', count]:
-        copy(orders(int(count)))
+    case ['orders', first, count]:
+        copy(orders(int(first), int(count)))
     case ['blobs', count]:
         copy(blobs(int(count)))
     case ['small']:

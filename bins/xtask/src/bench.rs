@@ -3,9 +3,11 @@
 mod api;
 mod backup;
 mod catalog;
+mod chain;
 mod contest;
 mod data;
 mod download;
+mod incremental;
 mod load;
 mod measure;
 mod ours;
@@ -49,6 +51,10 @@ const SCENARIOS: &[Scenario] = &[
         run: download::run,
     },
     Scenario {
+        name: "incremental",
+        run: incremental::run,
+    },
+    Scenario {
         name: "scheduler",
         run: scheduler::run,
     },
@@ -57,7 +63,8 @@ const SCENARIOS: &[Scenario] = &[
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to measure: `backup`, a whole backup beside the peers; `catalog`, lists with a million backups; `api`, the same
-    /// over HTTP; `download`, of 5 GB; `scheduler`, with a hundred thousand schedules. Default: all
+    /// over HTTP; `download`, of 5 GB; `incremental`, backups that build on others; `scheduler`, with a hundred thousand
+    /// schedules. Default: all
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name)))]
     names: Vec<String>,
 

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backup_tests::postgres::{Database, Options, Postgres};
-use backup_tests::tools;
+use backup_tests::postgres::{Database, Options, Postgres, quoted};
+use backup_tests::{tools, unique};
 
 use super::{Args, measure};
 use crate::failed;
@@ -87,6 +87,25 @@ impl Data {
         environment(&self.postgres, &self.database)
     }
 
+    /// The same of another database of the server.
+    pub(super) fn environment_of(&self, database: &Database) -> Vec<(&'static str, String)> {
+        environment(&self.postgres, database)
+    }
+
+    /// `PATH` with the server's programs first.
+    pub(super) fn path(&self) -> String {
+        path(&self.postgres)
+    }
+
+    /// A copy of the database, which may be changed.
+    pub(super) fn copy(&self) -> Database {
+        let copy = self.postgres.database(&format!("copy_{}", unique()));
+        let (name, template) = (quoted(&copy.name), quoted(&self.database.name));
+        self.postgres
+            .psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        copy
+    }
+
     /// What the server says a setting is.
     pub(super) fn setting(&self, name: &str) -> io::Result<String> {
         self.database.try_psql(&format!("SHOW {name}"))
@@ -118,7 +137,7 @@ fn once(target: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result
 }
 
 /// A script of `tests/bench`.
-fn generator(interpreter: &str, script: &str) -> io::Result<Command> {
+pub(super) fn generator(interpreter: &str, script: &str) -> io::Result<Command> {
     if tools::find_on_path("python3").is_none() {
         if !tools::is_root() {
             return Err(failed(
@@ -140,10 +159,14 @@ fn client(postgres: &Postgres, database: &Database, program: &str) -> Command {
     command
 }
 
-fn environment(postgres: &Postgres, database: &Database) -> Vec<(&'static str, String)> {
+fn path(postgres: &Postgres) -> String {
     let path = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{path}", postgres.bin_dir().display())
+}
+
+fn environment(postgres: &Postgres, database: &Database) -> Vec<(&'static str, String)> {
     vec![
-        ("PATH", format!("{}:{path}", postgres.bin_dir().display())),
+        ("PATH", path(postgres)),
         ("PGHOST", database.host.clone()),
         ("PGPORT", database.port.to_string()),
         ("PGUSER", database.user.clone()),

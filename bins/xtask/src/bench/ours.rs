@@ -117,7 +117,12 @@ impl Ours {
 
 /// Asks for a full backup of this source and waits until it is COMPLETED.
 pub(super) fn completed(client: &Client, source: &str) -> io::Result<Value> {
-    let wanted = json!({ "type": "FULL", "source": source });
+    completed_as(client, "FULL", source)
+}
+
+/// The same of a backup of any type.
+pub(super) fn completed_as(client: &Client, backup_type: &str, source: &str) -> io::Result<Value> {
+    let wanted = json!({ "type": backup_type, "source": source });
     let made = client.post("/api/admin/backup", &wanted)?;
     let id = made["backup"]["id"]
         .as_str()
