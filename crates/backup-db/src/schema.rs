@@ -370,3 +370,4 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(backups, users, backup_schedules, api_tokens);
 diesel::allow_tables_to_appear_in_same_query!(backups, restore_records);
+diesel::allow_tables_to_appear_in_same_query!(sessions, users);

@@ -5,8 +5,9 @@ use backup_core::{SessionId, UserId};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use crate::schema::sessions;
+use crate::schema::{sessions, users};
 use crate::types::{Time, Word};
+use crate::users::UserRow;
 use crate::{Error, Store};
 
 impl Store {
@@ -50,29 +51,32 @@ impl Store {
     pub async fn find_session(&self, secret_hash: &str) -> Result<Option<(Session, User)>, Error> {
         type Row = (Word<SessionId>, Word<UserId>, Time, Time);
         let secret_hash = secret_hash.to_owned();
-        self.read("find_session", move |tx| {
-            let row: Option<Row> = sessions::table
+        self.glance("find_session", move |tx| {
+            let row: Option<(Row, UserRow)> = sessions::table
+                .inner_join(users::table.on(users::id.eq(sessions::user_id)))
                 .filter(sessions::secret_hash.eq(&secret_hash))
                 .filter(sessions::expires_at.gt(tx.now.naive_utc()))
+                .filter(users::is_active.eq(true))
                 .select((
-                    sessions::id,
-                    sessions::user_id,
-                    sessions::created_at,
-                    sessions::expires_at,
+                    (
+                        sessions::id,
+                        sessions::user_id,
+                        sessions::created_at,
+                        sessions::expires_at,
+                    ),
+                    UserRow::as_select(),
                 ))
                 .first(tx.db)
                 .optional()?;
-            let Some((id, user_id, created_at, expires_at)) = row else {
-                return Ok(None);
-            };
-            let user: Option<User> = crate::users::find(tx, user_id.0)?.map(Into::into);
-            let session = Session {
-                id: id.0,
-                user_id: user_id.0,
-                created_at: created_at.0,
-                expires_at: expires_at.0,
-            };
-            Ok(user.filter(|user| user.is_active).map(|user| (session, user)))
+            Ok(row.map(|((id, user_id, created_at, expires_at), user)| {
+                let session = Session {
+                    id: id.0,
+                    user_id: user_id.0,
+                    created_at: created_at.0,
+                    expires_at: expires_at.0,
+                };
+                (session, user.into())
+            }))
         })
         .await
     }

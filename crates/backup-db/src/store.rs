@@ -36,6 +36,15 @@ struct Inner {
     writers: Arc<Semaphore>,
 }
 
+/// What a transaction may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// One statement that reads: it sees one state anyway, and needs no word to begin and none to end.
+    Glance,
+    Read,
+    Write,
+}
+
 /// An open transaction.
 pub(crate) struct Tx<'a> {
     pub(crate) db: &'a mut Db,
@@ -116,7 +125,17 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
     {
-        self.run(action, false, body).await
+        self.run(action, Kind::Read, body).await
+    }
+
+    /// The same of `body` that runs one statement and no more: half the way to a distant database. For what every request
+    /// asks.
+    pub(crate) async fn glance<T, F>(&self, action: &'static str, body: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
+    {
+        self.run(action, Kind::Glance, body).await
     }
 
     /// A transaction that may write. `body` runs again where another transaction got in the way, so it must have no
@@ -126,21 +145,25 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
     {
-        self.run(action, true, body).await
+        self.run(action, Kind::Write, body).await
     }
 
-    async fn run<T, F>(&self, action: &'static str, write: bool, mut body: F) -> Result<T, Error>
+    async fn run<T, F>(&self, action: &'static str, kind: Kind, mut body: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
     {
         let inner = self.0.clone();
-        let turn = if write { inner.turn(&inner.writers).await? } else { None };
+        let turn = if kind == Kind::Write {
+            inner.turn(&inner.writers).await?
+        } else {
+            None
+        };
         let connection = inner.turn(&inner.connections).await?;
         blocking(action, move || {
             // Held to the end of the transaction, even where the caller no longer waits for it.
             let _held = (turn, connection);
-            inner.transaction(action, write, &mut body)
+            inner.transaction(action, kind, &mut body)
         })
         .await
     }
@@ -192,7 +215,7 @@ impl Inner {
     fn transaction<T>(
         &self,
         action: &'static str,
-        write: bool,
+        kind: Kind,
         body: &mut (dyn FnMut(&mut Tx<'_>) -> TxResult<T> + Send),
     ) -> Result<T, Error> {
         let mut tries = 0;
@@ -201,10 +224,10 @@ impl Inner {
             let mut link = self.connection()?;
             // Stays set where the body panics, so that no half-open transaction goes back to the pool.
             link.broken = true;
-            let begun_so = if write {
-                dialect::begin_write(&mut link.db)
-            } else {
-                dialect::begin_read(&mut link.db)
+            let begun_so = match kind {
+                Kind::Glance => Ok(()),
+                Kind::Read => dialect::begin_read(&mut link.db),
+                Kind::Write => dialect::begin_write(&mut link.db),
             };
             // The server may have gone and come back since: then the next connection is asked, until one is a new one.
             if begun_so.is_err() && link.untested && dialect::is_gone(&mut link.db) {
@@ -212,7 +235,7 @@ impl Inner {
             }
             let done = begun_so
                 .map_err(TxError::from)
-                .and_then(|()| self.attempt(&mut link.db, body));
+                .and_then(|()| self.attempt(&mut link.db, kind, body));
             let error = match done {
                 Ok(value) => {
                     link.worked();
@@ -220,7 +243,11 @@ impl Inner {
                 }
                 Err(error) => error,
             };
-            let undone = dialect::rollback(&mut link.db).is_ok();
+            let first_word = kind == Kind::Glance && matches!(error, TxError::Database(_));
+            if first_word && link.untested && dialect::is_gone(&mut link.db) {
+                continue;
+            }
+            let undone = kind == Kind::Glance || dialect::rollback(&mut link.db).is_ok();
             let error = match error {
                 TxError::Domain(error) => {
                     link.broken = !undone;
@@ -248,13 +275,20 @@ impl Inner {
         }
     }
 
-    fn attempt<T>(&self, db: &mut Db, body: &mut (dyn FnMut(&mut Tx<'_>) -> TxResult<T> + Send)) -> TxResult<T> {
+    fn attempt<T>(
+        &self,
+        db: &mut Db,
+        kind: Kind,
+        body: &mut (dyn FnMut(&mut Tx<'_>) -> TxResult<T> + Send),
+    ) -> TxResult<T> {
         let value = body(&mut Tx {
             db,
             now: self.clock.now(),
             ids: &self.ids,
         })?;
-        dialect::commit(db)?;
+        if kind != Kind::Glance {
+            dialect::commit(db)?;
+        }
         Ok(value)
     }
 }

@@ -80,7 +80,7 @@ impl Store {
     pub async fn use_token(&self, secret_hash: &str) -> Result<Option<ApiToken>, Error> {
         let secret_hash = secret_hash.to_owned();
         let found = self
-            .read("find_token", move |tx| {
+            .glance("find_token", move |tx| {
                 let row: Option<(TokenRow, Option<Word<Role>>, Option<bool>)> = api_tokens::table
                     .left_join(users::table.on(users::id.nullable().eq(api_tokens::created_by)))
                     .filter(api_tokens::secret_hash.eq(&secret_hash))

@@ -104,6 +104,19 @@ async fn connections_that_were_cut_off_are_replaced_unnoticed() {
             .unwrap();
         catalog.pending().await;
     }
+    // What asks one thing alone has no word to begin with, by which it would notice first.
+    for _ in 0..3 {
+        at_once(8, |_| {
+            let store = catalog.store.clone();
+            async move { store.overview().await.unwrap() }
+        })
+        .await;
+        catalog
+            .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backup-catalog' AND datname = current_database()")
+            .unwrap();
+        assert!(catalog.store.find_session("none").await.unwrap().is_none());
+        assert!(catalog.store.use_token("none").await.unwrap().is_none());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
