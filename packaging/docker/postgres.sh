@@ -8,7 +8,8 @@ CREATE DATABASE catalog OWNER catalog;
 -- To restore under another name, and to try restores, it makes databases.
 CREATE ROLE app LOGIN CREATEDB PASSWORD :'app_password';
 CREATE DATABASE app OWNER app;
-\connect app app
+\connect app
+SET ROLE app;
 CREATE TABLE notes (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, body text NOT NULL);
 INSERT INTO notes (body) SELECT 'note ' || n FROM generate_series(1, 1000) AS n;
 SQL
