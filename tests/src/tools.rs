@@ -3,13 +3,12 @@
 pub mod aiosmtpd;
 pub mod azurite;
 pub mod croniter;
-mod debian;
+pub mod debian;
 pub mod deny;
 pub mod npm;
 pub mod postgres;
 mod python;
 pub mod schemathesis;
-pub mod wrk;
 
 use std::fs::{self, File};
 use std::io;

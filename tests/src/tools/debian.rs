@@ -6,7 +6,30 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::run;
+use super::{find_on_path, is_root, locked, run};
+
+/// A program of the Debian package of the same name: the one on the `PATH`, else installed by root, unpacked by anybody
+/// else.
+pub fn program(name: &'static str) -> io::Result<PathBuf> {
+    if let Some(found) = find_on_path(name) {
+        return Ok(found);
+    }
+    locked(name, |folder| {
+        let script = folder.join(name);
+        if script.is_file() {
+            return Ok(script);
+        }
+        crate::note(format!("installing {name}"));
+        if is_root() {
+            super::apt_install(&[name])?;
+            return find_on_path(name)
+                .ok_or_else(|| io::Error::other(format!("{name} is not there after its installation")));
+        }
+        let root = unpack(&[name], folder)?;
+        wrap(&root.join("usr/bin").join(name), &root, &script)?;
+        Ok(script)
+    })
+}
 
 /// Fetches these packages, and those they need that the system lacks, and unpacks them into a folder below `folder`,
 /// which it names.

@@ -79,7 +79,7 @@ struct Measured {
 
 /// Measures and prints.
 pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
-    let wrk = tools::wrk::install()?;
+    let wrk = tools::debian::program("wrk")?;
     let programs = cargo::build_programs(&["api-server"], true)?;
     let million = cargo::build_example("million")?;
     let folder = tempfile::Builder::new().prefix("api-").tempdir_in(args.keep()?)?;

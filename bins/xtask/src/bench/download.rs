@@ -38,7 +38,7 @@ const NOTHING: f64 = 10.0;
 
 /// Measures and prints.
 pub(super) fn run(args: &Args, _installed: &Installed) -> io::Result<()> {
-    let wrk = tools::wrk::install()?;
+    let wrk = tools::debian::program("wrk")?;
     let programs = cargo::build_programs(&["api-server"], true)?;
     let folder = tempfile::Builder::new().prefix("download-").tempdir_in(args.keep()?)?;
     let uploads = folder.path().join("uploads");

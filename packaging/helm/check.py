@@ -1,0 +1,79 @@
+"""Lints the chart, renders it with several values, and holds the result against the schemas of Kubernetes."""
+
+import pathlib
+import sys
+
+import kubernetes_validate
+import yaml
+from helm_python import chart
+
+CHART = str(pathlib.Path(__file__).parent / "backup")
+
+# The oldest Kubernetes that the chart takes, and the newest that there are schemas of.
+VERSIONS = ["1.25.0", "1.37"]
+
+GOOD = {
+    "defaults": {},
+    "everything": {
+        "settings": {"DATABASE_HOST": "db", "BACKUP_BASE_PATH": "/backup/", "BACKUP_QUOTA_GB": 1000000},
+        "imagePullSecrets": [{"name": "registry"}],
+        "uploads": {"claim": "uploads", "readOnly": False},
+        "dataClaim": "data",
+        "serviceAccount": {"annotations": {"azure.workload.identity/client-id": "1"}},
+        "podLabels": {"azure.workload.identity/use": "true"},
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "networkPolicy": {
+            "clients": [{"podSelector": {}}],
+            "monitoring": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+            "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
+        },
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    },
+    "small": {
+        "server": {"replicas": 1},
+        "scheduler": {"replicas": 1},
+        "networkPolicy": {"enabled": False},
+        "serviceAccount": {"name": "mine"},
+    },
+}
+
+BAD = {
+    "a secret among the settings": {"settings": {"DATABASE_PASSWORD": "x"}},
+    "a misspelt name": {"setings": {}},
+    "no secret": {"secretName": ""},
+}
+
+
+def documents(values):
+    """What the chart makes of these values."""
+    rendered = chart.Chart.load(CHART).render(values, name="prod", namespace="backup")
+    for file, text in sorted(rendered.items()):
+        if file.endswith(".yaml"):
+            yield from filter(None, yaml.safe_load_all(text))
+
+
+def main():
+    """Prints what was made, and fails where something is wrong."""
+    for name, values in GOOD.items():
+        errors = chart.lint(CHART, values, strict=True)["errors"]
+        assert not errors, errors
+        kinds = []
+        for document in documents(values):
+            kinds.append(document["kind"])
+            # The operator's own kinds have no schema here.
+            if not document["apiVersion"].startswith("monitoring.coreos.com/"):
+                for version in VERSIONS:
+                    kubernetes_validate.validate(document, version, strict=True)
+        print(f"{name}: {', '.join(sorted(kinds))}")
+    for name, values in BAD.items():
+        try:
+            list(documents(values))
+        except Exception as refusal:  # The library has one error for everything; its text says which.
+            assert "schema" in str(refusal), refusal
+        else:
+            sys.exit(f"not refused: {name}")
+
+
+main()
