@@ -23,7 +23,7 @@ export function themeIn(t: TFunction): MantineThemeOverride {
       return input.variant === 'light' ? { ...colors, color: 'var(--mantine-color-text)' } : colors
     },
     components: {
-      Badge: { defaultProps: { tt: 'none', radius: 'sm' } },
+      Badge: { defaultProps: { tt: 'none', radius: 'sm', miw: 'max-content' } },
       Notification: { defaultProps: { closeButtonProps } },
       Modal: { defaultProps: { closeButtonProps } },
       // A page has one banner, and a dialog is not it.
