@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("backup-storage", &["backup-core"]),
     ("backup-db", &["backup-core"]),
     ("backup-notify", &["backup-core"]),
+    ("backup-console", &[]),
     (
         "backup-engine",
         &[
@@ -36,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "backup-db",
             "backup-notify",
             "backup-engine",
+            "backup-console",
         ],
     ),
 ];

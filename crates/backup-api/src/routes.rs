@@ -11,6 +11,8 @@ pub(crate) mod audit_log;
 pub(crate) mod auth;
 pub(crate) mod backups;
 pub(crate) mod config;
+#[cfg(feature = "console")]
+pub(crate) mod console;
 pub(crate) mod contents;
 pub(crate) mod cron;
 pub(crate) mod docs;
@@ -161,6 +163,9 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         let allowed = allowed.join(", ");
         config.service(resource.default_service(web::to(move || ready(method_not_allowed(&allowed)))));
     }
+    #[cfg(feature = "console")]
+    config.default_service(web::to(console::get_console));
+    #[cfg(not(feature = "console"))]
     config.default_service(web::to(not_found));
 }
 

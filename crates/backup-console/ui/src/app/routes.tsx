@@ -1,0 +1,49 @@
+import { createRootRoute, createRoute, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import { Failure } from '@/api/failure'
+import { queryClient } from '@/api/queries'
+import { readBackupSearch } from '@/backups/search'
+import { AppLayout } from '@/layout/AppLayout'
+import { readLoginSearch } from '@/session/loginSearch'
+import { meQuery } from '@/session/me'
+
+// Every page of the console. A page is loaded when it is first opened; its address holds what it shows, so that it can be
+// sent to somebody else. A new page is a route here, and a line in `layout/Navigation.tsx`.
+
+const root = createRootRoute({ component: Outlet })
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: '/login',
+  validateSearch: readLoginSearch,
+  component: lazyRouteComponent(() => import('@/session/LoginPage'), 'LoginPage'),
+})
+
+/** What only people who are logged in see. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  component: AppLayout,
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(meQuery)
+    } catch (error) {
+      if (!(error instanceof Failure && error.status === 401)) throw error
+      throw redirect({ to: '/login', search: location.href === '/' ? {} : { returnTo: location.href } })
+    }
+  },
+})
+
+const overview = createRoute({
+  getParentRoute: () => inside,
+  path: '/',
+  component: lazyRouteComponent(() => import('@/overview/BackupManagement'), 'BackupManagement'),
+})
+
+const backups = createRoute({
+  getParentRoute: () => inside,
+  path: '/backups',
+  validateSearch: readBackupSearch,
+  component: lazyRouteComponent(() => import('@/backups/BackupsPage'), 'BackupsPage'),
+})
+
+export const routeTree = root.addChildren([login, inside.addChildren([overview, backups])])

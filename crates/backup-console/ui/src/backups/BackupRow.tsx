@@ -1,0 +1,79 @@
+import { Group, Table, Text, Tooltip } from '@mantine/core'
+import { IconGitBranch, IconLock } from '@tabler/icons-react'
+import { memo } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Backup } from '@/api/schema'
+import { formatSize } from '@/i18n/format'
+import { SourceBadge, StatusBadge, TriggerBadge, TypeBadge } from '@/ui/badges'
+import { TimeDisplay } from '@/ui/TimeDisplay'
+import { BackupActions } from './BackupActions'
+import { VerifyState } from './VerifyState'
+
+/** One backup of the list. Memorised: of a page of rows an event draws one anew. */
+export const BackupRow = memo(function BackupRow({ backup }: { backup: Backup }) {
+  return (
+    <Table.Tr data-backup={backup.id}>
+      <Table.Td maw={320}>
+        <BackupName backup={backup} />
+      </Table.Td>
+      <Table.Td>
+        <TypeBadge type={backup.type} />
+      </Table.Td>
+      <Table.Td>
+        <SourceBadge source={backup.source} />
+      </Table.Td>
+      <Table.Td maw={240}>
+        <StatusBadge job={backup} label={backup.name} />
+      </Table.Td>
+      <Table.Td>{formatSize(backup.sizeBytes)}</Table.Td>
+      <Table.Td>
+        <TimeDisplay at={backup.createdAt} />
+      </Table.Td>
+      <Table.Td>{backup.completedAt ? <TimeDisplay at={backup.completedAt} /> : '-'}</Table.Td>
+      <Table.Td maw={200}>{backup.status === 'COMPLETED' ? <VerifyState backup={backup} /> : '-'}</Table.Td>
+      <Table.Td>
+        <BackupActions backup={backup} />
+      </Table.Td>
+    </Table.Tr>
+  )
+})
+
+function BackupName({ backup }: { backup: Backup }) {
+  const { t } = useTranslation('backups')
+  return (
+    <>
+      <Group gap={6} wrap="nowrap">
+        <Text size="sm" fw={500} className="wrap-anywhere">
+          {backup.name}
+        </Text>
+        {backup.protected && <Mark Icon={IconLock} label={t('row.protected')} />}
+        {backup.baseId && <Mark Icon={IconGitBranch} label={t('row.dependent')} />}
+      </Group>
+      {backup.description && (
+        <Text size="xs" className="wrap-anywhere" lineClamp={2}>
+          {backup.description}
+        </Text>
+      )}
+      <Group gap={6}>
+        <TriggerBadge trigger={backup.trigger} />
+        {backup.schedule && (
+          <Text size="xs" className="wrap-anywhere">
+            {backup.schedule.name}
+          </Text>
+        )}
+        {backup.warnings.length > 0 && (
+          <Text size="xs">{t('row.warnings', { count: backup.warnings.length })}</Text>
+        )}
+        {backup.deleting && <Text size="xs">{t('row.deleting')}</Text>}
+      </Group>
+    </>
+  )
+}
+
+function Mark({ Icon, label }: { Icon: typeof IconLock; label: string }) {
+  return (
+    <Tooltip label={label}>
+      <Icon size={16} role="img" aria-label={label} style={{ flexShrink: 0 }} />
+    </Tooltip>
+  )
+}

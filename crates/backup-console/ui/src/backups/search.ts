@@ -1,0 +1,81 @@
+import type { BackupSource, BackupTrigger, BackupType, JobStatus, paths } from '@/api/schema'
+import { oneOf, text, wholeNumber } from '@/app/search'
+
+export const STATUSES = [
+  'PENDING',
+  'IN_PROGRESS',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+] as const satisfies JobStatus[]
+export const TYPES = ['FULL', 'INCREMENTAL', 'DIFFERENTIAL'] as const satisfies BackupType[]
+export const SOURCES = ['FULL_SYSTEM', 'DATABASE', 'FILES', 'CONFIG'] as const satisfies BackupSource[]
+export const TRIGGERS = ['SCHEDULED', 'MANUAL', 'PRE_RESTORE'] as const satisfies BackupTrigger[]
+export const PAGE_SIZES = [20, 50, 100, 200] as const
+
+type Query = NonNullable<paths['/api/admin/backup']['get']['parameters']['query']>
+
+/** What the address of the list says. */
+export interface BackupSearch {
+  q?: string
+  status?: JobStatus
+  type?: BackupType
+  source?: BackupSource
+  trigger?: BackupTrigger
+  scheduleId?: string
+  /** Days of the viewer's zone, `YYYY-MM-DD`, both included. */
+  from?: string
+  to?: string
+  /** Counts from 1. */
+  page?: number
+  size?: (typeof PAGE_SIZES)[number]
+  sortBy?: NonNullable<Query['sortBy']>
+  sortOrder?: NonNullable<Query['sortOrder']>
+}
+
+/** Reads the address; what it does not understand is as if it were not there. */
+export function readBackupSearch(search: Record<string, unknown>): BackupSearch {
+  return {
+    q: text(search.q),
+    status: oneOf(STATUSES, search.status),
+    type: oneOf(TYPES, search.type),
+    source: oneOf(SOURCES, search.source),
+    trigger: oneOf(TRIGGERS, search.trigger),
+    scheduleId: text(search.scheduleId),
+    from: day(search.from),
+    to: day(search.to),
+    page: wholeNumber(search.page),
+    size: oneOf(PAGE_SIZES, search.size),
+    sortBy: oneOf(['createdAt', 'completedAt', 'sizeBytes'] as const, search.sortBy),
+    sortOrder: oneOf(['asc', 'desc'] as const, search.sortOrder),
+  }
+}
+
+/** The question to the server. */
+export function toQuery({ from, to, page = 1, size = PAGE_SIZES[0], ...same }: BackupSearch): Query {
+  const given = Object.fromEntries(Object.entries(same).filter(([, value]) => value !== undefined))
+  return {
+    ...given,
+    limit: size,
+    offset: (page - 1) * size,
+    // A day of the viewer's, which is another span than the server's day in UTC.
+    ...(from && { dateFrom: new Date(`${from}T00:00:00`).toISOString() }),
+    ...(to && { dateTo: new Date(`${to}T23:59:59.999`).toISOString() }),
+  }
+}
+
+/** Whether anything narrows the list. */
+export function isNarrowed({
+  page: _,
+  size: __,
+  sortBy: ___,
+  sortOrder: ____,
+  ...filters
+}: BackupSearch): boolean {
+  return Object.values(filters).some(value => value !== undefined)
+}
+
+function day(value: unknown): string | undefined {
+  const given = text(value)
+  return given && /^\d{4}-\d\d-\d\d$/.test(given) && !Number.isNaN(Date.parse(given)) ? given : undefined
+}

@@ -1,0 +1,38 @@
+import { Badge, Group, Stack } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+import { $api } from '@/api/client'
+import { CreateButtons } from '@/backups/CreateButtons'
+import { PageHeader } from '@/ui/PageHeader'
+import { Section } from '@/ui/Section'
+import { ActiveJobs } from './ActiveJobs'
+import { AlertList } from './AlertList'
+import { HealthSentence } from './HealthSentence'
+import { StatusCards } from './StatusCards'
+
+/** The overview: in five seconds, whether the data is safe. */
+export function BackupManagement() {
+  const { t } = useTranslation(['overview', 'common'])
+  const { data: status } = $api.useSuspenseQuery('get', '/api/admin/backup/status')
+  return (
+    <Stack>
+      <PageHeader title={t('common:title')}>
+        <Group>
+          {status.activeBackups > 0 && (
+            <Badge color="blue" variant="light" size="lg" role="status">
+              {t('active', { count: status.activeBackups })}
+            </Badge>
+          )}
+        </Group>
+      </PageHeader>
+      <HealthSentence status={status} />
+      <StatusCards status={status} />
+      <CreateButtons />
+      <Section title={t('jobs.title')}>
+        <ActiveJobs />
+      </Section>
+      <Section title={t('alerts.title')}>
+        <AlertList alerts={status.alerts} />
+      </Section>
+    </Stack>
+  )
+}
