@@ -91,7 +91,7 @@ text_enum! {
         GlobalsUnreadable => "GLOBALS_UNREADABLE",
         /// More remarks were made than are kept.
         MoreWarnings => "MORE_WARNINGS",
-        /// There was no base to build on, so the backup was made FULL.
+        /// Another type was asked for, and the backup was made FULL, since it could not build on another one.
         PromotedToFull => "PROMOTED_TO_FULL",
         /// The quota has no room for it, or none for the next one.
         QuotaExceeded => "QUOTA_EXCEEDED",

@@ -8,7 +8,7 @@ use backup_core::{
 };
 use backup_storage::Upload;
 
-use super::{Plan, promote};
+use super::Plan;
 use crate::bridge::{abort, blocking, cancelled, start_upload};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::engine::Engine;
@@ -66,11 +66,15 @@ pub(super) async fn write(
         created_at_secs: plan.started_at.timestamp(),
     };
     let archive = {
-        let (engine, job, backup) = (engine.clone(), job.clone(), backup.clone());
+        let (engine, job) = (engine.clone(), job.clone());
         let keys = plan.place.keys.clone();
+        let base = plan.base.as_ref().map(|base| base.chain.archive.clone());
         blocking(move || {
-            promote(&backup, &job);
-            let mut archive = ArchiveWriter::create(Box::new(sink), keys.current(), options, &*engine.random)?;
+            let (sink, key, random) = (Box::new(sink), keys.current(), &*engine.random);
+            let mut archive = match &base {
+                Some(base) => create_on(base, sink, key, options, random)?,
+                None => ArchiveWriter::create(sink, key, options, random)?,
+            };
             let mut contents = BackupContents::default();
             for part in &parts {
                 write_part(&engine, &mut archive, part, &job, &mut contents)?;
@@ -148,6 +152,10 @@ impl ArchiveSink for Watched<'_> {
         self.sink.append(entry, &mut WatchedContent { content, checkpoint })
     }
 
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+        self.sink.append_unchanged(entry)
+    }
+
     fn append_stream(&mut self, path: &EntryPath, content: &mut dyn Read) -> Result<u64, PipelineError> {
         let checkpoint = &mut self.checkpoint;
         self.sink
@@ -168,4 +176,14 @@ impl Read for WatchedContent<'_, '_> {
         }
         Ok(count)
     }
+}
+
+fn create_on(
+    _base: &backup_archive::ArchiveReader,
+    sink: Box<dyn backup_archive::ByteSink>,
+    key: &backup_archive::ArchiveKey,
+    options: WriterOptions,
+    random: &dyn backup_core::Random,
+) -> Result<ArchiveWriter, PipelineError> {
+    ArchiveWriter::create(sink, key, options, random)
 }

@@ -95,7 +95,7 @@ impl Repository {
         Ok(entry)
     }
 
-    /// Writes the plain archive (`.tar.gz` or `.tar.zst`) into `out`. The whole stored file is checked before the first
+    /// Writes the plain archive (`.tar.gz` or `.tar.zst`), as it is stored, into `out`. The whole stored file is checked before the first
     /// byte is written.
     ///
     /// # Errors
@@ -106,7 +106,8 @@ impl Repository {
         mut out: impl Write + Send + 'static,
         job: &JobControl,
     ) -> Result<(), PipelineError> {
-        let archive = self.open(receipt, job).await?;
+        // What it builds on stands elsewhere.
+        let archive = self.open_alone(receipt, job).await?;
         let source = BlobSource::open(self.storage().clone(), &receipt.storage_path, job.clone()).await?;
         let seal = receipt.archive.clone();
         let (keys, job) = (self.keys().clone(), job.clone());

@@ -120,6 +120,8 @@ impl Place {
                 folder: self.path("drills"),
             },
             data_dir: self.path("data"),
+            read_all_files: false,
+            chain: backup_core::chain::ChainLimits::default(),
             codec: Codec::Zstd,
             compressors: 2,
             workers: 1,
