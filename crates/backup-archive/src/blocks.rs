@@ -165,7 +165,10 @@ mod tests {
             assert_eq!(blocks, cut(&bytes, 777, level));
             assert_eq!(blocks, cut(&bytes, 64 << 10, level));
             let longest = blocks.iter().map(|(length, _)| *length).max().unwrap();
-            assert!(longest <= 4 << level && blocks.len() > bytes.len() >> (level + 1), "{level}");
+            assert!(
+                longest <= 4 << level && blocks.len() > bytes.len() >> (level + 1),
+                "{level}"
+            );
         }
         assert!(cut(b"", 1, 10).is_empty());
         assert_eq!(cut(b"x", 1, 10).len(), 1);
@@ -182,7 +185,14 @@ mod tests {
 
     #[test]
     fn very_large_files_have_longer_blocks() {
-        let levels = [(0, 13), (1, 13), (512 << 20, 13), (513 << 20, 14), (64 << 30, 20), (u64::MAX, 22)];
+        let levels = [
+            (0, 13),
+            (1, 13),
+            (512 << 20, 13),
+            (513 << 20, 14),
+            (64 << 30, 20),
+            (u64::MAX, 22),
+        ];
         for (size, level) in levels {
             assert_eq!(level_of(size, 13), level, "{size}");
         }

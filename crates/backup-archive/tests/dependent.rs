@@ -28,8 +28,15 @@ impl Chain {
         let (bytes, seal) = &self.0[number];
         let reader = ArchiveReader::open(Arc::new(Stored(bytes.clone())), &ring(), seal, id(number)).unwrap();
         let bases = reader.bases();
-        let bases: Vec<ArchiveReader> = bases.iter().map(|base| self.open(usize::from(base.archive_id[0]) - 1)).collect();
-        if bases.is_empty() { reader } else { reader.attach(&bases).unwrap() }
+        let bases: Vec<ArchiveReader> = bases
+            .iter()
+            .map(|base| self.open(usize::from(base.archive_id[0]) - 1))
+            .collect();
+        if bases.is_empty() {
+            reader
+        } else {
+            reader.attach(&bases).unwrap()
+        }
     }
 
     fn newest(&self) -> ArchiveReader {
@@ -108,7 +115,13 @@ impl Chain {
 fn rows(seed: u64, count: usize) -> Vec<Vec<u8>> {
     let noise = noise(seed, count * 24);
     let row = |(number, bytes): (usize, &[u8])| {
-        format!("{number}\tuser{}\t{}\tsome text of the row {}\n", number * 7, hex::encode(bytes), number % 97).into_bytes()
+        format!(
+            "{number}\tuser{}\t{}\tsome text of the row {}\n",
+            number * 7,
+            hex::encode(bytes),
+            number % 97
+        )
+        .into_bytes()
     };
     noise.chunks(24).enumerate().map(row).collect()
 }
@@ -145,20 +158,36 @@ fn of_rows_changed_at_random_little_more_than_those_is_stored() {
     let content = rows.concat();
     let stored = chain.add_stream(Cuts::default(), &content);
     let share = stored as f64 / content.len() as f64;
-    println!("{:.2} % of {} bytes, archive {}", share * 100.0, content.len(), chain.0[1].0.len());
+    println!(
+        "{:.2} % of {} bytes, archive {}",
+        share * 100.0,
+        content.len(),
+        chain.0[1].0.len()
+    );
     assert!(share < 0.4, "{share}");
 }
 
 #[test]
 fn tables_that_moved_are_found() {
     let tables: Vec<Vec<u8>> = (10..16).map(|seed| rows(seed, 60_000).concat()).collect();
-    let order = |order: &[usize]| order.iter().map(|table| tables[*table].as_slice()).collect::<Vec<_>>().concat();
+    let order = |order: &[usize]| {
+        order
+            .iter()
+            .map(|table| tables[*table].as_slice())
+            .collect::<Vec<_>>()
+            .concat()
+    };
     let cuts = Cuts {
         window_bytes: 2 << 20,
         ..Cuts::default()
     };
     // Dropped, inserted, exchanged: found again by an anchor, one of 512 blocks.
-    for (new, most) in [(&[0, 2, 3][..], 2), (&[0, 4, 1, 2, 3], 1), (&[0, 2, 1, 3], 4), (&[3, 2, 1, 0], 5)] {
+    for (new, most) in [
+        (&[0, 2, 3][..], 2),
+        (&[0, 4, 1, 2, 3], 1),
+        (&[0, 2, 1, 3], 4),
+        (&[3, 2, 1, 0], 5),
+    ] {
         let mut chain = Chain::default();
         chain.add_stream(cuts, &order(&[0, 1, 2, 3]));
         let content = order(new);

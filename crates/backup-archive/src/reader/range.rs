@@ -32,7 +32,9 @@ impl Archive {
         let hmac: Option<[u8; 32]> = hmac.and_then(|bytes| bytes.try_into().ok());
         Ok(Base {
             archive_id: self.root.archive_id,
-            index_hmac: hmac.ok_or_else(|| damaged("its receipt has no valid HMAC of the index"))?.into(),
+            index_hmac: hmac
+                .ok_or_else(|| damaged("its receipt has no valid HMAC of the index"))?
+                .into(),
         })
     }
 

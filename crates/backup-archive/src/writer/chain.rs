@@ -12,7 +12,7 @@ use crate::reader::Archive;
 use crate::signatures::{BlockRow, MAX_PAGE, anchor_key, parse_anchors, parse_page};
 
 /// Pages that are kept in memory, of about a quarter of a MiB each.
-const PAGES: usize = 32;
+const PAGES: usize = 64;
 
 /// Where a block may stand that has this key: a page of an archive.
 struct Anchor {

@@ -77,9 +77,9 @@ impl ArchiveWriter {
             Some(base) => base.begin_entry(name)?,
             None => None,
         };
-        let (level, kind) = match blocks {
+        let (level, kind) = match &blocks {
             Blocks::File(size) => {
-                let level = level_of(size, self.cuts.file_blocks);
+                let level = level_of(*size, self.cuts.file_blocks);
                 // Other blocks than before would have nothing in common with them.
                 (kept.unwrap_or(level), Content::Files)
             }
@@ -95,9 +95,14 @@ impl ArchiveWriter {
             more: false,
         };
         self.next_block(&mut reading)?;
-        let hash = self.cutter.hash();
-        let elsewhere = || self.base.as_ref().is_some_and(|base| base.may_hold(&hash));
-        reading.sought = reading.more && (kept.is_some() || elsewhere());
+        let (hash, length) = (self.cutter.hash(), self.cutter.block().len() as u64);
+        if let Some(base) = self.base.as_mut().filter(|_| reading.more) {
+            reading.sought = match blocks {
+                // All of it is there, or nothing.
+                Blocks::File(size) if size == length => base.find(&hash, length)?.is_some(),
+                _ => kept.is_some() || base.may_hold(&hash),
+            };
+        }
         Ok(reading)
     }
 

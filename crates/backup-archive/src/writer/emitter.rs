@@ -13,9 +13,7 @@ use super::WriterOptions;
 use crate::cipher::{BLOCK, Cbc};
 use crate::codec::{Content, Encoder};
 use crate::hash::Hmac;
-use crate::index::{
-    AnchorRow, Base, MAX_INDEX_MEMBER, Member, PartRow, Root, SegmentDraft, SegmentRow, SignatureRow,
-};
+use crate::index::{AnchorRow, Base, MAX_INDEX_MEMBER, Member, PartRow, Root, SegmentDraft, SegmentRow, SignatureRow};
 use crate::pool::Ticket;
 use crate::sink::ByteSink;
 use crate::trailer::{Trailer, VERSION};

@@ -120,7 +120,9 @@ impl Lane {
             return Ok(());
         }
         while self.loaded < until && self.blocks.len() < MOST {
-            let Some(extent) = self.extents.get(self.next).copied() else { break };
+            let Some(extent) = self.extents.get(self.next).copied() else {
+                break;
+            };
             let end = extent.offset.saturating_add(extent.length);
             self.at = self.at.max(extent.offset);
             let page = chain.page_from(extent.archive, self.at).filter(|_| self.at < end);

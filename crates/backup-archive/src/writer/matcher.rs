@@ -60,7 +60,8 @@ impl Matcher {
             None => None,
         };
         // What has no content is appended as it is, for the sake of those who have only `tar`.
-        let Some(record) = record.filter(|record| !record.extents.is_empty() && record.is_unchanged(entry, settled)) else {
+        let Some(record) = record.filter(|record| !record.extents.is_empty() && record.is_unchanged(entry, settled))
+        else {
             return Ok(None);
         };
         let extents = self.chain.carry(&record.extents)?;
@@ -124,7 +125,9 @@ impl Matcher {
             return Ok(None);
         };
         let page = self.chain.page(archive, page)?;
-        let known = page.iter().find(|block| block.hash == *hash && u64::from(block.length) == length);
+        let known = page
+            .iter()
+            .find(|block| block.hash == *hash && u64::from(block.length) == length);
         let Some(block) = known else { return Ok(None) };
         let holds = |extent: &Extent| {
             extent.archive == archive && extent.offset <= block.offset && block.end() - extent.offset <= extent.length

@@ -143,8 +143,7 @@ impl ArchiveWriter {
             open.records.extend_from_slice(&record);
             open.entries += 1;
             let last = open.last.as_ref().map(|last| &last.path);
-            open.first
-                .get_or_insert_with(|| SegmentRow::first_path(last, path));
+            open.first.get_or_insert_with(|| SegmentRow::first_path(last, path));
             // Only the path and the kind are looked at again.
             open.last = Some(Entry {
                 kind: kind.clone(),

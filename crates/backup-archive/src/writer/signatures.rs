@@ -82,7 +82,11 @@ impl ArchiveWriter {
     }
 
     fn write_anchors(&mut self) -> Result<(), PipelineError> {
-        let length = self.signatures.anchors.len().min(self.signatures.anchor_rows * ANCHOR_ROW);
+        let length = self
+            .signatures
+            .anchors
+            .len()
+            .min(self.signatures.anchor_rows * ANCHOR_ROW);
         if length == 0 {
             return Ok(());
         }
@@ -102,7 +106,8 @@ impl ArchiveWriter {
     fn write_apart(&mut self, name: &str, bytes: &[u8]) -> Result<u64, PipelineError> {
         let length = bytes.len() as u64;
         self.tape.cut()?;
-        self.tape.write(&tar::plain_file(name.as_bytes(), length, self.created_at))?;
+        self.tape
+            .write(&tar::plain_file(name.as_bytes(), length, self.created_at))?;
         let offset = self.tape.offset();
         self.tape.write(bytes)?;
         self.tape.pad(length)?;

@@ -190,7 +190,11 @@ impl Tape {
         let next = Buffer {
             bytes,
             filled: 0,
-            content: if self.holding { self.current.content } else { Content::Files },
+            content: if self.holding {
+                self.current.content
+            } else {
+                Content::Files
+            },
             out: Vec::new(),
         };
         let full = std::mem::replace(&mut self.current, next);
