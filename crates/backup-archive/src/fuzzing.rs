@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use backup_core::receipt::Codec;
-use backup_core::{ArchiveSeal, EntryPath, JobControl, PartReader, PipelineError};
+use backup_core::{ArchiveSeal, Entry, EntryPath, JobControl, PartReader, PipelineError};
 use bytes::Bytes;
 use openssl::sha::sha256;
 use openssl::symm::Mode;
@@ -15,6 +15,7 @@ use openssl::symm::Mode;
 use crate::cipher::{BLOCK, Cbc};
 use crate::codec::{Content, Decoder, Encoder};
 use crate::index::{MAX_INDEX_MEMBER, Member, PartRow, Root, Segment, SegmentDraft, SegmentRow};
+use crate::reader::RecordCursor;
 use crate::sink::ByteSource;
 use crate::trailer::{Trailer, VERSION};
 use crate::{ArchiveKey, ArchiveReader, Error, Keyring, tar};
@@ -96,6 +97,48 @@ pub fn reader(data: &[u8]) -> Result<(), PipelineError> {
             read(data.to_vec(), &seal, [0; 16], key)
         }
     }
+}
+
+/// What an archive's index says of an entry, for tests that look at where content stands.
+#[derive(Debug)]
+pub struct Place {
+    /// The entry.
+    pub entry: Entry,
+    /// Archive (0: this one, then its bases), offset in its tar stream, length.
+    pub extents: Vec<(u32, u64, u64)>,
+    /// SHA-256 of the content.
+    pub digest: Option<[u8; 32]>,
+    /// Two to the power of this is about the length of blocks.
+    pub level: u8,
+}
+
+/// The index of a part.
+pub fn places(archive: &ArchiveReader, part: &str) -> Result<Vec<Place>, PipelineError> {
+    let chain = archive.chain()?;
+    let mut records = RecordCursor::new(chain[0].clone(), part);
+    let mut places = Vec::new();
+    while let Some(record) = records.next()? {
+        let extents = record.extents.iter();
+        places.push(Place {
+            entry: record.entry().map_err(crate::error::damaged)?,
+            extents: extents
+                .map(|extent| (extent.archive, extent.offset, extent.length))
+                .collect(),
+            digest: record.digest.as_ref().map(|digest| **digest),
+            level: record.level(),
+        });
+    }
+    Ok(places)
+}
+
+/// The content that extents name, read straight from the tar streams of the chain.
+pub fn gather(archive: &ArchiveReader, extents: &[(u32, u64, u64)]) -> Result<Vec<u8>, PipelineError> {
+    let chain = archive.chain()?;
+    let mut content = Vec::new();
+    for (archive, offset, length) in extents {
+        content.extend(chain[*archive as usize].tar_bytes(&(*offset..offset + length), u64::MAX)?);
+    }
+    Ok(content)
 }
 
 /// A segment whose members begin at `start`: (plain file, tar stream).

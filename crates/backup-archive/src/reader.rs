@@ -5,6 +5,7 @@ mod feed;
 mod lookup;
 mod open;
 mod part;
+mod range;
 mod verify;
 mod walk;
 
@@ -24,6 +25,7 @@ use crate::{ArchiveKey, Keyring};
 
 pub use lookup::FileContent;
 pub use part::PartStream;
+pub(crate) use range::RecordCursor;
 
 /// Bytes of index segments that are kept in memory.
 const CACHE: usize = 8 << 20;

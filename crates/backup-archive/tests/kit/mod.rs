@@ -105,11 +105,16 @@ pub fn options(codec: Codec, encrypt: bool) -> WriterOptions {
     }
 }
 
-/// Small cuts, so that a small archive has many members and segments.
+/// Small cuts, so that a small archive has many members, segments and pages.
 pub const SMALL: Cuts = Cuts {
     member_bytes: 4096,
     segment_bytes: 2048,
     doubling_bytes: 20_000,
+    file_bytes: 8192,
+    page_blocks: 16,
+    anchor_rows: 8,
+    window_bytes: 64 << 10,
+    ..Cuts::USUAL
 };
 
 pub fn write(
