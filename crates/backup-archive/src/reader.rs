@@ -1,7 +1,11 @@
 //! The reader: checks first, then releases bytes. Everything hangs on the seal: its `index_hmac` vouches for the root, the
 //! root for the segments, the segments for the members.
 
+mod chain;
+mod copy;
 mod feed;
+mod gather;
+mod kept;
 mod lookup;
 mod open;
 mod part;
@@ -22,6 +26,8 @@ use crate::index::{Member, Root, Segment};
 use crate::sink::ByteSource;
 use crate::{ArchiveKey, Keyring};
 
+use chain::{Chain, Tables};
+
 pub use lookup::FileContent;
 pub use part::PartStream;
 
@@ -35,6 +41,7 @@ pub struct ArchiveReader {
     parts: Vec<String>,
     /// In the order of the root's table; empty until they are attached.
     bases: Vec<Arc<Archive>>,
+    tables: Arc<Tables>,
 }
 
 /// Which archive another one builds on: exactly this one.
@@ -61,6 +68,7 @@ impl ArchiveReader {
             archive: Arc::new(archive),
             parts,
             bases: Vec::new(),
+            tables: Arc::default(),
         })
     }
 
@@ -95,7 +103,12 @@ impl ArchiveReader {
             }
         }
         self.bases = bases.iter().map(|base| base.archive.clone()).collect();
+        self.tables = Arc::default();
         Ok(self)
+    }
+
+    fn chain(&self) -> Chain {
+        Chain::new(self.archive.clone(), &self.bases, self.tables.clone())
     }
 
     /// The parts, in the order in which they were written.
@@ -105,7 +118,7 @@ impl ArchiveReader {
 
     /// Reads a part from its first entry to its last, ahead and on several threads.
     pub fn part(&self, name: &str) -> Result<PartStream, PipelineError> {
-        PartStream::new(self.archive.clone(), self.part_number(name)?)
+        PartStream::new(&self.chain(), self.part_number(name)?)
     }
 
     fn part_number(&self, name: &str) -> Result<usize, PipelineError> {
@@ -160,6 +173,17 @@ impl Archive {
         if let Some((_, segment)) = lock().iter().find(|(kept, _)| *kept == number) {
             return Ok(segment.clone());
         }
+        let segment = Arc::new(self.load_segment(number)?);
+        let mut kept = lock();
+        kept.push((number, segment.clone()));
+        while kept.len() > 1 && kept.iter().map(|(_, segment)| segment.weight()).sum::<usize>() > CACHE {
+            kept.remove(0);
+        }
+        Ok(segment)
+    }
+
+    /// Segment `number`, read and checked.
+    fn load_segment(&self, number: usize) -> Result<Segment, PipelineError> {
         let row = self
             .root
             .segments
@@ -175,13 +199,12 @@ impl Archive {
                     row.offset
                 ))
             })?;
-        let segment = Arc::new(Segment::parse(number, row, &plain, self.segment_start(number))?);
-        let mut kept = lock();
-        kept.push((number, segment.clone()));
-        while kept.len() > 1 && kept.iter().map(|(_, segment)| segment.weight()).sum::<usize>() > CACHE {
-            kept.remove(0);
-        }
-        Ok(segment)
+        Segment::parse(number, row, &plain, self.segment_start(number))
+    }
+
+    /// Where the tar stream's part that segments describe ends: no content stands behind it.
+    fn content_end(&self) -> u64 {
+        self.root.segments.last().map_or(0, |row| row.tar_offset)
     }
 
     /// The segments of a part, and of no part where `part` is `None`.
