@@ -30,6 +30,7 @@ use chain::{Chain, Tables};
 
 pub use lookup::FileContent;
 pub use part::PartStream;
+pub(crate) use part::Records;
 
 /// Bytes of index segments that are kept in memory.
 const CACHE: usize = 8 << 20;
@@ -37,7 +38,7 @@ const CACHE: usize = 8 << 20;
 /// Reads one archive. Opening it checks size, key, trailer and the index's root; every later read checks what it reads
 /// before it releases a byte.
 pub struct ArchiveReader {
-    archive: Arc<Archive>,
+    pub(crate) archive: Arc<Archive>,
     parts: Vec<String>,
     /// In the order of the root's table; empty until they are attached.
     bases: Vec<Arc<Archive>>,
@@ -121,6 +122,12 @@ impl ArchiveReader {
         PartStream::new(&self.chain(), self.part_number(name)?)
     }
 
+    /// The records of a part.
+    pub(crate) fn records(&self, part: &str) -> Result<Records, PipelineError> {
+        let segments = self.archive.segments_of(self.part_number(part)?);
+        Ok(Records::new(self.archive.clone(), segments))
+    }
+
     fn part_number(&self, name: &str) -> Result<usize, PipelineError> {
         self.parts.iter().position(|part| part == name).ok_or_else(|| {
             PipelineError::not_found(
@@ -143,9 +150,9 @@ impl fmt::Debug for ArchiveReader {
 pub(crate) struct Archive {
     source: Arc<dyn ByteSource>,
     key: ArchiveKey,
-    seal: ArchiveSeal,
+    pub(crate) seal: ArchiveSeal,
     cover: Cover,
-    root: Root,
+    pub(crate) root: Root,
     segments: Mutex<Vec<(usize, Arc<Segment>)>>,
 }
 

@@ -72,7 +72,7 @@ impl fmt::Debug for PartStream {
 }
 
 /// The records of some segments, in order, each checked.
-pub(super) struct Records {
+pub(crate) struct Records {
     archive: Arc<Archive>,
     segments: Range<usize>,
     current: Option<(usize, Arc<Segment>, Cursor)>,
@@ -108,7 +108,7 @@ impl Records {
     }
 
     /// The next entry and its record, which says where its content is.
-    pub(super) fn next(&mut self) -> Result<Option<(Entry, EntryRecord)>, PipelineError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(Entry, EntryRecord)>, PipelineError> {
         loop {
             let (number, segment, cursor) = if let Some(current) = &mut self.current {
                 current

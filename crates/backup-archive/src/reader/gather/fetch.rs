@@ -18,13 +18,11 @@ pub(super) struct Decoders(Vec<(Codec, Decoder)>);
 
 impl Decoders {
     fn of(&mut self, codec: Codec) -> Result<&mut Decoder, PipelineError> {
-        let at = match self.0.iter().position(|(known, _)| *known == codec) {
-            Some(at) => at,
-            None => {
-                self.0.push((codec, Decoder::new(codec)?));
-                self.0.len() - 1
-            }
-        };
+        let known = self.0.iter().position(|(known, _)| *known == codec);
+        let at = known.unwrap_or(self.0.len());
+        if known.is_none() {
+            self.0.push((codec, Decoder::new(codec)?));
+        }
         Ok(&mut self.0[at].1)
     }
 }
