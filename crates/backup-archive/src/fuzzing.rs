@@ -2,7 +2,7 @@
 //! hashed rightly, encrypted or not, so that they get past the authentication and reach every parser behind it. And bytes
 //! as they are, under a seal that is not theirs: what anybody who can write to the storage can put there.
 
-mod linked;
+pub mod linked;
 
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
@@ -20,8 +20,6 @@ use crate::index::{MAX_INDEX_MEMBER, Member, PartRow, Root, Segment, SegmentDraf
 use crate::sink::ByteSource;
 use crate::trailer::{Trailer, VERSION};
 use crate::{ArchiveKey, ArchiveReader, Error, Keyring, tar};
-
-pub use linked::{Linked, Place, places};
 
 static KEY: LazyLock<Result<ArchiveKey, Error>> = LazyLock::new(|| ArchiveKey::from_passphrase(&"fuzzing".into()));
 

@@ -108,7 +108,8 @@ impl ArchiveReader {
         Ok(self)
     }
 
-    fn chain(&self) -> Chain {
+    /// This archive and those that were attached.
+    fn archives(&self) -> Chain {
         Chain::new(self.archive.clone(), &self.bases, self.tables.clone())
     }
 
@@ -119,7 +120,7 @@ impl ArchiveReader {
 
     /// Reads a part from its first entry to its last, ahead and on several threads.
     pub fn part(&self, name: &str) -> Result<PartStream, PipelineError> {
-        PartStream::new(&self.chain(), self.part_number(name)?)
+        PartStream::new(&self.archives(), self.part_number(name)?)
     }
 
     /// The records of a part.

@@ -4,7 +4,7 @@
 
 mod kit;
 
-use backup_archive::fuzzing::Place;
+use backup_archive::fuzzing::linked::Place;
 use backup_core::receipt::Codec;
 use backup_core::{Entry, EntryKind};
 use kit::chain::{Dice, Link, bytes_read, carried, cut, full, id, on_top, open, open_counted, options_of};

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backup_archive::fuzzing::{Linked, Place};
+use backup_archive::fuzzing::linked::{Linked, Place};
 use backup_archive::{ArchiveReader, ByteSource};
 use backup_core::receipt::Codec;
 use backup_core::{EntryKind, PartReader, PipelineError};

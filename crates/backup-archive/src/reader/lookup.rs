@@ -28,7 +28,7 @@ impl ArchiveReader {
         let Some((entry, extents)) = self.locate(part, path)? else {
             return Ok(None);
         };
-        let content = Content::of(&self.chain(), extents)?;
+        let content = Content::of(&self.archives(), extents)?;
         Ok(Some((entry, Box::new(content))))
     }
 

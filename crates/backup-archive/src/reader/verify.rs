@@ -110,7 +110,7 @@ impl ArchiveReader {
         }
         let is_built = |record: &EntryRecord| record.extents.iter().any(|extent| extent.archive > 0);
         let mut records = Records::new(self.archive.clone(), self.archive.segments_of(part));
-        let mut content = Gathered::of_records(&self.chain(), records.again(), is_built)?;
+        let mut content = Gathered::of_records(&self.archives(), records.again(), is_built)?;
         let mut buffer = vec![0; PIECE];
         while let Some((entry, record)) = records.next()? {
             job.check()?;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use backup_archive::fuzzing::{Linked, Place, places};
+use backup_archive::fuzzing::linked::{Linked, Place, places};
 use backup_archive::{ArchiveReader, ByteSource, Cuts, WriterOptions};
 use backup_core::receipt::Codec;
 use backup_core::{ArchiveSeal, Entry, PipelineError};
