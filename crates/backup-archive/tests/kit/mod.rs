@@ -6,6 +6,8 @@
     reason = "each test file uses its own share"
 )]
 
+pub mod chain;
+
 use std::io::Read;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;

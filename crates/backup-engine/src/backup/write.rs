@@ -72,7 +72,7 @@ pub(super) async fn write(
         blocking(move || {
             let (sink, key, random) = (Box::new(sink), keys.current(), &*engine.random);
             let mut archive = match &base {
-                Some(base) => create_on(base, sink, key, options, random)?,
+                Some(base) => ArchiveWriter::create_on(base, sink, key, options, random)?,
                 None => ArchiveWriter::create(sink, key, options, random)?,
             };
             let mut contents = BackupContents::default();
@@ -176,14 +176,4 @@ impl Read for WatchedContent<'_, '_> {
         }
         Ok(count)
     }
-}
-
-fn create_on(
-    _base: &backup_archive::ArchiveReader,
-    sink: Box<dyn backup_archive::ByteSink>,
-    key: &backup_archive::ArchiveKey,
-    options: WriterOptions,
-    random: &dyn backup_core::Random,
-) -> Result<ArchiveWriter, PipelineError> {
-    ArchiveWriter::create(sink, key, options, random)
 }
