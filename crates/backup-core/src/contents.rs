@@ -22,6 +22,19 @@ pub struct BackupContents {
     pub other: std::collections::BTreeMap<String, OtherContents>,
 }
 
+impl BackupContents {
+    /// Bytes of all parts before compression.
+    pub fn size_bytes(&self) -> u64 {
+        let parts = [
+            self.database.as_ref().map(|part| part.size_bytes),
+            self.files.as_ref().map(|part| part.size_bytes),
+            self.config.as_ref().map(|part| part.size_bytes),
+        ];
+        let other = self.other.values().map(|part| part.size_bytes);
+        parts.into_iter().flatten().chain(other).sum()
+    }
+}
+
 /// The database of a backup.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,9 @@
 //! The backups as the storage alone knows them: no catalog is asked. Everything read is authenticated with the passphrase.
 
+mod all;
 mod chain;
 mod file;
+mod full;
 mod listing;
 mod read;
 mod restore;
@@ -15,8 +17,10 @@ use backup_archive::{ArchiveReader, Keyring};
 use backup_core::{JobControl, PipelineError, Receipt};
 use backup_storage::BlobStore;
 
+pub use all::Checked;
 pub(crate) use chain::{Chain, Fault};
 pub use file::ArchivedFile;
+pub use full::FullOptions;
 pub use listing::ListedReceipt;
 
 /// The backups in a storage. Cheap to clone.

@@ -1,5 +1,5 @@
 use backup_core::receipt::receipt_path;
-use backup_core::{Backup, JobControl, PipelineError, Receipt};
+use backup_core::{Backup, JobControl, PipelineError, Receipt, VerifyLevel};
 
 use super::commit::remove_all;
 use crate::engine::Engine;
@@ -47,7 +47,7 @@ pub(crate) async fn whole(
         Ok(_) | Err(PipelineError::Integrity { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    match repository.verify_own(&receipt, job).await {
+    match repository.verify_once(&receipt, VerifyLevel::Checksum, job).await {
         Ok(()) => Ok(Some(receipt)),
         Err(PipelineError::Integrity { .. } | PipelineError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -55,12 +55,25 @@ impl Repository {
         checked.await.map_err(itself)?
     }
 
-    /// Checks the stored file of a backup alone, and that all that it builds on is there.
-    pub(crate) async fn verify_own(&self, receipt: &Receipt, job: &JobControl) -> Result<(), PipelineError> {
+    /// [`Self::verify`] without the stored files that it builds on, which must be there.
+    pub(crate) async fn verify_once(
+        &self,
+        receipt: &Receipt,
+        level: VerifyLevel,
+        job: &JobControl,
+    ) -> Result<(), PipelineError> {
         let chain = self.open_chain(receipt, job).await?;
-        job.begin(Step::Verify, receipt.size_bytes);
-        let job = job.clone();
-        blocking(move || chain.archive.verify_stored(&job)).await
+        let passes = if level == VerifyLevel::Content { 2 } else { 1 };
+        job.begin(Step::Verify, receipt.size_bytes * passes);
+        let (job, programs) = (job.clone(), self.programs.clone());
+        blocking(move || {
+            chain.archive.verify_stored(&job)?;
+            match level {
+                VerifyLevel::Checksum => Ok(()),
+                _ => verify_content(&chain.archive, programs.as_deref(), &job),
+            }
+        })
+        .await
     }
 }
 
