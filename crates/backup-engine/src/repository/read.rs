@@ -10,11 +10,11 @@ use crate::bridge::{BlobSource, blocking};
 impl Repository {
     /// The names of the parts, in the order in which they were written.
     pub async fn parts(&self, receipt: &Receipt) -> Result<Vec<String>, PipelineError> {
-        Ok(self.open(receipt, &unwatched()).await?.parts().to_vec())
+        Ok(self.open_alone(receipt, &unwatched()).await?.parts().to_vec())
     }
 
     /// What stands directly in `folder` of a part, in order, from after `after` (a path in that folder), `limit` at the
-    /// most; found through the index without reading the archive.
+    /// most; found through the index without reading the archive or what it builds on.
     ///
     /// # Errors
     /// `NotFound` where the backup has no such folder.
@@ -26,7 +26,7 @@ impl Repository {
         after: Option<EntryPath>,
         limit: usize,
     ) -> Result<Vec<Entry>, PipelineError> {
-        let archive = self.open(receipt, &unwatched()).await?;
+        let archive = self.open_alone(receipt, &unwatched()).await?;
         let part = part.to_owned();
         blocking(move || {
             let found = archive.list(&part, &folder, after.as_ref(), limit)?;
@@ -49,7 +49,7 @@ impl Repository {
     /// # Errors
     /// `NotFound` where the backup does not hold it.
     pub async fn entry(&self, receipt: &Receipt, part: &str, path: &EntryPath) -> Result<Entry, PipelineError> {
-        let archive = self.open(receipt, &unwatched()).await?;
+        let archive = self.open_alone(receipt, &unwatched()).await?;
         let (part, path) = (part.to_owned(), path.clone());
         blocking(move || find(&archive, &part, &path)).await
     }
