@@ -15,7 +15,7 @@ use openssl::symm::Mode;
 use crate::cipher::{BLOCK, Cbc};
 use crate::codec::{Content, Decoder, Encoder};
 use crate::index::{MAX_INDEX_MEMBER, Member, PartRow, Root, Segment, SegmentDraft, SegmentRow};
-use crate::reader::RecordCursor;
+use crate::reader::range::RecordCursor;
 use crate::sink::ByteSource;
 use crate::trailer::{Trailer, VERSION};
 use crate::{ArchiveKey, ArchiveReader, Error, Keyring, tar};

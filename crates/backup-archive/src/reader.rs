@@ -5,7 +5,7 @@ mod feed;
 mod lookup;
 mod open;
 mod part;
-mod range;
+pub(crate) mod range;
 mod verify;
 mod walk;
 
@@ -25,7 +25,6 @@ use crate::{ArchiveKey, Keyring};
 
 pub use lookup::FileContent;
 pub use part::PartStream;
-pub(crate) use range::RecordCursor;
 
 /// Bytes of index segments that are kept in memory.
 const CACHE: usize = 8 << 20;

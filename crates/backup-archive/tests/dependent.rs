@@ -6,7 +6,7 @@ mod kit;
 
 use backup_archive::{Cuts, fuzzing};
 use backup_core::{ArchiveSink, Entry, EntryKind, FileIdentity};
-use kit::chain::{Chain, TIME, rows};
+use kit::backups::{Backups, TIME, rows};
 use kit::{SMALL, entry, everything, file, noise, path};
 use openssl::sha::sha256;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 #[test]
 fn an_unchanged_stream_is_not_stored_again() {
     let content = rows(1, 60_000).concat();
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     assert_eq!(chain.add_stream(Cuts::default(), &content), content.len() as u64);
     for _ in 0..3 {
         assert_eq!(chain.add_stream(Cuts::default(), &content), 0);
@@ -28,7 +28,7 @@ fn an_unchanged_stream_is_not_stored_again() {
 #[test]
 fn of_rows_changed_at_random_little_more_than_those_is_stored() {
     let mut rows = rows(2, 200_000);
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add_stream(Cuts::default(), &rows.concat());
     let chosen = noise(3, rows.len() * 2);
     let new = self::rows(4, rows.len());
@@ -73,7 +73,7 @@ fn tables_that_moved_are_found() {
         (&[0, 2, 1, 3], 4),
         (&[3, 2, 1, 0], 5),
     ] {
-        let mut chain = Chain::default();
+        let mut chain = Backups::default();
         chain.add_stream(cuts, &order(&[0, 1, 2, 3]));
         let content = order(new);
         let inserted = if new.contains(&4) { tables[4].len() as u64 } else { 0 };
@@ -89,7 +89,7 @@ fn files_that_moved_grew_or_shrank_are_stored_by_what_is_new() {
     let other = noise(21, 400_000);
     let small = b"a small file".as_slice();
     let grown = [&other[..], &noise(22, 50_000)].concat();
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add_files(SMALL, &[("a", &big), ("b", &other), ("c", small), ("d", b"")]);
     let new: &[(&str, &[u8])] = &[
         ("a", &big[..1_000_000]),
@@ -128,7 +128,7 @@ fn a_file_whose_identity_is_the_same_is_not_read() {
     let old = identified("old", 5000, TIME - 11);
     let racy = identified("racy", 5000, TIME - 10);
     let mut touched = identified("touched", 5000, TIME - 100);
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add(SMALL, |writer| {
         let mut part = writer.part("files")?;
         for entry in [&old, &racy, &touched] {
@@ -184,7 +184,7 @@ fn every_kind_of_entry_is_carried_or_appended_again() {
             ..entry.clone()
         }
     };
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     for generation in 0..3 {
         chain.add(SMALL, |writer| {
             let mut part = writer.part("files")?;
@@ -224,7 +224,7 @@ fn every_kind_of_entry_is_carried_or_appended_again() {
 fn a_file_with_holes_is_matched_by_its_data() {
     let data = noise(40, 60_000);
     let sparse = |ranges: Vec<(u64, u64)>| entry(b"disk", EntryKind::File { data: Some(ranges) }, 1 << 20);
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     for ranges in [vec![(4096, 60_000)], vec![(0, 30_000), (90_112, 30_000)]] {
         chain.add(SMALL, |writer| {
             let mut part = writer.part("files")?;
@@ -243,7 +243,7 @@ fn a_file_with_holes_is_matched_by_its_data() {
 #[test]
 fn a_chain_says_all_that_it_needs_and_holds_each_change_once() {
     let mut rows = rows(50, 4000);
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     for day in 0..6 {
         for row in rows.iter_mut().skip(day * 7).step_by(211) {
             *row = format!("changed on day {day}\n").into_bytes();
@@ -251,7 +251,7 @@ fn a_chain_says_all_that_it_needs_and_holds_each_change_once() {
         let stored = chain.add_stream(SMALL, &rows.concat());
         assert!(day == 0 || (1..100_000).contains(&stored), "{stored} on day {day}");
         let bases: Vec<[u8; 16]> = chain.newest().bases().iter().map(|base| base.archive_id).collect();
-        let expected: Vec<[u8; 16]> = (0..day).rev().map(kit::chain::id).collect();
+        let expected: Vec<[u8; 16]> = (0..day).rev().map(kit::backups::id).collect();
         assert_eq!(bases, expected);
     }
 }
@@ -292,7 +292,7 @@ proptest! {
         let cuts = Cuts { member_bytes, segment_bytes, file_bytes, file_blocks, stream_blocks, page_blocks, anchor_rows, window_bytes, extents, ..SMALL };
         let mut content = rows(60, length / 100).concat();
         content.extend_from_slice(&noise(61, length / 2));
-        let mut chain = Chain::default();
+        let mut chain = Backups::default();
         for (day, edits) in std::iter::once(&Vec::new()).chain(&edits).enumerate() {
             for change in edits {
                 edit(&mut content, change);

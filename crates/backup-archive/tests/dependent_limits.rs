@@ -13,12 +13,12 @@ use backup_archive::{ArchiveReader, ArchiveWriter, ByteSink, ByteSource, Cuts, f
 use backup_core::receipt::Codec;
 use backup_core::{ArchiveSeal, ArchiveSink, Entry, FileIdentity, PipelineError};
 use bytes::Bytes;
-use kit::chain::{Chain, TIME, id, rows};
+use kit::backups::{Backups, TIME, id, rows};
 use kit::{Fixed, KEY, Memory, SMALL, Stored, alone, file, high_water, noise, options, path, ring};
 
 #[test]
 fn a_base_whose_own_bases_are_not_at_hand_is_refused() {
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     for _ in 0..2 {
         chain.add_stream(SMALL, b"a stream");
     }
@@ -67,7 +67,7 @@ fn on_a_base_from_before_there_were_signatures_everything_is_stored_whole() {
 #[test]
 fn a_damaged_base_fails_the_backup_or_does_no_harm() {
     let mut content = rows(70, 300).concat();
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add_stream(SMALL, &content);
     content.extend_from_slice(b"and one row more\n");
     let (whole, seal) = chain.0[0].clone();
@@ -85,7 +85,7 @@ fn a_damaged_base_fails_the_backup_or_does_no_harm() {
             let mut part = writer.part("database")?;
             part.append_stream(&path("database.dump"), &mut &*content)?;
             let seal = writer.finish()?;
-            let after = Chain(vec![(whole.clone(), chain.0[0].1.clone()), (sink.bytes(), seal)]);
+            let after = Backups(vec![(whole.clone(), chain.0[0].1.clone()), (sink.bytes(), seal)]);
             after.check("database", &[("database.dump", &content)]);
             Ok(())
         };
@@ -102,7 +102,7 @@ fn a_damaged_base_fails_the_backup_or_does_no_harm() {
 fn of_an_entry_in_very_many_pieces_the_rest_is_stored() {
     let cuts = Cuts { extents: 20, ..SMALL };
     let mut rows = rows(80, 3000);
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add_stream(cuts, &rows.concat());
     for row in rows.iter_mut().step_by(100) {
         row.push(b'!');
@@ -126,7 +126,7 @@ fn of_an_entry_in_very_many_pieces_the_rest_is_stored() {
 fn what_tar_extracts_under_its_own_name_is_whole() {
     let (old, new) = (noise(90, 100_000), noise(91, 50_000));
     let changed = [&old[..50_000], b"changed", &old[50_000..]].concat();
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add_files(Cuts::default(), &[("changed", &old), ("same", &old), ("small", b"old")]);
     chain.add_files(
         Cuts::default(),

@@ -9,7 +9,7 @@ use super::lane::{Lane, MOST};
 use crate::ArchiveReader;
 use crate::blocks::{BlockHash, LEVELS};
 use crate::index::{Base, EntryRecord, Extent};
-use crate::reader::RecordCursor;
+use crate::reader::range::RecordCursor;
 
 /// What was touched less than this long before the base was begun may have changed while it was made, within one tick of
 /// the file system's clock. Seconds.

@@ -6,7 +6,7 @@
     reason = "each test file uses its own share"
 )]
 
-pub mod chain;
+pub mod backups;
 
 use std::io::Read;
 use std::sync::{Arc, LazyLock, Mutex};

@@ -14,13 +14,13 @@ pub const TIME: i64 = 1_750_000_000;
 
 /// Archives that build on each other, the newest last.
 #[derive(Default)]
-pub struct Chain(pub Vec<(Vec<u8>, ArchiveSeal)>);
+pub struct Backups(pub Vec<(Vec<u8>, ArchiveSeal)>);
 
 pub fn id(number: usize) -> [u8; 16] {
     [number as u8 + 1; 16]
 }
 
-impl Chain {
+impl Backups {
     pub fn open(&self, number: usize) -> ArchiveReader {
         let (bytes, seal) = &self.0[number];
         let reader = ArchiveReader::open(Arc::new(Stored(bytes.clone())), &ring(), seal, id(number)).unwrap();
