@@ -9,7 +9,7 @@ mod kept;
 mod lookup;
 mod open;
 mod part;
-mod range;
+pub(crate) mod range;
 mod verify;
 mod walk;
 
@@ -32,7 +32,6 @@ use chain::{Chain, Tables};
 pub use lookup::FileContent;
 pub use part::PartStream;
 pub(crate) use part::Records;
-pub(crate) use range::RecordCursor;
 
 /// Bytes of index segments that are kept in memory.
 const CACHE: usize = 8 << 20;

@@ -4,132 +4,17 @@
 
 mod kit;
 
-use std::sync::Arc;
-
-use backup_archive::{ArchiveReader, ArchiveWriter, Cuts, fuzzing};
-use backup_core::receipt::Codec;
-use backup_core::{ArchiveSeal, ArchiveSink, Entry, FileIdentity, PipelineError};
-use kit::{Fixed, KEY, Memory, SMALL, Stored, file, noise, options, path, ring};
+use backup_archive::{Cuts, fuzzing};
+use backup_core::{ArchiveSink, Entry, EntryKind, FileIdentity};
+use kit::backups::{Backups, TIME, rows};
+use kit::{SMALL, entry, everything, file, noise, path};
 use openssl::sha::sha256;
-
-/// When the first archive of a chain was made; each next one is a day later.
-const TIME: i64 = 1_750_000_000;
-
-/// Archives that build on each other, the newest last.
-#[derive(Default)]
-struct Chain(Vec<(Vec<u8>, ArchiveSeal)>);
-
-fn id(number: usize) -> [u8; 16] {
-    [number as u8 + 1; 16]
-}
-
-impl Chain {
-    fn open(&self, number: usize) -> ArchiveReader {
-        let (bytes, seal) = &self.0[number];
-        let reader = ArchiveReader::open(Arc::new(Stored(bytes.clone())), &ring(), seal, id(number)).unwrap();
-        let bases = reader.bases();
-        let bases: Vec<ArchiveReader> = bases
-            .iter()
-            .map(|base| self.open(usize::from(base.archive_id[0]) - 1))
-            .collect();
-        if bases.is_empty() {
-            reader
-        } else {
-            reader.attach(&bases).unwrap()
-        }
-    }
-
-    fn newest(&self) -> ArchiveReader {
-        self.open(self.0.len() - 1)
-    }
-
-    /// Adds an archive that builds on the newest one; the first stands alone. Returns how many bytes it has.
-    fn add(&mut self, cuts: Cuts, fill: impl FnOnce(&mut ArchiveWriter) -> Result<(), PipelineError>) -> usize {
-        let number = self.0.len();
-        let mut options = options(Codec::Zstd, true);
-        options.archive_id = id(number);
-        options.created_at_secs = TIME + number as i64 * 86_400;
-        let sink = Memory::default();
-        let boxed = Box::new(sink.clone());
-        let mut writer = if number == 0 {
-            ArchiveWriter::with_cuts(boxed, &KEY, &options, &Fixed, cuts).unwrap()
-        } else {
-            ArchiveWriter::create_on_with_cuts(&self.newest(), boxed, &KEY, &options, &Fixed, cuts).unwrap()
-        };
-        fill(&mut writer).unwrap();
-        let seal = writer.finish().unwrap();
-        self.0.push((sink.bytes(), seal));
-        self.0[number].0.len()
-    }
-
-    /// Adds an archive of one stream, reads it back, and says how many of its bytes it stores.
-    fn add_stream(&mut self, cuts: Cuts, content: &[u8]) -> u64 {
-        self.add(cuts, |writer| {
-            let mut part = writer.part("database")?;
-            part.append_stream(&path("database.dump"), &mut &*content)?;
-            part.finish()
-        });
-        let stored = self.check("database", &[("database.dump", content)]);
-        stored[0]
-    }
-
-    /// Adds an archive of files, reads it back, and says how many bytes of each it stores.
-    fn add_files(&mut self, cuts: Cuts, files: &[(&str, &[u8])]) -> Vec<u64> {
-        self.add(cuts, |writer| {
-            let mut part = writer.part("files")?;
-            for (name, content) in files {
-                part.append(&file(name.as_bytes(), content.len()), &mut &**content)?;
-            }
-            part.finish()
-        });
-        self.check("files", files)
-    }
-
-    /// Checks that the newest archive holds this, and says how many bytes of each it stores itself.
-    fn check(&self, part: &str, files: &[(&str, &[u8])]) -> Vec<u64> {
-        let reader = self.newest();
-        let places = fuzzing::places(&reader, part).unwrap();
-        assert_eq!(places.len(), files.len());
-        let mut own_end = 0;
-        let each = places.iter().zip(files).map(|(place, (name, content))| {
-            assert_eq!(place.entry.path, path(*name));
-            assert_eq!(place.entry.size, content.len() as u64);
-            let gathered = fuzzing::gather(&reader, &place.extents).unwrap();
-            assert!(gathered == *content, "'{name}' came out changed");
-            let own = place.extents.iter().filter(|(archive, ..)| *archive == 0);
-            for (_, offset, length) in own.clone() {
-                assert!(*offset >= own_end, "'{name}' stands out of order");
-                own_end = offset + length;
-            }
-            let own: u64 = own.map(|(.., length)| length).sum();
-            if let Some(digest) = place.digest {
-                assert!(digest == sha256(content));
-            }
-            own
-        });
-        each.collect()
-    }
-}
-
-/// Rows as of a dump, none like another.
-fn rows(seed: u64, count: usize) -> Vec<Vec<u8>> {
-    let noise = noise(seed, count * 24);
-    let row = |(number, bytes): (usize, &[u8])| {
-        format!(
-            "{number}\tuser{}\t{}\tsome text of the row {}\n",
-            number * 7,
-            hex::encode(bytes),
-            number % 97
-        )
-        .into_bytes()
-    };
-    noise.chunks(24).enumerate().map(row).collect()
-}
+use proptest::prelude::*;
 
 #[test]
 fn an_unchanged_stream_is_not_stored_again() {
     let content = rows(1, 60_000).concat();
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     assert_eq!(chain.add_stream(Cuts::default(), &content), content.len() as u64);
     for _ in 0..3 {
         assert_eq!(chain.add_stream(Cuts::default(), &content), 0);
@@ -143,7 +28,7 @@ fn an_unchanged_stream_is_not_stored_again() {
 #[test]
 fn of_rows_changed_at_random_little_more_than_those_is_stored() {
     let mut rows = rows(2, 200_000);
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add_stream(Cuts::default(), &rows.concat());
     let chosen = noise(3, rows.len() * 2);
     let new = self::rows(4, rows.len());
@@ -188,7 +73,7 @@ fn tables_that_moved_are_found() {
         (&[0, 2, 1, 3], 4),
         (&[3, 2, 1, 0], 5),
     ] {
-        let mut chain = Chain::default();
+        let mut chain = Backups::default();
         chain.add_stream(cuts, &order(&[0, 1, 2, 3]));
         let content = order(new);
         let inserted = if new.contains(&4) { tables[4].len() as u64 } else { 0 };
@@ -204,7 +89,7 @@ fn files_that_moved_grew_or_shrank_are_stored_by_what_is_new() {
     let other = noise(21, 400_000);
     let small = b"a small file".as_slice();
     let grown = [&other[..], &noise(22, 50_000)].concat();
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add_files(SMALL, &[("a", &big), ("b", &other), ("c", small), ("d", b"")]);
     let new: &[(&str, &[u8])] = &[
         ("a", &big[..1_000_000]),
@@ -243,7 +128,7 @@ fn a_file_whose_identity_is_the_same_is_not_read() {
     let old = identified("old", 5000, TIME - 11);
     let racy = identified("racy", 5000, TIME - 10);
     let mut touched = identified("touched", 5000, TIME - 100);
-    let mut chain = Chain::default();
+    let mut chain = Backups::default();
     chain.add(SMALL, |writer| {
         let mut part = writer.part("files")?;
         for entry in [&old, &racy, &touched] {
@@ -283,4 +168,145 @@ fn a_file_whose_identity_is_the_same_is_not_read() {
         part.finish()
     });
     assert_eq!(chain.check("files", &all), [0; 3]);
+}
+
+#[test]
+fn every_kind_of_entry_is_carried_or_appended_again() {
+    let items = everything();
+    let unread = |entry: &Entry| {
+        let identity = matches!(entry.kind, EntryKind::File { .. }).then_some(FileIdentity {
+            inode: 1,
+            changed_secs: TIME - 1000,
+            changed_nanos: 0,
+        });
+        Entry {
+            identity,
+            ..entry.clone()
+        }
+    };
+    let mut chain = Backups::default();
+    for generation in 0..3 {
+        chain.add(SMALL, |writer| {
+            let mut part = writer.part("files")?;
+            for (entry, content) in &items {
+                let entry = unread(entry);
+                let bare = Entry {
+                    xattrs: Vec::new(),
+                    kind: match &entry.kind {
+                        EntryKind::File { .. } => EntryKind::File { data: None },
+                        other => other.clone(),
+                    },
+                    ..entry.clone()
+                };
+                let carried = part.append_unchanged(&bare)?;
+                assert_eq!(carried, generation > 0 && !content.is_empty(), "{}", entry.path);
+                if !carried {
+                    part.append(&entry, &mut content.as_slice())?;
+                }
+            }
+            part.finish()
+        });
+        let reader = chain.newest();
+        let places = fuzzing::places(&reader, "files").unwrap();
+        assert_eq!(places.len(), items.len());
+        for (place, (entry, content)) in places.iter().zip(&items) {
+            assert_eq!(place.entry, unread(entry));
+            assert!(
+                fuzzing::gather(&reader, &place.extents).unwrap() == *content,
+                "{}",
+                entry.path
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_with_holes_is_matched_by_its_data() {
+    let data = noise(40, 60_000);
+    let sparse = |ranges: Vec<(u64, u64)>| entry(b"disk", EntryKind::File { data: Some(ranges) }, 1 << 20);
+    let mut chain = Backups::default();
+    for ranges in [vec![(4096, 60_000)], vec![(0, 30_000), (90_112, 30_000)]] {
+        chain.add(SMALL, |writer| {
+            let mut part = writer.part("files")?;
+            part.append(&sparse(ranges.clone()), &mut &*data)?;
+            part.finish()
+        });
+        let (reader, own) = (chain.newest(), fuzzing::places(&chain.newest(), "files").unwrap());
+        assert!(fuzzing::gather(&reader, &own[0].extents).unwrap() == data);
+        assert_eq!(own[0].entry, sparse(ranges));
+    }
+    let places = fuzzing::places(&chain.newest(), "files").unwrap();
+    assert!(places[0].extents.iter().all(|(archive, ..)| *archive == 1));
+    assert_eq!(places[0].digest, Some(sha256(&data)));
+}
+
+#[test]
+fn a_chain_says_all_that_it_needs_and_holds_each_change_once() {
+    let mut rows = rows(50, 4000);
+    let mut chain = Backups::default();
+    for day in 0..6 {
+        for row in rows.iter_mut().skip(day * 7).step_by(211) {
+            *row = format!("changed on day {day}\n").into_bytes();
+        }
+        let stored = chain.add_stream(SMALL, &rows.concat());
+        assert!(day == 0 || (1..100_000).contains(&stored), "{stored} on day {day}");
+        let bases: Vec<[u8; 16]> = chain.newest().bases().iter().map(|base| base.archive_id).collect();
+        let expected: Vec<[u8; 16]> = (0..day).rev().map(kit::backups::id).collect();
+        assert_eq!(bases, expected);
+    }
+}
+
+/// A change of a stream: what, where, how much, of which kind.
+type Edit = (u8, prop::sample::Index, usize, u64);
+
+fn edit(content: &mut Vec<u8>, (what, at, length, seed): &Edit) {
+    let at = at.index(content.len() + 1);
+    let end = (at + length).min(content.len());
+    match what {
+        0 => drop(content.drain(at..end)),
+        1 => drop(content.splice(at..at, noise(*seed, *length))),
+        2 => content[at..end].copy_from_slice(&noise(*seed, end - at)),
+        3 => content[at..end].fill(0),
+        4 => {
+            let moved: Vec<u8> = content.drain(at..end).collect();
+            content.extend_from_slice(&moved);
+        }
+        _ => {
+            let copied = content[at..end].to_vec();
+            drop(content.splice(0..0, copied));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_changed_comes_out_as_it_is(
+        length in 0..120_000usize,
+        edits in prop::collection::vec(prop::collection::vec((0..6u8, any::<prop::sample::Index>(), 0..20_000usize, any::<u64>()), 0..5), 1..4),
+        (stream_blocks, file_blocks, page_blocks, anchor_rows) in (8..12u8, 8..14u8, 1..60usize, 1..20usize),
+        (file_bytes, window_bytes, extents) in (1..16_000u64, 0..100_000u64, 0..40usize),
+        (member_bytes, segment_bytes) in (512..9000usize, 1..4000usize),
+    ) {
+        let cuts = Cuts { member_bytes, segment_bytes, file_bytes, file_blocks, stream_blocks, page_blocks, anchor_rows, window_bytes, extents, ..SMALL };
+        let mut content = rows(60, length / 100).concat();
+        content.extend_from_slice(&noise(61, length / 2));
+        let mut chain = Backups::default();
+        for (day, edits) in std::iter::once(&Vec::new()).chain(&edits).enumerate() {
+            for change in edits {
+                edit(&mut content, change);
+            }
+            let moved = format!("moved-{day}");
+            let half = content.len() / 2;
+            chain.add(cuts, |writer| {
+                let mut part = writer.part("p")?;
+                part.append(&file(b"file", half), &mut &content[..half])?;
+                part.append(&file(moved.as_bytes(), content.len()), &mut &*content)?;
+                part.append_stream(&path("stream"), &mut &*content)?;
+                part.finish()
+            });
+            chain.check("p", &[("file", &content[..half]), (&moved, &content), ("stream", &content)]);
+        }
+    }
 }

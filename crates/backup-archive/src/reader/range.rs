@@ -120,16 +120,15 @@ impl RecordCursor {
     /// The next record, whatever was sought before.
     pub(crate) fn next(&mut self) -> Result<Option<EntryRecord>, PipelineError> {
         loop {
-            let (number, segment, cursor) = match &mut self.segment {
-                Some(segment) => segment,
-                None => {
-                    let Some(number) = self.segments.next() else {
-                        return Ok(None);
-                    };
-                    let segment = self.archive.segment(number)?;
-                    let first = segment.first();
-                    self.segment.insert((number, segment, first))
-                }
+            let (number, segment, cursor) = if let Some(segment) = &mut self.segment {
+                segment
+            } else {
+                let Some(number) = self.segments.next() else {
+                    return Ok(None);
+                };
+                let segment = self.archive.segment(number)?;
+                let first = segment.first();
+                self.segment.insert((number, segment, first))
             };
             let record = segment.record(*cursor);
             match record.map_err(|what| damaged(format!("index segment {number}: {what}")))? {

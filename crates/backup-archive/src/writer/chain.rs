@@ -9,10 +9,13 @@ use crate::blocks::BlockHash;
 use crate::error::damaged;
 use crate::index::{Base, Extent};
 use crate::reader::Archive;
-use crate::signatures::{BlockRow, MAX_PAGE, anchor_key, parse_anchors, parse_page};
+use crate::signatures::{ANCHOR_ROW, BlockRow, MAX_PAGE, anchor_key, parse_anchors, parse_page};
 
-/// Pages that are kept in memory, of about a quarter of a MiB each.
-const PAGES: usize = 64;
+/// Blocks whose signatures are kept in memory: 64 pages of 8,192.
+const KEPT_BLOCKS: usize = 1 << 19;
+/// Anchors that are kept in memory, 16 bytes each: those of several terabytes or millions of files. Of those that are
+/// more, the oldest are left out: what moved is then stored again, and nothing else is lost.
+const MOST_ANCHORS: usize = 1 << 22;
 
 /// Where a block may stand that has this key: a page of an archive.
 struct Anchor {
@@ -38,29 +41,8 @@ impl Chain {
         let archives = base.chain()?;
         let mut anchors = Vec::new();
         for (archive, number) in archives.iter().zip(1..) {
-            let mut end = 0;
-            for row in archive.signatures() {
-                if row.from < end || row.to < row.from || row.to > archive.tar_end() {
-                    return Err(damaged("the root of its index names impossible pages of signatures"));
-                }
-                end = row.to;
-            }
-            let pages = archive.signatures().len() as u64;
-            for row in archive.anchors() {
-                let end = row.offset.saturating_add(row.length);
-                let bytes = archive.tar_bytes(&(row.offset..end), MAX_PAGE)?;
-                anchors.reserve_exact(bytes.len() / crate::signatures::ANCHOR_ROW);
-                for (key, page) in parse_anchors(&bytes)? {
-                    if u64::from(page) >= pages {
-                        return Err(damaged("its table of anchors names a page that is not there"));
-                    }
-                    anchors.push(Anchor {
-                        key,
-                        archive: number,
-                        page,
-                    });
-                }
-            }
+            check_pages(archive)?;
+            read_anchors(archive, number, &mut anchors)?;
         }
         anchors.sort_unstable_by_key(|anchor| (anchor.key, anchor.archive, anchor.page));
         anchors.dedup_by_key(|anchor| anchor.key);
@@ -135,10 +117,48 @@ impl Chain {
         let end = row.offset.saturating_add(row.length);
         let bytes = source.tar_bytes(&(row.offset..end), MAX_PAGE)?;
         let blocks = Arc::new(parse_page(&bytes, row.from, row.to)?);
-        if self.pages.len() >= PAGES {
+        let kept = |pages: &[KeptPage]| pages.iter().map(|(_, blocks)| blocks.len()).sum::<usize>();
+        while !self.pages.is_empty() && kept(&self.pages) + blocks.len() > KEPT_BLOCKS {
             self.pages.remove(0);
         }
         self.pages.push(((archive, number), blocks.clone()));
         Ok(blocks)
     }
+}
+
+/// Whether the pages that an archive names ascend and describe what is in it.
+fn check_pages(archive: &Archive) -> Result<(), PipelineError> {
+    let mut end = 0;
+    for row in archive.signatures() {
+        if row.from < end || row.to < row.from || row.to > archive.tar_end() {
+            return Err(damaged("the root of its index names impossible pages of signatures"));
+        }
+        end = row.to;
+    }
+    Ok(())
+}
+
+/// Appends the anchors of an archive, as far as there is room.
+fn read_anchors(archive: &Arc<Archive>, number: u32, anchors: &mut Vec<Anchor>) -> Result<(), PipelineError> {
+    let pages = archive.signatures().len() as u64;
+    for row in archive.anchors() {
+        let end = row.offset.saturating_add(row.length);
+        let bytes = archive.tar_bytes(&(row.offset..end), MAX_PAGE)?;
+        let room = MOST_ANCHORS.saturating_sub(anchors.len());
+        anchors.reserve_exact(room.min(bytes.len() / ANCHOR_ROW));
+        for (key, page) in parse_anchors(&bytes)?.take(room) {
+            if u64::from(page) >= pages {
+                return Err(damaged("its table of anchors names a page that is not there"));
+            }
+            anchors.push(Anchor {
+                key,
+                archive: number,
+                page,
+            });
+        }
+        if anchors.len() >= MOST_ANCHORS {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ use crate::tar;
 const LAST_FILE: u32 = 3;
 
 /// How the blocks of an entry are cut.
+#[derive(Clone, Copy)]
 pub(super) enum Blocks {
     /// As is right for a file of so many bytes.
     File(u64),
@@ -77,9 +78,9 @@ impl ArchiveWriter {
             Some(base) => base.begin_entry(name)?,
             None => None,
         };
-        let (level, kind) = match &blocks {
+        let (level, kind) = match blocks {
             Blocks::File(size) => {
-                let level = level_of(*size, self.cuts.file_blocks);
+                let level = level_of(size, self.cuts.file_blocks);
                 // Other blocks than before would have nothing in common with them.
                 (kept.unwrap_or(level), Content::Files)
             }
@@ -170,13 +171,12 @@ impl ArchiveWriter {
                     self.close_file(&file)?;
                     self.segment_if_full()?;
                 }
-                let file = match &mut open {
-                    Some(file) => file,
-                    None => {
-                        let name = format!(".backup/delta/{:09}", self.deltas);
-                        self.deltas += 1;
-                        open.insert(self.open_file(name.as_bytes(), reading.kind)?)
-                    }
+                let file = if let Some(file) = &mut open {
+                    file
+                } else {
+                    let name = format!(".backup/delta/{:09}", self.deltas);
+                    self.deltas += 1;
+                    open.insert(self.open_file(name.as_bytes(), reading.kind)?)
                 };
                 file.length += self.store_block(&mut stored, file.length)?;
             }

@@ -10,8 +10,8 @@ use crate::blocks::BlockHash;
 use crate::index::Extent;
 use crate::signatures::{BlockRow, anchor_key};
 
-/// Blocks that a window holds at most, whatever their length.
-const MOST: usize = 1 << 16;
+/// Blocks that a window holds ahead of the last match at most, whatever their length, and as many behind it.
+pub(super) const MOST: u64 = 1 << 15;
 /// So many blocks of one hash are looked at, so that a long row of equal blocks costs little.
 const TWINS: usize = 16;
 
@@ -42,18 +42,18 @@ pub(super) struct Lane {
     position: u64,
     /// Position where loading goes on.
     loaded: u64,
-    /// How far ahead of the last match is loaded.
-    ahead: u64,
+    /// How many blocks ahead of the last match are loaded; more with every match.
+    reach: u64,
 }
 
 impl Lane {
-    /// A lane over `extents` from `at` in the extent number `next` on, `ahead` bytes of which are loaded.
-    pub(super) fn new(extents: Arc<Vec<Extent>>, next: usize, at: u64, ahead: u64) -> Self {
+    /// A lane over `extents` from `at` in the extent number `next` on, of which `reach` blocks are to be loaded.
+    pub(super) fn new(extents: Arc<Vec<Extent>>, next: usize, at: u64, reach: u64) -> Self {
         Self {
             extents,
             next,
             at,
-            ahead,
+            reach,
             ..Self::default()
         }
     }
@@ -100,7 +100,7 @@ impl Lane {
         };
         let position = known.position.saturating_add(place.length);
         (self.expected, self.position) = (number + 1, position);
-        self.ahead = (2 * self.ahead).min(window);
+        self.reach = (2 * self.reach).min(MOST);
         self.load(chain, window)?;
         Ok(place)
     }
@@ -109,17 +109,16 @@ impl Lane {
     pub(super) fn load(&mut self, chain: &mut Chain, window: u64) -> Result<(), PipelineError> {
         // As much is kept behind as ahead, so that a match by chance somewhere ahead loses nothing.
         while let Some(known) = self.blocks.front()
-            && self.first < self.expected
-            && (known.position.saturating_add(window) < self.position || self.blocks.len() >= MOST)
+            && (known.position.saturating_add(window) < self.position || self.first + MOST < self.expected)
         {
             self.drop_first();
         }
-        let until = self.position.saturating_add(self.ahead);
+        let until = self.position.saturating_add(window.max(1));
         // In steps, since most matches are the next block.
-        if self.loaded >= until - self.ahead / 4 {
+        if self.loaded >= until - window / 4 || self.ahead() > self.reach - self.reach / 4 {
             return Ok(());
         }
-        while self.loaded < until && self.blocks.len() < MOST {
+        while self.loaded < until && self.ahead() < self.reach {
             let Some(extent) = self.extents.get(self.next).copied() else {
                 break;
             };
@@ -136,7 +135,7 @@ impl Lane {
             while let Some((block, behind)) = rest.split_first()
                 && block.end() <= end
                 && self.loaded < until
-                && self.blocks.len() < MOST
+                && self.ahead() < self.reach
             {
                 self.push(extent.archive, *block);
                 self.at = block.end();
@@ -150,6 +149,11 @@ impl Lane {
             }
         }
         Ok(())
+    }
+
+    /// How many blocks are loaded ahead of the last match.
+    fn ahead(&self) -> u64 {
+        (self.first + self.blocks.len() as u64).saturating_sub(self.expected)
     }
 
     fn next_extent(&mut self, end: u64) {

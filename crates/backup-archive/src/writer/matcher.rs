@@ -5,15 +5,18 @@ use std::sync::Arc;
 use backup_core::{Entry, EntryPath, PipelineError};
 
 use super::chain::Chain;
-use super::lane::Lane;
+use super::lane::{Lane, MOST};
 use crate::ArchiveReader;
 use crate::blocks::{BlockHash, LEVELS};
 use crate::index::{Base, EntryRecord, Extent};
-use crate::reader::RecordCursor;
+use crate::reader::range::RecordCursor;
 
 /// What was touched less than this long before the base was begun may have changed while it was made, within one tick of
 /// the file system's clock. Seconds.
 const SETTLED_SECS: i64 = 10;
+
+/// Blocks that are loaded at first where a window jumps to, since many a jump ends with its block.
+const FIRST_REACH: u64 = 64;
 
 /// The chain that a dependent archive builds on, and how far in it the current part and entry are.
 pub(super) struct Matcher {
@@ -80,7 +83,7 @@ impl Matcher {
         };
         let level = record.level().clamp(*LEVELS.start(), *LEVELS.end());
         let home = Arc::new(self.chain.carry(&record.extents)?);
-        let mut lane = Lane::new(home.clone(), 0, 0, self.window);
+        let mut lane = Lane::new(home.clone(), 0, 0, MOST);
         lane.load(&mut self.chain, self.window)?;
         if lane.is_empty() {
             return Ok(None);
@@ -133,19 +136,17 @@ impl Matcher {
             extent.archive == archive && extent.offset <= block.offset && block.end() - extent.offset <= extent.length
         };
         // Within the entry, what was behind it is behind it. Elsewhere, what the archive holds next.
-        let (extents, next) = match self.home.iter().position(holds) {
-            Some(next) => (self.home.clone(), next),
-            None => {
-                let rest = Extent {
-                    archive,
-                    offset: block.offset,
-                    length: u64::MAX - block.offset,
-                };
-                (Arc::new(vec![rest]), 0)
-            }
+        let (extents, next) = if let Some(next) = self.home.iter().position(holds) {
+            (self.home.clone(), next)
+        } else {
+            let rest = Extent {
+                archive,
+                offset: block.offset,
+                length: u64::MAX - block.offset,
+            };
+            (Arc::new(vec![rest]), 0)
         };
-        // Less is loaded at first, since many a jump ends with its block.
-        let mut lane = Lane::new(extents, next, block.offset, (self.window / 16).max(1));
+        let mut lane = Lane::new(extents, next, block.offset, FIRST_REACH);
         lane.load(&mut self.chain, self.window)?;
         Ok(Some(lane))
     }

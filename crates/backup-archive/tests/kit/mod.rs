@@ -6,6 +6,7 @@
     reason = "each test file uses its own share"
 )]
 
+pub mod backups;
 pub mod chain;
 
 use std::io::Read;
@@ -306,4 +307,21 @@ pub fn sample(codec: Codec, encrypt: bool) -> (Vec<u8>, ArchiveSeal, Vec<Item>, 
         append(writer, "files", &items)
     });
     (bytes, seal, items, dump)
+}
+
+/// The most memory that this process has had, in KiB.
+pub fn high_water() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Runs an ignored test in a process of its own.
+pub fn alone(test: &str) {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", test])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
