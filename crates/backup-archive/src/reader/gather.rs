@@ -8,6 +8,8 @@ mod batch;
 mod fetch;
 mod plan;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -119,8 +119,13 @@ impl Planner {
             slices,
         } in wanted
         {
+            // A member that is wanted up to its end has mostly done its service: where memory is short, it goes first.
+            let spent = slices
+                .iter()
+                .any(|slice| (slice.from + slice.length) as u64 == member.plain);
+            let now = self.batches - u64::from(spent);
             let share = batch.share(slices);
-            if self.store.claim((archive, member.tar_offset), share, self.batches) {
+            if self.store.claim((archive, member.tar_offset), share, now) {
                 missing.push((archive, member));
             }
         }

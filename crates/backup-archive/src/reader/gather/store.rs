@@ -31,8 +31,8 @@ impl Store {
         }))
     }
 
-    /// Serves a share from memory, or as soon as its member comes. Says whether that has to be fetched for it: nobody
-    /// else has asked for it.
+    /// Serves a share from memory, or as soon as its member comes. The member counts as used at `now`. Says whether it has
+    /// to be fetched for it: nobody else has asked for it.
     pub(super) fn claim(&self, key: Key, share: Share, now: u64) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bytes) = state.ready.get(key, now) {
@@ -42,7 +42,7 @@ impl Store {
         }
         let (shares, wanted) = state.coming.entry(key).or_default();
         shares.push(share);
-        *wanted = now;
+        *wanted = now.max(*wanted);
         shares.len() == 1
     }
 
