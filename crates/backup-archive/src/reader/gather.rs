@@ -46,10 +46,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             first_batch: 1 << 20,
-            batch: 16 << 20,
+            batch: 8 << 20,
             members: 256 << 20,
             store: 64 << 20,
-            read: 4 << 20,
+            read: 2 << 20,
             gap: 64 << 10,
         }
     }

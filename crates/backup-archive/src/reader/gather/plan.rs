@@ -264,7 +264,7 @@ impl Planner {
     fn fetch(&self, members: Vec<(usize, Member)>) -> Result<(), PipelineError> {
         let stored: u64 = members.iter().map(|(_, member)| member.stored).sum();
         // Little is read in several pieces too, so that several threads decode it.
-        let most = (stored / WORKERS as u64).clamp(self.limits.read / 4, self.limits.read);
+        let most = (stored / WORKERS as u64).clamp(self.limits.read / 2, self.limits.read);
         let mut run: Option<Fetch> = None;
         for (archive, member) in members {
             if let Some(run) = &mut run
