@@ -227,10 +227,21 @@ impl Archive {
 
     /// The member's tar bytes, from the stored bytes of its span.
     fn decode(&self, decoder: &mut Decoder, member: &Member, stored: &[u8]) -> Result<Vec<u8>, PipelineError> {
+        self.decode_into(decoder, member, stored, Vec::new())
+    }
+
+    /// The same, in memory that is not needed any more.
+    fn decode_into(
+        &self,
+        decoder: &mut Decoder,
+        member: &Member,
+        stored: &[u8],
+        memory: Vec<u8>,
+    ) -> Result<Vec<u8>, PipelineError> {
         let range = member.offset..member.offset + member.stored;
         let stored = self.cover.uncover(stored, &range)?;
         decoder
-            .decode(&stored, member.plain as usize)
+            .decode_into(&stored, member.plain as usize, memory)
             .filter(|plain| openssl::sha::sha256(plain) == member.sha256)
             .ok_or_else(|| {
                 damaged(format!(

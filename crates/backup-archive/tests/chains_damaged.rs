@@ -17,6 +17,7 @@ use bytes::Bytes;
 use kit::chain::{Link, carried, full, id, on_top, open, options_of};
 use kit::{Item, SMALL, entry, file, job, noise, path, read_all, read_part};
 use openssl::sha::sha256;
+use proptest::prelude::*;
 
 /// Three archives. `all` has content of each, `last` stands in the last one alone.
 fn three() -> (Vec<Link>, Vec<Item>) {
@@ -286,6 +287,32 @@ fn very_many_scattered_pieces_are_read_in_bounds() {
     // Empty pieces hold nothing up.
     let reader = lying(|_, right| [vec![(1, 0, 0); 100_000], right.to_vec()].concat(), None).unwrap();
     assert!(read_part(&reader, "files").unwrap()[0].1 == content);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_places_are_read_or_refused(
+        places in prop::collection::vec((0u32..4, prop_oneof![0u64..300_000, any::<u64>()], prop_oneof![0u64..70_000, any::<u64>()]), 1..6),
+        stored in 0usize..20_000,
+    ) {
+        let lie = |linked: &mut Linked, _: &[Place]| {
+            linked.store(&noise(1, stored)).unwrap();
+            places.clone()
+        };
+        let reader = lying(lie, None).unwrap();
+        // Whatever it is, it is told as damage, and no more comes out than the index says.
+        let integrity = |result: Result<(), PipelineError>| result.err().is_none_or(|error| is_integrity(&error));
+        let length = places.iter().try_fold(0u64, |sum, place| sum.checked_add(place.2));
+        let verified = integrity(reader.verify_content(&job()));
+        let read = integrity(read_part(&reader, "files").map(|items| {
+            assert_eq!(Some(items[0].1.len() as u64), length);
+        }));
+        let opened = reader.open_file("files", &path("f")).and_then(|found| read_all(found.unwrap().1.as_mut()));
+        let opened = integrity(opened.map(|bytes| assert_eq!(Some(bytes.len() as u64), length)));
+        prop_assert!(verified && read && opened);
+    }
 }
 
 /// A file that tells when nobody holds it any more.

@@ -113,7 +113,7 @@ impl Chain {
             loaded.map_err(|error| self.blame(number, error))?.members.into()
         };
         let mut kept = self.tables.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.put((number, segment), table.clone(), size_of_val(&*table), now);
+        let _gone = kept.put((number, segment), table.clone(), size_of_val(&*table), now);
         Ok(table)
     }
 

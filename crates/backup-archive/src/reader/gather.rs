@@ -8,6 +8,8 @@ mod batch;
 mod fetch;
 mod plan;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,10 +46,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             first_batch: 1 << 20,
-            batch: 16 << 20,
+            batch: 8 << 20,
             members: 256 << 20,
             store: 64 << 20,
-            read: 4 << 20,
+            read: 2 << 20,
             gap: 64 << 10,
         }
     }

@@ -33,25 +33,29 @@ impl<K: Copy + Ord + Hash, V: Clone> Kept<K, V> {
     }
 
     /// Keeps a value that is used at `now`, unless all that would have to go for it was used as late. So of more than
-    /// fits, used round and round, a part stays and is found, where otherwise each would drive out the next.
-    pub(super) fn put(&mut self, key: K, value: V, weight: usize, now: u64) {
+    /// fits, used round and round, a part stays and is found, where otherwise each would drive out the next. Returns what
+    /// has gone.
+    pub(super) fn put(&mut self, key: K, value: V, weight: usize, now: u64) -> Vec<V> {
+        let mut gone = Vec::new();
         if self.values.contains_key(&key) || weight > self.limit {
-            return;
+            return gone;
         }
         while self.weight + weight > self.limit {
             match self.order.first().copied() {
                 Some((used, oldest)) if used < now => {
                     self.order.pop_first();
-                    if let Some((_, weight, _)) = self.values.remove(&oldest) {
+                    if let Some((value, weight, _)) = self.values.remove(&oldest) {
                         self.weight -= weight;
+                        gone.push(value);
                     }
                 }
-                _ => return,
+                _ => return gone,
             }
         }
         self.weight += weight;
         self.values.insert(key, (value, weight, now));
         self.order.insert((now, key));
+        gone
     }
 }
 

@@ -59,7 +59,7 @@ impl Fetch {
         while let Some(member) = self.members.front() {
             let own = archive.cover.span(&(member.offset..member.offset + member.stored));
             let own = (own.start - span.start) as usize..(own.end - span.start) as usize;
-            let bytes = archive.decode(decoder, member, &stored[own])?;
+            let bytes = archive.decode_into(decoder, member, &stored[own], self.store.spare())?;
             self.store.deliver((self.archive, member.tar_offset), bytes);
             self.members.pop_front();
         }

@@ -119,8 +119,13 @@ impl Planner {
             slices,
         } in wanted
         {
+            // A member that is wanted up to its end has mostly done its service: where memory is short, it goes first.
+            let spent = slices
+                .iter()
+                .any(|slice| (slice.from + slice.length) as u64 == member.plain);
+            let now = self.batches - u64::from(spent);
             let share = batch.share(slices);
-            if self.store.claim((archive, member.tar_offset), share, self.batches) {
+            if self.store.claim((archive, member.tar_offset), share, now) {
                 missing.push((archive, member));
             }
         }
@@ -259,7 +264,7 @@ impl Planner {
     fn fetch(&self, members: Vec<(usize, Member)>) -> Result<(), PipelineError> {
         let stored: u64 = members.iter().map(|(_, member)| member.stored).sum();
         // Little is read in several pieces too, so that several threads decode it.
-        let most = (stored / WORKERS as u64).clamp(self.limits.read / 4, self.limits.read);
+        let most = (stored / WORKERS as u64).clamp(self.limits.read / 2, self.limits.read);
         let mut run: Option<Fetch> = None;
         for (archive, member) in members {
             if let Some(run) = &mut run
