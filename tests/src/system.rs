@@ -261,7 +261,12 @@ impl System {
 
     /// Asks for a FULL backup and gives its id.
     pub fn create(&self, source: &str) -> String {
-        let body = json!({ "type": "FULL", "source": source, "description": "made by a test" });
+        self.create_as("FULL", source)
+    }
+
+    /// Asks for a backup of this type and gives its id.
+    pub fn create_as(&self, backup_type: &str, source: &str) -> String {
+        let body = json!({ "type": backup_type, "source": source, "description": "made by a test" });
         let answer = self.api().post("/api/admin/backup", &body).expect(202);
         answer["backup"]["id"].as_str().expect("an id").to_owned()
     }
@@ -293,6 +298,11 @@ impl System {
     /// Makes a FULL backup; panics where it does not complete.
     pub fn back_up(&self, source: &str) -> Value {
         self.completed(&self.create(source))
+    }
+
+    /// Makes a backup for which this type is asked; panics where it does not complete.
+    pub fn back_up_as(&self, backup_type: &str, source: &str) -> Value {
+        self.completed(&self.create_as(backup_type, source))
     }
 
     /// Waits until the backup has completed; panics where it ends otherwise.

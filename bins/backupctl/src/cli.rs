@@ -72,10 +72,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         backup: BackupRef,
     },
-    /// Check that a backup is what was written
+    /// Check that a backup, and all that it builds on, is what was written
     Verify {
-        #[command(flatten)]
-        backup: BackupRef,
+        /// The backup's identifier, or a beginning that no other has
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// Every backup in the storage
+        #[arg(long)]
+        all: bool,
         /// CHECKSUM: the stored bytes; CONTENT: everything in them, and the dump is read by pg_restore
         #[arg(long, default_value = "CONTENT", ignore_case = true, value_parser = one_of::<VerifyLevel>(&["CHECKSUM", "CONTENT"]))]
         level: VerifyLevel,
@@ -96,9 +100,17 @@ pub(crate) enum Command {
     Decrypt {
         #[command(flatten)]
         backup: BackupRef,
+        /// Of a backup that builds on others: one archive that stands alone, instead of what is stored of this one
+        #[arg(long)]
+        full: bool,
         /// Write to this new file; '-' is stdout
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+    },
+    /// Make a full backup of one that builds on others, from the storage alone; a server adopts it as an orphan
+    Consolidate {
+        #[command(flatten)]
+        backup: BackupRef,
     },
     /// The catalog
     #[command(subcommand)]

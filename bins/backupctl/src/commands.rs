@@ -1,6 +1,7 @@
 mod access;
 mod catalog;
 mod check;
+mod consolidate;
 mod describe;
 mod key;
 mod list;
@@ -17,12 +18,16 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::List => list::list(settings).await,
         Command::Show { backup } => list::show(settings, &backup.id).await,
-        Command::Verify { backup, level } => check::verify(settings, &backup.id, level).await,
+        Command::Verify {
+            id: Some(id), level, ..
+        } => check::verify(settings, &id, level).await,
+        Command::Verify { id: None, level, .. } => check::verify_all(settings, level).await,
         Command::Restore(args) => restore::restore(settings, args).await,
         Command::Extract { backup, path, output } => {
             open::extract(settings, &backup.id, &path, output.as_deref()).await
         }
-        Command::Decrypt { backup, output } => open::decrypt(settings, &backup.id, &output).await,
+        Command::Decrypt { backup, full, output } => open::decrypt(settings, &backup.id, full, &output).await,
+        Command::Consolidate { backup } => consolidate::consolidate(settings, &backup.id).await,
         Command::Catalog(CatalogCommand::Rebuild) => catalog::rebuild(settings).await,
         Command::Key(KeyCommand::Check) => check::key(settings).await,
         Command::Key(KeyCommand::Rotate) => key::rotate(settings).await,

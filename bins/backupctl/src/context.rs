@@ -1,11 +1,12 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use backup_archive::Keyring;
-use backup_core::{JobControl, PipelineError, SystemClock};
+use backup_core::{JobControl, OsRandom, PipelineError, SystemClock};
 use backup_db::Store;
-use backup_engine::Repository;
+use backup_engine::{FullOptions, Repository};
 use backup_storage::{BlobStore, StorageSettings};
 use secrecy::ExposeSecret;
 
@@ -50,6 +51,15 @@ pub(crate) async fn keyring(settings: &Settings) -> Result<Keyring, Failure> {
     Ok(keys
         .await
         .map_err(|error| PipelineError::failed("the keys could not be derived", "").because(error))??)
+}
+
+/// What making an archive needs.
+pub(crate) fn full_options() -> FullOptions {
+    FullOptions {
+        compressors: available_parallelism().map_or(1, usize::from),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+    }
 }
 
 /// The control of the command's work: Ctrl-C and SIGTERM cancel it, so that targets clean up.

@@ -2,22 +2,28 @@
 //! hashed rightly, encrypted or not, so that they get past the authentication and reach every parser behind it. And bytes
 //! as they are, under a seal that is not theirs: what anybody who can write to the storage can put there.
 
+pub mod linked;
+
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use backup_core::receipt::Codec;
-use backup_core::{ArchiveSeal, EntryPath, JobControl, PartReader, PipelineError};
+use backup_core::{ArchiveSeal, ArchiveSink, Entry, EntryPath, JobControl, OsRandom, PartReader, PipelineError};
 use bytes::Bytes;
 use openssl::sha::sha256;
 use openssl::symm::Mode;
 
 use crate::cipher::{BLOCK, Cbc};
 use crate::codec::{Content, Decoder, Encoder};
-use crate::index::{MAX_INDEX_MEMBER, Member, PartRow, Root, Segment, SegmentDraft, SegmentRow};
-use crate::sink::ByteSource;
+use crate::index::{
+    AnchorRow, EntryRecord, Extent, MAX_INDEX_MEMBER, Member, PartRow, Root, Segment, SegmentDraft, SegmentRow,
+    SignatureRow,
+};
+use crate::reader::range::RecordCursor;
+use crate::sink::{ByteSink, ByteSource};
 use crate::trailer::{Trailer, VERSION};
-use crate::{ArchiveKey, ArchiveReader, Error, Keyring, tar};
+use crate::{ArchiveKey, ArchiveReader, ArchiveWriter, Error, Keyring, WriterOptions, tar};
 
 static KEY: LazyLock<Result<ArchiveKey, Error>> = LazyLock::new(|| ArchiveKey::from_passphrase(&"fuzzing".into()));
 
@@ -49,7 +55,7 @@ pub fn reader(data: &[u8]) -> Result<(), PipelineError> {
     let Some((choice, data)) = data.split_first() else {
         return Ok(());
     };
-    match choice % 9 {
+    match choice % 10 {
         0 => {
             let codec = if data.starts_with(&[0x1f]) {
                 Codec::Gzip
@@ -86,6 +92,7 @@ pub fn reader(data: &[u8]) -> Result<(), PipelineError> {
             };
             read_all(encrypted(data, codec)?, codec, true)
         }
+        9 => signed(data),
         _ => {
             let Some((how, data)) = data.split_first() else {
                 return Ok(());
@@ -96,6 +103,111 @@ pub fn reader(data: &[u8]) -> Result<(), PipelineError> {
             read(data.to_vec(), &seal, [0; 16], key)
         }
     }
+}
+
+/// What an archive's index says of an entry, for tests that look at where content stands.
+#[derive(Debug)]
+pub struct Place {
+    /// The entry.
+    pub entry: Entry,
+    /// Archive (0: this one, then its bases), offset in its tar stream, length.
+    pub extents: Vec<(u32, u64, u64)>,
+    /// SHA-256 of the content.
+    pub digest: Option<[u8; 32]>,
+    /// Two to the power of this is about the length of blocks.
+    pub level: u8,
+}
+
+/// The index of a part.
+pub fn places(archive: &ArchiveReader, part: &str) -> Result<Vec<Place>, PipelineError> {
+    let chain = archive.chain()?;
+    let mut records = RecordCursor::new(chain[0].clone(), part);
+    let mut places = Vec::new();
+    while let Some(record) = records.next()? {
+        let extents = record.extents.iter();
+        places.push(Place {
+            entry: record.entry().map_err(crate::error::damaged)?,
+            extents: extents
+                .map(|extent| (extent.archive, extent.offset, extent.length))
+                .collect(),
+            digest: record.digest.as_ref().map(|digest| **digest),
+            level: record.level(),
+        });
+    }
+    Ok(places)
+}
+
+/// The content that extents name, read straight from the tar streams of the chain.
+pub fn gather(archive: &ArchiveReader, extents: &[(u32, u64, u64)]) -> Result<Vec<u8>, PipelineError> {
+    let chain = archive.chain()?;
+    let mut content = Vec::new();
+    for (archive, offset, length) in extents {
+        content.extend(chain[*archive as usize].tar_bytes(&(*offset..offset + length), u64::MAX)?);
+    }
+    Ok(content)
+}
+
+/// Writes on an archive whose content is a page of signatures and a table of anchors: lengths of the page and of what it
+/// describes (16 bits each), the page, the table.
+fn signed(data: &[u8]) -> Result<(), PipelineError> {
+    let (Some((head, content)), Ok(key)) = (data.split_first_chunk::<4>(), &*KEY) else {
+        return Ok(());
+    };
+    let number = |at: usize| u64::from(u16::from_be_bytes([head[at], head[at + 1]]));
+    let (page, length) = (number(0), content.len() as u64);
+    let signatures = SignatureRow {
+        offset: 0,
+        length: page,
+        from: 0,
+        to: number(2),
+    };
+    let anchors = AnchorRow {
+        offset: page,
+        length: length.saturating_sub(page),
+    };
+    let extent = Extent {
+        archive: 0,
+        offset: 0,
+        length,
+    };
+    let path = EntryPath::new("s").map_err(crate::error::damaged)?;
+    let record = EntryRecord::new(&Entry::plain_file(path, length, 0), vec![extent]);
+    let record = minicbor::to_vec(record).map_err(|error| PipelineError::failed("cannot encode", "").because(error))?;
+    let file = build_signed(content, &record, None, vec![signatures], vec![anchors])?;
+    let Some((seal, id)) = forge(&file, Codec::Gzip, false, key) else {
+        return Ok(());
+    };
+    let keys = Keyring::new(key.clone(), Vec::new());
+    let archive = ArchiveReader::open(Arc::new(Stored(file)), &keys, &seal, id)?;
+    write_on(&archive, key)
+}
+
+/// Writes an archive that builds on this one.
+fn write_on(archive: &ArchiveReader, key: &ArchiveKey) -> Result<(), PipelineError> {
+    struct Nowhere;
+    impl ByteSink for Nowhere {
+        fn write(&mut self, _: Bytes) -> Result<(), PipelineError> {
+            Ok(())
+        }
+    }
+    let options = WriterOptions {
+        codec: Codec::None,
+        encrypt: false,
+        archive_id: [1; 16],
+        workers: 1,
+        created_at_secs: 0,
+    };
+    let mut writer = ArchiveWriter::create_on(archive, Box::new(Nowhere), key, options, &OsRandom)?;
+    let names: Vec<&str> = archive.parts().iter().take(4).map(String::as_str).collect();
+    for name in names {
+        let mut part = writer.part(name)?;
+        for path in ["a", "s"] {
+            let path = EntryPath::new(path).map_err(crate::error::damaged)?;
+            part.append_unchanged(&Entry::plain_file(path.clone(), 1, 0))?;
+            part.append_stream(&path, &mut &[0; 9000][..])?;
+        }
+    }
+    writer.finish().map(drop)
 }
 
 /// A segment whose members begin at `start`: (plain file, tar stream).
@@ -132,6 +244,17 @@ fn encrypted(plain: &[u8], codec: Codec) -> Result<Vec<u8>, PipelineError> {
 
 /// An archive of one member with `content` and one segment with these encoded records, or with this root.
 pub fn build(content: &[u8], records: &[u8], root: Option<&[u8]>) -> Result<Vec<u8>, PipelineError> {
+    build_signed(content, records, root, Vec::new(), Vec::new())
+}
+
+/// The same, with these places of signatures and anchors in its root.
+fn build_signed(
+    content: &[u8],
+    records: &[u8],
+    root: Option<&[u8]>,
+    signatures: Vec<SignatureRow>,
+    anchors: Vec<AnchorRow>,
+) -> Result<Vec<u8>, PipelineError> {
     let mut encoder = Encoder::new(Codec::Gzip)?;
     let content = if content.is_empty() { &[0][..] } else { content };
     let mut file = encoder.encode(content, Content::Files)?;
@@ -165,8 +288,8 @@ pub fn build(content: &[u8], records: &[u8], root: Option<&[u8]>) -> Result<Vec<
         }],
         segments: vec![row],
         bases: Vec::new(),
-        signatures: Vec::new(),
-        anchors: Vec::new(),
+        signatures,
+        anchors,
     };
     let index = minicbor::to_vec(&index).map_err(|error| PipelineError::failed("cannot encode", "").because(error))?;
     let plain = [&[0; tar::BLOCK], root.unwrap_or(&index), &tar::END].concat();
@@ -263,6 +386,8 @@ fn read(file: Vec<u8>, seal: &ArchiveSeal, id: [u8; 16], key: &ArchiveKey) -> Re
     let job = JobControl::new(Duration::from_secs(1));
     archive.verify_stored(&job)?;
     let whole = archive.verify_content(&job);
+    // Refused or not, it only must not break.
+    let _written = write_on(&archive, key);
     let names: Vec<String> = archive.parts().iter().take(4).cloned().collect();
     for name in &names {
         let mut rest = MOST;

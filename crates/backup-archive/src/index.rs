@@ -6,7 +6,8 @@ pub(crate) mod root;
 pub(crate) mod segment;
 
 pub(crate) use record::{EntryRecord, Extent};
-pub(crate) use root::{PartRow, Root, SegmentRow};
+pub(crate) use record::{FILE_BLOCKS, STREAM_BLOCKS};
+pub(crate) use root::{AnchorRow, Base, PartRow, Root, SegmentRow, SignatureRow};
 pub(crate) use segment::{Member, Segment, SegmentDraft};
 
 /// The longest member of the tar stream that a reader accepts, inflated.

@@ -3,6 +3,7 @@
 //! An archive is one file that `openssl` and `tar` can open, and that is at the same time compressed in parallel,
 //! seekable and authenticated. `docs/archive-format.md` describes it to the byte.
 
+mod blocks;
 mod cipher;
 mod codec;
 mod decrypt;
@@ -14,6 +15,7 @@ mod index;
 mod key;
 mod pool;
 mod reader;
+mod signatures;
 mod sink;
 mod tar;
 mod trailer;

@@ -1,7 +1,12 @@
 //! The writer: entries go in, the stored file comes out in order, compressed on several threads on its way.
 
+mod chain;
+mod content;
 mod emitter;
+mod lane;
+mod matcher;
 mod part;
+mod signatures;
 mod tape;
 
 use std::fmt;
@@ -9,12 +14,13 @@ use std::fmt;
 use backup_core::receipt::Codec;
 use backup_core::{ArchiveSeal, PipelineError, Random};
 
-use crate::ArchiveKey;
+use crate::blocks::BlockCutter;
 use crate::error::failed_before;
-use crate::index::{PartRow, SegmentDraft, SegmentRow};
+use crate::index::{FILE_BLOCKS, PartRow, STREAM_BLOCKS, SegmentDraft, SegmentRow};
 use crate::sink::ByteSink;
 use crate::tar;
 use crate::trailer::VERSION;
+use crate::{ArchiveKey, ArchiveReader};
 
 pub use part::PartWriter;
 
@@ -33,7 +39,7 @@ pub struct WriterOptions {
     pub created_at_secs: i64,
 }
 
-/// Where the tar stream is cut. The default is what every archive uses; tests use smaller pieces.
+/// Where the tar stream is cut, and other bounds. The default is what every archive uses; tests use smaller pieces.
 #[derive(Debug, Clone, Copy)]
 pub struct Cuts {
     /// Plain bytes of a member, at most 8 MiB.
@@ -42,15 +48,42 @@ pub struct Cuts {
     pub segment_bytes: usize,
     /// Bytes of one entry after which its members double in length, up to 8 MiB, so that their table stays short.
     pub doubling_bytes: u64,
+    /// Bytes of the first numbered file of a stream; later ones have up to eight times as many, as have files of changes.
+    pub file_bytes: u64,
+    /// Blocks of files are about two to the power of this long, and
+    pub file_blocks: u8,
+    /// those of streams.
+    pub stream_blocks: u8,
+    /// Blocks of a page of signatures.
+    pub page_blocks: usize,
+    /// Rows of a piece of the table of anchors.
+    pub anchor_rows: usize,
+    /// Bytes ahead of the last match in which the next one is sought, and behind it.
+    pub window_bytes: u64,
+    /// Extents of one entry behind which nothing more of it is sought in other archives, so that its record stays within
+    /// its limit.
+    pub extents: usize,
+}
+
+impl Cuts {
+    /// What every archive uses.
+    pub const USUAL: Self = Self {
+        member_bytes: 1 << 20,
+        segment_bytes: 512 << 10,
+        doubling_bytes: 64 << 30,
+        file_bytes: 1 << 20,
+        file_blocks: FILE_BLOCKS,
+        stream_blocks: STREAM_BLOCKS,
+        page_blocks: 8192,
+        anchor_rows: 1 << 16,
+        window_bytes: 16 << 20,
+        extents: 1_800_000,
+    };
 }
 
 impl Default for Cuts {
     fn default() -> Self {
-        Self {
-            member_bytes: 1 << 20,
-            segment_bytes: 512 << 10,
-            doubling_bytes: 64 << 30,
-        }
+        Self::USUAL
     }
 }
 
@@ -63,6 +96,12 @@ pub struct ArchiveWriter {
     parts: Vec<PartRow>,
     open: Option<OpenPart>,
     segments: u64,
+    signatures: signatures::SignatureBook,
+    cutter: BlockCutter,
+    /// What it builds on.
+    base: Option<Box<matcher::Matcher>>,
+    /// How many files of changes there are.
+    deltas: u64,
     /// An error came up in the middle of something: nothing can follow.
     failed: bool,
 }
@@ -94,9 +133,51 @@ impl ArchiveWriter {
         random: &dyn Random,
         cuts: Cuts,
     ) -> Result<Self, PipelineError> {
+        Self::start(None, sink, key, options, random, cuts)
+    }
+
+    /// Starts an archive that builds on another one, of the same or another key: it stores what that one and those that
+    /// it builds on itself do not hold, and its index names where the rest stands. It is of use only as long as all of
+    /// them are there. `base` has its own bases attached ([`ArchiveReader::attach`]); of it are read its index, once and
+    /// in order, and its signatures. A base without signatures works too: what changed is then stored whole.
+    ///
+    /// # Errors
+    /// Also `Integrity` where the base is damaged, at any time later too.
+    pub fn create_on(
+        base: &ArchiveReader,
+        sink: Box<dyn ByteSink>,
+        key: &ArchiveKey,
+        options: WriterOptions,
+        random: &dyn Random,
+    ) -> Result<Self, PipelineError> {
+        Self::start(Some(base), sink, key, &options, random, Cuts::default())
+    }
+
+    /// As [`Self::create_on`], with other cuts.
+    pub fn create_on_with_cuts(
+        base: &ArchiveReader,
+        sink: Box<dyn ByteSink>,
+        key: &ArchiveKey,
+        options: &WriterOptions,
+        random: &dyn Random,
+        cuts: Cuts,
+    ) -> Result<Self, PipelineError> {
+        Self::start(Some(base), sink, key, options, random, cuts)
+    }
+
+    fn start(
+        base: Option<&ArchiveReader>,
+        sink: Box<dyn ByteSink>,
+        key: &ArchiveKey,
+        options: &WriterOptions,
+        random: &dyn Random,
+        cuts: Cuts,
+    ) -> Result<Self, PipelineError> {
+        let base = base.map(|base| matcher::Matcher::new(base, cuts.window_bytes).map(Box::new));
+        let base = base.transpose()?;
         let emitter = emitter::Emitter::new(sink, key, options, random)?;
         let mut tape = tape::Tape::new(emitter, options, cuts)?;
-        let about = about(options);
+        let about = about(options, base.is_some());
         let header = tar::plain_file(b".backup/format.json", about.len() as u64, options.created_at_secs);
         tape.write(&header)?;
         tape.write(about.as_bytes())?;
@@ -108,6 +189,10 @@ impl ArchiveWriter {
             parts: Vec::new(),
             open: None,
             segments: 0,
+            signatures: signatures::SignatureBook::new(&cuts),
+            cutter: BlockCutter::new(),
+            base,
+            deltas: 0,
             failed: false,
         })
     }
@@ -129,6 +214,9 @@ impl ArchiveWriter {
             ));
         }
         self.attempt(Self::end_part)?;
+        if let Some(base) = &mut self.base {
+            base.begin_part(name)?;
+        }
         self.parts.push(PartRow {
             name: name.to_owned(),
             entries: 0,
@@ -149,7 +237,13 @@ impl ArchiveWriter {
             writer.end_part()?;
             writer.write_segment()
         })?;
-        self.tape.finish(std::mem::take(&mut self.parts))
+        self.tape.finish(emitter::End {
+            parts: std::mem::take(&mut self.parts),
+            bases: self.base.map_or(Ok(Vec::new()), |base| base.rows())?,
+            signatures: self.signatures.pages,
+            anchors: self.signatures.tables,
+            tar_offset: 0,
+        })
     }
 
     /// Does a step after which, where it fails, nothing more is taken.
@@ -164,6 +258,7 @@ impl ArchiveWriter {
 
     fn end_part(&mut self) -> Result<(), PipelineError> {
         if self.open.is_some() {
+            self.end_pages()?;
             self.write_segment()?;
             self.open = None;
         }
@@ -231,11 +326,17 @@ impl fmt::Debug for ArchiveWriter {
 }
 
 /// The first entry: tells a person who finds the file what it is.
-fn about(options: &WriterOptions) -> String {
+fn about(options: &WriterOptions, dependent: bool) -> String {
+    let note = if dependent {
+        "A tar archive of what has changed: .backup holds the index and, where only a piece of a file is new, that piece; \
+         what did not change stands in the archives that this one builds on. The program puts them together."
+    } else {
+        "A tar archive: every top folder but .backup is a part of the backup; .backup holds the index."
+    };
     format!(
         "{{\n  \"format\": \"backup-archive\",\n  \"version\": {VERSION},\n  \"archiveId\": \"{}\",\n  \
          \"createdAtSeconds\": {},\n  \"codec\": \"{}\",\n  \"encrypted\": {},\n  \
-         \"note\": \"A tar archive: every top folder but .backup is a part of the backup; .backup holds the index.\"\n}}\n",
+         \"note\": \"{note}\"\n}}\n",
         hex::encode(options.archive_id),
         options.created_at_secs,
         options.codec.as_str(),

@@ -65,6 +65,20 @@ fn seeds() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         encoder.u8(2).unwrap().array(0).unwrap();
         chosen(6, &bytes)
     };
+    // A page of one run, and what stands behind it.
+    let run = |offset: u64, count: u32, length: u32| {
+        [
+            &offset.to_be_bytes()[..],
+            &count.to_be_bytes(),
+            &length.to_be_bytes(),
+            &[7; 16],
+        ]
+        .concat()
+    };
+    let signed = |page: &[u8], to: u16, anchors: &[u8]| {
+        let head = [(page.len() as u16).to_be_bytes(), to.to_be_bytes()].concat();
+        chosen(9, &[&head, page, anchors].concat())
+    };
     vec![
         ("whole-gzip", chosen(0, &gzip), Some("")),
         ("whole-zstd", chosen(0, &zstd), Some("")),
@@ -183,6 +197,52 @@ fn seeds() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
             ),
             Some("not valid CBOR"),
         ),
+        ("page-plain", signed(&run(0, 1, 20), 20, &[0; 12]), None),
+        (
+            "page-cut",
+            signed(&run(0, 1, 20)[..30], 20, &[]),
+            Some("page of its signatures"),
+        ),
+        (
+            "page-count-lie",
+            signed(&run(0, u32::MAX, 20), 20, &[]),
+            Some("page of its signatures"),
+        ),
+        (
+            "page-leads-out",
+            signed(&run(5, 1, 20), 20, &[]),
+            Some("page of its signatures"),
+        ),
+        (
+            "page-overflow",
+            signed(&run(u64::MAX - 5, 1, 20), 20, &[]),
+            Some("page of its signatures"),
+        ),
+        (
+            "page-empty-block",
+            signed(&run(0, 1, 0), 20, &[]),
+            Some("page of its signatures"),
+        ),
+        (
+            "page-describes-nowhere",
+            signed(&run(0, 1, 20), u16::MAX, &[]),
+            Some("impossible pages"),
+        ),
+        (
+            "page-elsewhere",
+            chosen(9, &[255, 255, 0, 20, 1, 2, 3]),
+            Some("impossible place"),
+        ),
+        (
+            "anchors-cut",
+            signed(&run(0, 1, 20), 20, &[0; 11]),
+            Some("table of anchors is not valid"),
+        ),
+        (
+            "anchors-no-page",
+            signed(&run(0, 1, 20), 20, &[1; 12]),
+            Some("a page that is not there"),
+        ),
         ("segment-endless-map", chosen(5, &[0xbf, 0, 0]), Some("not valid CBOR")),
     ]
 }
@@ -211,7 +271,7 @@ fn the_stored_corpus_is_read_without_a_panic() {
         let _result = fuzzing::reader(&std::fs::read(file.unwrap().path()).unwrap());
         count += 1;
     }
-    assert!(count >= 30, "the corpus is missing");
+    assert!(count >= 40, "the corpus is missing");
 }
 
 /// Writes the corpus anew: `cargo test -p backup-archive --test corpus -- --ignored`.
@@ -241,7 +301,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_never_panic(choice in 0u8..9, bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn any_bytes_never_panic(choice in 0u8..10, bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _result = fuzzing::reader(&[&[choice], bytes.as_slice()].concat());
     }
 }

@@ -7,10 +7,10 @@ mod kit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use backup_archive::{ArchiveReader, Cuts, Keyring};
+use backup_archive::{ArchiveReader, ArchiveWriter, Cuts, Keyring, WriterOptions};
 use backup_core::receipt::Codec;
 use backup_core::{ArchiveSeal, ArchiveSink};
-use kit::{Stored, job, options, path, read_part, write};
+use kit::{Memory, Stored, job, options, path, read_part, write};
 
 /// `NAME = VALUE` lines of the document's vectors; the archive's hex is folded over lines that begin with a space.
 fn vectors() -> BTreeMap<String, String> {
@@ -31,6 +31,27 @@ fn tiny(codec: Codec) -> (Vec<u8>, ArchiveSeal) {
         let mut part = writer.part("files")?;
         part.append(&kit::file(b"hello.txt", 6), &mut &b"hello\n"[..]).map(drop)
     })
+}
+
+/// An archive that builds on the tiny one: the dump is the same, the file is another, and there is one more.
+fn next_day(bytes: &[u8], seal: &ArchiveSeal) -> (Vec<u8>, ArchiveSeal) {
+    let options = WriterOptions {
+        archive_id: *b"fedcba9876543210",
+        created_at_secs: 1_750_086_400,
+        ..options(Codec::None, true)
+    };
+    let (base, sink) = (kit::open(bytes, seal).unwrap(), Memory::default());
+    let mut writer = ArchiveWriter::create_on(&base, Box::new(sink.clone()), &kit::KEY, options, &kit::Fixed).unwrap();
+    let mut part = writer.part("database").unwrap();
+    part.append_stream(&path("database.dump"), &mut &b"the dump"[..])
+        .unwrap();
+    let mut part = writer.part("files").unwrap();
+    for (name, content) in [("hello.txt", b"hello, you\n"), ("new.txt", b"nothing old")] {
+        part.append(&kit::file(name.as_bytes(), content.len()), &mut &content[..])
+            .unwrap();
+    }
+    let seal = writer.finish().unwrap();
+    (sink.bytes(), seal)
 }
 
 #[test]
@@ -68,6 +89,8 @@ fn what_is_written_today_is_what_the_document_says() {
     let (bytes, seal) = tiny(Codec::None);
     assert_eq!(seal.sha256, vectors()["sha256 of the same archive with codec none"]);
     assert_eq!(bytes[..16], [0x5a; 16]);
+    let (_, dependent) = next_day(&bytes, &seal);
+    assert_eq!(dependent.sha256, vectors()["sha256 of the archive of the next day"]);
 }
 
 /// Prints the vectors: `cargo test -p backup-archive --test format -- --ignored --nocapture`.
@@ -88,6 +111,11 @@ fn print_vectors() {
     println!(
         "sha256 of the same archive with codec none = {}",
         tiny(Codec::None).1.sha256
+    );
+    let (bytes_none, seal_none) = tiny(Codec::None);
+    println!(
+        "sha256 of the archive of the next day = {}",
+        next_day(&bytes_none, &seal_none).1.sha256
     );
     print!("archive = ");
     for line in bytes.chunks(55) {

@@ -13,7 +13,7 @@ use backup_archive::{ArchiveWriter, ByteSink, Cuts, WriterOptions};
 use backup_core::receipt::Codec;
 use backup_core::{ArchiveSink, PartReader, PipelineError};
 use bytes::Bytes;
-use kit::{Fixed, KEY, file, job, open, options, path, write};
+use kit::{Fixed, KEY, alone, file, high_water, job, open, options, path, write};
 
 /// Takes some bytes, then fails.
 struct Full(u64);
@@ -198,13 +198,6 @@ fn dropped_half_way_it_writes_no_end() {
     assert!(bytes.len() < 3_000_000 && Arc::strong_count(&sink.0) == 1);
 }
 
-/// The most memory that this process has had, in KiB.
-fn high_water() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 /// Only counts, so that the archive itself takes no memory.
 struct Count(Arc<AtomicU64>);
 
@@ -241,16 +234,6 @@ fn a_million_entries() {
 #[test]
 fn a_million_entries_need_little_memory() {
     alone("a_million_entries");
-}
-
-/// Runs an ignored test in a process of its own.
-fn alone(test: &str) {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", test])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 /// Very many segments with long paths, so that the root of the index would be longer than readers take.

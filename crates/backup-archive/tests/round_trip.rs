@@ -277,7 +277,7 @@ proptest! {
         }
         let mut options = options(codec, encrypt);
         options.workers = workers;
-        let cuts = Cuts { member_bytes, segment_bytes, doubling_bytes: 10_000 };
+        let cuts = Cuts { member_bytes, segment_bytes, doubling_bytes: 10_000, ..SMALL };
         let mut expected: Vec<Item> = Vec::new();
         let (bytes, seal) = write(&options, cuts, |writer| {
             let mut part = writer.part("p")?;

@@ -134,7 +134,8 @@ fn openssl_and_tar_extract_every_kind_of_entry() {
         });
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("F"), bytes).unwrap();
-        let tar = "--warning=no-timestamp --numeric-owner --xattrs --xattrs-include='*' -xpf -";
+        let tar =
+            "--warning=no-timestamp --delay-directory-restore --numeric-owner --xattrs --xattrs-include='*' -xpf -";
         shell(&open_line(codec, encrypt, tar), folder.path());
         let root = folder.path().join("files");
         for item in &items {

@@ -14,6 +14,9 @@ text_enum! {
         BackupFailed => "BACKUP_FAILED",
         /// The storage no longer has a good backup. Subject: the backup.
         BackupLost => "BACKUP_LOST",
+        /// A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the
+        /// configuration. Over with its next good backup of the same source.
+        ChainBroken => "CHAIN_BROKEN",
         /// The backups take up more of the quota than a step. Subject: the configuration.
         StorageUsage => "STORAGE_USAGE",
         /// A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.

@@ -22,6 +22,19 @@ pub struct BackupContents {
     pub other: std::collections::BTreeMap<String, OtherContents>,
 }
 
+impl BackupContents {
+    /// Bytes of all parts before compression.
+    pub fn size_bytes(&self) -> u64 {
+        let parts = [
+            self.database.as_ref().map(|part| part.size_bytes),
+            self.files.as_ref().map(|part| part.size_bytes),
+            self.config.as_ref().map(|part| part.size_bytes),
+        ];
+        let other = self.other.values().map(|part| part.size_bytes);
+        parts.into_iter().flatten().chain(other).sum()
+    }
+}
+
 /// The database of a backup.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -91,7 +104,7 @@ text_enum! {
         GlobalsUnreadable => "GLOBALS_UNREADABLE",
         /// More remarks were made than are kept.
         MoreWarnings => "MORE_WARNINGS",
-        /// There was no base to build on, so the backup was made FULL.
+        /// Another type was asked for, and the backup was made FULL, since it could not build on another one.
         PromotedToFull => "PROMOTED_TO_FULL",
         /// The quota has no room for it, or none for the next one.
         QuotaExceeded => "QUOTA_EXCEEDED",

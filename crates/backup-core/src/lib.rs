@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod backup;
+pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod contents;

@@ -158,6 +158,11 @@ impl JobControl {
         self.0.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Says that `bytes` more of the current step are through without having been read.
+    pub fn pass_over(&self, bytes: u64) {
+        self.0.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// The current step, and the bytes done and expected in it.
     pub fn position(&self) -> (Step, u64, u64) {
         let step = *self.0.step.lock().unwrap_or_else(PoisonError::into_inner);

@@ -100,6 +100,9 @@ pub enum VerificationOutcome {
     Found {
         /// What is wrong, with what to do.
         problem: String,
+        /// The backup that is at fault, where it is not the verified one but one that it builds on: nothing that builds on
+        /// it can be restored.
+        in_base: Option<BackupId>,
     },
     /// It could not run to its end; the backup says nothing of it.
     Failed {
@@ -143,8 +146,7 @@ impl Store {
         .await
     }
 
-    /// Records what the backup builds on and so what type it really is, before it is read: from now on the base cannot be
-    /// deleted.
+    /// Records what the backup builds on and its type, before the base is read: from now on the base cannot be deleted.
     ///
     /// # Errors
     /// [`Error::NotFound`] where the base is gone or being deleted, [`Error::WrongState`] where it is not COMPLETED,
@@ -240,9 +242,13 @@ impl Store {
         self.write("finish_verification", move |tx| {
             let (transition, error_message) = match &outcome {
                 VerificationOutcome::Passed => (Transition::Complete, None),
-                VerificationOutcome::Found { problem } => (Transition::Complete, Some(problem.as_str())),
+                VerificationOutcome::Found { problem, .. } => (Transition::Complete, Some(problem.as_str())),
                 VerificationOutcome::Failed { message } => (Transition::Fail, Some(message.as_str())),
                 VerificationOutcome::Cancelled => (Transition::Cancel, None),
+            };
+            let in_base = match &outcome {
+                VerificationOutcome::Found { in_base, .. } => *in_base,
+                _ => None,
             };
             let row = verification_jobs::row(tx, &lease.id)?.ok_or_else(|| lost(&lease))?;
             let ending = Ending {
@@ -259,7 +265,7 @@ impl Store {
                         backups::verify_error.eq(error_message),
                     ))
                     .execute(tx.db)?;
-                crate::outcome::verified(tx, &row, error_message)?;
+                crate::outcome::verified(tx, &row, error_message, in_base)?;
             }
             Ok(Finished::new(now))
         })
@@ -269,10 +275,19 @@ impl Store {
     /// Brings a receipt that was found in storage into the catalog, as a COMPLETED backup: for a catalog that was lost, and
     /// for a backup whose worker died between its receipt and its row. A backup that a worker still holds, that is being
     /// deleted, or that is COMPLETED already, is left as it is. Gives back the row as it stands then.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the backup that it builds on is gone or being deleted, [`Error::WrongState`] where that one
+    /// is not COMPLETED.
     pub async fn adopt_backup(&self, receipt: &Receipt) -> Result<Backup, Error> {
         let receipt = receipt.clone();
-        self.write("adopt_backup", move |tx| crate::backups::adopt(tx, &receipt))
-            .await
+        self.write("adopt_backup", move |tx| {
+            if let Some(base) = receipt.base_id {
+                crate::backups::completed(tx, base)?;
+            }
+            crate::backups::adopt(tx, &receipt)
+        })
+        .await
     }
 }
 

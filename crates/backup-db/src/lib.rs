@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod backups;
+mod chains;
 mod configs;
 mod deletion;
 mod dialect;

@@ -3,7 +3,7 @@
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::notification::{BackupReport, Report};
-use backup_core::{Backup, JobStatus};
+use backup_core::{Backup, BackupId, JobStatus};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
@@ -45,6 +45,7 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     if failure.is_some_and(|alert| alert.raised_at <= ended) {
         resolve(tx, AlertKind::BackupFailed, &subject(backup))?;
     }
+    crate::chains::mended(tx, &backup.config_key, backup.source, ended)?;
     let Some(schedule) = schedule_of(tx, backup)? else {
         return Ok(());
     };
@@ -107,8 +108,14 @@ fn failed(tx: &mut Tx<'_>, backup: &Backup, schedule: Option<&ScheduleRow>) -> T
     Ok(())
 }
 
-/// A verification ran to its end, and found this.
-pub(crate) fn verified(tx: &mut Tx<'_>, row: &VerificationRow, problem: Option<&str>) -> TxResult<()> {
+/// A verification ran to its end, and found this; `in_base` names the backup that it found it in, where that is one which
+/// the verified one builds on.
+pub(crate) fn verified(
+    tx: &mut Tx<'_>,
+    row: &VerificationRow,
+    problem: Option<&str>,
+    in_base: Option<BackupId>,
+) -> TxResult<()> {
     let id = row.backup_id.0;
     let Some(backup) = crate::backups::find(tx, id)? else {
         return Ok(());
@@ -127,7 +134,10 @@ pub(crate) fn verified(tx: &mut Tx<'_>, row: &VerificationRow, problem: Option<&
     .with("backup", &backup.name)
     .with("error", problem);
     raise(tx, &alert)?;
-    Ok(())
+    match in_base {
+        Some(base) => crate::chains::condemn(tx, base, problem),
+        None => crate::chains::found_broken(tx, &backup, row.level.0, problem),
+    }
 }
 
 /// Remembers on its schedule that a backup was found good, as thoroughly as the schedule wants it.

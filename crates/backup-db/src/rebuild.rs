@@ -136,7 +136,8 @@ impl Store {
         .await
     }
 
-    /// Ends a rebuild: writes it into the audit log, and lets retention go on from the time of the newest backup, as if the
+    /// Ends a rebuild: says of each backup whose base was not brought back that it cannot be restored, writes it into the audit
+    /// log, and lets retention go on from the time of the newest backup, as if the
     /// catalog had never been away. One that is ended already is left as it is.
     pub async fn finish_rebuild(&self, description: &str) -> Result<(), Error> {
         let description = description.to_owned();
@@ -144,6 +145,7 @@ impl Store {
             if diesel::delete(turns::table.filter(turns::name.eq(MARK))).execute(tx.db)? == 0 {
                 return Ok(());
             }
+            crate::chains::condemn_torn(tx)?;
             if let Some(newest) = newest(tx)? {
                 // A clock that is wrong on the new machine must not make everything old at once.
                 retention::believe(tx, newest.min(tx.now))?;

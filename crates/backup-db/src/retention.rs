@@ -277,7 +277,7 @@ fn needed(tx: &mut Tx<'_>, which: &Which, candidates: &HashSet<BackupId>) -> TxR
 }
 
 /// The backups that the storage no longer has, by the alerts that say so.
-fn lost(tx: &mut Tx<'_>) -> TxResult<HashSet<String>> {
+pub(crate) fn lost(tx: &mut Tx<'_>) -> TxResult<HashSet<String>> {
     let subjects: Vec<String> = alerts::table
         .filter(alerts::kind.eq(AlertKind::BackupLost.as_str()))
         .filter(alerts::resolved_at.is_null())

@@ -1,9 +1,10 @@
 //! The backup job, from the claimed row to the finished one.
 //!
-//! The order is what makes it safe to be killed between any two steps: path into the row, bytes, commit of the blob,
-//! receipt, row. The blob is invisible until it is committed and unlisted until the receipt stands; a row that says
+//! The order is what makes it safe to be killed between any two steps: base into the row, which holds it, path into the row,
+//! bytes, commit of the blob, receipt, row. The blob is invisible until it is committed and unlisted until the receipt stands; a row that says
 //! IN_PROGRESS always names the path where its leftovers are.
 
+mod base;
 mod commit;
 mod recover;
 mod sources;
@@ -12,7 +13,7 @@ mod write;
 use std::time::Duration;
 
 use backup_core::receipt::{Codec, archive_path, receipt_path};
-use backup_core::{Backup, BackupType, JobControl, PipelineError, Receipt, Step, WarningCode};
+use backup_core::{Backup, BackupType, PipelineError, Receipt, Step, WarningCode};
 use backup_db::BackupOutcome;
 use chrono::{DateTime, Utc};
 
@@ -33,6 +34,8 @@ struct Plan {
     codec: Codec,
     encrypt: bool,
     place: Place,
+    /// What it builds on; `None`: it is FULL.
+    base: Option<base::Base>,
     /// Bytes that it may take up at the most.
     limit: Option<u64>,
 }
@@ -57,13 +60,23 @@ pub(crate) async fn run(
     if exhausted {
         return Err(JobError::Failed(given_up()));
     }
-    let room = room(engine, held, backup).await?;
-    let plan = plan(engine, backup, place, room.limit());
+    let mut plan = plan(engine, backup, place);
+    plan.base = base::find(engine, held, backup, &plan.place, plan.encrypt).await?;
+    plan.limit = room(engine, held, backup, plan.backup_type(backup)).await?.limit();
     held.tell(|| engine.store.set_storage_path(held.lease(), &plan.path))
         .await
         .map_err(JobError::catalog)?;
-    let sources = sources::of(engine, held, backup, plan.place.config.as_ref()).await?;
-    let made = attempt(engine, held, backup, &plan, sources).await;
+    let sources = sources::of(engine, held, backup, &plan).await?;
+    let mut made = attempt(engine, held, backup, &plan, sources).await;
+    if let (Err(JobError::Failed(_)), Some(base)) = (&made, &plan.base) {
+        made = match made {
+            Err(JobError::Failed(error @ PipelineError::Integrity { .. })) => {
+                let repository = plan.place.repository(engine);
+                Err(base::examine(engine, held, &repository, &base.receipt, error).await)
+            }
+            made => made,
+        };
+    }
     if let Err(error) = &made {
         // What another worker holds now is not ours to remove, and only the catalog knows who holds it.
         if !matches!(error, JobError::LeaseLost) && held.owned().await.is_ok() {
@@ -104,18 +117,10 @@ pub(crate) async fn place(engine: &Engine, held: &HeldLease, config_key: &str) -
 }
 
 /// Whether the quota has room: refused where it has none, or remarked on.
-async fn room(engine: &Engine, held: &HeldLease, backup: &Backup) -> Result<Room, JobError> {
+async fn room(engine: &Engine, held: &HeldLease, backup: &Backup, backup_type: BackupType) -> Result<Room, JobError> {
     let quota = engine.settings.quota_bytes;
     let room = held
-        .tell(|| {
-            Room::of(
-                &engine.store,
-                quota,
-                &backup.config_key,
-                backup.source,
-                BackupType::Full,
-            )
-        })
+        .tell(|| Room::of(&engine.store, quota, &backup.config_key, backup.source, backup_type))
         .await
         .map_err(JobError::catalog)?;
     if !room.fits() {
@@ -127,7 +132,7 @@ async fn room(engine: &Engine, held: &HeldLease, backup: &Backup) -> Result<Room
     Ok(room)
 }
 
-fn plan(engine: &Engine, backup: &Backup, place: Place, limit: Option<u64>) -> Plan {
+fn plan(engine: &Engine, backup: &Backup, place: Place) -> Plan {
     let started_at = backup.started_at.unwrap_or(backup.created_at);
     let codec = match &place.config {
         Some(config) if !config.compression_enabled => Codec::None,
@@ -142,21 +147,18 @@ fn plan(engine: &Engine, backup: &Backup, place: Place, limit: Option<u64>) -> P
         codec,
         encrypt,
         place,
-        limit,
+        base: None,
+        limit: None,
     }
 }
 
-/// This release makes full backups only, and says so where another type was asked for.
-fn promote(backup: &Backup, job: &JobControl) {
-    if backup.backup_type != BackupType::Full {
-        job.warn(
-            WarningCode::PromotedToFull,
-            None,
-            format!(
-                "{} was asked for; made FULL, since there is no base to build on",
-                backup.backup_type
-            ),
-        );
+impl Plan {
+    /// The type that it is really made.
+    fn backup_type(&self, asked: &Backup) -> BackupType {
+        match self.base {
+            Some(_) => asked.backup_type,
+            None => BackupType::Full,
+        }
     }
 }
 

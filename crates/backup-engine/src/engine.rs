@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backup_archive::Keyring;
+use backup_core::chain::ChainLimits;
 use backup_core::receipt::Codec;
 use backup_core::{Clock, PipelineError, Random, Source};
 use backup_db::Store;
@@ -41,6 +42,10 @@ pub struct JobSettings {
     pub drill: DrillSettings,
     /// Everything local; configuration is restored below it.
     pub data_dir: PathBuf,
+    /// Whether an incremental or differential backup reads files too whose size, times and number are those of its base.
+    pub read_all_files: bool,
+    /// How far a chain of backups may grow.
+    pub chain: ChainLimits,
     /// How archives are compressed where the catalog's configuration does not say.
     pub codec: Codec,
     /// Threads that compress one archive.

@@ -73,6 +73,8 @@ text_enum! {
         OrphanRemoved => "orphan_removed",
         /// A completed backup has no receipt in the storage, or a false one.
         ReceiptMissing => "receipt_missing",
+        /// A backup that others build on is missing or damaged.
+        ChainBroken => "chain_broken",
         /// The catalog does not answer.
         CatalogUnavailable => "catalog_unavailable",
         /// The storage does not answer.

@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use backup_core::list::{BackupListOptions, SortBy, SortOrder};
 use backup_core::receipt::receipt_path;
 use backup_core::{Backup, BackupId, JobControl, JobStatus, PipelineError};
+use backup_db::Error as CatalogError;
 use backup_storage::{BlobInfo, BlobStore};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
@@ -307,11 +308,15 @@ impl Engine {
         if backup.status == JobStatus::Failed {
             let job = JobControl::new(self.settings.stall_timeout);
             match whole(&shelf.place.repository(self), path, &receipt_path, &job).await {
-                Ok(Some(receipt)) => {
-                    self.store.adopt_backup(&receipt).await?;
-                    found.adopted.push(backup.id);
-                    return Ok(());
-                }
+                Ok(Some(receipt)) => match self.store.adopt_backup(&receipt).await {
+                    Ok(_) => {
+                        found.adopted.push(backup.id);
+                        return Ok(());
+                    }
+                    // What it builds on is being deleted, or gone.
+                    Err(CatalogError::NotFound { .. } | CatalogError::WrongState { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                },
                 Ok(None) => {}
                 // Whoever has the key may call it good.
                 Err(PipelineError::WrongKey { .. }) => return Ok(()),

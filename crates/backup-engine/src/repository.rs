@@ -1,6 +1,9 @@
 //! The backups as the storage alone knows them: no catalog is asked. Everything read is authenticated with the passphrase.
 
+mod all;
+mod chain;
 mod file;
+mod full;
 mod listing;
 mod read;
 mod restore;
@@ -14,9 +17,10 @@ use backup_archive::{ArchiveReader, Keyring};
 use backup_core::{JobControl, PipelineError, Receipt};
 use backup_storage::BlobStore;
 
-use crate::bridge::{BlobSource, blocking};
-
+pub use all::Checked;
+pub(crate) use chain::{Chain, Fault};
 pub use file::ArchivedFile;
+pub use full::FullOptions;
 pub use listing::ListedReceipt;
 
 /// The backups in a storage. Cheap to clone.
@@ -56,15 +60,14 @@ impl Repository {
         &self.keys
     }
 
-    /// Opens the archive of a receipt for random access. Its size, key, trailer and index are authenticated; its content
-    /// is as it is read. Reading ends when `job` is cancelled. To be used from blocking threads.
+    /// Opens the archive of a receipt, and all that it builds on, for random access. Size, key, trailer and index of each are
+    /// authenticated; its content is as it is read. Reading ends when `job` is cancelled. To be used from blocking threads.
     ///
     /// # Errors
-    /// `Integrity` where the file is gone or not the one that was written, `WrongKey`, `Unavailable`.
+    /// `Integrity` where the file is gone or not the one that was written, or where that is so of a backup that it builds on,
+    /// which is named; `WrongKey`, `Unavailable`.
     pub async fn open(&self, receipt: &Receipt, job: &JobControl) -> Result<Arc<ArchiveReader>, PipelineError> {
-        let source = BlobSource::open(self.storage.clone(), &receipt.storage_path, job.clone()).await?;
-        let (keys, seal, id) = (self.keys.clone(), receipt.archive.clone(), *receipt.id.as_bytes());
-        blocking(move || ArchiveReader::open(Arc::new(source), &keys, &seal, id).map(Arc::new)).await
+        Ok(self.open_chain(receipt, job).await?.archive)
     }
 }
 

@@ -83,6 +83,8 @@ impl EngineArgs {
             config_paths: self.config.listed_paths(),
             drill: self.drill.settings(&self.data, &self.database)?,
             data_dir: self.data.absolute()?,
+            read_all_files: self.files.read_all,
+            chain: self.worker.chain(),
             codec: self.worker.compression,
             compressors: available_parallelism().map_or(1, usize::from),
             workers: self.worker.workers,

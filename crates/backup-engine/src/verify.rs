@@ -1,7 +1,7 @@
 //! The verification job.
 
 use backup_core::restore::VerificationRecord;
-use backup_core::{JobControl, PipelineError, VerifyLevel};
+use backup_core::{BackupId, JobControl, PipelineError, VerifyLevel};
 
 use crate::backup::place;
 use crate::bridge::blocking;
@@ -9,36 +9,65 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::job::JobError;
 use crate::lease::HeldLease;
+use crate::repository::Fault;
 
 mod drill;
 mod scratch;
 
 pub use drill::DrillSettings;
 
+/// What is wrong with a backup.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// What was found, with what to do.
+    pub(crate) text: String,
+    /// The backup that is at fault, where it is one that the checked one builds on.
+    pub(crate) in_base: Option<BackupId>,
+}
+
 /// Checks the backup. `Some`: it is not what was written, and this is what was found. An error: it could not be checked.
 pub(crate) async fn run(
     engine: &Engine,
     held: &HeldLease,
     record: &VerificationRecord,
-) -> Result<Option<String>, JobError> {
+) -> Result<Option<Problem>, JobError> {
     let backup = held
         .tell(|| engine.store.get_backup(record.backup_id))
         .await
         .map_err(JobError::catalog)?;
     let config_key = backup.map_or_else(String::new, |summary| summary.backup.config_key);
     let repository = place(engine, held, &config_key).await?.repository(engine);
+    let itself = |error| Fault {
+        of: record.backup_id,
+        at: record.backup_id,
+        error,
+    };
     let checked = match repository.find(record.backup_id).await {
         Ok(receipt) if record.level == VerifyLevel::Restore => {
-            drill::run(engine, &repository, &receipt, record.id, held.job()).await
+            let drilled = drill::run(engine, &repository, &receipt, record.id, held.job()).await;
+            match drilled {
+                // Which of its chain is at fault is told by their stored bytes.
+                Err(PipelineError::Integrity { .. }) if receipt.base_id.is_some() => {
+                    let stored = repository
+                        .verify_chain(&receipt, VerifyLevel::Checksum, held.job())
+                        .await;
+                    stored.and(drilled.map_err(itself))
+                }
+                drilled => drilled.map_err(itself),
+            }
         }
-        Ok(receipt) => repository.verify(&receipt, record.level, held.job()).await,
-        Err(error) => Err(error),
+        Ok(receipt) => repository.verify_chain(&receipt, record.level, held.job()).await,
+        Err(error) => Err(itself(error)),
     };
     match checked {
         Ok(()) => Ok(None),
         // A backup that is not there is as lost as a damaged one.
-        Err(error @ (PipelineError::Integrity { .. } | PipelineError::NotFound { .. })) => Ok(Some(error.full_text())),
-        Err(error) => Err(JobError::storage(error)),
+        Err(fault) if fault.is_broken() => {
+            let in_base = fault.in_base();
+            let text = PipelineError::from(fault).full_text();
+            Ok(Some(Problem { text, in_base }))
+        }
+        Err(fault) => Err(JobError::storage(fault.error)),
     }
 }
 

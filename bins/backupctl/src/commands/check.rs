@@ -1,7 +1,7 @@
 use backup_core::{PipelineError, VerifyLevel};
-use backup_engine::ListedReceipt;
+use backup_engine::{Checked, ListedReceipt};
 use futures_util::TryStreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::Settings;
 use crate::context::{job, repository};
@@ -30,6 +30,40 @@ pub(crate) async fn verify(settings: &Settings, id: &str, level: VerifyLevel) ->
         output::line(&format!("{} is what was written ({level})", receipt.id))?;
     }
     Ok(())
+}
+
+/// Checks every backup in the storage.
+pub(crate) async fn verify_all(settings: &Settings, level: VerifyLevel) -> Result<(), Failure> {
+    let repository = repository(settings).await?;
+    let job = job(settings)?;
+    let progress = Progress::of(settings, &job, Unit::Bytes);
+    let mut checked = Vec::new();
+    let verified = repository.verify_all(level, &job, |one| checked.push(one)).await;
+    drop(progress);
+    let mut found = Vec::new();
+    for one in &checked {
+        let (id, error) = match one {
+            Checked::Good(id) => (Some(id), None),
+            Checked::Bad(id, error) => (Some(id), Some(error)),
+            Checked::BadReceipt(error) => (None, Some(error)),
+        };
+        let error = error.map(PipelineError::full_text);
+        if let Some(error) = &error {
+            output::message(error);
+        }
+        found.push(json!({ "id": id, "level": level, "ok": error.is_none(), "error": error }));
+    }
+    let bad = verified?;
+    if settings.json {
+        output::json(&Value::from(found))?;
+    } else {
+        let good = checked.len() as u64 - bad;
+        output::line(&format!("{good} backups are what was written ({level}), {bad} are not"))?;
+    }
+    match bad {
+        0 => Ok(()),
+        bad => Err(Failure::integrity(format!("{bad} backups are not what was written"))),
+    }
 }
 
 /// Checks that the passphrases open every backup in the storage.

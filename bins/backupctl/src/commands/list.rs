@@ -27,12 +27,9 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
         }
     }
     drop(listed);
-    for receipt in repository.without_archive(&good).await? {
+    for (_, error) in repository.unrestorable(&good).await? {
         bad += 1;
-        output::message(&format!(
-            "backup {} has no archive of {} bytes at '{}': it cannot be restored",
-            receipt.id, receipt.size_bytes, receipt.storage_path
-        ));
+        output::message(&error.full_text());
     }
     good.sort_by_key(|receipt| Reverse((receipt.started_at, receipt.id)));
     if settings.json {
@@ -59,9 +56,13 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
 
 /// Shows one receipt.
 pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
-    let receipt = repository(settings).await?.find_prefix(id).await?;
+    let repository = repository(settings).await?;
+    let receipt = repository.find_prefix(id).await?;
+    let dependents = repository.dependents(receipt.id).await?;
     if settings.json {
-        return output::json(&to_json(&receipt)?);
+        let mut value = to_json(&receipt)?;
+        value["dependents"] = json!(dependents);
+        return output::json(&value);
     }
     let contents = &receipt.contents;
     let lines = [
@@ -69,6 +70,10 @@ pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
         ("name", receipt.name.clone()),
         ("description", receipt.description.clone().unwrap_or_default()),
         ("type", receipt.backup_type.to_string()),
+        (
+            "builds on",
+            receipt.base_id.map_or_else(String::new, |base| base.to_string()),
+        ),
         ("source", receipt.source.to_string()),
         ("trigger", receipt.trigger.to_string()),
         ("started", receipt.started_at.to_rfc3339()),
@@ -113,6 +118,9 @@ pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
     ];
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         output::line(&format!("{name:<12} {value}"))?;
+    }
+    for dependent in &dependents {
+        output::line(&format!("{:<12} {dependent}", "needed by"))?;
     }
     for warning in &receipt.warnings {
         output::line(&format!("{:<12} {} {}", "warning", warning.code, warning.message))?;

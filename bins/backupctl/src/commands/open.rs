@@ -4,7 +4,7 @@ use backup_core::{EntryPath, JobControl, Step};
 use serde_json::json;
 
 use crate::cli::Settings;
-use crate::context::{job, repository};
+use crate::context::{full_options, job, repository};
 use crate::exit::Failure;
 use crate::output::{self, Output};
 use crate::progress::{Counted, Progress, Unit};
@@ -46,14 +46,20 @@ pub(crate) async fn extract(settings: &Settings, id: &str, path: &str, out: Opti
 }
 
 /// Writes the plain archive.
-pub(crate) async fn decrypt(settings: &Settings, id: &str, out: &Path) -> Result<(), Failure> {
+pub(crate) async fn decrypt(settings: &Settings, id: &str, full: bool, out: &Path) -> Result<(), Failure> {
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(id).await?;
     let target = Output::of(Some(out));
     let writer = target.open()?;
     let job = job(settings)?;
     let progress = follow(settings, &job, &target);
-    let decrypted = repository.decrypt(&receipt, writer, &job).await;
+    let decrypted = if full && receipt.base_id.is_some() {
+        repository
+            .write_full(&receipt, writer, true, &full_options(), &job)
+            .await
+    } else {
+        repository.decrypt(&receipt, writer, &job).await
+    };
     drop(progress);
     match decrypted {
         Ok(()) => {

@@ -60,7 +60,7 @@ pub(crate) async fn create_backup(
     _: Query<()>,
 ) -> ApiResult {
     let config_key = body.0.config_key;
-    refuse_without_room(&api, &config_key, body.0.source).await?;
+    refuse_without_room(&api, &config_key, body.0.source, body.0.backup_type).await?;
     let new = NewBackup {
         id: api.ids.next()?,
         config_key,
@@ -87,9 +87,14 @@ pub(crate) async fn create_backup(
 }
 
 /// Refuses a backup that the configuration's quota has no room for, where the configuration says so.
-pub(crate) async fn refuse_without_room(api: &Api, config_key: &str, source: BackupSource) -> ApiResult<()> {
+pub(crate) async fn refuse_without_room(
+    api: &Api,
+    config_key: &str,
+    source: BackupSource,
+    backup_type: BackupType,
+) -> ApiResult<()> {
     let quota = api.settings.quota_bytes;
-    let room = Room::of(&api.store, quota, config_key, source, BackupType::Full).await?;
+    let room = Room::of(&api.store, quota, config_key, source, backup_type).await?;
     if !room.refuses() || room.fits() {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::{Backup, PipelineError};
-use backup_engine::{Reading, Repository};
+use backup_engine::{FullOptions, Reading, Repository};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 
@@ -21,7 +21,7 @@ use crate::openapi::types;
 use crate::routes::backups::find_backup;
 use crate::wire::backup::DownloadQuery;
 
-/// The stored file, streamed; `?decrypt=true`: the plain archive.
+/// The stored file, streamed; `?decrypt=true`: the plain archive; `?full=true`: one that stands alone.
 ///
 /// Only the stored file has a length, an `ETag` and ranges. Every request that reveals a byte is audited, a resumed one too.
 #[utoipa::path(
@@ -55,7 +55,9 @@ pub(crate) async fn download_backup(
     let backup = find_backup(&api, &request).await?.backup;
     let repository = api.repository_of(&backup).await?;
     let stored = Stored::of(backup)?;
-    if query.0.decrypt {
+    if query.0.full && stored.backup.base_id.is_some() {
+        send_full(&api, repository, &caller, &request, stored, query.0.decrypt).await
+    } else if query.0.decrypt {
         send_decrypted(&api, repository, &caller, &request, stored).await
     } else {
         send_stored(&api, &repository, &caller, &request, stored).await
@@ -216,5 +218,41 @@ async fn send_decrypted(
     })
     .await?;
     audit::record(api, request, caller, audit::download(&stored.backup, true)).await?;
+    Ok(response.body(BodyStream::new(held(pieces, reading))))
+}
+
+async fn send_full(
+    api: &Api,
+    repository: Repository,
+    caller: &Caller,
+    request: &HttpRequest,
+    stored: Stored,
+    decrypted: bool,
+) -> ApiResult {
+    let reading = begin_reading(api, request, &stored.backup).await?;
+    let receipt = repository.find(stored.backup.id).await?;
+    let extension = receipt.archive.codec.extension(receipt.archive.encrypted && !decrypted);
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            attachment(&format!("{}.{extension}", stored.backup.name)),
+        ));
+    let Some(reading) = reading else {
+        return Ok(response.finish());
+    };
+    let job = download_job();
+    let engine = api.engine()?;
+    let options = FullOptions {
+        compressors: engine.settings.compressors,
+        clock: engine.clock.clone(),
+        random: engine.random.clone(),
+    };
+    let pieces = written_by(job.clone(), move |out| async move {
+        repository.write_full(&receipt, out, decrypted, &options, &job).await
+    })
+    .await?;
+    audit::record(api, request, caller, audit::download(&stored.backup, decrypted)).await?;
     Ok(response.body(BodyStream::new(held(pieces, reading))))
 }

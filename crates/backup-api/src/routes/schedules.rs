@@ -201,7 +201,7 @@ pub(crate) async fn trigger_schedule(
     _: NoBody,
 ) -> ApiResult {
     let schedule = find(&api, &request).await?.schedule;
-    refuse_without_room(&api, &schedule.config_key, schedule.backup_source).await?;
+    refuse_without_room(&api, &schedule.config_key, schedule.backup_source, schedule.backup_type).await?;
     let backup = api.store.trigger_schedule(schedule.id, caller.user_id()).await?;
     let id: BackupId = backup.id;
     audit::record(&api, &request, &caller, audit::trigger_schedule(&schedule, &backup)).await?;

@@ -315,9 +315,8 @@ pub(crate) struct DownloadQuery {
     /// The plain archive instead of the stored file.
     #[param(value_type = Option<bool>, default = false)]
     pub(crate) decrypt: bool,
-    /// One self-contained archive, which every full backup is already.
+    /// Of a backup that builds on others: one archive that stands alone, made as it is sent.
     #[param(value_type = Option<bool>, default = false)]
-    #[expect(dead_code, reason = "no backup builds on another yet")]
     pub(crate) full: bool,
 }
 

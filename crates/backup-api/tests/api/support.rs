@@ -176,6 +176,8 @@ impl TestApp {
                 folder: self.folder.path().join("drills"),
             },
             data_dir: self.folder.path().to_owned(),
+            read_all_files: false,
+            chain: backup_core::chain::ChainLimits::default(),
             codec: Codec::Gzip,
             compressors: 2,
             workers: 1,

@@ -131,6 +131,41 @@ impl EntryRecord {
         }
     }
 
+    /// Where it stands in its part, or what is wrong with that.
+    pub(crate) fn path(&self) -> Result<EntryPath, String> {
+        EntryPath::new(self.path.to_vec()).map_err(|error| error.to_string())
+    }
+
+    /// About how long its blocks are: two to the power of this.
+    pub(crate) fn level(&self) -> u8 {
+        self.blocks.unwrap_or(FILE_BLOCKS)
+    }
+
+    /// Whether `entry` is the same file with the same content, which was last touched before `settled` (seconds since
+    /// 1970).
+    pub(crate) fn is_unchanged(&self, entry: &Entry, settled: i64) -> bool {
+        let identity = |identity: FileIdentity| (identity.changed_secs, identity.changed_nanos, identity.inode);
+        self.kind == FILE
+            && matches!(entry.kind, EntryKind::File { .. })
+            && self.size == entry.size
+            && (self.modified_secs, self.modified_nanos) == (entry.modified_secs, entry.modified_nanos)
+            && self.identity.is_some()
+            && self.identity == entry.identity.map(identity)
+            && self.modified_secs < settled
+            && self.identity.is_some_and(|(changed_secs, ..)| changed_secs < settled)
+    }
+
+    /// The record for another archive, where the content stands in `extents`. The names of user and group are those of
+    /// `entry`: they may change without the file.
+    pub(crate) fn carried(&self, entry: &Entry, extents: Vec<Extent>) -> Self {
+        Self {
+            user: entry.user.clone(),
+            group: entry.group.clone(),
+            extents,
+            ..self.clone()
+        }
+    }
+
     /// The entry, or what is wrong with the record.
     pub(crate) fn entry(&self) -> Result<Entry, String> {
         let path = EntryPath::new(self.path.to_vec()).map_err(|error| error.to_string())?;

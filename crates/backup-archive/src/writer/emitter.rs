@@ -13,7 +13,7 @@ use super::WriterOptions;
 use crate::cipher::{BLOCK, Cbc};
 use crate::codec::{Content, Encoder};
 use crate::hash::Hmac;
-use crate::index::{MAX_INDEX_MEMBER, Member, PartRow, Root, SegmentDraft, SegmentRow};
+use crate::index::{AnchorRow, Base, MAX_INDEX_MEMBER, Member, PartRow, Root, SegmentDraft, SegmentRow, SignatureRow};
 use crate::pool::Ticket;
 use crate::sink::ByteSink;
 use crate::trailer::{Trailer, VERSION};
@@ -37,11 +37,21 @@ pub(super) struct Arrived {
     pub(super) memory: Vec<u8>,
 }
 
+/// What the root says beside the segments.
+pub(super) struct End {
+    pub(super) parts: Vec<PartRow>,
+    pub(super) bases: Vec<Base>,
+    pub(super) signatures: Vec<SignatureRow>,
+    pub(super) anchors: Vec<AnchorRow>,
+    /// Length of the tar stream so far.
+    pub(super) tar_offset: u64,
+}
+
 /// What comes next in the file.
 pub(super) enum Next {
     Member(Ticket<Result<Compressed, PipelineError>>),
     Segment(Box<SegmentDraft>),
-    End { parts: Vec<PartRow>, tar_offset: u64 },
+    End(Box<End>),
 }
 
 /// Encrypts, hashes and writes members in order, and keeps the index's books.
@@ -128,7 +138,7 @@ impl Emitter {
                     self.segment(*draft)?;
                     (length, Vec::new())
                 }
-                Next::End { parts, tar_offset } => return self.end(parts, tar_offset),
+                Next::End(end) => return self.end(*end),
             };
             // Nobody counts any more when the writer is being dropped.
             let _dropped = arrived.send(Arrived { length, memory });
@@ -153,16 +163,16 @@ impl Emitter {
         self.emit(&stored)
     }
 
-    fn end(mut self, parts: Vec<PartRow>, tar_offset: u64) -> Result<ArchiveSeal, PipelineError> {
+    fn end(mut self, end: End) -> Result<ArchiveSeal, PipelineError> {
         let root = Root {
             version: VERSION,
             archive_id: self.options.archive_id.into(),
             created_at: self.options.created_at_secs,
-            parts,
+            parts: end.parts,
             segments: std::mem::take(&mut self.segments),
-            bases: Vec::new(),
-            signatures: Vec::new(),
-            anchors: Vec::new(),
+            bases: end.bases,
+            signatures: end.signatures,
+            anchors: end.anchors,
         };
         let root = minicbor::to_vec(&root)
             .map_err(|error| PipelineError::failed("cannot encode the index", "").because(error))?;
@@ -207,7 +217,7 @@ impl Emitter {
             sha256: hex::encode(self.sha256.finish()),
             hmac: hex::encode(self.hmac.finish()),
             index_hmac: hex::encode(index_hmac),
-            tar_bytes: tar_offset + plain.len() as u64,
+            tar_bytes: end.tar_offset + plain.len() as u64,
         })
     }
 

@@ -6,13 +6,10 @@ use std::io::Read;
 use backup_core::{ArchiveSink, Entry, EntryKind, EntryPath, PipelineError};
 
 use super::ArchiveWriter;
+use super::content::{Blocks, Filled, Stored};
 use crate::index::record::check_data;
-use crate::index::{EntryRecord, Extent, MAX_RECORD, SegmentRow};
+use crate::index::{EntryRecord, FILE_BLOCKS, MAX_RECORD, SegmentRow};
 use crate::tar;
-
-/// The first numbered file of a stream has this length; each next one is twice as long, up to [`LAST_FILE`].
-const FIRST_FILE: u64 = 1 << 20;
-const LAST_FILE: u64 = 8 << 20;
 
 /// Appends the entries of one part, in ascending order of paths. The part ends with the next one or with the archive.
 pub struct PartWriter<'a>(&'a mut ArchiveWriter);
@@ -33,6 +30,10 @@ impl ArchiveSink for PartWriter<'_> {
         self.0.attempt(|writer| writer.append(entry, content))
     }
 
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+        self.0.attempt(|writer| writer.append_unchanged(entry))
+    }
+
     fn append_stream(&mut self, path: &EntryPath, content: &mut dyn Read) -> Result<u64, PipelineError> {
         self.0.attempt(|writer| writer.append_stream(path, content))
     }
@@ -49,21 +50,30 @@ impl ArchiveWriter {
             ));
         }
         check_data(entry).map_err(|what| PipelineError::failed(format!("the entry '{}' {what}", entry.path), ""))?;
-        let headers = tar::entry_headers(&self.part_name(), entry);
         let length = entry.stored_bytes();
-        let tape = &mut self.tape;
-        tape.write(&headers)?;
-        let offset = tape.offset();
-        let read = tape.read(content, length, &entry.path)?;
-        tape.zeros(length - read)?;
-        tape.pad(length)?;
-        let extent = Extent {
-            archive: 0,
-            offset,
-            length,
+        let mut content = Filled::new(content, length);
+        let mut reading = self.begin_content(&entry.path, Blocks::File(length), &mut content)?;
+        let stored = if reading.sought {
+            self.store_changes(&mut reading)?
+        } else {
+            self.tape.write(&tar::entry_headers(&self.part_name(), entry))?;
+            self.store_file(&mut reading, length)?
         };
-        self.record(entry, if length > 0 { vec![extent] } else { Vec::new() })?;
-        Ok(read)
+        let level = (stored.length > 0 && reading.level != FILE_BLOCKS).then_some(reading.level);
+        self.record(entry, stored, level)?;
+        Ok(content.read)
+    }
+
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+        let Some(base) = &mut self.base else {
+            return Ok(false);
+        };
+        let Some(record) = base.unchanged(entry)? else {
+            return Ok(false);
+        };
+        self.check_order(&entry.path)?;
+        self.note(&entry.path, &entry.kind, &record)?;
+        Ok(true)
     }
 
     fn append_stream(&mut self, path: &EntryPath, content: &mut dyn Read) -> Result<u64, PipelineError> {
@@ -71,43 +81,19 @@ impl ArchiveWriter {
         if path.is_root() {
             return Err(PipelineError::failed("a stream needs a path", ""));
         }
-        let part = self.part_name();
-        let modified = self.created_at;
-        self.tape.write(&tar::plain_folder(&part, path, modified))?;
-        let mut extents: Vec<Extent> = Vec::new();
-        let mut total = 0;
-        for number in 0u64.. {
-            let limit = (FIRST_FILE << number.min(3)).min(LAST_FILE);
-            let name = [&tar::full_path(&part, path)[..], format!("/{number:09}").as_bytes()].concat();
-            let tape = &mut self.tape;
-            let mark = tape.hold(&tar::plain_file(&name, 0, modified))?;
-            let offset = tape.offset();
-            let length = tape.read(content, limit, path)?;
-            if length == 0 && number > 0 {
-                tape.take_back(&mark);
-                break;
-            }
-            tape.release(&mark, length)?;
-            tape.pad(length)?;
-            total += length;
-            if length > 0 {
-                extents.push(Extent {
-                    archive: 0,
-                    offset,
-                    length,
-                });
-            }
-            if length < limit {
-                break;
-            }
-            // The index goes out in between, so that a stream of any length needs little memory.
-            self.segment_if_full()?;
-        }
-        self.record(&Entry::plain_file(path.clone(), total, modified), extents)?;
+        let mut reading = self.begin_content(path, Blocks::Stream, content)?;
+        let stored = if reading.sought {
+            self.store_changes(&mut reading)?
+        } else {
+            self.store_stream(&mut reading)?
+        };
+        let total = stored.length;
+        let level = Some(reading.level);
+        self.record(&Entry::plain_file(path.clone(), total, self.created_at), stored, level)?;
         Ok(total)
     }
 
-    fn part_name(&self) -> String {
+    pub(super) fn part_name(&self) -> String {
         self.parts.last().map(|part| part.name.clone()).unwrap_or_default()
     }
 
@@ -132,13 +118,20 @@ impl ArchiveWriter {
     }
 
     /// Notes an entry that has been written.
-    fn record(&mut self, entry: &Entry, extents: Vec<Extent>) -> Result<(), PipelineError> {
-        let content: u64 = extents.iter().map(|extent| extent.length).sum();
-        let record = minicbor::to_vec(EntryRecord::new(entry, extents))
+    fn record(&mut self, entry: &Entry, stored: Stored, level: Option<u8>) -> Result<(), PipelineError> {
+        let mut record = EntryRecord::new(entry, stored.extents);
+        record.digest = stored.digest.map(Into::into);
+        record.blocks = level;
+        self.note(&entry.path, &entry.kind, &record)
+    }
+
+    fn note(&mut self, path: &EntryPath, kind: &EntryKind, record: &EntryRecord) -> Result<(), PipelineError> {
+        let content: u64 = record.extents.iter().map(|extent| extent.length).sum();
+        let record = minicbor::to_vec(record)
             .map_err(|error| PipelineError::failed("cannot encode the index", "").because(error))?;
         if record.len() > MAX_RECORD {
             return Err(PipelineError::refused(
-                format!("'{}' has too much metadata for the archive", entry.path),
+                format!("'{path}' has too much metadata for the archive"),
                 "Reduce its extended attributes, or copy it so that it has fewer holes.",
             ));
         }
@@ -150,14 +143,14 @@ impl ArchiveWriter {
             open.records.extend_from_slice(&record);
             open.entries += 1;
             let last = open.last.as_ref().map(|last| &last.path);
-            open.first
-                .get_or_insert_with(|| SegmentRow::first_path(last, &entry.path));
+            open.first.get_or_insert_with(|| SegmentRow::first_path(last, path));
             // Only the path and the kind are looked at again.
             open.last = Some(Entry {
-                kind: entry.kind.clone(),
-                ..Entry::plain_file(entry.path.clone(), 0, 0)
+                kind: kind.clone(),
+                ..Entry::plain_file(path.clone(), 0, 0)
             });
         }
+        self.pages_if_full()?;
         self.segment_if_full()
     }
 }

@@ -1,6 +1,5 @@
 //! The tar stream on its way into members.
 
-use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -9,11 +8,11 @@ use std::thread::JoinHandle;
 use backup_core::{ArchiveSeal, PipelineError};
 use openssl::sha::sha256;
 
-use super::emitter::{Arrived, Compressed, Emitter, Next};
+use super::emitter::{Arrived, Compressed, Emitter, End, Next};
 use super::{Cuts, WriterOptions};
 use crate::codec::{Content, Encoder};
-use crate::error::{failed_before, from_io};
-use crate::index::{PartRow, SegmentDraft};
+use crate::error::failed_before;
+use crate::index::SegmentDraft;
 use crate::pool::{Pool, spawn, stopped};
 use crate::tar;
 
@@ -91,7 +90,7 @@ impl Tape {
         let stop = emitter.stop_flag();
         let (arrive, arrived) = channel();
         let emitter = spawn("emit", move || emitter.run(&next, &arrive))?;
-        let member_bytes = cuts.member_bytes.clamp(tar::BLOCK, MAX_MEMBER_BYTES);
+        let member_bytes = member_bytes(&cuts, 0);
         Ok(Self {
             current: Buffer {
                 bytes: vec![0; member_bytes],
@@ -138,51 +137,21 @@ impl Tape {
         Ok(())
     }
 
-    /// Appends up to `length` bytes of `content`, read straight into the members. Returns how many there were.
-    pub(super) fn read(
-        &mut self,
-        content: &mut dyn Read,
-        length: u64,
-        name: &dyn std::fmt::Display,
-    ) -> Result<u64, PipelineError> {
-        let mut done = 0;
-        while done < length {
-            let doublings = (done / self.cuts.doubling_bytes.max(1)).min(6) as u32;
-            self.member_bytes = (self.cuts.member_bytes << doublings).clamp(tar::BLOCK, MAX_MEMBER_BYTES);
-            let room = self.room()?;
-            let wanted = room.len().min(usize::try_from(length - done).unwrap_or(usize::MAX));
-            match content.read(&mut room[..wanted]) {
-                Ok(0) => break,
-                Ok(read) => {
-                    self.advance(read.min(wanted));
-                    done += read as u64;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(from_io(error, format!("read the content of '{name}'"))),
-            }
-        }
-        self.member_bytes = self.cuts.member_bytes.clamp(tar::BLOCK, MAX_MEMBER_BYTES);
-        Ok(done)
+    /// Appends content of an entry, of which `done` bytes stand before. [`Self::pad`] ends it.
+    pub(super) fn content(&mut self, bytes: &[u8], done: u64) -> Result<(), PipelineError> {
+        let doublings = (done / self.cuts.doubling_bytes.max(1)).min(6) as u32;
+        self.member_bytes = member_bytes(&self.cuts, doublings);
+        self.write(bytes)
     }
 
     /// Fills up the last tar block of `length` bytes of content.
     pub(super) fn pad(&mut self, length: u64) -> Result<(), PipelineError> {
-        self.zeros(tar::padding(length) as u64)
-    }
-
-    /// Appends zeros.
-    pub(super) fn zeros(&mut self, mut length: u64) -> Result<(), PipelineError> {
-        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-        while length > 0 {
-            let piece = length.min(ZEROS.len() as u64) as usize;
-            self.write(&ZEROS[..piece])?;
-            length -= piece as u64;
-        }
-        Ok(())
+        self.member_bytes = member_bytes(&self.cuts, 0);
+        self.write(&[0; tar::BLOCK][..tar::padding(length)])
     }
 
     /// Appends headers whose size is set later, and holds everything behind them back until then.
-    pub(super) fn hold(&mut self, headers: &[u8]) -> Result<Mark, PipelineError> {
+    pub(super) fn hold(&mut self, headers: &[u8], content: Content) -> Result<Mark, PipelineError> {
         if self.current.filled + headers.len() > self.member_bytes {
             self.cut()?;
         }
@@ -190,7 +159,7 @@ impl Tape {
             self.current.bytes.resize(headers.len(), 0);
         }
         self.holding = true;
-        self.current.content = Content::Stream;
+        self.current.content = content;
         let at = self.current.filled;
         self.current.bytes[at..at + headers.len()].copy_from_slice(headers);
         self.advance(headers.len());
@@ -211,18 +180,6 @@ impl Tape {
         Ok(())
     }
 
-    /// Takes back headers behind which nothing was written.
-    pub(super) fn take_back(&mut self, mark: &Mark) {
-        // The headers may have filled a member to its end.
-        if let Some(buffer) = self.held.pop() {
-            self.current = buffer;
-            self.members -= 1;
-        }
-        self.current.filled = mark.at;
-        self.offset -= mark.length as u64;
-        self.holding = false;
-    }
-
     /// Ends the current member.
     pub(super) fn cut(&mut self) -> Result<(), PipelineError> {
         if self.current.filled == 0 {
@@ -233,7 +190,11 @@ impl Tape {
         let next = Buffer {
             bytes,
             filled: 0,
-            content: if self.holding { Content::Stream } else { Content::Files },
+            content: if self.holding {
+                self.current.content
+            } else {
+                Content::Files
+            },
             out: Vec::new(),
         };
         let full = std::mem::replace(&mut self.current, next);
@@ -255,11 +216,11 @@ impl Tape {
     }
 
     /// Ends the file and waits for it.
-    pub(super) fn finish(mut self, parts: Vec<PartRow>) -> Result<ArchiveSeal, PipelineError> {
-        self.pass(Next::End {
-            parts,
+    pub(super) fn finish(mut self, end: End) -> Result<ArchiveSeal, PipelineError> {
+        self.pass(Next::End(Box::new(End {
             tar_offset: self.offset,
-        })?;
+            ..end
+        })))?;
         self.order = None;
         let emitter = self.emitter.take().ok_or_else(stopped)?;
         emitter.join().map_err(|_| stopped())?
@@ -325,6 +286,11 @@ impl Tape {
             Ok(Ok(_)) | Err(_) => Err(stopped()),
         }
     }
+}
+
+/// Plain bytes of a member that has been doubled so many times.
+fn member_bytes(cuts: &Cuts, doublings: u32) -> usize {
+    (cuts.member_bytes << doublings).clamp(tar::BLOCK, MAX_MEMBER_BYTES)
 }
 
 impl Drop for Tape {

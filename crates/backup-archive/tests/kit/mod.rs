@@ -6,6 +6,9 @@
     reason = "each test file uses its own share"
 )]
 
+pub mod backups;
+pub mod chain;
+
 use std::io::Read;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -105,11 +108,16 @@ pub fn options(codec: Codec, encrypt: bool) -> WriterOptions {
     }
 }
 
-/// Small cuts, so that a small archive has many members and segments.
+/// Small cuts, so that a small archive has many members, segments and pages.
 pub const SMALL: Cuts = Cuts {
     member_bytes: 4096,
     segment_bytes: 2048,
     doubling_bytes: 20_000,
+    file_bytes: 8192,
+    page_blocks: 16,
+    anchor_rows: 8,
+    window_bytes: 64 << 10,
+    ..Cuts::USUAL
 };
 
 pub fn write(
@@ -299,4 +307,21 @@ pub fn sample(codec: Codec, encrypt: bool) -> (Vec<u8>, ArchiveSeal, Vec<Item>, 
         append(writer, "files", &items)
     });
     (bytes, seal, items, dump)
+}
+
+/// The most memory that this process has had, in KiB.
+pub fn high_water() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Runs an ignored test in a process of its own.
+pub fn alone(test: &str) {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", test])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

@@ -245,9 +245,13 @@ pub(crate) fn receipt(catalog: &Catalog, id: BackupId, base_id: Option<BackupId>
 }
 
 async fn receipts_bring_a_lost_catalog_back(catalog: Catalog) {
-    // The newer one first: receipts come in no particular order.
     let (base, newer): (BackupId, BackupId) = (catalog.id(), catalog.id());
-    for (id, base_id) in [(newer, Some(base)), (base, None)] {
+    let early = catalog.store.adopt_backup(&receipt(&catalog, newer, Some(base))).await;
+    assert!(
+        matches!(early, Err(Error::NotFound { .. })),
+        "without its base it is none"
+    );
+    for (id, base_id) in [(base, None), (newer, Some(base))] {
         let row = catalog
             .store
             .adopt_backup(&receipt(&catalog, id, base_id))

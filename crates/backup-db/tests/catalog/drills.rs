@@ -78,6 +78,7 @@ async fn a_passed_drill_is_remembered_on_the_schedule(catalog: Catalog) {
     let good = made(&catalog).await;
     let problem = VerificationOutcome::Found {
         problem: "rows are missing".to_owned(),
+        in_base: None,
     };
     verify(&catalog, problem).await;
     assert_eq!(catalog.schedule(id).await.last_verify_passed_at, None);

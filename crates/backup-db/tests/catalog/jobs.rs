@@ -404,6 +404,7 @@ async fn a_check_is_written_on_its_backup(catalog: Catalog) {
         (
             VerificationOutcome::Found {
                 problem: "bit rot".to_owned(),
+                in_base: None,
             },
             JobStatus::Completed,
             Some(Some("bit rot")),

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod alerts;
+mod chains;
 mod deletion;
 mod drills;
 mod events;

@@ -268,6 +268,7 @@ async fn verify(catalog: &Catalog, backup_id: BackupId, outcome: VerificationOut
 fn found() -> VerificationOutcome {
     VerificationOutcome::Found {
         problem: "a chunk is damaged".to_owned(),
+        in_base: None,
     }
 }
 

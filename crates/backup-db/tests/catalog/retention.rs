@@ -112,6 +112,7 @@ async fn it_lets_go_of_what_the_preview_says_and_writes_it_down(catalog: Catalog
     let lease = verify(&catalog, all[9]).await;
     let found = VerificationOutcome::Found {
         problem: "damaged".to_owned(),
+        in_base: None,
     };
     catalog.store.finish_verification(&lease, found).await.unwrap();
     let scope = RetentionScope::Schedule(schedule);

@@ -107,6 +107,7 @@ async fn it_is_known_since_when_nothing_was_verified(catalog: Catalog) {
     );
     let found = VerificationOutcome::Found {
         problem: "damaged".to_owned(),
+        in_base: None,
     };
     verify(&catalog, second, found).await;
     let newest = age().await.newest_verification;
@@ -161,6 +162,7 @@ async fn the_monitor_says_how_each_schedule_is_doing(catalog: Catalog) {
     let backup = catalog.end_next(None).await;
     let found = VerificationOutcome::Found {
         problem: "damaged".to_owned(),
+        in_base: None,
     };
     verify(&catalog, backup, found).await;
     let orphans = NewAlert::new(AlertKind::OrphansFound, "default", "some");

@@ -1,5 +1,5 @@
 use backup_core::receipt::RECEIPT_VERSION;
-use backup_core::{Backup, BackupType, JobStatus, PipelineError, Receipt};
+use backup_core::{Backup, JobStatus, PipelineError, Receipt};
 use backup_storage::{BlobStore, Error as StorageError, Upload};
 use bytes::Bytes;
 
@@ -68,7 +68,7 @@ fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> R
         name: backup.name.clone(),
         description: backup.description.clone(),
         config_key: backup.config_key.clone(),
-        backup_type: BackupType::Full,
+        backup_type: plan.backup_type(backup),
         source: backup.source,
         trigger: backup.trigger,
         status: JobStatus::Completed,
@@ -79,7 +79,7 @@ fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> R
         started_at: plan.started_at,
         completed_at: engine.clock.now(),
         storage_path: plan.path.clone(),
-        base_id: None,
+        base_id: plan.base.as_ref().map(|base| base.receipt.id),
         schedule_id: backup.schedule_id,
         contents: written.contents,
         warnings: written.warnings,

@@ -34,7 +34,7 @@ pub(super) async fn recover(
 }
 
 /// The receipt, where it is authentic and the archive beside it is byte for byte the one it was written for: a worker that
-/// had lost its lease may have put a receipt beside another's archive. A receipt that another key made is an error: what it
+/// had lost its lease may have put a receipt beside another's archive. What it builds on must be there too. A receipt that another key made is an error: what it
 /// stands for may be a good backup, and is not ours to judge.
 pub(crate) async fn whole(
     repository: &Repository,
@@ -47,7 +47,7 @@ pub(crate) async fn whole(
         Ok(_) | Err(PipelineError::Integrity { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    match repository.verify(&receipt, VerifyLevel::Checksum, job).await {
+    match repository.verify_once(&receipt, VerifyLevel::Checksum, job).await {
         Ok(()) => Ok(Some(receipt)),
         Err(PipelineError::Integrity { .. } | PipelineError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),

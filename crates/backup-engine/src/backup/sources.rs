@@ -6,6 +6,7 @@ use backup_core::{Backup, BackupSource, PipelineError, Source};
 use backup_db::{Error as CatalogError, ScheduleListOptions, Store};
 use backup_sources::{ConfigInputs, ConfigSource, DatabaseSettings, DatabaseSource, FilesSource};
 
+use super::Plan;
 use super::write::Part;
 use crate::engine::Engine;
 use crate::job::JobError;
@@ -15,18 +16,16 @@ use crate::lease::HeldLease;
 const PAGE: u32 = 200;
 
 /// The sources of a backup, in the order in which they are saved.
-pub(super) async fn of(
-    engine: &Engine,
-    held: &HeldLease,
-    backup: &Backup,
-    config: Option<&BackupConfig>,
-) -> Result<Vec<Part>, JobError> {
+pub(super) async fn of(engine: &Engine, held: &HeldLease, backup: &Backup, plan: &Plan) -> Result<Vec<Part>, JobError> {
+    let config = plan.place.config.as_ref();
     let mut sources: Vec<Arc<dyn Source>> = Vec::new();
     if backup.source.has_database() {
         sources.push(Arc::new(DatabaseSource::new(database(engine, config)?)));
     }
     if backup.source.has_files() {
-        sources.push(Arc::new(FilesSource::new(engine.upload_dir(config))));
+        let files = FilesSource::new(engine.upload_dir(config));
+        let carries = plan.base.is_some() && !engine.settings.read_all_files;
+        sources.push(Arc::new(files.carrying_unchanged(carries)));
     }
     if backup.source.has_config() {
         let inputs = held.tell(|| exported(engine)).await.map_err(JobError::catalog)?;

@@ -8,7 +8,7 @@ use backup_core::{
 };
 use backup_storage::Upload;
 
-use super::{Plan, promote};
+use super::Plan;
 use crate::bridge::{abort, blocking, cancelled, start_upload};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::engine::Engine;
@@ -66,11 +66,15 @@ pub(super) async fn write(
         created_at_secs: plan.started_at.timestamp(),
     };
     let archive = {
-        let (engine, job, backup) = (engine.clone(), job.clone(), backup.clone());
+        let (engine, job) = (engine.clone(), job.clone());
         let keys = plan.place.keys.clone();
+        let base = plan.base.as_ref().map(|base| base.chain.archive.clone());
         blocking(move || {
-            promote(&backup, &job);
-            let mut archive = ArchiveWriter::create(Box::new(sink), keys.current(), options, &*engine.random)?;
+            let (sink, key, random) = (Box::new(sink), keys.current(), &*engine.random);
+            let mut archive = match &base {
+                Some(base) => ArchiveWriter::create_on(base, sink, key, options, random)?,
+                None => ArchiveWriter::create(sink, key, options, random)?,
+            };
             let mut contents = BackupContents::default();
             for part in &parts {
                 write_part(&engine, &mut archive, part, &job, &mut contents)?;
@@ -146,6 +150,10 @@ impl ArchiveSink for Watched<'_> {
     fn append(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<u64, PipelineError> {
         let checkpoint = &mut self.checkpoint;
         self.sink.append(entry, &mut WatchedContent { content, checkpoint })
+    }
+
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+        self.sink.append_unchanged(entry)
     }
 
     fn append_stream(&mut self, path: &EntryPath, content: &mut dyn Read) -> Result<u64, PipelineError> {

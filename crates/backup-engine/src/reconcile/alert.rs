@@ -13,9 +13,16 @@ pub(super) async fn tell(engine: &Engine, judged: &[String], found: &Reconciled)
     let mut lost = Vec::new();
     for (ids, what) in [(&found.lost, "receipt"), (&found.damaged, "archive")] {
         for id in ids {
-            let config_key = find(engine, *id).await?.map(|backup| backup.config_key);
+            let backup = find(engine, *id).await?;
             let message =
                 format!("backup {id} cannot be restored: its {what} is no longer in the storage as it was written");
+            // What builds on it must not look as if it could.
+            if backup.as_ref().is_some_and(|backup| backup.verify_error.is_none())
+                && !engine.store.dependents(*id).await?.is_empty()
+            {
+                engine.store.condemn_backup(*id, &message).await?;
+            }
+            let config_key = backup.map(|backup| backup.config_key);
             lost.push(
                 NewAlert::new(AlertKind::BackupLost, id, message)
                     .severity(AlertSeverity::Critical)

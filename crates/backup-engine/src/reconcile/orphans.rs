@@ -149,6 +149,15 @@ impl Engine {
             .into());
         }
         repository.check_length(&receipt).await?;
+        if let Some(base) = receipt.base_id
+            && self.store.get_backup(base).await?.is_none()
+        {
+            return Err(PipelineError::refused(
+                format!("backup {id} builds on backup {base}, which the catalog does not know"),
+                format!("Adopt {base} first."),
+            )
+            .into());
+        }
         let backup = self.store.adopt_backup(&receipt).await?;
         // Nothing is trusted for its receipt alone.
         let verification = NewVerification {

@@ -37,7 +37,7 @@ impl Repository {
     }
 
     /// Those of `receipts` whose archive is not in the storage in its full length; found by one listing, without reading.
-    pub async fn without_archive<'a>(&self, receipts: &'a [Receipt]) -> Result<Vec<&'a Receipt>, PipelineError> {
+    pub(super) async fn without_archive<'a>(&self, receipts: &'a [Receipt]) -> Result<Vec<&'a Receipt>, PipelineError> {
         let mut missing: HashMap<&str, &Receipt> = receipts
             .iter()
             .map(|receipt| (receipt.storage_path.as_str(), receipt))

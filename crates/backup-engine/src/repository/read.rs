@@ -10,11 +10,11 @@ use crate::bridge::{BlobSource, blocking};
 impl Repository {
     /// The names of the parts, in the order in which they were written.
     pub async fn parts(&self, receipt: &Receipt) -> Result<Vec<String>, PipelineError> {
-        Ok(self.open(receipt, &unwatched()).await?.parts().to_vec())
+        Ok(self.open_alone(receipt, &unwatched()).await?.parts().to_vec())
     }
 
     /// What stands directly in `folder` of a part, in order, from after `after` (a path in that folder), `limit` at the
-    /// most; found through the index without reading the archive.
+    /// most; found through the index without reading the archive or what it builds on.
     ///
     /// # Errors
     /// `NotFound` where the backup has no such folder.
@@ -26,7 +26,7 @@ impl Repository {
         after: Option<EntryPath>,
         limit: usize,
     ) -> Result<Vec<Entry>, PipelineError> {
-        let archive = self.open(receipt, &unwatched()).await?;
+        let archive = self.open_alone(receipt, &unwatched()).await?;
         let part = part.to_owned();
         blocking(move || {
             let found = archive.list(&part, &folder, after.as_ref(), limit)?;
@@ -49,7 +49,7 @@ impl Repository {
     /// # Errors
     /// `NotFound` where the backup does not hold it.
     pub async fn entry(&self, receipt: &Receipt, part: &str, path: &EntryPath) -> Result<Entry, PipelineError> {
-        let archive = self.open(receipt, &unwatched()).await?;
+        let archive = self.open_alone(receipt, &unwatched()).await?;
         let (part, path) = (part.to_owned(), path.clone());
         blocking(move || find(&archive, &part, &path)).await
     }
@@ -95,7 +95,7 @@ impl Repository {
         Ok(entry)
     }
 
-    /// Writes the plain archive (`.tar.gz` or `.tar.zst`) into `out`. The whole stored file is checked before the first
+    /// Writes the plain archive (`.tar.gz` or `.tar.zst`), as it is stored, into `out`. The whole stored file is checked before the first
     /// byte is written.
     ///
     /// # Errors
@@ -106,7 +106,8 @@ impl Repository {
         mut out: impl Write + Send + 'static,
         job: &JobControl,
     ) -> Result<(), PipelineError> {
-        let archive = self.open(receipt, job).await?;
+        // What it builds on stands elsewhere.
+        let archive = self.open_alone(receipt, job).await?;
         let source = BlobSource::open(self.storage().clone(), &receipt.storage_path, job.clone()).await?;
         let seal = receipt.archive.clone();
         let (keys, job) = (self.keys().clone(), job.clone());

@@ -4,8 +4,8 @@ use super::Repository;
 use crate::bridge::blocking;
 
 impl Repository {
-    /// Restores the parts that `targets` name, in their order. First every target is asked whether it is fit, then the
-    /// whole stored file is checked; only then a byte reaches a target. A part that the backup does not have is an
+    /// Restores the parts that `targets` name, in their order. First every target is asked whether it is fit, then every stored
+    /// file of its chain is checked; only then a byte reaches a target. A part that the backup does not have is an
     /// error. After an error the targets before the failing one stand as restored; the failing one has cleaned up.
     ///
     /// # Errors
@@ -16,10 +16,11 @@ impl Repository {
         mut targets: Vec<Box<dyn Target>>,
         job: &JobControl,
     ) -> Result<(), PipelineError> {
-        let archive = self.open(receipt, job).await?;
-        let (job, stored, read) = (job.clone(), receipt.size_bytes, receipt.source_bytes);
+        let chain = self.open_chain(receipt, job).await?;
+        let (job, receipt) = (job.clone(), receipt.clone());
         blocking(move || {
             job.begin(Step::Preparing, 0);
+            let archive = &chain.archive;
             for target in &mut targets {
                 if !archive.parts().iter().any(|part| part == target.part()) {
                     return Err(PipelineError::not_found(
@@ -29,11 +30,11 @@ impl Repository {
                 }
                 target.prepare(&job)?;
             }
-            job.begin(Step::Verify, stored);
-            archive.verify_stored(&job)?;
+            job.begin(Step::Verify, chain.stored_bytes(&receipt));
+            chain.verify_stored(&receipt, &job)?;
             for target in &mut targets {
                 job.check()?;
-                job.begin(target.step(), read);
+                job.begin(target.step(), receipt.source_bytes);
                 let mut part = archive.part(target.part())?;
                 target.restore(&mut part, &job)?;
             }

@@ -1,6 +1,9 @@
+use std::path::Path;
+
+use backup_archive::ArchiveReader;
 use backup_core::{Entry, EntryKind, EntryPath, JobControl, PartReader, PipelineError, Receipt, Step, VerifyLevel};
 
-use super::Repository;
+use super::{Fault, Repository};
 use crate::bridge::blocking;
 
 /// Where the database's dump stands in an archive.
@@ -8,38 +11,81 @@ const DATABASE_PART: &str = "database";
 const DUMP: &[u8] = b"database.dump";
 
 impl Repository {
-    /// Checks a backup: CHECKSUM reads the whole stored file and compares it with what was written; CONTENT also decrypts
+    /// Checks a backup: CHECKSUM reads its whole stored file, and those of all that it builds on, and compares them with what
+    /// was written; CONTENT also decrypts
     /// and inflates every member, checks each against its SHA-256 and the index for completeness, and lets `pg_restore`
     /// read the dump's table of contents. RESTORE is a job of its own and is refused here.
     ///
     /// # Errors
     /// `Integrity` where the backup is not what was written; anything else: it could not be checked.
     pub async fn verify(&self, receipt: &Receipt, level: VerifyLevel, job: &JobControl) -> Result<(), PipelineError> {
+        Ok(self.verify_chain(receipt, level, job).await?)
+    }
+
+    /// [`Self::verify`], which says of an error which backup is at fault.
+    pub(crate) async fn verify_chain(
+        &self,
+        receipt: &Receipt,
+        level: VerifyLevel,
+        job: &JobControl,
+    ) -> Result<(), Fault> {
+        let of = receipt.id;
+        let itself = move |error| Fault { of, at: of, error };
         if level == VerifyLevel::Restore {
-            return Err(PipelineError::refused(
+            return Err(itself(PipelineError::refused(
                 "the level RESTORE needs places to restore into",
                 "Verify with the level CONTENT, or restore the backup into a new database and folder.",
-            ));
+            )));
         }
-        let archive = self.open(receipt, job).await?;
-        let (job, programs) = (job.clone(), self.programs.clone());
+        let chain = self.open_chain(receipt, job).await?;
+        let content = if level == VerifyLevel::Content {
+            receipt.size_bytes
+        } else {
+            0
+        };
+        job.begin(Step::Verify, chain.stored_bytes(receipt) + content);
+        let (job, programs, receipt) = (job.clone(), self.programs.clone(), receipt.clone());
+        let checked = blocking(move || {
+            let checked = chain.verify_stored(&receipt, &job);
+            Ok(checked.and_then(|()| match level {
+                VerifyLevel::Checksum => Ok(()),
+                _ => verify_content(&chain.archive, programs.as_deref(), &job).map_err(itself),
+            }))
+        });
+        checked.await.map_err(itself)?
+    }
+
+    /// [`Self::verify`] without the stored files that it builds on, which must be there.
+    pub(crate) async fn verify_once(
+        &self,
+        receipt: &Receipt,
+        level: VerifyLevel,
+        job: &JobControl,
+    ) -> Result<(), PipelineError> {
+        let chain = self.open_chain(receipt, job).await?;
         let passes = if level == VerifyLevel::Content { 2 } else { 1 };
         job.begin(Step::Verify, receipt.size_bytes * passes);
+        let (job, programs) = (job.clone(), self.programs.clone());
         blocking(move || {
-            archive.verify_stored(&job)?;
-            if level == VerifyLevel::Checksum {
-                return Ok(());
+            chain.archive.verify_stored(&job)?;
+            match level {
+                VerifyLevel::Checksum => Ok(()),
+                _ => verify_content(&chain.archive, programs.as_deref(), &job),
             }
-            archive.verify_content(&job)?;
-            if archive.parts().iter().any(|part| part == DATABASE_PART) {
-                let mut part = archive.part(DATABASE_PART)?;
-                find_dump(&mut part)?;
-                backup_sources::check_dump(programs.as_deref(), part.content(), &job)?;
-            }
-            Ok(())
         })
         .await
     }
+}
+
+/// Checks every member and every record, and lets `pg_restore` read the dump's table of contents.
+fn verify_content(archive: &ArchiveReader, programs: Option<&Path>, job: &JobControl) -> Result<(), PipelineError> {
+    archive.verify_content(job)?;
+    if archive.parts().iter().any(|part| part == DATABASE_PART) {
+        let mut part = archive.part(DATABASE_PART)?;
+        find_dump(&mut part)?;
+        backup_sources::check_dump(programs, part.content(), job)?;
+    }
+    Ok(())
 }
 
 /// Moves on to the dump.

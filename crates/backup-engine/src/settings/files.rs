@@ -14,6 +14,16 @@ pub struct FilesArgs {
         default_value = "./uploads"
     )]
     pub upload_dir: PathBuf,
+
+    /// Read every file for an incremental or differential backup too, also those whose size, times and number did not change
+    #[arg(
+        long = "backup-files-read-all",
+        env = "BACKUP_FILES_READ_ALL",
+        value_name = "BOOL",
+        default_value_t = false,
+        action = clap::ArgAction::Set
+    )]
+    pub read_all: bool,
 }
 
 /// The configuration that is backed up.

@@ -1,5 +1,7 @@
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use backup_core::chain::ChainLimits;
 use backup_core::receipt::Codec;
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 
@@ -51,6 +53,26 @@ pub struct WorkerArgs {
           value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pub quota_gb: u64,
 
+    /// Backups that may build on each other behind a full one before the next is full again; 0: every backup is full
+    #[arg(
+        long = "backup-chain-max-length",
+        env = "BACKUP_CHAIN_MAX_LENGTH",
+        value_name = "N",
+        default_value_t = ChainLimits::default().max_length,
+        value_parser = range(ChainLimits::LENGTH)
+    )]
+    pub chain_max_length: u32,
+
+    /// Bytes that those may take up together, in percent of the full one's
+    #[arg(
+        long = "backup-chain-max-weight",
+        env = "BACKUP_CHAIN_MAX_WEIGHT",
+        value_name = "PERCENT",
+        default_value_t = ChainLimits::default().max_weight,
+        value_parser = range(ChainLimits::WEIGHT)
+    )]
+    pub chain_max_weight: u32,
+
     /// How archives are compressed, where the configuration does not say
     #[arg(
         long = "backup-compression",
@@ -68,6 +90,14 @@ pub struct WorkerArgs {
 }
 
 impl WorkerArgs {
+    /// How far a chain of backups may grow.
+    pub fn chain(&self) -> ChainLimits {
+        ChainLimits {
+            max_length: self.chain_max_length,
+            max_weight: self.chain_max_weight,
+        }
+    }
+
     /// How long a job stays its worker's without a heartbeat.
     pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds)
@@ -82,4 +112,8 @@ impl WorkerArgs {
     pub fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)
     }
+}
+
+fn range(range: RangeInclusive<u32>) -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(i64::from(*range.start())..=i64::from(*range.end()))
 }

@@ -142,7 +142,13 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
     tracing::info!(action = %Action::VerifyStarted, %backup_id, level = %row.level, "verification {id} started");
     let (outcome, action) = match settle(held, unless(exhausted, verify::run(engine, held, row)).await) {
         End::Done(None) => (VerificationOutcome::Passed, Action::VerifyCompleted),
-        End::Done(Some(problem)) => (VerificationOutcome::Found { problem }, Action::VerifyCompleted),
+        End::Done(Some(problem)) => (
+            VerificationOutcome::Found {
+                problem: problem.text,
+                in_base: problem.in_base,
+            },
+            Action::VerifyCompleted,
+        ),
         End::Failed(error) => (
             VerificationOutcome::Failed {
                 message: error.full_text(),

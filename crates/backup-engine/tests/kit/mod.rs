@@ -120,6 +120,8 @@ impl Place {
                 folder: self.path("drills"),
             },
             data_dir: self.path("data"),
+            read_all_files: false,
+            chain: backup_core::chain::ChainLimits::default(),
             codec: Codec::Zstd,
             compressors: 2,
             workers: 1,
@@ -160,11 +162,21 @@ pub(crate) async fn ask(engine: &Engine, source: BackupSource) -> BackupId {
 
 /// Asks for a backup of a configuration.
 pub(crate) async fn ask_for(engine: &Engine, config_key: &str, source: BackupSource) -> BackupId {
+    ask_as(engine, config_key, BackupType::Full, source).await
+}
+
+/// Asks for a backup of this type.
+pub(crate) async fn ask_as(
+    engine: &Engine,
+    config_key: &str,
+    backup_type: BackupType,
+    source: BackupSource,
+) -> BackupId {
     let ids = IdGenerator::new(engine.clock.clone(), Arc::new(OsRandom));
     let new = NewBackup {
         id: ids.next().unwrap(),
         config_key: config_key.into(),
-        backup_type: BackupType::Full,
+        backup_type,
         source,
         trigger: BackupTrigger::Manual,
         description: Some("by a test".into()),

@@ -77,6 +77,11 @@ impl Links {
         self.forget(file.number)
     }
 
+    /// Whether a name of the file was saved, and others are still to come.
+    pub(super) fn knows(&self, file: &Identity) -> bool {
+        self.seen.get(&file.number).is_some_and(|first| first.identity.is(file))
+    }
+
     /// Remembers the first of `names` names. `false`: there is no room to.
     pub(super) fn remember(&mut self, file: Identity, path: &EntryPath, names: u64) -> bool {
         let cost = path.as_bytes().len() + OVERHEAD;

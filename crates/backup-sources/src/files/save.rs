@@ -37,6 +37,7 @@ pub(crate) struct Saver<'a> {
     saved: FilesContents,
     unreadable: Vec<String>,
     unreadable_count: u64,
+    carries_unchanged: bool,
 }
 
 impl<'a> Saver<'a> {
@@ -49,7 +50,14 @@ impl<'a> Saver<'a> {
             saved: FilesContents::default(),
             unreadable: Vec::new(),
             unreadable_count: 0,
+            carries_unchanged: false,
         }
+    }
+
+    /// The same, which asks the sink to carry over what did not change, and reads only what it does not.
+    pub(crate) fn carrying_unchanged(mut self, carries: bool) -> Self {
+        self.carries_unchanged = carries;
+        self
     }
 
     /// What was saved; an error that lists the files which could not be read, if there were any.
@@ -160,6 +168,9 @@ impl<'a> Saver<'a> {
         path: &EntryPath,
     ) -> Result<Option<(OwnedFd, Stat)>, Error> {
         let mut file_type = listed;
+        if self.carries_unchanged && listed == FileType::RegularFile && self.carry_over(walk, name, path)? {
+            return Ok(None);
+        }
         for _ in 0..ATTEMPTS {
             let looked = match file_type {
                 FileType::RegularFile | FileType::Directory => open_and_look(walk, name, file_type),
@@ -198,6 +209,42 @@ impl<'a> Saver<'a> {
         }
         self.vanished(path);
         Ok(None)
+    }
+
+    /// Lets the sink carry the file over from the base without opening it. `false`: it is to be read.
+    fn carry_over(&mut self, walk: &Walk, name: &CStr, path: &EntryPath) -> Result<bool, Error> {
+        // Whatever is in the way is told where it is opened.
+        let Ok(stat) = look(walk, name) else { return Ok(false) };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Ok(false);
+        }
+        let identity = match walk.dir() {
+            Ok(dir) if stat.st_nlink > 1 => Some(Identity::of(&stat, dir, Some(name))),
+            Ok(_) => None,
+            Err(_) => return Ok(false),
+        };
+        // Another name of what is in the archive already becomes a link.
+        if identity.as_ref().is_some_and(|identity| self.links.knows(identity)) {
+            return Ok(false);
+        }
+        let entry = entry(
+            path.clone(),
+            EntryKind::File { data: None },
+            &stat,
+            Vec::new(),
+            &self.owners,
+        );
+        if !self.sink.append_unchanged(&entry)? {
+            return Ok(false);
+        }
+        // Of a sparse file about what it holds.
+        let stored = entry.size.min(u64::try_from(stat.st_blocks).unwrap_or(0) * 512);
+        self.job.pass_over(stored);
+        self.saved.file_count += 1;
+        self.saved.entry_count += 1;
+        self.saved.size_bytes += stored;
+        self.remember(identity, &stat, path);
+        Ok(true)
     }
 
     fn save_file(&mut self, fd: &OwnedFd, stat: &Stat, path: EntryPath) -> Result<(), Error> {

@@ -15,12 +15,24 @@ use crate::Error;
 #[derive(Debug)]
 pub struct FilesSource {
     root: PathBuf,
+    carries_unchanged: bool,
 }
 
 impl FilesSource {
     /// The folder at `root`, which may itself be a link to one. Nothing is read before [`Source::prepare`].
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self {
+            root,
+            carries_unchanged: false,
+        }
+    }
+
+    /// The same folder, of which files that the base of the backup vouches for are not read: those whose size, times and
+    /// number in the file system did not change.
+    #[must_use]
+    pub fn carrying_unchanged(mut self, carries: bool) -> Self {
+        self.carries_unchanged = carries;
+        self
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -61,7 +73,7 @@ impl Source for FilesSource {
         contents: &mut BackupContents,
     ) -> Result<(), PipelineError> {
         self.check()?;
-        let mut saver = Saver::new(sink, job);
+        let mut saver = Saver::new(sink, job).carrying_unchanged(self.carries_unchanged);
         saver.save_tree(&self.root, EntryPath::root())?;
         contents.files = Some(saver.finish()?);
         Ok(())

@@ -1,0 +1,220 @@
+//! Chains of backups that build on each other: what the next one may build on, and what becomes of all that build on one
+//! which is missing or damaged.
+
+use std::collections::HashSet;
+
+use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
+use backup_core::chain::Link;
+use backup_core::{BackupId, BackupSource, BackupType, JobStatus, VerifyLevel};
+use diesel::prelude::*;
+
+use crate::backups::{BackupRow, find};
+use crate::error::TxResult;
+use crate::events::{EventKind, append};
+use crate::schema::backups;
+use crate::store::Tx;
+use crate::types::{Time, Word, count, word};
+use crate::{Error, Store};
+
+/// The newest backups that are looked at as a base for the next one.
+const NEWEST: i64 = 500;
+/// The name of the detail that says which source a broken chain is of.
+const SOURCE_DETAIL: &str = "source";
+
+impl Store {
+    /// The newest COMPLETED backups of a configuration, and all that those build on: what [`backup_core::chain::plan`]
+    /// decides by.
+    pub async fn chain_links(&self, config_key: &str) -> Result<Vec<Link>, Error> {
+        let config_key = config_key.to_owned();
+        self.read("chain_links", move |tx| links(tx, &config_key)).await
+    }
+
+    /// Says of a COMPLETED backup that the storage does not have it as it was written: so it cannot be restored, nor can
+    /// anything that builds on it. Their verification says so, nothing builds on them any more, and an alert is raised. One
+    /// that is gone from the catalog is no error.
+    pub async fn condemn_backup(&self, id: BackupId, problem: &str) -> Result<(), Error> {
+        let problem = problem.to_owned();
+        self.write("condemn_backup", move |tx| condemn(tx, id, &problem)).await
+    }
+}
+
+fn links(tx: &mut Tx<'_>, config_key: &str) -> TxResult<Vec<Link>> {
+    let lost = crate::retention::lost(tx)?;
+    let mut known = HashSet::new();
+    let mut links: Vec<Link> = Vec::new();
+    let mut wanted: Option<Vec<String>> = None;
+    loop {
+        let rows = candidates(tx, config_key, wanted.as_deref())?;
+        let before = links.len();
+        for row in rows {
+            if known.insert(row.0.0) {
+                links.push(link(row, &lost));
+            }
+        }
+        // What the newest build on may be older; what is not there is not asked for again.
+        let bases = links[before..].iter().filter_map(|link| link.base_id);
+        let missing: Vec<String> = bases
+            .filter(|base| !known.contains(base))
+            .map(|base| base.to_string())
+            .collect();
+        if missing.is_empty() {
+            return Ok(links);
+        }
+        wanted = Some(missing);
+    }
+}
+
+type Row = (
+    Word<BackupId>,
+    Word<BackupType>,
+    Word<BackupSource>,
+    Time,
+    Option<Word<BackupId>>,
+    Option<i64>,
+    Option<String>,
+    Option<String>,
+);
+
+/// The newest, or those of these identifiers.
+fn candidates(tx: &mut Tx<'_>, config_key: &str, ids: Option<&[String]>) -> TxResult<Vec<Row>> {
+    let mut query = backups::table
+        .filter(backups::config_key.eq(config_key))
+        .filter(backups::status.eq(JobStatus::Completed.as_str()))
+        .filter(backups::deleting.eq(false))
+        .order((backups::created_at.desc(), backups::id.desc()))
+        .limit(NEWEST)
+        .select((
+            backups::id,
+            backups::backup_type,
+            backups::source,
+            backups::created_at,
+            backups::base_id,
+            backups::size_bytes,
+            backups::key_fingerprint,
+            backups::verify_error,
+        ))
+        .into_boxed();
+    if let Some(ids) = ids {
+        query = query.filter(backups::id.eq_any(ids));
+    }
+    Ok(query.load(tx.db)?)
+}
+
+fn link(row: Row, lost: &HashSet<String>) -> Link {
+    let (id, backup_type, source, created_at, base_id, size_bytes, key_fingerprint, verify_error) = row;
+    Link {
+        id: id.0,
+        backup_type: backup_type.0,
+        source: source.0,
+        created_at: created_at.0,
+        base_id: word(base_id),
+        size_bytes: size_bytes.map_or(0, count),
+        key_fingerprint,
+        is_good: verify_error.is_none() && !lost.contains(&id.0.to_string()),
+    }
+}
+
+/// See [`Store::condemn_backup`].
+pub(crate) fn condemn(tx: &mut Tx<'_>, id: BackupId, problem: &str) -> TxResult<()> {
+    let Some(row) = find(tx, id)?.filter(|row| row.status.0 == JobStatus::Completed) else {
+        return Ok(());
+    };
+    mark(tx, id, VerifyLevel::Checksum, problem)?;
+    let dependents = condemn_dependents(tx, id, VerifyLevel::Checksum, problem)?;
+    tell(tx, &row, dependents, problem)
+}
+
+/// A verification found something wrong with a backup, which its row says already.
+pub(crate) fn found_broken(tx: &mut Tx<'_>, row: &BackupRow, level: VerifyLevel, problem: &str) -> TxResult<()> {
+    match condemn_dependents(tx, row.id.0, level, problem)? {
+        0 => Ok(()),
+        dependents => tell(tx, row, dependents, problem),
+    }
+}
+
+/// Says of all COMPLETED backups that build on this one that they cannot be restored, and how many those are.
+fn condemn_dependents(tx: &mut Tx<'_>, id: BackupId, level: VerifyLevel, problem: &str) -> TxResult<usize> {
+    let problem = format!("it builds on backup {id}, which cannot be read: {problem}");
+    let mut seen = HashSet::from([id]);
+    let mut next = vec![id];
+    while let Some(base) = next.pop() {
+        let dependents: Vec<Word<BackupId>> = backups::table
+            .filter(backups::base_id.eq(base.to_string()))
+            .filter(backups::status.eq(JobStatus::Completed.as_str()))
+            .select(backups::id)
+            .load(tx.db)?;
+        for dependent in dependents {
+            if seen.insert(dependent.0) {
+                mark(tx, dependent.0, level, &problem)?;
+                next.push(dependent.0);
+            }
+        }
+    }
+    Ok(seen.len() - 1)
+}
+
+fn mark(tx: &mut Tx<'_>, id: BackupId, level: VerifyLevel, problem: &str) -> TxResult<()> {
+    diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
+        .set((
+            backups::verified_at.eq(tx.now.naive_utc()),
+            backups::verify_level.eq(level.as_str()),
+            backups::verify_error.eq(problem),
+        ))
+        .execute(tx.db)?;
+    append(tx, EventKind::Backup, &id)
+}
+
+fn tell(tx: &mut Tx<'_>, row: &BackupRow, dependents: usize, problem: &str) -> TxResult<()> {
+    let message = format!(
+        "backup {} cannot be restored, nor can the {dependents} backups that build on it: {problem}",
+        row.name
+    );
+    let alert = NewAlert::new(AlertKind::ChainBroken, &row.config_key, message)
+        .severity(AlertSeverity::Critical)
+        .with(CONFIG_DETAIL, &row.config_key)
+        .with(SOURCE_DETAIL, row.source.0)
+        .with("backup", &row.name)
+        .with("dependents", dependents)
+        .with("error", problem);
+    crate::alerts::raise(tx, &alert)?;
+    Ok(())
+}
+
+/// A good backup has come to be: from here on the configuration has one again, whatever was broken before.
+pub(crate) fn mended(
+    tx: &mut Tx<'_>,
+    config_key: &str,
+    source: BackupSource,
+    ended: chrono::DateTime<chrono::Utc>,
+) -> TxResult<()> {
+    let broken = crate::alerts::open(tx, AlertKind::ChainBroken, config_key)?;
+    let is_over = broken.is_some_and(|alert| {
+        alert.raised_at <= ended && alert.details.get(SOURCE_DETAIL).is_some_and(|of| of == source.as_str())
+    });
+    if is_over {
+        crate::alerts::resolve(tx, AlertKind::ChainBroken, config_key)?;
+    }
+    Ok(())
+}
+
+/// Condemns what was brought back from receipts and builds on a backup that was not.
+pub(crate) fn condemn_torn(tx: &mut Tx<'_>) -> TxResult<()> {
+    let rows: Vec<(Word<BackupId>, Option<Word<BackupId>>)> = backups::table
+        .filter(backups::base_id.is_not_null())
+        .filter(backups::status.eq(JobStatus::Completed.as_str()))
+        .filter(backups::verify_error.is_null())
+        .order((backups::created_at, backups::id))
+        .select((backups::id, backups::base_id))
+        .load(tx.db)?;
+    for (id, base) in rows {
+        let Some(base) = word(base) else { continue };
+        if !find(tx, base)?.is_some_and(|row| row.status.0 == JobStatus::Completed && !row.deleting) {
+            condemn(
+                tx,
+                id.0,
+                &format!("backup {base}, which it builds on, is not in the storage"),
+            )?;
+        }
+    }
+    Ok(())
+}
