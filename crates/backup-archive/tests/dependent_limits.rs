@@ -18,11 +18,11 @@ use kit::{Fixed, KEY, Memory, SMALL, Stored, alone, file, high_water, noise, opt
 
 #[test]
 fn a_base_whose_own_bases_are_not_at_hand_is_refused() {
-    let mut chain = Backups::default();
+    let mut backups = Backups::default();
     for _ in 0..2 {
-        chain.add_stream(SMALL, b"a stream");
+        backups.add_stream(SMALL, b"a stream");
     }
-    let (bytes, seal) = &chain.0[1];
+    let (bytes, seal) = &backups.0[1];
     let base = ArchiveReader::open(Arc::new(Stored(bytes.clone())), &ring(), seal, id(1)).unwrap();
     let options = options(Codec::Gzip, true);
     let error = ArchiveWriter::create_on(&base, Box::new(Memory::default()), &KEY, options, &Fixed).unwrap_err();
@@ -67,10 +67,10 @@ fn on_a_base_from_before_there_were_signatures_everything_is_stored_whole() {
 #[test]
 fn a_damaged_base_fails_the_backup_or_does_no_harm() {
     let mut content = rows(70, 300).concat();
-    let mut chain = Backups::default();
-    chain.add_stream(SMALL, &content);
+    let mut backups = Backups::default();
+    backups.add_stream(SMALL, &content);
     content.extend_from_slice(b"and one row more\n");
-    let (whole, seal) = chain.0[0].clone();
+    let (whole, seal) = backups.0[0].clone();
     let mut refused = 0;
     for at in (0..whole.len()).step_by(131) {
         let mut bytes = whole.clone();
@@ -85,7 +85,7 @@ fn a_damaged_base_fails_the_backup_or_does_no_harm() {
             let mut part = writer.part("database")?;
             part.append_stream(&path("database.dump"), &mut &*content)?;
             let seal = writer.finish()?;
-            let after = Backups(vec![(whole.clone(), chain.0[0].1.clone()), (sink.bytes(), seal)]);
+            let after = Backups(vec![(whole.clone(), backups.0[0].1.clone()), (sink.bytes(), seal)]);
             after.check("database", &[("database.dump", &content)]);
             Ok(())
         };
@@ -102,20 +102,20 @@ fn a_damaged_base_fails_the_backup_or_does_no_harm() {
 fn of_an_entry_in_very_many_pieces_the_rest_is_stored() {
     let cuts = Cuts { extents: 20, ..SMALL };
     let mut rows = rows(80, 3000);
-    let mut chain = Backups::default();
-    chain.add_stream(cuts, &rows.concat());
+    let mut backups = Backups::default();
+    backups.add_stream(cuts, &rows.concat());
     for row in rows.iter_mut().step_by(100) {
         row.push(b'!');
     }
     let content = rows.concat();
-    let stored = chain.add_stream(cuts, &content);
+    let stored = backups.add_stream(cuts, &content);
     assert!(stored > content.len() as u64 / 2, "{stored}");
-    let places = fuzzing::places(&chain.newest(), "database").unwrap();
+    let places = fuzzing::places(&backups.newest(), "database").unwrap();
     assert!(places[0].extents.len() < 40, "{}", places[0].extents.len());
     // The next one finds again what this one stored.
-    chain.add_stream(SMALL, &content);
+    backups.add_stream(SMALL, &content);
     assert!(
-        fuzzing::places(&chain.newest(), "database").unwrap()[0]
+        fuzzing::places(&backups.newest(), "database").unwrap()[0]
             .extents
             .iter()
             .all(|(archive, ..)| *archive > 0)
@@ -126,9 +126,9 @@ fn of_an_entry_in_very_many_pieces_the_rest_is_stored() {
 fn what_tar_extracts_under_its_own_name_is_whole() {
     let (old, new) = (noise(90, 100_000), noise(91, 50_000));
     let changed = [&old[..50_000], b"changed", &old[50_000..]].concat();
-    let mut chain = Backups::default();
-    chain.add_files(Cuts::default(), &[("changed", &old), ("same", &old), ("small", b"old")]);
-    chain.add_files(
+    let mut backups = Backups::default();
+    backups.add_files(Cuts::default(), &[("changed", &old), ("same", &old), ("small", b"old")]);
+    backups.add_files(
         Cuts::default(),
         &[
             ("changed", &changed),
@@ -145,7 +145,7 @@ fn what_tar_extracts_under_its_own_name_is_whole() {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let stored = Stored(chain.0[1].0.clone());
+    let stored = Stored(backups.0[1].0.clone());
     let mut plain = Vec::new();
     backup_archive::decrypt_to(&stored, &KEY, true, &mut plain, &kit::job()).unwrap();
     tar.stdin.take().unwrap().write_all(&plain).unwrap();
