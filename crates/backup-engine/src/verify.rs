@@ -7,11 +7,13 @@ use crate::backup::place;
 use crate::bridge::blocking;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::job::JobError;
+use crate::job::{JobError, given_up};
 use crate::lease::HeldLease;
 
 mod drill;
 mod scratch;
+
+use drill::Attempt;
 
 pub use drill::DrillSettings;
 
@@ -20,7 +22,21 @@ pub(crate) async fn run(
     engine: &Engine,
     held: &HeldLease,
     record: &VerificationRecord,
+    exhausted: bool,
 ) -> Result<Option<String>, JobError> {
+    let attempt = Attempt {
+        id: record.id,
+        number: held.lease().attempts,
+    };
+    if exhausted {
+        if record.level == VerifyLevel::Restore
+            && let Err(error) = drill::clear(engine, attempt, held.job()).await
+        {
+            // That it is given up matters more.
+            tracing::warn!(error = %error.full_text(), "what a drill made could not be removed");
+        }
+        return Err(JobError::Failed(given_up()));
+    }
     let backup = held
         .tell(|| engine.store.get_backup(record.backup_id))
         .await
@@ -29,7 +45,7 @@ pub(crate) async fn run(
     let repository = place(engine, held, &config_key).await?.repository(engine);
     let checked = match repository.find(record.backup_id).await {
         Ok(receipt) if record.level == VerifyLevel::Restore => {
-            drill::run(engine, &repository, &receipt, record.id, held.job()).await
+            drill::run(engine, &repository, &receipt, attempt, held.job()).await
         }
         Ok(receipt) => repository.verify(&receipt, record.level, held.job()).await,
         Err(error) => Err(error),
