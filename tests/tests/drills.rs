@@ -175,10 +175,7 @@ fn a_worker_that_wakes_up_late_leaves_its_successor_s_scratch_database_alone() {
     let postgres = Postgres::start();
     let mut system = System::with(&postgres, Catalog::Sqlite, Storage::Folder);
     let (gate, programs) = (system.folder().join("gate"), system.folder().join("programs"));
-    let script = format!(
-        "until test -e {}; do sleep 0.1; done\nexec REAL \"$@\"",
-        gate.display()
-    );
+    let script = format!("until test -e {}; do sleep 0.1; done\nexec REAL \"$@\"", gate.display());
     postgres.programs_with(&programs, "pg_restore", &script);
     let server = system.database.url();
     system
@@ -197,7 +194,9 @@ fn a_worker_that_wakes_up_late_leaves_its_successor_s_scratch_database_alone() {
         let names = "SELECT datname FROM pg_database WHERE datname LIKE 'drill%' ORDER BY datname";
         postgres.psql("postgres", names)
     };
-    let first = late.wait_until(DRILL, "a scratch database", || Some(scratch()).filter(|name| !name.is_empty()));
+    let first = late.wait_until(DRILL, "a scratch database", || {
+        Some(scratch()).filter(|name| !name.is_empty())
+    });
     late.signal(Signal::STOP);
 
     let successor = system.worker(&[]);
@@ -211,6 +210,11 @@ fn a_worker_that_wakes_up_late_leaves_its_successor_s_scratch_database_alone() {
 
     fs::write(&gate, "").unwrap();
     let drilled = verified(&system, id(&backup));
-    assert_eq!(drilled["verifyError"], Value::Null, "{drilled:#}\n{}", successor.stderr());
+    assert_eq!(
+        drilled["verifyError"],
+        Value::Null,
+        "{drilled:#}\n{}",
+        successor.stderr()
+    );
     assert_eq!(scratch(), "");
 }

@@ -5,8 +5,7 @@
 use std::fs;
 use std::time::Duration;
 
-use backup_tests::postgres::Postgres;
-use backup_tests::system::{System, assert_same_databases, sha256, stored_paths};
+use backup_tests::system::{System, sha256, stored_paths};
 use backup_tests::{sample_db, tree};
 use serde_json::{Value, json};
 
@@ -160,37 +159,6 @@ fn parts_come_back_alone() {
     let refused = system.backupctl(&same).expect(1);
     assert!(refused.stderr.contains(&system.database.name), "{}", refused.stderr);
     assert_eq!(system.database.psql("SELECT count(*) FROM app.orders"), "5000");
-}
-
-#[test]
-fn several_connections_restore_a_large_database_as_it_was() {
-    let mut system = System::embedded();
-    // More than the 256 MiB from which on a dump is put down, of which the storage sees little.
-    system.database.psql(
-        "CREATE TABLE large (id int PRIMARY KEY, text text); CREATE TABLE small AS SELECT 1 AS one;
-         INSERT INTO large SELECT i, repeat(md5(i::text), 3000) FROM generate_series(1, 3000) i",
-    );
-    let (programs, staging) = (system.folder().join("programs"), system.folder().join("staging"));
-    let told = system.folder().join("told");
-    let script = format!("echo \"$@\" >>{}\nexec REAL \"$@\"", told.display());
-    Postgres::shared().programs_with(&programs, "pg_restore", &script);
-    fs::create_dir(&staging).unwrap();
-    system.set("DATABASE_PROGRAMS", programs.to_str().unwrap());
-    system.start();
-    let backup = system.back_up("DATABASE");
-    let restore = |jobs: &str| {
-        let copy = system.new_database();
-        let (id, url, staging) = (backup["id"].as_str().unwrap(), copy.url(), staging.to_str().unwrap());
-        let arguments = ["restore", id, "--to-database", &url, "--staging", staging, "--jobs", jobs];
-        fs::write(&told, "").unwrap();
-        let done = system.backupctl(&arguments).expect(0);
-        assert!(!done.stderr.contains("warning"), "{}", done.stderr);
-        assert_same_databases(&system.database, &copy);
-        fs::read_to_string(&told).unwrap()
-    };
-    assert!(restore("3").contains("--jobs=3"));
-    assert!(!restore("1").contains("--jobs"), "one connection needs no dump on the disk");
-    assert_eq!(fs::read_dir(&staging).unwrap().count(), 0, "the dump is left in plain text");
 }
 
 #[test]

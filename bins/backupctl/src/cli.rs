@@ -150,6 +150,9 @@ pub(crate) struct RestoreArgs {
     /// Without owners and grants, where the server does not have the roles
     #[arg(long, requires = "to_database")]
     pub(crate) skip_owner: bool,
+    /// Everything into the database's own tablespace, where the server does not have the others
+    #[arg(long, requires = "to_database")]
+    pub(crate) skip_tablespaces: bool,
     /// How many connections restore the database where its dump has 256 MiB or more [default: as many as there are cores].
     /// With more than one, such a dump is put down first; 1: nothing is put down
     #[arg(long, value_name = "N", requires = "to_database",

@@ -20,6 +20,7 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
     let mut into = RestoreInto {
         tables: args.tables,
         skip_owner: args.skip_owner,
+        skip_tablespaces: args.skip_tablespaces,
         jobs: args.jobs.unwrap_or_else(cores),
         staging: Some(args.staging.unwrap_or_else(std::env::temp_dir)),
         files: args.to_files,
