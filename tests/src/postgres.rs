@@ -153,6 +153,23 @@ impl Postgres {
             .map(Guarded::pid)
     }
 
+    /// Makes `folder`, with the server's programs in it, of which this one is a shell script; `REAL` in it is the real one.
+    /// Asked for its version, that answers.
+    pub fn programs_with(&self, folder: &Path, name: &str, script: &str) {
+        fs::create_dir(folder).expect("a folder");
+        for program in fs::read_dir(&self.bin).expect("the programs") {
+            let program = program.expect("a program");
+            if program.file_name() != name {
+                std::os::unix::fs::symlink(program.path(), folder.join(program.file_name())).expect("a link");
+            }
+        }
+        let text = format!("#!/bin/bash\ncase \"$*\" in *--version*) exec REAL \"$@\";; esac\n{script}\n");
+        let real = self.bin.join(name).display().to_string();
+        let path = folder.join(name);
+        fs::write(&path, text.replace("REAL", &real)).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    }
+
     /// Creates an empty database with a name that begins with `prefix` and is unique. It is dropped with the value.
     pub fn create_database(&self, prefix: &str) -> Database {
         let database = self.database(&format!("{prefix}_{}", unique()));

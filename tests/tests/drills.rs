@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use backup_tests::postgres::Postgres;
 use backup_tests::system::{Catalog, Storage, System};
 use backup_tests::{poll, sample_db, tree};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// How long a drill may take on a busy machine.
@@ -84,22 +84,8 @@ fn a_drill_on_a_configured_server_leaves_nothing_there() {
 /// A folder with PostgreSQL's programs, in which `pg_dump` passes what it says through this sed script.
 fn damaging_programs(system: &System, script: &str) -> PathBuf {
     let folder = system.folder().join(format!("programs-{}", backup_tests::unique()));
-    fs::create_dir(&folder).unwrap();
-    let real = Postgres::shared().bin_dir();
-    for program in fs::read_dir(real).unwrap() {
-        let program = program.unwrap();
-        if program.file_name() != "pg_dump" {
-            std::os::unix::fs::symlink(program.path(), folder.join(program.file_name())).unwrap();
-        }
-    }
-    let wrapper = folder.join("pg_dump");
-    let real = real.join("pg_dump");
-    let text = format!(
-        "#!/bin/bash\nset -o pipefail\ncase \"$*\" in *--version*) exec {0} \"$@\";; esac\n{0} \"$@\" | LC_ALL=C sed -e '{script}'\n",
-        real.display()
-    );
-    fs::write(&wrapper, text).unwrap();
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("set -o pipefail\nREAL \"$@\" | LC_ALL=C sed -e '{script}'");
+    Postgres::shared().programs_with(&folder, "pg_dump", &script);
     folder
 }
 
@@ -181,4 +167,54 @@ fn a_schedule_has_its_backups_drilled_by_themselves() {
     );
     let remembered = system.api().get(&path).expect(200);
     assert_ne!(remembered["schedule"]["lastVerifyPassedAt"], Value::Null);
+}
+
+#[test]
+fn a_worker_that_wakes_up_late_leaves_its_successor_s_scratch_database_alone() {
+    // Nobody else makes databases there.
+    let postgres = Postgres::start();
+    let mut system = System::with(&postgres, Catalog::Sqlite, Storage::Folder);
+    let (gate, programs) = (system.folder().join("gate"), system.folder().join("programs"));
+    let script = format!("until test -e {}; do sleep 0.1; done\nexec REAL \"$@\"", gate.display());
+    postgres.programs_with(&programs, "pg_restore", &script);
+    let server = system.database.url();
+    system
+        .set("BACKUP_DRILL_SERVER_URL", &server)
+        .set("DATABASE_PROGRAMS", programs.to_str().unwrap())
+        .set("BACKUP_WORKERS", "0")
+        .set("BACKUP_LEASE_SECONDS", "4");
+    system.fill_a_little();
+    system.start();
+    let backup = system.create("DATABASE");
+    let late = system.worker(&[]);
+    let backup = system.completed(&backup);
+    let path = format!("/api/admin/backup/{}/verify", id(&backup));
+    let _asked = system.api().post(&path, &json!({ "level": "RESTORE" })).expect(202);
+    let scratch = || {
+        let names = "SELECT datname FROM pg_database WHERE datname LIKE 'drill%' ORDER BY datname";
+        postgres.psql("postgres", names)
+    };
+    let first = late.wait_until(DRILL, "a scratch database", || {
+        Some(scratch()).filter(|name| !name.is_empty())
+    });
+    late.signal(Signal::STOP);
+
+    let successor = system.worker(&[]);
+    let second = successor.wait_until(DRILL, "another scratch database", || {
+        Some(scratch()).filter(|name| !name.is_empty() && *name != first)
+    });
+    assert!(!second.contains(&first), "what the first made is removed: {second}");
+    late.signal(Signal::CONT);
+    late.wait_for_line(DRILL, |line| line.contains("is another worker's now"));
+    assert_eq!(scratch(), second);
+
+    fs::write(&gate, "").unwrap();
+    let drilled = verified(&system, id(&backup));
+    assert_eq!(
+        drilled["verifyError"],
+        Value::Null,
+        "{drilled:#}\n{}",
+        successor.stderr()
+    );
+    assert_eq!(scratch(), "");
 }

@@ -3,13 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
+use std::time::Duration;
 
 use backup_tests::azurite::Azurite;
 use backup_tests::postgres::Postgres;
+use backup_tests::proxy::Proxy;
 use backup_tests::system::{Blobs, Catalog, Storage, System};
 use backup_tests::tree::Scratch;
 use backup_tests::{sample_db, tree};
 use serde_json::{Value, json};
+
+/// How long a rebuild may take to get half-way.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What a backup is, whoever tells it.
 const OF_A_BACKUP: [&str; 19] = [
@@ -228,4 +233,65 @@ fn everything_comes_back_from_the_container_and_the_passphrase() {
     );
     let list: Value = serde_json::from_str(&second.backupctl(&["list", "--json"]).expect(0).stdout).unwrap();
     assert_eq!(list.as_array().unwrap().len(), 4);
+}
+
+/// Where a rebuild is killed: after this share of what it says to the storage, with so many backups in the catalog. A
+/// hundred come in at once.
+const KILLED: [(u64, &str); 3] = [(15, "0"), (60, "0"), (94, "100")];
+
+#[test]
+fn a_rebuild_that_is_killed_is_run_again_and_brings_in_the_rest() {
+    let (cluster, azurite) = (Postgres::shared(), Azurite::shared());
+    let mut first = System::with(cluster, Catalog::Postgres(cluster), Storage::Azurite(azurite));
+    first.set("BACKUP_WORKERS", "4");
+    first.start();
+    schedule(
+        &first,
+        &json!({ "name": "nightly", "backupType": "FULL", "backupSource": "CONFIG", "cronExpression": "0 2 1 1 *" }),
+    );
+    let asked: Vec<String> = (0..130).map(|_| first.create("CONFIG")).collect();
+    for id in &asked {
+        first.completed(id);
+    }
+    // So that the newest export holds what is told below.
+    first.back_up("CONFIG");
+    let before = told(&first);
+    let _gone = first.take_server().kill9();
+
+    let proxy = Proxy::to(azurite.port());
+    let through = azurite
+        .connection_string()
+        .replace(&azurite.port().to_string(), &proxy.port().to_string());
+    let elsewhere = || {
+        let mut second = System::with(cluster, Catalog::Postgres(cluster), Storage::Azurite(azurite));
+        for name in ["BACKUP_CONTAINER_NAME", "BACKUP_ENCRYPTION_KEY"] {
+            second.set(name, first.setting(name));
+        }
+        second.set("AZURE_STORAGE_CONNECTION_STRING", &through);
+        second
+    };
+    let said = proxy.passed();
+    let _whole = elsewhere().backupctl(&["catalog", "rebuild"]).expect(0);
+    let said = proxy.passed() - said;
+    for (percent, backups) in KILLED {
+        let mut second = elsewhere();
+        let catalog = second.catalog.as_ref().unwrap();
+        proxy.cut_after(said * percent / 100);
+        let rebuild = second.program("backupctl").args(["catalog", "rebuild"]).spawn();
+        rebuild.wait_until(LIMIT, &format!("{percent} %"), || {
+            let found = catalog.try_psql("SELECT count(*) FROM backups").ok()?;
+            (proxy.is_cut() && found == backups).then_some(())
+        });
+        let _killed = rebuild.kill9();
+        proxy.mend();
+        let rebuilt = second.backupctl(&["catalog", "rebuild", "--json"]).expect(0);
+        let rebuilt: Value = serde_json::from_str(&rebuilt.stdout).unwrap();
+        assert_eq!(
+            (&rebuilt["resumed"], &rebuilt["backups"], &rebuilt["bad"]),
+            (&json!(true), &json!(131), &json!(0)),
+            "{percent} %: {rebuilt:#}"
+        );
+        second.start();
+        assert_eq!(told(&second), before, "{percent} %");
+    }
 }

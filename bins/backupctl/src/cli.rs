@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use backup_core::VerifyLevel;
 use backup_core::user::{Role, TokenScope};
 use backup_engine::settings::{CatalogArgs, DataArgs, DatabaseArgs, KeyArgs, StorageArgs};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use secrecy::SecretString;
@@ -162,6 +162,18 @@ pub(crate) struct RestoreArgs {
     /// Without owners and grants, where the server does not have the roles
     #[arg(long, requires = "to_database")]
     pub(crate) skip_owner: bool,
+    /// Everything into the database's own tablespace, where the server does not have the others
+    #[arg(long, requires = "to_database")]
+    pub(crate) skip_tablespaces: bool,
+    /// How many connections restore the database where its dump has 256 MiB or more [default: as many as there are cores].
+    /// With more than one, such a dump is put down first; 1: nothing is put down
+    #[arg(long, value_name = "N", requires = "to_database",
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub(crate) jobs: Option<usize>,
+    /// Folder where the dump is put down meanwhile, decrypted, in a file without a name [default: the system's folder for
+    /// temporary files]. Without room for it there, one connection restores
+    #[arg(long, value_name = "DIR", requires = "to_database")]
+    pub(crate) staging: Option<PathBuf>,
     /// Only this file or folder; may be repeated
     #[arg(long = "path", value_name = "PATH", requires = "to_files")]
     pub(crate) paths: Vec<String>,

@@ -12,6 +12,7 @@ mod load;
 mod measure;
 mod ours;
 mod peers;
+mod restore;
 mod scheduler;
 mod served;
 mod table;
@@ -39,6 +40,10 @@ const SCENARIOS: &[Scenario] = &[
         run: backup::run,
     },
     Scenario {
+        name: "restore",
+        run: restore::run,
+    },
+    Scenario {
         name: "catalog",
         run: catalog::run,
     },
@@ -62,9 +67,9 @@ const SCENARIOS: &[Scenario] = &[
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure: `backup`, a whole backup beside the peers; `catalog`, lists with a million backups; `api`, the same
-    /// over HTTP; `download`, of 5 GB; `incremental`, backups that build on others; `scheduler`, with a hundred thousand
-    /// schedules. Default: all
+    /// What to measure: `backup`, a whole backup beside the peers; `restore`, of the database, the files, and one file of
+    /// 10 GB; `catalog`, lists with a million backups; `api`, the same over HTTP; `download`, of 5 GB; `incremental`,
+    /// backups that build on others; `scheduler`, with a hundred thousand schedules. Default: all
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name)))]
     names: Vec<String>,
 

@@ -65,6 +65,9 @@ pub struct RestoreOptions {
     /// Restore the database without owners and grants.
     #[serde(default)]
     pub skip_owner: bool,
+    /// Restore everything into the database's own tablespace.
+    #[serde(default)]
+    pub skip_tablespaces: bool,
     /// For how many hours what gives way in mode REPLACE is kept: at least 1.
     #[serde(default = "keep_old_hours")]
     pub keep_old_hours: u32,

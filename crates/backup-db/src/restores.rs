@@ -55,6 +55,7 @@ pub(crate) struct RestoreRow {
     pub(crate) replacement: Option<Json<Replacement>>,
     pub(crate) kept_until: Option<Time>,
     warnings: Json<Vec<Warning>>,
+    skip_tablespaces: bool,
 }
 
 impl From<RestoreRow> for RestoreRecord {
@@ -83,6 +84,7 @@ impl From<RestoreRow> for RestoreRecord {
                 tables: row.tables.0,
                 safety_backup: row.safety_backup,
                 skip_owner: row.skip_owner,
+                skip_tablespaces: row.skip_tablespaces,
                 keep_old_hours: small(row.keep_old_hours.into()),
             },
             started_at: time(row.started_at),
@@ -233,6 +235,7 @@ fn insert(tx: &mut Tx<'_>, new: &New<'_>) -> TxResult<RestoreRow> {
                 restore_records::tables.eq(json(&options.tables)?),
                 restore_records::safety_backup.eq(options.safety_backup),
                 restore_records::skip_owner.eq(options.skip_owner),
+                restore_records::skip_tablespaces.eq(options.skip_tablespaces),
                 restore_records::keep_old_hours.eq(i32::try_from(options.keep_old_hours).unwrap_or(i32::MAX)),
             ),
         ))

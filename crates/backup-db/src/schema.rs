@@ -273,6 +273,7 @@ diesel::table! {
         replacement -> Nullable<Text>,
         kept_until -> Nullable<Timestamp>,
         warnings -> Text,
+        skip_tablespaces -> Bool,
     }
 }
 

@@ -38,6 +38,8 @@ pub struct RestoreInto {
     pub tables: Vec<String>,
     /// Restore the database without owners and grants.
     pub skip_owner: bool,
+    /// Restore everything into the database's own tablespace.
+    pub skip_tablespaces: bool,
     /// A folder in which a large dump may be put down, to be restored by several connections at once; `None`: it is
     /// restored as it comes, by one.
     pub staging: Option<PathBuf>,
@@ -59,6 +61,7 @@ impl RestoreInto {
             let options = DatabaseTargetOptions {
                 tables: self.tables,
                 skip_owner: self.skip_owner,
+                skip_tablespaces: self.skip_tablespaces,
                 staging: self.staging,
                 jobs: self.jobs,
                 ..DatabaseTargetOptions::default()

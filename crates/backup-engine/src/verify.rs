@@ -7,12 +7,14 @@ use crate::backup::place;
 use crate::bridge::blocking;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::job::JobError;
+use crate::job::{JobError, given_up};
 use crate::lease::HeldLease;
 use crate::repository::Fault;
 
 mod drill;
 mod scratch;
+
+use drill::Attempt;
 
 pub use drill::DrillSettings;
 
@@ -30,7 +32,21 @@ pub(crate) async fn run(
     engine: &Engine,
     held: &HeldLease,
     record: &VerificationRecord,
+    exhausted: bool,
 ) -> Result<Option<Problem>, JobError> {
+    let attempt = Attempt {
+        id: record.id,
+        number: held.lease().attempts,
+    };
+    if exhausted {
+        if record.level == VerifyLevel::Restore
+            && let Err(error) = drill::clear(engine, attempt, held.job()).await
+        {
+            // That it is given up matters more.
+            tracing::warn!(error = %error.full_text(), "what a drill made could not be removed");
+        }
+        return Err(JobError::Failed(given_up()));
+    }
     let backup = held
         .tell(|| engine.store.get_backup(record.backup_id))
         .await
@@ -44,7 +60,7 @@ pub(crate) async fn run(
     };
     let checked = match repository.find(record.backup_id).await {
         Ok(receipt) if record.level == VerifyLevel::Restore => {
-            let drilled = drill::run(engine, &repository, &receipt, record.id, held.job()).await;
+            let drilled = drill::run(engine, &repository, &receipt, attempt, held.job()).await;
             match drilled {
                 // Which of its chain is at fault is told by their stored bytes.
                 Err(PipelineError::Integrity { .. }) if receipt.base_id.is_some() => {

@@ -118,6 +118,7 @@ fn restore_options(target_dir: &Path) -> RestoreOptions {
         tables: Vec::new(),
         safety_backup: true,
         skip_owner: false,
+        skip_tablespaces: false,
         keep_old_hours: 72,
     }
 }

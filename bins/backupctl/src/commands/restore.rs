@@ -1,3 +1,5 @@
+use std::thread::available_parallelism;
+
 use backup_core::EntryPath;
 use backup_engine::RestoreInto;
 use serde_json::json;
@@ -18,6 +20,9 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
     let mut into = RestoreInto {
         tables: args.tables,
         skip_owner: args.skip_owner,
+        skip_tablespaces: args.skip_tablespaces,
+        jobs: args.jobs.unwrap_or_else(cores),
+        staging: Some(args.staging.unwrap_or_else(std::env::temp_dir)),
         files: args.to_files,
         config: args.to_config,
         ..RestoreInto::default()
@@ -50,4 +55,8 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
         }));
     }
     output::line(&format!("{} is restored", receipt.id))
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }

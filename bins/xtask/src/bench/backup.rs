@@ -4,7 +4,7 @@ use std::io;
 
 use super::contest::{self, Contestant};
 use super::data::Data;
-use super::measure::Sample;
+use super::measure::{Sample, mebibytes, megabytes, range};
 use super::ours::{AZURE, GZIP, ZSTD};
 use super::peers::{FLOOR, PIPE, RESTIC, SPEC};
 use super::{Args, table};
@@ -112,14 +112,6 @@ fn print(contestants: &[Contestant]) {
     );
 }
 
-fn range(samples: &[Sample]) -> String {
-    let walls = || samples.iter().map(|sample| sample.wall);
-    let (Some(least), Some(most)) = (walls().min(), walls().max()) else {
-        return String::new();
-    };
-    format!("{:.1}–{:.1}", least.as_secs_f64(), most.as_secs_f64())
-}
-
 fn median(contestants: &[Contestant], name: &str) -> Option<Sample> {
     contestants.iter().find(|one| one.name() == name)?.median()
 }
@@ -159,12 +151,4 @@ impl Aim {
             }
         }
     }
-}
-
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

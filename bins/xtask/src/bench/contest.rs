@@ -25,11 +25,12 @@ pub(super) struct Contestant {
     pub(super) samples: Vec<Sample>,
 }
 
-/// A folder for one backup; all of it goes with the value.
+/// A folder for one backup or restore; all of it goes with the value.
 pub(super) struct Work(TempDir);
 
 impl Work {
-    fn new(keep: &Path) -> io::Result<Self> {
+    /// An empty one.
+    pub(super) fn new(keep: &Path) -> io::Result<Self> {
         let work = Self(tempfile::Builder::new().prefix("work-").tempdir_in(keep)?);
         fs::create_dir(work.store())?;
         fs::create_dir(work.temporary())?;

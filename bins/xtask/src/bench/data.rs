@@ -1,7 +1,7 @@
 //! The data that is backed up: a database in a throw-away PostgreSQL, and a tree of files. Both are made once and kept.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -134,6 +134,20 @@ fn once(target: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result
         fs::rename(&unfinished, target)?;
     }
     Ok(target.to_owned())
+}
+
+/// Makes a file of about this many bytes that does not compress. Another seed gives another.
+pub(super) fn make_noise(path: &Path, size: u64, seed: u64) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    // Not zero with any seed that counts something, since nothing would come of that.
+    let mut state = 0x9e37_79b9_7f4a_7c15 ^ seed;
+    for _ in 0..size / 8 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        file.write_all(&state.to_le_bytes())?;
+    }
+    file.flush()
 }
 
 /// A script of `tests/bench`.

@@ -2,7 +2,7 @@
 //! that somebody might have to wait for it.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use backup_tests::tools;
 use super::load::{Load, load};
 use super::ours::completed;
 use super::served::Served;
-use super::{Args, table};
+use super::{Args, data, table};
 use crate::cargo;
 use crate::failed;
 use crate::setup::Installed;
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, _installed: &Installed) -> io::Result<()> {
     fs::create_dir(&uploads)?;
     let size = (SIZE as f64 * args.scale) as u64;
     println!("making a file of {} MB and a backup of it", size / 1_000_000);
-    make_noise(&uploads.join("noise.bin"), size)?;
+    data::make_noise(&uploads.join("noise.bin"), size, 0)?;
     let content = hash(File::open(uploads.join("noise.bin"))?)?;
     let password = backup_tests::unique();
     let backup = {
@@ -182,19 +182,6 @@ fn slow(served: &Served, wrk: &Path, path: &str) -> io::Result<()> {
     let met = beside.p99 <= (alone.p99 * FACTOR).max(NOTHING);
     table::verdict(met, &aim, &format!("{:.1} ms", beside.p99));
     Ok(())
-}
-
-/// A file of this size that does not compress.
-fn make_noise(path: &Path, size: u64) -> io::Result<()> {
-    let mut file = io::BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    for _ in 0..size / 8 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        file.write_all(&state.to_le_bytes())?;
-    }
-    file.flush()
 }
 
 /// SHA-256 in hexadecimal digits.

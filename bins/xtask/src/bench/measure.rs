@@ -1,25 +1,28 @@
-//! What a backup took, and how it is seen from outside.
+//! What a backup or a restore took, and how it is seen from outside.
 
 use std::collections::HashMap;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use backup_tests::guard::children_of;
+use backup_tests::process::Watched;
 
+use super::contest::Work;
 use crate::failed;
 
 /// How often the disk is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One measured backup.
+/// One measured backup or restore.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
-    /// From the start until it is safe in the storage.
+    /// From the start until the backup is safe in the storage, or all is restored.
     pub(super) wall: Duration,
     /// Processor time of the program and its children, without the servers that it talks to.
     pub(super) cpu: Duration,
@@ -42,6 +45,49 @@ impl Sample {
             stored: middle(samples, |sample| sample.stored),
         })
     }
+}
+
+/// The least and the most wall time, in seconds; empty of no samples.
+pub(super) fn range(samples: &[Sample]) -> String {
+    let walls = || samples.iter().map(|sample| sample.wall);
+    let (Some(least), Some(most)) = (walls().min(), walls().max()) else {
+        return String::new();
+    };
+    format!("{:.1}–{:.1}", least.as_secs_f64(), most.as_secs_f64())
+}
+
+pub(super) fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+pub(super) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// Runs a program to its end in `work`, and gives what it took and what it printed. What is stored is not looked at.
+pub(super) fn run(program: &mut Command, work: &Work) -> io::Result<(Sample, String)> {
+    let (out, err) = (work.folder().join("out"), work.folder().join("err"));
+    let child = program
+        .stdin(Stdio::null())
+        .stdout(File::create(&out)?)
+        .stderr(File::create(&err)?)
+        .spawn()?;
+    let mut watched = Watched::new(child);
+    let disk = DiskWatch::start(watched.pid(), vec![work.temporary()]);
+    let (status, usage) = watched.collect();
+    let temporary = disk.peak()?;
+    let said = |file: &Path| fs::read_to_string(file).unwrap_or_default();
+    if !status.success() {
+        return Err(failed(format!("{status}: {}{}", said(&out), said(&err))));
+    }
+    let sample = Sample {
+        wall: usage.wall,
+        cpu: usage.cpu,
+        memory: usage.largest_memory,
+        temporary,
+        stored: 0,
+    };
+    Ok((sample, said(&out)))
 }
 
 fn middle<T: Ord + Copy>(samples: &[Sample], figure: impl Fn(&Sample) -> T) -> T {
@@ -138,8 +184,6 @@ fn each_file(folder: &Path, seen: &mut impl FnMut(&Metadata)) {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
-
     use super::*;
 
     #[test]

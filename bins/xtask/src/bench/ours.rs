@@ -17,7 +17,7 @@ use crate::http::Client;
 
 const EMAIL: &str = "admin@example.org";
 
-/// How often the backup is asked whether it has ended: often enough for the figure, seldom enough not to disturb.
+/// How often a job is asked whether it has ended: often enough for the figure, seldom enough not to disturb.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How ours is set up.
@@ -127,13 +127,18 @@ pub(super) fn completed_as(client: &Client, backup_type: &str, source: &str) -> 
     let id = made["backup"]["id"]
         .as_str()
         .ok_or_else(|| failed(format!("no id in {made}")))?;
+    ended_well(client, &format!("/api/admin/backup/{id}"), "backup")
+}
+
+/// Waits until the job whose record is answered at `path` under this name is COMPLETED, and gives the record.
+pub(super) fn ended_well(client: &Client, path: &str, name: &str) -> io::Result<Value> {
     loop {
         std::thread::sleep(PAUSE);
-        let backup = client.get(&format!("/api/admin/backup/{id}"))?["backup"].take();
-        match backup["status"].as_str() {
-            Some("COMPLETED") => return Ok(backup),
+        let record = client.get(path)?[name].take();
+        match record["status"].as_str() {
+            Some("COMPLETED") => return Ok(record),
             Some("PENDING" | "IN_PROGRESS") => {}
-            _ => return Err(failed(format!("the backup failed: {backup}"))),
+            _ => return Err(failed(format!("the {name} failed: {record}"))),
         }
     }
 }

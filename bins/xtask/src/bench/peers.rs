@@ -1,17 +1,16 @@
 //! The peers: other ways to make a backup, as shell scripts in `tests/bench/peers`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
 use backup_tests::azurite::Azurite;
-use backup_tests::process::Watched;
 use backup_tests::tools;
 
 use super::contest::Work;
 use super::data::Data;
-use super::measure::{DiskWatch, Sample, size_of};
+use super::measure::{self, Sample, size_of};
 use crate::failed;
 
 /// A peer.
@@ -96,35 +95,16 @@ impl Peer {
             settings.push(("NODE_PACKAGES", node_packages()?.display().to_string()));
         }
         tools::run(self.command("prepare").envs(settings.clone()))?;
-        let (out, err) = (work.folder().join("out"), work.folder().join("err"));
-        let child = self
-            .command("backup")
-            .arg(self.argument)
-            .envs(settings)
-            .stdin(Stdio::null())
-            .stdout(File::create(&out)?)
-            .stderr(File::create(&err)?)
-            .spawn()?;
-        let mut watched = Watched::new(child);
-        let disk = DiskWatch::start(watched.pid(), vec![work.temporary()]);
-        let (status, usage) = watched.collect();
-        let temporary = disk.peak()?;
-        let said = |file: &Path| fs::read_to_string(file).unwrap_or_default();
-        if !status.success() {
-            return Err(failed(format!("{}: {status}: {}{}", self.name, said(&out), said(&err))));
-        }
-        let stored = if azurite.is_some() {
-            said(&out).trim().parse().map_err(io::Error::other)?
+        let mut command = self.command("backup");
+        command.arg(self.argument).envs(settings);
+        let (mut sample, said) =
+            measure::run(&mut command, work).map_err(|error| failed(format!("{}: {error}", self.name)))?;
+        sample.stored = if azurite.is_some() {
+            said.trim().parse().map_err(io::Error::other)?
         } else {
             size_of(&work.store())
         };
-        Ok(Sample {
-            wall: usage.wall,
-            cpu: usage.cpu,
-            memory: usage.largest_memory,
-            temporary,
-            stored,
-        })
+        Ok(sample)
     }
 
     fn command(&self, step: &str) -> Command {

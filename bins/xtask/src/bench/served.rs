@@ -40,17 +40,17 @@ impl Served {
         password: &str,
     ) -> io::Result<Self> {
         let port = free_port();
-        let program = settings
-            .iter()
-            .fold(Program::at(&programs.join("api-server")), |program, (name, value)| {
-                program.env(name, value)
-            })
+        let program = Program::at(&programs.join("api-server"))
             .env("BACKUP_DATA_DIR", folder.join("data"))
             .env("BACKUP_ENCRYPTION_KEY", "a long enough passphrase")
             .env("BACKUP_ADMIN_EMAIL", EMAIL)
             .env("BACKUP_ADMIN_PASSWORD", password)
             .env("UPLOAD_DIR", folder.join("uploads"))
             .env("LISTEN_ADDR", format!("127.0.0.1:{port}"));
+        // Last, since they count where both say something.
+        let program = settings
+            .iter()
+            .fold(program, |program, (name, value)| program.env(name, value));
         let server = program.spawn();
         server.wait_for_http(port, "/readyz", Duration::from_mins(5));
         let mut client = Client::new(port);

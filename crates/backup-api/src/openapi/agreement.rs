@@ -68,7 +68,7 @@ fn bodies_are_read_as_documented() {
     body::<CreateRestore>(json!({
         "restoreDatabase": true, "restoreFiles": true, "restoreConfig": true, "targetDatabase": "x", "targetDir": "/x",
         "mode": "NEW", "paths": ["x"], "tables": ["x"], "safetyBackup": true,
-        "skipOwner": true, "keepOldHours": 1,
+        "skipOwner": true, "skipTablespaces": true, "keepOldHours": 1,
     }));
 }
 

@@ -88,6 +88,8 @@ struct RestoreOptionsBody {
     safety_backup: bool,
     /// Restore the database without owners and grants.
     skip_owner: bool,
+    /// Restore everything into the database's own tablespace.
+    skip_tablespaces: bool,
     /// For how many hours what gives way in mode REPLACE is kept.
     keep_old_hours: u32,
 }
@@ -105,6 +107,7 @@ impl From<RestoreOptions> for RestoreOptionsBody {
             tables: options.tables,
             safety_backup: options.safety_backup,
             skip_owner: options.skip_owner,
+            skip_tablespaces: options.skip_tablespaces,
             keep_old_hours: options.keep_old_hours,
         }
     }
@@ -255,6 +258,9 @@ pub(crate) struct CreateRestore {
     /// Restore the database without owners and grants, where the server lacks the roles.
     #[schema(value_type = Option<bool>, default = false)]
     skip_owner: bool,
+    /// Restore everything into the database's own tablespace, where the server lacks the others.
+    #[schema(value_type = Option<bool>, default = false)]
+    skip_tablespaces: bool,
     /// For how many hours what gives way in mode REPLACE is kept, to be rolled back to.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 720, default = 72)]
     keep_old_hours: u32,
@@ -273,6 +279,7 @@ impl From<CreateRestore> for RestoreOptions {
             tables: asked.tables,
             safety_backup: asked.safety_backup,
             skip_owner: asked.skip_owner,
+            skip_tablespaces: asked.skip_tablespaces,
             keep_old_hours: asked.keep_old_hours,
         }
     }
@@ -298,6 +305,7 @@ impl FromFields for CreateRestore {
             tables: fields.texts("tables", 2 * MAX_NAME + 1)?,
             safety_backup: fields.flag("safetyBackup", true)?,
             skip_owner: fields.flag("skipOwner", false)?,
+            skip_tablespaces: fields.flag("skipTablespaces", false)?,
             keep_old_hours: fields.number("keepOldHours", 1..=720)?.unwrap_or(KEEP_OLD_HOURS),
         };
         if !(asked.restore_database || asked.restore_files || asked.restore_config) {

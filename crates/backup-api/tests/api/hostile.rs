@@ -46,6 +46,7 @@ impl Target {
                 tables: Vec::new(),
                 safety_backup: false,
                 skip_owner: false,
+                skip_tablespaces: false,
                 keep_old_hours: 72,
             },
             created_by: None,

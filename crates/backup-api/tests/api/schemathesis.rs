@@ -100,6 +100,7 @@ async fn seed(app: &TestApp) {
                 tables: Vec::new(),
                 safety_backup: true,
                 skip_owner: false,
+                skip_tablespaces: false,
                 keep_old_hours: 72,
             },
             created_by: Some(app.admin.id),

@@ -100,6 +100,7 @@ async fn what_runs_is_protected_or_is_in_use_stays(catalog: Catalog) {
             tables: Vec::new(),
             safety_backup: false,
             skip_owner: false,
+            skip_tablespaces: false,
             keep_old_hours: 72,
         },
         created_by: None,

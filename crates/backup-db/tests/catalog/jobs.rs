@@ -45,6 +45,7 @@ fn everything() -> RestoreOptions {
         tables: vec!["public.t".to_owned()],
         safety_backup: true,
         skip_owner: false,
+        skip_tablespaces: false,
         keep_old_hours: 72,
     }
 }

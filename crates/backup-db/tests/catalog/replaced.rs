@@ -36,6 +36,7 @@ pub(crate) fn replace() -> RestoreOptions {
         tables: Vec::new(),
         safety_backup: true,
         skip_owner: true,
+        skip_tablespaces: true,
         keep_old_hours: 5,
     }
 }

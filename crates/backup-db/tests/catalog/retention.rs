@@ -238,6 +238,7 @@ async fn what_is_in_use_stays_and_so_does_what_it_builds_on(catalog: Catalog) {
         tables: Vec::new(),
         safety_backup: false,
         skip_owner: false,
+        skip_tablespaces: false,
         keep_old_hours: 72,
     };
     let restore = NewRestore {

@@ -187,6 +187,7 @@ impl Way {
             database,
             tables: options.tables.clone(),
             skip_owner: options.skip_owner,
+            skip_tablespaces: options.skip_tablespaces,
             staging,
             jobs: engine.settings.compressors,
             files,

@@ -20,7 +20,43 @@ pub struct DrillSettings {
     pub folder: PathBuf,
 }
 
-/// Proves that the backup can be restored. What a killed drill leaves is removed by the next one, and when a worker starts.
+/// Which attempt at which drill.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    pub(super) id: VerificationId,
+    /// From 1 on. Whoever takes over a drill from a worker that may still be at it has a higher one.
+    pub(super) number: u32,
+}
+
+impl Attempt {
+    /// Its scratch database. Nobody else's: a worker that has lost the drill and wakes up late takes away its own, and not
+    /// that of its successor.
+    fn database(self) -> String {
+        format!("drill_{}_{}", self.id.to_string().replace('-', "_"), self.number)
+    }
+}
+
+/// Drops the scratch databases that this attempt and those before it left on the server of the settings.
+///
+/// # Errors
+/// `Unavailable`, `Refused` or `Failed` as the server says.
+pub(super) async fn clear(engine: &Engine, attempt: Attempt, job: &JobControl) -> Result<(), PipelineError> {
+    let Some(server) = engine.settings.drill.server.clone() else {
+        return Ok(());
+    };
+    let job = job.clone();
+    blocking(move || {
+        (1..=attempt.number).try_for_each(|number| {
+            let name = Attempt { number, ..attempt }.database();
+            let settings = DatabaseSettings { name, ..server.clone() };
+            DatabaseDrill::clear(settings, &job)
+        })
+    })
+    .await
+}
+
+/// Proves that the backup can be restored. What a killed drill leaves is removed by the next attempt at it, and what it
+/// leaves on this machine also by the next drill, and when a worker starts.
 ///
 /// # Errors
 /// `Integrity` where the backup is at fault; anything else: it could not be tried.
@@ -28,7 +64,7 @@ pub(super) async fn run(
     engine: &Engine,
     repository: &Repository,
     receipt: &Receipt,
-    id: VerificationId,
+    attempt: Attempt,
     job: &JobControl,
 ) -> Result<(), PipelineError> {
     if !receipt.contents.other.is_empty() {
@@ -39,7 +75,7 @@ pub(super) async fn run(
     // Nobody else's, not even that of a worker which has lost this drill and does not know it yet.
     let name = engine.new_id::<VerificationId>()?.to_string();
     let scratch = blocking(move || Scratch::make(&settings.folder, &name, &control)).await?;
-    let (server, targets) = prepare(engine, receipt, id, &scratch, job).await?;
+    let (server, targets) = prepare(engine, receipt, attempt, &scratch, job).await?;
     let tried = repository.restore(receipt, targets, job).await;
     blocking(move || {
         // The server ends before its folder goes.
@@ -53,14 +89,14 @@ pub(super) async fn run(
 async fn prepare(
     engine: &Engine,
     receipt: &Receipt,
-    id: VerificationId,
+    attempt: Attempt,
     scratch: &Scratch,
     job: &JobControl,
 ) -> Result<(Option<ScratchServer>, Vec<Box<dyn Target>>), PipelineError> {
     let mut targets: Vec<Box<dyn Target>> = Vec::new();
     let mut server = None;
     if let Some(database) = &receipt.contents.database {
-        let name = format!("drill_{}", id.to_string().replace('-', "_"));
+        let name = attempt.database();
         let options = DatabaseDrillOptions {
             create_roles: engine.settings.drill.server.is_none(),
             staging: Some(scratch.path().to_owned()),
@@ -71,12 +107,11 @@ async fn prepare(
             engine.settings.database.programs.clone(),
             major(&database.server_version),
         );
+        clear(engine, attempt, job).await?;
         let configured = engine.settings.drill.server.clone();
         let (started, settings) = blocking(move || {
             if let Some(server) = configured {
-                let settings = DatabaseSettings { name, ..server };
-                DatabaseDrill::clear(settings.clone(), &control)?;
-                return Ok((None, settings));
+                return Ok((None, DatabaseSettings { name, ..server }));
             }
             let server = ScratchServer::start(&folder, major, programs.as_deref(), &control)?;
             let settings = server.settings(&name);

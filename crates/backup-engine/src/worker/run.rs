@@ -7,7 +7,7 @@ use backup_db::{BackupOutcome, ClaimedJob, Error as CatalogError, Job, RestoreOu
 use tracing::Instrument as _;
 
 use crate::engine::{Engine, MAX_ATTEMPTS};
-use crate::job::{JobError, given_up};
+use crate::job::JobError;
 use crate::lease::{HeldLease, StopReason};
 use crate::logging::Action;
 use crate::{backup, restore, verify};
@@ -140,7 +140,7 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
     let began = engine.clock.now();
     let (id, backup_id) = (row.id, row.backup_id);
     tracing::info!(action = %Action::VerifyStarted, %backup_id, level = %row.level, "verification {id} started");
-    let (outcome, action) = match settle(held, unless(exhausted, verify::run(engine, held, row)).await) {
+    let (outcome, action) = match settle(held, verify::run(engine, held, row, exhausted).await) {
         End::Done(None) => (VerificationOutcome::Passed, Action::VerifyCompleted),
         End::Done(Some(problem)) => (
             VerificationOutcome::Found {
@@ -179,15 +179,6 @@ fn settle<T>(held: &HeldLease, result: Result<T, JobError>) -> End<T> {
         Err(JobError::Stopped) => stopped(held),
         Err(JobError::Again(error)) if held.lease().attempts < MAX_ATTEMPTS => End::Again(error),
         Err(JobError::Again(error) | JobError::Failed(error)) => End::Failed(error),
-    }
-}
-
-/// Runs the job, unless it has no attempts left.
-async fn unless<T>(exhausted: bool, job: impl Future<Output = Result<T, JobError>>) -> Result<T, JobError> {
-    if exhausted {
-        Err(JobError::Failed(given_up()))
-    } else {
-        job.await
     }
 }
 

@@ -190,6 +190,8 @@ pub(super) fn hint_for(said: &str) -> &'static str {
         "Give the user the rights that are missing (to read everything: pg_read_all_data and BYPASSRLS), or use the owner."
     } else if says(&["ERROR:  role \""]) && says(&["\" does not exist"]) {
         "Create the roles that are missing (the backup's globals.sql does)."
+    } else if says(&["could not set default_tablespace", "ERROR:  tablespace \""]) {
+        "Create the tablespaces that are missing, or restore without them (skipTablespaces, --skip-tablespaces)."
     } else if says(&["lock timeout"]) {
         "Something holds a table locked: back up at another time, or raise BACKUP_STALL_SECONDS."
     } else if says(&["No space left", "could not extend file"]) {

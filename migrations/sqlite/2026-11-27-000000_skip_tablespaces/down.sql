@@ -1,0 +1,1 @@
+ALTER TABLE restore_records DROP COLUMN skip_tablespaces;

@@ -1,0 +1,99 @@
+//! A restore does what it was told to do otherwise: by several connections, without tablespaces.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+use std::fs;
+
+use backup_tests::postgres::Postgres;
+use backup_tests::system::{System, assert_same_databases};
+use backup_tests::unique;
+use serde_json::json;
+
+#[test]
+fn several_connections_restore_a_large_database_as_it_was() {
+    let mut system = System::embedded();
+    // More than the 256 MiB from which on a dump is put down, of which the storage sees little.
+    system.database.psql(
+        "CREATE TABLE large (id int PRIMARY KEY, text text); CREATE TABLE small AS SELECT 1 AS one;
+         INSERT INTO large SELECT i, repeat(md5(i::text), 3000) FROM generate_series(1, 3000) i",
+    );
+    let (programs, staging) = (system.folder().join("programs"), system.folder().join("staging"));
+    let told = system.folder().join("told");
+    let script = format!("echo \"$@\" >>{}\nexec REAL \"$@\"", told.display());
+    Postgres::shared().programs_with(&programs, "pg_restore", &script);
+    fs::create_dir(&staging).unwrap();
+    system.set("DATABASE_PROGRAMS", programs.to_str().unwrap());
+    system.start();
+    let backup = system.back_up("DATABASE");
+    let restore = |jobs: &str| {
+        let copy = system.new_database();
+        let (id, url, staging) = (backup["id"].as_str().unwrap(), copy.url(), staging.to_str().unwrap());
+        let arguments = [
+            "restore",
+            id,
+            "--to-database",
+            &url,
+            "--staging",
+            staging,
+            "--jobs",
+            jobs,
+        ];
+        fs::write(&told, "").unwrap();
+        let done = system.backupctl(&arguments).expect(0);
+        assert!(!done.stderr.contains("warning"), "{}", done.stderr);
+        assert_same_databases(&system.database, &copy);
+        fs::read_to_string(&told).unwrap()
+    };
+    assert!(restore("3").contains("--jobs=3"));
+    assert!(
+        !restore("1").contains("--jobs"),
+        "one connection needs no dump on the disk"
+    );
+    assert_eq!(
+        fs::read_dir(&staging).unwrap().count(),
+        0,
+        "the dump is left in plain text"
+    );
+}
+
+#[test]
+fn what_lay_in_a_tablespace_comes_back_on_a_server_without_it() {
+    let mut system = System::embedded();
+    let name = format!("space_{}", unique());
+    system.database.psql(&format!(
+        "SET allow_in_place_tablespaces = on; CREATE TABLESPACE {name} LOCATION ''"
+    ));
+    system.database.psql(&format!(
+        "CREATE TABLE elsewhere TABLESPACE {name} AS SELECT i FROM generate_series(1, 1000) i;
+         CREATE INDEX elsewhere_i ON elsewhere (i) TABLESPACE {name}"
+    ));
+    system.start();
+    let backup = system.back_up("DATABASE");
+    let id = backup["id"].as_str().unwrap();
+    system
+        .database
+        .psql("ALTER INDEX elsewhere_i SET TABLESPACE pg_default");
+    system.database.psql("ALTER TABLE elsewhere SET TABLESPACE pg_default");
+    system.database.psql(&format!("DROP TABLESPACE {name}"));
+
+    let copy = system.new_database();
+    let restore = |skip: bool| json!({ "mode": "NEW", "targetDatabase": copy.name, "skipTablespaces": skip });
+    let refused = system.wait_for_restore(&system.restore(id, &restore(false)));
+    assert_eq!(refused["status"], "FAILED", "{refused:#}");
+    let message = refused["errorMessage"].as_str().unwrap();
+    assert!(
+        message.contains(&name) && message.contains("skipTablespaces"),
+        "{message}"
+    );
+    let restored = system.restored(&system.restore(id, &restore(true)));
+    assert_eq!(restored["options"]["skipTablespaces"], true, "{restored:#}");
+    assert_same_databases(&system.database, &copy);
+
+    let copy = system.new_database();
+    let url = copy.url();
+    let restore = ["restore", id, "--to-database", &url];
+    let refused = system.backupctl(&restore).expect(1);
+    assert!(refused.stderr.contains("--skip-tablespaces"), "{}", refused.stderr);
+    let restore = [&restore[..], &["--skip-tablespaces"]].concat();
+    let _done = system.backupctl(&restore).expect(0);
+    assert_same_databases(&system.database, &copy);
+}
