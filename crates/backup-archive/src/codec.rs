@@ -196,7 +196,13 @@ impl Decoder {
 
     /// The plain form of a member: exactly `length` bytes, or `None` where the bytes are not such a member.
     pub(crate) fn decode(&mut self, stored: &[u8], length: usize) -> Option<Vec<u8>> {
-        let mut plain = vec![0; length];
+        self.decode_into(stored, length, Vec::new())
+    }
+
+    /// The same, in memory that is not needed any more.
+    pub(crate) fn decode_into(&mut self, stored: &[u8], length: usize, mut plain: Vec<u8>) -> Option<Vec<u8>> {
+        // Filled with zeros only as far as it grows: all of it is written, or nothing is returned.
+        plain.resize(length, 0);
         match self {
             Self::Zstd(decompressor) => {
                 let written = decompressor.decompress_to_buffer(stored, plain.as_mut_slice()).ok()?;

@@ -89,6 +89,49 @@ pub(crate) fn unsupported(version: u32) -> PipelineError {
     )
 }
 
+/// The content stands in an archive that was not handed to the reader.
+pub(crate) fn not_at_hand(archive_id: &[u8; 16]) -> PipelineError {
+    PipelineError::refused(
+        format!(
+            "the content stands in archive {}, which is not at hand",
+            hex::encode(archive_id)
+        ),
+        "Open the backups that this one builds on too.",
+    )
+}
+
+/// The same error, as one of an archive that the one that is read builds on.
+pub(crate) fn in_base(archive_id: &[u8; 16], mut error: PipelineError) -> PipelineError {
+    match &mut error {
+        PipelineError::Cancelled => {}
+        PipelineError::Unavailable { message, .. }
+        | PipelineError::Refused { message, .. }
+        | PipelineError::Integrity { message, .. }
+        | PipelineError::WrongKey { message, .. }
+        | PipelineError::NotFound { message, .. }
+        | PipelineError::Failed { message, .. } => {
+            *message = format!(
+                "in archive {}, on which this one builds: {message}",
+                hex::encode(archive_id)
+            );
+        }
+    }
+    error
+}
+
+/// The same error once more, for a second one who waits for what failed. What lies beneath it is told by the first.
+pub(crate) fn again(error: &PipelineError) -> PipelineError {
+    match error {
+        PipelineError::Cancelled => PipelineError::Cancelled,
+        PipelineError::Unavailable { message, hint, .. } => PipelineError::unavailable(message, hint),
+        PipelineError::Refused { message, hint, .. } => PipelineError::refused(message, hint),
+        PipelineError::Integrity { message, hint, .. } => PipelineError::integrity(message, hint),
+        PipelineError::WrongKey { message, hint, .. } => PipelineError::wrong_key(message, hint),
+        PipelineError::NotFound { message, hint, .. } => PipelineError::not_found(message, hint),
+        PipelineError::Failed { message, hint, .. } => PipelineError::failed(message, hint),
+    }
+}
+
 /// A writer or reader that has failed before was used again.
 pub(crate) fn failed_before(what: &str) -> PipelineError {
     PipelineError::failed(format!("the archive's {what} has failed before"), "")

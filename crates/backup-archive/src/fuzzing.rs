@@ -2,6 +2,8 @@
 //! hashed rightly, encrypted or not, so that they get past the authentication and reach every parser behind it. And bytes
 //! as they are, under a seal that is not theirs: what anybody who can write to the storage can put there.
 
+pub mod linked;
+
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

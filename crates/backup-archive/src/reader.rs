@@ -1,7 +1,11 @@
 //! The reader: checks first, then releases bytes. Everything hangs on the seal: its `index_hmac` vouches for the root, the
 //! root for the segments, the segments for the members.
 
+mod chain;
+mod copy;
 mod feed;
+mod gather;
+mod kept;
 mod lookup;
 mod open;
 mod part;
@@ -23,8 +27,11 @@ use crate::index::{Member, Root, Segment};
 use crate::sink::ByteSource;
 use crate::{ArchiveKey, Keyring};
 
+use chain::{Chain, Tables};
+
 pub use lookup::FileContent;
 pub use part::PartStream;
+pub(crate) use part::Records;
 
 /// Bytes of index segments that are kept in memory.
 const CACHE: usize = 8 << 20;
@@ -32,10 +39,11 @@ const CACHE: usize = 8 << 20;
 /// Reads one archive. Opening it checks size, key, trailer and the index's root; every later read checks what it reads
 /// before it releases a byte.
 pub struct ArchiveReader {
-    archive: Arc<Archive>,
+    pub(crate) archive: Arc<Archive>,
     parts: Vec<String>,
     /// In the order of the root's table; empty until they are attached.
     bases: Vec<Arc<Archive>>,
+    tables: Arc<Tables>,
 }
 
 /// Which archive another one builds on: exactly this one.
@@ -62,6 +70,7 @@ impl ArchiveReader {
             archive: Arc::new(archive),
             parts,
             bases: Vec::new(),
+            tables: Arc::default(),
         })
     }
 
@@ -96,7 +105,13 @@ impl ArchiveReader {
             }
         }
         self.bases = bases.iter().map(|base| base.archive.clone()).collect();
+        self.tables = Arc::default();
         Ok(self)
+    }
+
+    /// This archive and those that were attached.
+    fn archives(&self) -> Chain {
+        Chain::new(self.archive.clone(), &self.bases, self.tables.clone())
     }
 
     /// The parts, in the order in which they were written.
@@ -106,7 +121,13 @@ impl ArchiveReader {
 
     /// Reads a part from its first entry to its last, ahead and on several threads.
     pub fn part(&self, name: &str) -> Result<PartStream, PipelineError> {
-        PartStream::new(self.archive.clone(), self.part_number(name)?)
+        PartStream::new(&self.archives(), self.part_number(name)?)
+    }
+
+    /// The records of a part.
+    pub(crate) fn records(&self, part: &str) -> Result<Records, PipelineError> {
+        let segments = self.archive.segments_of(self.part_number(part)?);
+        Ok(Records::new(self.archive.clone(), segments))
     }
 
     fn part_number(&self, name: &str) -> Result<usize, PipelineError> {
@@ -131,9 +152,9 @@ impl fmt::Debug for ArchiveReader {
 pub(crate) struct Archive {
     source: Arc<dyn ByteSource>,
     key: ArchiveKey,
-    seal: ArchiveSeal,
+    pub(crate) seal: ArchiveSeal,
     cover: Cover,
-    root: Root,
+    pub(crate) root: Root,
     segments: Mutex<Vec<(usize, Arc<Segment>)>>,
 }
 
@@ -161,6 +182,17 @@ impl Archive {
         if let Some((_, segment)) = lock().iter().find(|(kept, _)| *kept == number) {
             return Ok(segment.clone());
         }
+        let segment = Arc::new(self.load_segment(number)?);
+        let mut kept = lock();
+        kept.push((number, segment.clone()));
+        while kept.len() > 1 && kept.iter().map(|(_, segment)| segment.weight()).sum::<usize>() > CACHE {
+            kept.remove(0);
+        }
+        Ok(segment)
+    }
+
+    /// Segment `number`, read and checked.
+    fn load_segment(&self, number: usize) -> Result<Segment, PipelineError> {
         let row = self
             .root
             .segments
@@ -176,13 +208,12 @@ impl Archive {
                     row.offset
                 ))
             })?;
-        let segment = Arc::new(Segment::parse(number, row, &plain, self.segment_start(number))?);
-        let mut kept = lock();
-        kept.push((number, segment.clone()));
-        while kept.len() > 1 && kept.iter().map(|(_, segment)| segment.weight()).sum::<usize>() > CACHE {
-            kept.remove(0);
-        }
-        Ok(segment)
+        Segment::parse(number, row, &plain, self.segment_start(number))
+    }
+
+    /// Where the tar stream's part that segments describe ends: no content stands behind it.
+    fn content_end(&self) -> u64 {
+        self.root.segments.last().map_or(0, |row| row.tar_offset)
     }
 
     /// The segments of a part, and of no part where `part` is `None`.
@@ -196,10 +227,21 @@ impl Archive {
 
     /// The member's tar bytes, from the stored bytes of its span.
     fn decode(&self, decoder: &mut Decoder, member: &Member, stored: &[u8]) -> Result<Vec<u8>, PipelineError> {
+        self.decode_into(decoder, member, stored, Vec::new())
+    }
+
+    /// The same, in memory that is not needed any more.
+    fn decode_into(
+        &self,
+        decoder: &mut Decoder,
+        member: &Member,
+        stored: &[u8],
+        memory: Vec<u8>,
+    ) -> Result<Vec<u8>, PipelineError> {
         let range = member.offset..member.offset + member.stored;
         let stored = self.cover.uncover(stored, &range)?;
         decoder
-            .decode(&stored, member.plain as usize)
+            .decode_into(&stored, member.plain as usize, memory)
             .filter(|plain| openssl::sha::sha256(plain) == member.sha256)
             .ok_or_else(|| {
                 damaged(format!(

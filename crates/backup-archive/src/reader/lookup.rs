@@ -21,15 +21,14 @@ impl ArchiveReader {
 
     /// The entry at `path` with its content ([`Entry::stored_bytes`] bytes: of a sparse file its data only), or `None`.
     /// Reads only the members that hold it; every byte is checked.
+    ///
+    /// # Errors
+    /// `Refused` where the content stands in an archive that is not attached.
     pub fn open_file(&self, part: &str, path: &EntryPath) -> Result<Option<(Entry, FileContent)>, PipelineError> {
         let Some((entry, extents)) = self.locate(part, path)? else {
             return Ok(None);
         };
-        let start = extents.first().map_or(0, |extent| extent.offset);
-        let end = extents
-            .last()
-            .map_or(0, |extent| extent.offset.saturating_add(extent.length));
-        let content = Content::new(&self.archive, start..end, extents)?;
+        let content = Content::of(&self.archives(), extents)?;
         Ok(Some((entry, Box::new(content))))
     }
 
@@ -79,10 +78,10 @@ impl ArchiveReader {
     fn locate(&self, part: &str, path: &EntryPath) -> Result<Option<(Entry, Vec<Extent>)>, PipelineError> {
         let part = self.part_number(part)?;
         let mut records = self.seek(part, |before| compare(before, path).is_lt())?;
-        while let Some((entry, extents)) = records.next()? {
+        while let Some((entry, record)) = records.next()? {
             match entry.path.cmp(path) {
                 std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => return Ok(Some((entry, extents))),
+                std::cmp::Ordering::Equal => return Ok(Some((entry, record.extents))),
                 std::cmp::Ordering::Greater => break,
             }
         }

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use backup_core::{Entry, EntryPath, PartReader, PipelineError};
 
 use super::Archive;
+use super::chain::Chain;
 use super::feed::{Feed, Piece};
-use crate::error::damaged;
+use super::gather::{Gather, Limits};
+use crate::error::{again, damaged};
+use crate::index::record::STREAM_BLOCKS;
 use crate::index::segment::Cursor;
-use crate::index::{Extent, Segment};
+use crate::index::{EntryRecord, Extent, Segment};
 
 /// The entries of a part in order, with their content. Reads ahead on threads of its own, within bounds; dropped, it
 /// stops them.
@@ -21,28 +24,40 @@ pub struct PartStream {
 }
 
 impl PartStream {
-    pub(super) fn new(archive: Arc<Archive>, part: usize) -> Result<Self, PipelineError> {
+    pub(super) fn new(chain: &Chain, part: usize) -> Result<Self, PipelineError> {
+        let archive = chain.own();
         let segments = archive.segments_of(part);
-        let start = archive.segment_start(segments.start).1;
-        let end = match segments.clone().next_back() {
-            Some(last) => archive.root.segments[last].tar_offset,
-            None => start,
+        let records = Records::new(archive.clone(), segments.clone());
+        let content = if archive.root.bases.is_empty() {
+            let start = archive.segment_start(segments.start).1;
+            let end = segments
+                .clone()
+                .next_back()
+                .map_or(start, |last| archive.root.segments[last].tar_offset);
+            Content::Own(Own::new(archive, start..end)?)
+        } else {
+            Content::Chain(Gathered::of_records(chain, records.again(), |_| true)?)
         };
-        Ok(Self {
-            content: Content::new(&archive, start..end, Vec::new())?,
-            records: Records::new(archive, segments),
-        })
+        Ok(Self { records, content })
+    }
+
+    /// The next entry, and whether it was appended as a stream.
+    pub(super) fn next(&mut self) -> Result<Option<(Entry, bool)>, PipelineError> {
+        let next = self.records.next()?;
+        let is_stream = |record: &EntryRecord| record.blocks == Some(STREAM_BLOCKS);
+        let next = next.map(|(entry, record)| (entry, is_stream(&record), record.extents));
+        let (found, extents) = match next {
+            Some((entry, stream, extents)) => (Some((entry, stream)), extents),
+            None => (None, Vec::new()),
+        };
+        self.content.start(extents)?;
+        Ok(found)
     }
 }
 
 impl PartReader for PartStream {
     fn next_entry(&mut self) -> Result<Option<Entry>, PipelineError> {
-        let Some((entry, extents)) = self.records.next()? else {
-            self.content.extents = Vec::new().into_iter();
-            return Ok(None);
-        };
-        self.content.start(extents)?;
-        Ok(Some(entry))
+        Ok(self.next()?.map(|(entry, _)| entry))
     }
 
     fn content(&mut self) -> &mut dyn Read {
@@ -57,7 +72,7 @@ impl fmt::Debug for PartStream {
 }
 
 /// The records of some segments, in order, each checked.
-pub(super) struct Records {
+pub(crate) struct Records {
     archive: Arc<Archive>,
     segments: Range<usize>,
     current: Option<(usize, Arc<Segment>, Cursor)>,
@@ -74,6 +89,11 @@ impl Records {
         }
     }
 
+    /// The same records, from the first of its segments on.
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.archive.clone(), self.segments.clone())
+    }
+
     /// Whether the last record was the first of its segment.
     pub(super) fn begins_segment(&self) -> bool {
         self.current.as_ref().is_some_and(|(_, _, cursor)| cursor.index() == 1)
@@ -87,8 +107,8 @@ impl Records {
         }
     }
 
-    /// The next entry and where its content is.
-    pub(super) fn next(&mut self) -> Result<Option<(Entry, Vec<Extent>)>, PipelineError> {
+    /// The next entry and its record, which says where its content is.
+    pub(crate) fn next(&mut self) -> Result<Option<(Entry, EntryRecord)>, PipelineError> {
         loop {
             let (number, segment, cursor) = if let Some(current) = &mut self.current {
                 current
@@ -121,13 +141,133 @@ impl Records {
                     entry.path
                 )));
             }
-            return Ok(Some((entry, record.extents)));
+            return Ok(Some((entry, record)));
         }
     }
 }
 
+/// The content of the current entry.
+pub(super) enum Content {
+    /// All of it stands in the archive itself, in order: it is read through.
+    Own(Own),
+    /// It may stand in any archive of the chain.
+    Chain(Gathered),
+}
+
+impl Content {
+    /// That of one entry.
+    pub(super) fn of(chain: &Chain, extents: Vec<Extent>) -> Result<Self, PipelineError> {
+        if extents.iter().any(|extent| extent.archive > 0) {
+            return Ok(Self::Chain(Gathered::of_entry(chain, extents)?));
+        }
+        let start = extents.first().map_or(0, |extent| extent.offset);
+        let last = extents.last();
+        let end = last.map_or(0, |extent| extent.offset.saturating_add(extent.length));
+        let mut own = Own::new(chain.own(), start..end)?;
+        own.start(extents)?;
+        Ok(Self::Own(own))
+    }
+
+    /// Goes on with the content of the next entry.
+    fn start(&mut self, extents: Vec<Extent>) -> Result<(), PipelineError> {
+        match self {
+            Self::Own(own) => own.start(extents),
+            Self::Chain(gathered) => {
+                gathered.start(&extents);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let read = match self {
+            Self::Own(own) => own.fill(buffer),
+            Self::Chain(gathered) => gathered.fill(buffer),
+        };
+        read.map_err(io::Error::other)
+    }
+}
+
+/// Content that is put together from the archives of a chain.
+pub(super) struct Gathered {
+    gather: Gather,
+    chain: Chain,
+    /// What is left of the current entry.
+    rest: u64,
+    /// Why the current entry cannot be read.
+    missing: Option<PipelineError>,
+}
+
+impl Gathered {
+    /// That of all records of which `wanted` says so. Those whose archives are not at hand are left out.
+    pub(super) fn of_records(
+        chain: &Chain,
+        mut records: Records,
+        wanted: impl Fn(&EntryRecord) -> bool + Send + 'static,
+    ) -> Result<Self, PipelineError> {
+        let at_hand = chain.clone();
+        let entries = std::iter::from_fn(move || {
+            loop {
+                match records.next().transpose()? {
+                    Ok((_, record)) if !wanted(&record) || at_hand.missing(&record.extents).is_some() => {}
+                    other => return Some(other.map(|(_, record)| record.extents)),
+                }
+            }
+        });
+        Ok(Self {
+            gather: Gather::new(chain.clone(), Limits::default(), entries)?,
+            chain: chain.clone(),
+            rest: 0,
+            missing: None,
+        })
+    }
+
+    /// That of one entry, which is then the current one.
+    fn of_entry(chain: &Chain, extents: Vec<Extent>) -> Result<Self, PipelineError> {
+        if let Some(missing) = chain.missing(&extents) {
+            return Err(missing);
+        }
+        let rest = extents.iter().map(|extent| extent.length).sum();
+        Ok(Self {
+            gather: Gather::new(chain.clone(), Limits::default(), std::iter::once(Ok(extents)))?,
+            chain: chain.clone(),
+            rest,
+            missing: None,
+        })
+    }
+
+    /// Goes on with the content of the next entry.
+    pub(super) fn start(&mut self, extents: &[Extent]) {
+        self.gather.skip(self.rest);
+        self.missing = self.chain.missing(extents);
+        self.rest = match &self.missing {
+            None => extents.iter().map(|extent| extent.length).sum(),
+            Some(_) => 0,
+        };
+    }
+
+    /// Some of the current entry's next bytes; none where it ends.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, PipelineError> {
+        if let Some(missing) = &self.missing {
+            return Err(again(missing));
+        }
+        let length = buffer.len().min(usize::try_from(self.rest).unwrap_or(usize::MAX));
+        if length == 0 {
+            return Ok(0);
+        }
+        let read = self.gather.read(&mut buffer[..length])?;
+        self.rest -= read as u64;
+        Ok(read)
+    }
+}
+
 /// The content of entries, from pieces of the tar stream.
-pub(super) struct Content {
+pub(super) struct Own {
     feed: Feed,
     range: Range<u64>,
     piece: Option<Piece>,
@@ -136,21 +276,19 @@ pub(super) struct Content {
     rest: Range<u64>,
 }
 
-impl Content {
-    /// Content in `range` of the tar stream: that of `extents`, which ascend.
-    pub(super) fn new(archive: &Arc<Archive>, range: Range<u64>, extents: Vec<Extent>) -> Result<Self, PipelineError> {
-        let mut content = Self {
+impl Own {
+    /// Content in `range` of the tar stream.
+    fn new(archive: &Arc<Archive>, range: Range<u64>) -> Result<Self, PipelineError> {
+        Ok(Self {
             feed: Feed::new(archive, range.clone())?,
             rest: range.start..range.start,
             range,
             piece: None,
             extents: Vec::new().into_iter(),
-        };
-        content.start(extents)?;
-        Ok(content)
+        })
     }
 
-    /// Goes on with the content of the next entry.
+    /// Goes on with the content of the next entry: that of `extents`, which ascend.
     fn start(&mut self, extents: Vec<Extent>) -> Result<(), PipelineError> {
         // Nothing before this place of the tar is read again.
         let mut end = self
@@ -159,12 +297,6 @@ impl Content {
             .last()
             .map_or(self.rest.end, |last| last.offset + last.length);
         for extent in &extents {
-            if extent.archive != 0 {
-                return Err(PipelineError::refused(
-                    "the archive builds on another one, which this version of the program cannot follow",
-                    "Use a newer version of the program.",
-                ));
-            }
             let next = extent.offset.checked_add(extent.length);
             match next {
                 Some(next) if extent.offset >= end && next <= self.range.end => end = next,
@@ -206,14 +338,5 @@ impl Content {
                 _ => return Err(damaged("the index names content that no member holds")),
             }
         }
-    }
-}
-
-impl Read for Content {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        self.fill(buffer).map_err(io::Error::other)
     }
 }

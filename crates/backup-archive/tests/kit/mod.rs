@@ -7,6 +7,7 @@
 )]
 
 pub mod backups;
+pub mod chain;
 
 use std::io::Read;
 use std::sync::{Arc, LazyLock, Mutex};
