@@ -6,7 +6,8 @@ use std::ops::Range;
 use backup_core::{Entry, EntryKind, EntryPath, PipelineError};
 
 use super::ArchiveReader;
-use super::part::{Content, Records};
+use super::content::Content;
+use super::part::Records;
 use crate::error::damaged;
 use crate::index::Extent;
 

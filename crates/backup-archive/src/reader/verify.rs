@@ -8,8 +8,9 @@ use backup_core::{EntryKind, JobControl, PipelineError};
 use openssl::memcmp;
 use openssl::sha::Sha256;
 
+use super::content::Gathered;
 use super::feed::Feed;
-use super::part::{Gathered, Records};
+use super::part::Records;
 use super::walk::{TarEntry, Walk};
 use super::{Archive, ArchiveReader};
 use crate::error::{damaged, from_io, wrong_size};
