@@ -20,10 +20,13 @@ use crate::index::{
     AnchorRow, EntryRecord, Extent, MAX_INDEX_MEMBER, Member, PartRow, Root, Segment, SegmentDraft, SegmentRow,
     SignatureRow,
 };
-use crate::reader::range::RecordCursor;
 use crate::sink::{ByteSink, ByteSource};
 use crate::trailer::{Trailer, VERSION};
 use crate::{ArchiveKey, ArchiveReader, ArchiveWriter, Error, Keyring, WriterOptions, tar};
+
+mod places;
+
+pub use places::{Place, gather, places};
 
 static KEY: LazyLock<Result<ArchiveKey, Error>> = LazyLock::new(|| ArchiveKey::from_passphrase(&"fuzzing".into()));
 
@@ -103,48 +106,6 @@ pub fn reader(data: &[u8]) -> Result<(), PipelineError> {
             read(data.to_vec(), &seal, [0; 16], key)
         }
     }
-}
-
-/// What an archive's index says of an entry, for tests that look at where content stands.
-#[derive(Debug)]
-pub struct Place {
-    /// The entry.
-    pub entry: Entry,
-    /// Archive (0: this one, then its bases), offset in its tar stream, length.
-    pub extents: Vec<(u32, u64, u64)>,
-    /// SHA-256 of the content.
-    pub digest: Option<[u8; 32]>,
-    /// Two to the power of this is about the length of blocks.
-    pub level: u8,
-}
-
-/// The index of a part.
-pub fn places(archive: &ArchiveReader, part: &str) -> Result<Vec<Place>, PipelineError> {
-    let chain = archive.chain()?;
-    let mut records = RecordCursor::new(chain[0].clone(), part);
-    let mut places = Vec::new();
-    while let Some(record) = records.next()? {
-        let extents = record.extents.iter();
-        places.push(Place {
-            entry: record.entry().map_err(crate::error::damaged)?,
-            extents: extents
-                .map(|extent| (extent.archive, extent.offset, extent.length))
-                .collect(),
-            digest: record.digest.as_ref().map(|digest| **digest),
-            level: record.level(),
-        });
-    }
-    Ok(places)
-}
-
-/// The content that extents name, read straight from the tar streams of the chain.
-pub fn gather(archive: &ArchiveReader, extents: &[(u32, u64, u64)]) -> Result<Vec<u8>, PipelineError> {
-    let chain = archive.chain()?;
-    let mut content = Vec::new();
-    for (archive, offset, length) in extents {
-        content.extend(chain[*archive as usize].tar_bytes(&(*offset..offset + length), u64::MAX)?);
-    }
-    Ok(content)
 }
 
 /// Writes on an archive whose content is a page of signatures and a table of anchors: lengths of the page and of what it

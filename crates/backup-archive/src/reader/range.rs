@@ -1,7 +1,7 @@
 //! What an archive that builds on this one reads of it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use backup_core::{EntryPath, PipelineError};
 
@@ -76,6 +76,10 @@ impl Archive {
             let to = (range.end - piece.tar_offset).min(piece.bytes.len() as u64);
             bytes.extend_from_slice(piece.bytes.get(from as usize..to as usize).ok_or_else(wrong)?);
         }
+        // In a long chain all that every archive would keep of its index is much.
+        let mut kept = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = kept.len().saturating_sub(1);
+        kept.drain(..old);
         Ok(bytes)
     }
 }

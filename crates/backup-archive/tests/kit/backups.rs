@@ -7,7 +7,7 @@ use backup_core::receipt::Codec;
 use backup_core::{ArchiveSeal, ArchiveSink, PipelineError};
 use openssl::sha::sha256;
 
-use super::{Fixed, KEY, Memory, Stored, file, noise, options, path, ring};
+use super::{Fixed, KEY, Memory, Stored, file, job, noise, options, path, read_part, ring};
 
 /// When the first archive of a chain was made; each next one is a day later.
 pub const TIME: i64 = 1_750_000_000;
@@ -87,6 +87,11 @@ impl Backups {
         let reader = self.newest();
         let places = fuzzing::places(&reader, part).unwrap();
         assert_eq!(places.len(), files.len());
+        reader.verify_content(&job()).unwrap();
+        for ((entry, content), (name, expected)) in read_part(&reader, part).unwrap().iter().zip(files) {
+            assert_eq!(entry.path, path(*name));
+            assert!(content == expected, "'{name}' is read as something else");
+        }
         let mut own_end = 0;
         let each = places.iter().zip(files).map(|(place, (name, content))| {
             assert_eq!(place.entry.path, path(*name));
