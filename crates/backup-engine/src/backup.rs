@@ -67,16 +67,13 @@ pub(crate) async fn run(
         .await
         .map_err(JobError::catalog)?;
     let sources = sources::of(engine, held, backup, &plan).await?;
-    let mut made = attempt(engine, held, backup, &plan, sources).await;
-    if let (Err(JobError::Failed(_)), Some(base)) = (&made, &plan.base) {
-        made = match made {
-            Err(JobError::Failed(error @ PipelineError::Integrity { .. })) => {
-                let repository = plan.place.repository(engine);
-                Err(base::examine(engine, held, &repository, &base.receipt, error).await)
-            }
-            made => made,
-        };
-    }
+    let made = match (attempt(engine, held, backup, &plan, sources).await, &plan.base) {
+        (Err(JobError::Failed(error @ PipelineError::Integrity { .. })), Some(base)) => {
+            let repository = plan.place.repository(engine);
+            Err(base::examine(engine, held, &repository, &base.receipt, error).await)
+        }
+        (made, _) => made,
+    };
     if let Err(error) = &made {
         // What another worker holds now is not ours to remove, and only the catalog knows who holds it.
         if !matches!(error, JobError::LeaseLost) && held.owned().await.is_ok() {
