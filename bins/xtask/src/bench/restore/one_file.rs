@@ -38,7 +38,10 @@ pub(super) fn run(args: &Args, programs: &Path) -> io::Result<()> {
     let folder = tempfile::Builder::new().prefix("one-file-").tempdir_in(&keep)?;
     let uploads = folder.path().join("uploads");
     let folders = (size / (LARGE * IN_A_FOLDER)).max(3);
-    println!("making {folders} folders of {:.0} MB and a backup of them", megabytes(LARGE * IN_A_FOLDER));
+    println!(
+        "making {folders} folders of {:.0} MB and a backup of them",
+        megabytes(LARGE * IN_A_FOLDER)
+    );
     for number in 0..folders {
         fill(&uploads.join(format!("{number:06}")), number)?;
     }
