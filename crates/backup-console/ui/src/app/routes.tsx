@@ -3,6 +3,7 @@ import { Failure } from '@/api/failure'
 import { queryClient } from '@/api/queries'
 import { readBackupSearch } from '@/backups/search'
 import { AppLayout } from '@/layout/AppLayout'
+import { readScheduleSearch } from '@/schedules/search'
 import { readLoginSearch } from '@/session/loginSearch'
 import { meQuery } from '@/session/me'
 
@@ -46,4 +47,11 @@ const backups = createRoute({
   component: lazyRouteComponent(() => import('@/backups/BackupsPage'), 'BackupsPage'),
 })
 
-export const routeTree = root.addChildren([login, inside.addChildren([overview, backups])])
+const schedules = createRoute({
+  getParentRoute: () => inside,
+  path: '/schedules',
+  validateSearch: readScheduleSearch,
+  component: lazyRouteComponent(() => import('@/schedules/SchedulesPage'), 'SchedulesPage'),
+})
+
+export const routeTree = root.addChildren([login, inside.addChildren([overview, backups, schedules])])
