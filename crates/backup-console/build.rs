@@ -69,9 +69,15 @@ fn is(file: &Path, text: &str) -> bool {
 
 fn npm(ui: &Path, args: &[&str]) -> Outcome<()> {
     let shown = format!("npm {}", args.join(" "));
-    let output = Command::new("npm").args(args).current_dir(ui).output().map_err(|error| {
-        format!("{shown}: {error} (HINT: Install Node.js 20 or newer, or build api-server with --no-default-features.)")
-    })?;
+    let output = Command::new("npm")
+        .args(args)
+        .current_dir(ui)
+        .output()
+        .map_err(|error| {
+            format!(
+                "{shown}: {error} (HINT: Install Node.js 20 or newer, or build api-server with --no-default-features.)"
+            )
+        })?;
     if output.status.success() {
         return Ok(());
     }
