@@ -55,7 +55,7 @@ export function CronExpressionInput() {
         description={t('modal.cronHint')}
         placeholder="0 2 * * *"
         required
-        ff="monospace"
+        styles={{ input: { fontFamily: 'monospace' } }}
         error={fieldError('cronExpression') ?? (preview.error && failureMessage(preview.error))}
         {...register('cronExpression')}
       />

@@ -8,13 +8,7 @@ import { retentionWords } from './retention'
 export function RetentionModal({ schedule, onClose }: { schedule: Schedule; onClose: () => void }) {
   const { t } = useTranslation(['schedules', 'common'])
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      size="lg"
-      title={t('preview.title')}
-      closeButtonProps={{ 'aria-label': t('common:action.close') }}
-    >
+    <Modal opened onClose={onClose} size="lg" title={t('preview.title')}>
       <Stack gap="xs">
         <Text fw={500} className="wrap-anywhere">
           {schedule.name}

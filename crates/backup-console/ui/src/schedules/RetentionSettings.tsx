@@ -30,30 +30,28 @@ export function RetentionSettings({ schedule }: { schedule: Schedule | undefined
   const [settled] = useDebouncedValue(values, TYPING)
   const { data: policy } = policySchema.safeParse(settled)
   return (
-    <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl">
-      <Stack>
-        <SimpleGrid cols={2}>
-          <NumberField name="retentionDays" label={t('modal.retentionDays')} />
-          <NumberField name="maxBackups" label={t('modal.maxBackups')} />
+    <>
+      <SimpleGrid cols={2}>
+        <NumberField name="retentionDays" label={t('modal.retentionDays')} />
+        <NumberField name="maxBackups" label={t('modal.maxBackups')} />
+      </SimpleGrid>
+      <Fieldset legend={t('modal.keep')}>
+        <Text size="xs" mb="xs">
+          {t('modal.keepHint')}
+        </Text>
+        <SimpleGrid cols={{ base: 3, sm: 5 }} spacing="xs">
+          {KEEPS.map(name => (
+            <NumberField key={name} name={name} label={t(`modal.${name}`)} />
+          ))}
         </SimpleGrid>
-        <Fieldset legend={t('modal.keep')}>
-          <Text size="xs" mb="xs">
-            {t('modal.keepHint')}
-          </Text>
-          <SimpleGrid cols={{ base: 3, sm: 5 }} spacing="xs">
-            {KEEPS.map(name => (
-              <NumberField key={name} name={name} label={t(`modal.${name}`)} />
-            ))}
-          </SimpleGrid>
-        </Fieldset>
-      </Stack>
+      </Fieldset>
       <Stack gap="xs">
         <Text size="sm" fw={500}>
           {t('preview.title')}
         </Text>
         {policy && <Preview schedule={schedule} {...policy} />}
       </Stack>
-    </SimpleGrid>
+    </>
   )
 }
 

@@ -15,13 +15,7 @@ export function ScheduleHistory({ schedule, onClose }: { schedule: Schedule; onC
   const path = { id: schedule.id }
   const details = $api.useQuery('get', '/api/admin/backup/schedule/{id}', { params: { path } })
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      size="lg"
-      title={t('history.title', { name: schedule.name })}
-      closeButtonProps={{ 'aria-label': t('common:action.close') }}
-    >
+    <Modal opened onClose={onClose} size="lg" title={t('history.title', { name: schedule.name })}>
       <FailureNotice error={details.error} onRetry={() => details.refetch()} />
       {details.isPending && <Loading />}
       {details.data && <Firings schedule={details.data.schedule} />}

@@ -2,7 +2,7 @@ import { zodResolver } from '@hookform/resolvers/zod'
 import { Button, Group, Modal, SimpleGrid, Stack, Switch } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { notifications } from '@mantine/notifications'
-import { FormProvider, useForm } from 'react-hook-form'
+import { Controller, FormProvider, useForm } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import type { Schedule } from '@/api/schema'
@@ -58,7 +58,6 @@ export default function ScheduleModal({ schedule, onClose }: Props) {
       size={960}
       fullScreen={isPhone}
       title={schedule ? t('modal.edit') : t('modal.create')}
-      closeButtonProps={{ 'aria-label': t('common:action.close') }}
     >
       <FormProvider {...form}>
         <form onSubmit={submit} noValidate>
@@ -66,20 +65,29 @@ export default function ScheduleModal({ schedule, onClose }: Props) {
             <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl">
               <Stack>
                 <SourceSettings />
+                <CronExpressionInput />
+              </Stack>
+              <Stack>
+                <RetentionSettings schedule={schedule} />
                 <VerifySettings />
               </Stack>
-              <CronExpressionInput />
             </SimpleGrid>
-            <RetentionSettings schedule={schedule} />
             <FailureNotice
               error={create.error ?? update.error}
               title={schedule ? t('modal.saveFailed') : t('modal.createFailed')}
             />
             <Group justify="space-between">
-              <Switch
-                label={t('modal.isEnabled')}
-                withThumbIndicator={false}
-                {...form.register('isEnabled')}
+              <Controller
+                control={form.control}
+                name="isEnabled"
+                render={({ field: { value, ...field } }) => (
+                  <Switch
+                    {...field}
+                    checked={value}
+                    label={t('modal.isEnabled')}
+                    withThumbIndicator={false}
+                  />
+                )}
               />
               <Group>
                 <Button variant="default" onClick={onClose}>
