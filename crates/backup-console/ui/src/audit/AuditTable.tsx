@@ -47,7 +47,8 @@ function AuditRow({ entry, onChange }: { entry: AuditEntry; onChange: Props['onC
         <TimeDisplay at={entry.at} />
       </Table.Td>
       <Table.Td className="wrap-anywhere">
-        {entry.user?.displayName ?? t('nobody')}
+        {/* What the system does by itself comes from no address. */}
+        {entry.user?.displayName ?? (entry.address ? t('nobody') : t('system'))}
         {entry.user && <Text size="xs">{entry.user.email}</Text>}
       </Table.Td>
       <Table.Td>{isKnown(ACTIONS, action) ? t(`action.${action}`) : action}</Table.Td>

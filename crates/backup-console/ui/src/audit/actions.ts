@@ -11,6 +11,7 @@ export const ACTIONS = [
   'BACKUP_PROTECT',
   'BACKUP_UNPROTECT',
   'BACKUP_DELETE',
+  'BACKUP_EXPIRE',
   'BACKUP_ADOPT',
   'ORPHAN_REMOVE',
   'RESTORE_CREATE',
@@ -32,6 +33,7 @@ export const ACTIONS = [
   'TOKEN_DELETE',
   'ALERT_ACKNOWLEDGE',
   'AUDIT_EXPORT',
+  'CATALOG_REBUILD',
 ] as const
 
 /** What actions are about. */
@@ -44,6 +46,7 @@ export const RESOURCES = [
   'ApiToken',
   'Alert',
   'AuditLog',
+  'Catalog',
 ] as const
 
 /** Whether the texts have a word for it. */
