@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use super::{debian, find_on_path, is_root, locked};
 
+const PACKAGES: &[&str] = &["chromium", "fonts-noto-cjk"];
+
 /// The program: the one on the `PATH`, else Debian's package, by root installed, by anybody else unpacked.
 pub fn install() -> io::Result<PathBuf> {
     if let Some(found) = find_on_path("chromium") {
         return Ok(found);
     }
-    const PACKAGES: &[&str] = &["chromium", "fonts-noto-cjk"];
     locked("chromium", |folder| {
         let script = folder.join("chromium");
         if script.is_file() {
