@@ -20,6 +20,12 @@ export const password = given('CONSOLE_PASSWORD')
 export const PHONE = { width: 390, height: 844 }
 export const DESKTOP = { width: 1440, height: 900 }
 
+/** Every way that a page is looked at. */
+export const LOOKS = (['light', 'dark'] as const).flatMap(scheme => [
+  { scheme, size: 'phone', viewport: PHONE },
+  { scheme, size: 'desktop', viewport: DESKTOP },
+])
+
 let browser: Browser
 const contexts: BrowserContext[] = []
 const complaints: string[] = []

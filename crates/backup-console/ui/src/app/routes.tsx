@@ -1,10 +1,13 @@
 import { createRootRoute, createRoute, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
 import { Failure } from '@/api/failure'
 import { queryClient } from '@/api/queries'
+import { readAuditSearch } from '@/audit/search'
 import { readBackupSearch } from '@/backups/search'
 import { AppLayout } from '@/layout/AppLayout'
+import { readScheduleSearch } from '@/schedules/search'
 import { readLoginSearch } from '@/session/loginSearch'
 import { meQuery } from '@/session/me'
+import { readSettingsSearch } from '@/settings/search'
 
 // Every page of the console. A page is loaded when it is first opened; its address holds what it shows, so that it can be
 // sent to somebody else. A new page is a route here, and a line in `layout/Navigation.tsx`.
@@ -46,4 +49,34 @@ const backups = createRoute({
   component: lazyRouteComponent(() => import('@/backups/BackupsPage'), 'BackupsPage'),
 })
 
-export const routeTree = root.addChildren([login, inside.addChildren([overview, backups])])
+const schedules = createRoute({
+  getParentRoute: () => inside,
+  path: '/schedules',
+  validateSearch: readScheduleSearch,
+  component: lazyRouteComponent(() => import('@/schedules/SchedulesPage'), 'SchedulesPage'),
+})
+
+const settings = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings',
+  validateSearch: readSettingsSearch,
+  component: lazyRouteComponent(() => import('@/settings/SettingsPage'), 'SettingsPage'),
+})
+
+const recovery = createRoute({
+  getParentRoute: () => inside,
+  path: '/recovery',
+  component: lazyRouteComponent(() => import('@/recovery/RecoverySheet'), 'RecoverySheet'),
+})
+
+const audit = createRoute({
+  getParentRoute: () => inside,
+  path: '/audit',
+  validateSearch: readAuditSearch,
+  component: lazyRouteComponent(() => import('@/audit/AuditPage'), 'AuditPage'),
+})
+
+export const routeTree = root.addChildren([
+  login,
+  inside.addChildren([overview, backups, schedules, settings, recovery, audit]),
+])

@@ -14,11 +14,13 @@ export function formatSize(bytes: number | null | undefined): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}`
 }
 
-/** A moment in the viewer's zone. */
-export function formatTime(moment: string): string {
-  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(
-    new Date(moment),
-  )
+/** A moment in the viewer's zone, or in another one. */
+export function formatTime(moment: string, timeZone?: string): string {
+  return new Intl.DateTimeFormat(currentLanguage(), {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+    ...(timeZone === undefined ? {} : { timeZone }),
+  }).format(new Date(moment))
 }
 
 /** The same to the second and with the zone's name, or with that of another zone. */

@@ -1,5 +1,11 @@
 import { NavLink } from '@mantine/core'
-import { IconDatabaseExport, IconLayoutDashboard } from '@tabler/icons-react'
+import {
+  IconCalendarClock,
+  IconDatabaseExport,
+  IconLayoutDashboard,
+  IconListDetails,
+  IconSettings,
+} from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { type Access, useCan } from '@/session/me'
@@ -8,6 +14,9 @@ import { type Access, useCan } from '@/session/me'
 const PAGES = [
   { to: '/', label: 'navigation.overview', Icon: IconLayoutDashboard, access: 'READ' },
   { to: '/backups', label: 'navigation.backups', Icon: IconDatabaseExport, access: 'READ' },
+  { to: '/schedules', label: 'navigation.schedules', Icon: IconCalendarClock, access: 'READ' },
+  { to: '/settings', label: 'navigation.settings', Icon: IconSettings, access: 'READ' },
+  { to: '/audit', label: 'navigation.audit', Icon: IconListDetails, access: 'ADMIN' },
 ] as const satisfies { to: string; label: string; Icon: typeof IconLayoutDashboard; access: Access }[]
 
 export function Navigation({ onNavigate }: { onNavigate: () => void }) {

@@ -1,0 +1,44 @@
+import type { BackupConfig } from '@/api/schema'
+
+/** What stands in place of a secret, for people to fill in. */
+const BLANK = '…'
+
+function quoted(value: string): string {
+  return `'${value.replaceAll("'", "'\\''")}'`
+}
+
+type Place = Pick<BackupConfig, 'storageUrl' | 'storageConnectionString' | 'containerName'>
+
+/** The variables that lead to a configuration's storage. Never a secret: those are filled in by hand. */
+export function environment({ storageUrl, storageConnectionString, containerName }: Place): string {
+  const lines = [
+    `export BACKUP_ENCRYPTION_KEY='${BLANK}'`,
+    `export BACKUP_ENCRYPTION_KEY_PREVIOUS='${BLANK},${BLANK}'`,
+  ]
+  if (storageConnectionString) {
+    lines.push(`export AZURE_STORAGE_CONNECTION_STRING='${BLANK}'`)
+    lines.push(`export BACKUP_CONTAINER_NAME=${quoted(containerName ?? 'backups')}`)
+  }
+  if (storageUrl) lines.push(`export BACKUP_STORAGE_URL=${quoted(storageUrl)}`)
+  else if (!storageConnectionString) lines.push(`export BACKUP_STORAGE_URL='file:///${BLANK}/storage'`)
+  return lines.join('\n')
+}
+
+export const CHECK = `backupctl key check
+backupctl list`
+
+export const RESTORE = `backupctl verify ID
+backupctl restore ID \\
+    --to-database 'postgres://USER:PASSWORD@HOST:5432/NEW_DATABASE' \\
+    --to-files /srv/restored/uploads \\
+    --to-config /srv/restored/config`
+
+export const REBUILD = 'backupctl catalog rebuild'
+
+/** Without any program of ours: the archive is `F`. */
+export const BY_HAND = `KEY=$(openssl kdf -keylen 32 -kdfopt pass:"$BACKUP_ENCRYPTION_KEY" -kdfopt salt:backup-salt-v1 \\
+      -kdfopt n:16384 -kdfopt r:8 -kdfopt p:1 -kdfopt maxmem_bytes:67108864 -binary SCRYPT | xxd -p -c 64)
+mkdir restored
+tail -c +17 F | openssl enc -d -aes-256-cbc -K $KEY -iv $(head -c 16 F | xxd -p) | tar xzf - -C restored
+createdb NEW_DATABASE
+cat restored/database/database.dump/* | pg_restore --exit-on-error -d NEW_DATABASE`

@@ -1,0 +1,40 @@
+import { Anchor, Group } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { $api } from '@/api/client'
+import type { Schedule } from '@/api/schema'
+import { StatusBadge } from '@/ui/badges'
+import { FailureNotice } from '@/ui/FailureNotice'
+import { TimeDisplay } from '@/ui/TimeDisplay'
+
+/** How the newest backup of a schedule went or goes, and the way to all of them. */
+export function LastResult({ schedule }: { schedule: Schedule }) {
+  const { t } = useTranslation('schedules')
+  const query = { scheduleId: schedule.id, limit: 1 }
+  const { data, error } = $api.useQuery('get', '/api/admin/backup', { params: { query } })
+  const last = data?.backups[0]
+  return (
+    <>
+      <FailureNotice error={error} />
+      {last ? (
+        <>
+          <StatusBadge job={last} label={last.name} />
+          <TimeDisplay at={last.completedAt ?? last.createdAt} />
+        </>
+      ) : (
+        data && t('never')
+      )}
+      {schedule._count.backups > 0 && (
+        <Group>
+          <Anchor
+            size="sm"
+            underline="always"
+            renderRoot={props => <Link to="/backups" search={{ scheduleId: schedule.id }} {...props} />}
+          >
+            {t('count', { count: schedule._count.backups })}
+          </Anchor>
+        </Group>
+      )}
+    </>
+  )
+}

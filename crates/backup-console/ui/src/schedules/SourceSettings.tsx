@@ -1,0 +1,58 @@
+import { NativeSelect, SimpleGrid, Textarea, TextInput } from '@mantine/core'
+import { useFormContext } from 'react-hook-form'
+import { useTranslation } from 'react-i18next'
+import { $api } from '@/api/client'
+import { SOURCES, TYPES } from '@/backups/search'
+import type { ScheduleValues } from './form'
+import { useFieldError } from './useFieldError'
+
+/** What the schedule is called and what it backs up. */
+export function SourceSettings() {
+  const { t } = useTranslation(['schedules', 'common'])
+  const { register } = useFormContext<ScheduleValues>()
+  const fieldError = useFieldError()
+  const configs = $api.useQuery('get', '/api/admin/backup/configs').data?.configs ?? []
+  return (
+    <>
+      <TextInput
+        label={t('modal.name')}
+        placeholder={t('modal.namePlaceholder')}
+        required
+        data-autofocus
+        error={fieldError('name')}
+        {...register('name')}
+      />
+      <Textarea
+        label={t('modal.description')}
+        placeholder={t('modal.optional')}
+        rows={2}
+        error={fieldError('description')}
+        {...register('description')}
+      />
+      <SimpleGrid cols={2}>
+        <NativeSelect
+          label={t('modal.type')}
+          required
+          data={TYPES.map(value => ({ value, label: t(`common:type.${value}`) }))}
+          error={fieldError('backupType')}
+          {...register('backupType')}
+        />
+        <NativeSelect
+          label={t('modal.source')}
+          required
+          data={SOURCES.map(value => ({ value, label: t(`modal.sourceOnly.${value}`) }))}
+          error={fieldError('backupSource')}
+          {...register('backupSource')}
+        />
+      </SimpleGrid>
+      {configs.length > 1 && (
+        <NativeSelect
+          label={t('field.config')}
+          data={configs.map(({ key }) => key)}
+          error={fieldError('configKey')}
+          {...register('configKey')}
+        />
+      )}
+    </>
+  )
+}

@@ -1,0 +1,73 @@
+import { Button, Group, Stack } from '@mantine/core'
+import { IconPlugConnected } from '@tabler/icons-react'
+import { createContext, type ReactNode, useContext } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { BackupConfig, TestConfig } from '@/api/schema'
+import { useCan } from '@/session/me'
+import { FailureNotice } from '@/ui/FailureNotice'
+import { Section } from '@/ui/Section'
+import { TestOutcome } from './TestOutcome'
+import { type ConfigForm, useConfigForm } from './useConfigForm'
+
+interface Props {
+  title: string
+  config: BackupConfig
+  /** What "test connection" tries; without it there is no such button. */
+  test?: TestConfig['what']
+  children: ReactNode
+}
+
+const Context = createContext<ConfigForm | null>(null)
+
+/** The form that a setting belongs to. */
+export function useSettings(): ConfigForm {
+  const form = useContext(Context)
+  if (!form) throw new Error('a setting stands outside of a ConfigSection')
+  return form
+}
+
+/** A part of a configuration: a form for who may change it, and a list for everybody else. */
+export function ConfigSection({ title, config, test: what, children }: Props) {
+  const { t } = useTranslation('settings')
+  const can = useCan()
+  const settings = useConfigForm(config)
+  const { form, save, test, submit, tryOut } = settings
+  return (
+    <Context value={settings}>
+      <Section title={title}>
+        <form onSubmit={submit} noValidate>
+          <Stack maw={640}>
+            {children}
+            {can('ADMIN') && (
+              <>
+                <FailureNotice error={save.error} title={t('saveFailed')} />
+                <FailureNotice error={test.error} title={t('test.failed')} />
+                {test.data && <TestOutcome result={test.data} />}
+                <Group>
+                  <Button type="submit" loading={save.isPending} disabled={!form.formState.isDirty}>
+                    {t('save')}
+                  </Button>
+                  {what && (
+                    <Button
+                      variant="default"
+                      leftSection={<IconPlugConnected size={18} aria-hidden />}
+                      loading={test.isPending}
+                      onClick={() => tryOut(what)}
+                    >
+                      {what === 'NOTIFICATION' ? t('test.notification') : t('test.connection')}
+                    </Button>
+                  )}
+                  {form.formState.isDirty && (
+                    <Button variant="subtle" onClick={() => form.reset()}>
+                      {t('discard')}
+                    </Button>
+                  )}
+                </Group>
+              </>
+            )}
+          </Stack>
+        </form>
+      </Section>
+    </Context>
+  )
+}
