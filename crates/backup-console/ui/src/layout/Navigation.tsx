@@ -1,5 +1,5 @@
 import { NavLink } from '@mantine/core'
-import { IconDatabaseExport, IconLayoutDashboard } from '@tabler/icons-react'
+import { IconDatabaseExport, IconLayoutDashboard, IconRestore } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { type Access, useCan } from '@/session/me'
@@ -8,6 +8,7 @@ import { type Access, useCan } from '@/session/me'
 const PAGES = [
   { to: '/', label: 'navigation.overview', Icon: IconLayoutDashboard, access: 'READ' },
   { to: '/backups', label: 'navigation.backups', Icon: IconDatabaseExport, access: 'READ' },
+  { to: '/restores', label: 'navigation.restores', Icon: IconRestore, access: 'READ' },
 ] as const satisfies { to: string; label: string; Icon: typeof IconLayoutDashboard; access: Access }[]
 
 export function Navigation({ onNavigate }: { onNavigate: () => void }) {
