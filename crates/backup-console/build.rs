@@ -2,7 +2,6 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::error::Error;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
@@ -69,9 +68,15 @@ fn is(file: &Path, text: &str) -> bool {
 
 fn npm(ui: &Path, args: &[&str]) -> Outcome<()> {
     let shown = format!("npm {}", args.join(" "));
-    let output = Command::new("npm").args(args).current_dir(ui).output().map_err(|error| {
-        format!("{shown}: {error} (HINT: Install Node.js 20 or newer, or build api-server with --no-default-features.)")
-    })?;
+    let output = Command::new("npm")
+        .args(args)
+        .current_dir(ui)
+        .output()
+        .map_err(|error| {
+            format!(
+                "{shown}: {error} (HINT: Install Node.js 20 or newer, or build api-server with --no-default-features.)"
+            )
+        })?;
     if output.status.success() {
         return Ok(());
     }
@@ -96,11 +101,12 @@ fn files_below(path: &Path) -> io::Result<Vec<PathBuf>> {
 fn table_of(dist: &Path) -> Outcome<String> {
     let mut rows = Vec::new();
     for file in files_below(dist)? {
-        let path = file.strip_prefix(dist)?.to_str().ok_or("a name that is not UTF-8")?;
-        if ["index.html", ".sources"].contains(&path) || path.ends_with(".br") || path.ends_with(".gz") {
+        let path = text(file.strip_prefix(dist)?)?;
+        let end = path.rsplit_once('.').map(|(_, end)| end);
+        if ["index.html", ".sources"].contains(&path) || matches!(end, Some("br" | "gz")) {
             continue;
         }
-        let content_type = match path.rsplit_once('.').map(|(_, end)| end) {
+        let content_type = match end {
             Some("js") => "text/javascript; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
             Some("svg") => "image/svg+xml",
@@ -111,28 +117,30 @@ fn table_of(dist: &Path) -> Outcome<String> {
         };
         let mut hasher = DefaultHasher::new();
         fs::read(&file)?.hash(&mut hasher);
+        let tag = hasher.finish();
+        let file = text(&file)?;
         let compressed = |end: &str| {
-            let file = PathBuf::from(format!("{}.{end}", file.display()));
-            if file.is_file() {
+            let file = format!("{file}.{end}");
+            if Path::new(&file).is_file() {
                 format!("Some(include_bytes!({file:?}))")
             } else {
                 "None".to_owned()
             }
         };
+        let (brotli, gzip) = (compressed("br"), compressed("gz"));
         rows.push(format!(
-            "    Asset {{ path: {path:?}, content_type: {content_type:?}, tag: \"{:016x}\", bytes: include_bytes!({file:?}), \
-             brotli: {}, gzip: {} }},\n",
-            hasher.finish(),
-            compressed("br"),
-            compressed("gz"),
+            "    Asset {{ path: {path:?}, content_type: {content_type:?}, tag: \"{tag:016x}\", \
+             bytes: include_bytes!({file:?}), brotli: {brotli}, gzip: {gzip} }},\n"
         ));
     }
-    let mut table = String::new();
-    write!(
-        table,
+    let page = dist.join("index.html");
+    Ok(format!(
         "static PAGE: &str = include_str!({:?});\nstatic ASSETS: &[Asset] = &[\n{}];\n",
-        dist.join("index.html"),
+        text(&page)?,
         rows.concat()
-    )?;
-    Ok(table)
+    ))
+}
+
+fn text(path: &Path) -> Outcome<&str> {
+    Ok(path.to_str().ok_or("a path that is not UTF-8")?)
 }

@@ -2,6 +2,7 @@
 
 pub mod aiosmtpd;
 pub mod azurite;
+pub mod chromium;
 pub mod croniter;
 mod debian;
 pub mod deny;

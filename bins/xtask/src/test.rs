@@ -36,6 +36,7 @@ pub(crate) fn run() -> io::Result<()> {
     // Programs and tests in one go: apart, the dependencies' features differ, and all would be built twice.
     let built = report.cargo("build", cargo(&["build", "--workspace", "--all-targets", "--locked"]));
     if built {
+        report.step("console", console);
         report.step("tests", || tests(installed.postgres.as_os_str()));
         let otlp = [
             "test",
@@ -53,6 +54,7 @@ pub(crate) fn run() -> io::Result<()> {
 
 /// All Rust tests, with one PostgreSQL and one Azurite for all of them.
 fn tests(programs: &OsStr) -> io::Result<()> {
+    tools::chromium::install()?;
     let postgres = Postgres::start_with(Options::default())?;
     let azurite = Azurite::try_start()?;
     let folder = cargo::programs()?;
@@ -64,6 +66,18 @@ fn tests(programs: &OsStr) -> io::Result<()> {
         .env("BACKUP_BIN_DIR", folder)
         .stdin(Stdio::null());
     cargo::run(&mut command)
+}
+
+/// The console's types against the API's document, its lints and its unit tests. The build has installed what they need.
+fn console() -> io::Result<()> {
+    let ui = tools::workspace().join("crates/backup-console/ui");
+    for script in ["check", "test"] {
+        let status = Command::new("npm").args(["run", script]).current_dir(&ui).status()?;
+        if !status.success() {
+            return Err(failed(format!("npm run {script}: {status}")));
+        }
+    }
+    Ok(())
 }
 
 /// Licences, sources, duplicates and forbidden crates.

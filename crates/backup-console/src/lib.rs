@@ -39,7 +39,10 @@ pub fn asset(path: &str) -> Option<&'static Asset> {
 /// The page, which is the same for every address of the console. `base_path` is the path prefix that it stands under:
 /// empty, or beginning, and not ending, with a slash.
 pub fn page(base_path: &str) -> String {
-    let escaped = base_path.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    let escaped = base_path
+        .replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;");
     PAGE.replacen(BASE, &format!("<base href=\"{escaped}/\">"), 1)
 }
 
@@ -66,7 +69,11 @@ mod tests {
         for each in ASSETS {
             assert_eq!(asset(each.path).map(|found| found.tag), Some(each.tag));
             let is_script = each.content_type.starts_with("text/javascript");
-            assert!(!is_script || each.brotli.is_some() && each.gzip.is_some(), "{}", each.path);
+            assert!(
+                !is_script || each.brotli.is_some() && each.gzip.is_some(),
+                "{}",
+                each.path
+            );
         }
         assert!(asset("index.html").is_none() && asset("../Cargo.toml").is_none());
     }

@@ -47,9 +47,15 @@ fn asset_response(request: &HttpRequest, asset: &'static Asset) -> HttpResponse 
         .unwrap_or((None, asset.bytes));
     let tag = format!("\"{}-{}\"", asset.tag, encoding.unwrap_or("plain"));
     let known = request.headers().get_all(header::IF_NONE_MATCH);
-    let is_known = known.filter_map(|value| value.to_str().ok()).any(|list| list.contains(&tag));
+    let is_known = known
+        .filter_map(|value| value.to_str().ok())
+        .any(|list| list.contains(&tag));
 
-    let mut response = HttpResponse::build(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    let mut response = HttpResponse::build(if is_known {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    });
     response
         .insert_header((header::ETAG, tag))
         .insert_header((header::VARY, "Accept-Encoding"))

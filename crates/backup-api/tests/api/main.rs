@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod backups;
 mod config;
+mod console;
 mod contents;
 mod download;
 mod errors;

@@ -110,6 +110,7 @@ function SearchInput({
       ref={input}
       type="search"
       label={t('filter.search')}
+      placeholder={t('filter.searchIn')}
       leftSection={<IconSearch size={16} aria-hidden />}
       defaultValue={value}
       maxLength={MAX_SEARCH}

@@ -28,12 +28,7 @@ export default function CreateBackupModal({ onClose }: { onClose: () => void }) 
     create.mutate({ body: { ...body, ...(description && { description }) } }),
   )
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t('create.title')}
-      closeButtonProps={{ 'aria-label': t('common:action.close') }}
-    >
+    <Modal opened onClose={onClose} title={t('create.title')}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <NativeSelect

@@ -31,7 +31,7 @@ function AlertRow({ alert }: { alert: Alert }) {
   return (
     <Stack gap={4}>
       <Group gap="xs">
-        <Badge color={COLORS[alert.severity]} variant="light" autoContrast>
+        <Badge color={COLORS[alert.severity]} variant="light">
           {t(`alerts.severity.${alert.severity}`)}
         </Badge>
         <Text size="sm">

@@ -17,7 +17,7 @@ export function StatusCard({ title, value, subtitle, Icon, color, progress }: Pr
   return (
     <Card component="section" aria-label={title} withBorder padding="md">
       <Group align="flex-start" wrap="nowrap">
-        <ThemeIcon variant="light" color={color} size="lg">
+        <ThemeIcon variant="transparent" color={color} size="lg">
           <Icon size={20} aria-hidden />
         </ThemeIcon>
         <Stack gap={2} flex={1} miw={0}>

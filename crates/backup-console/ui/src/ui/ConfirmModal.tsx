@@ -22,7 +22,7 @@ interface Props {
 export function ConfirmModal({ title, children, confirm, dismiss, failed, error, ...rest }: Props) {
   const { t } = useTranslation()
   return (
-    <Modal opened onClose={rest.onClose} title={title} closeButtonProps={{ 'aria-label': t('action.close') }}>
+    <Modal opened onClose={rest.onClose} title={title}>
       <Stack>
         {children}
         <FailureNotice error={error} title={failed} />

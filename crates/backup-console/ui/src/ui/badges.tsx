@@ -55,7 +55,7 @@ export function StatusBadge({ job, label }: { job: Job; label: string }) {
   const { t } = useTranslation()
   return (
     <Stack gap={4} miw={110}>
-      <Badge color={STATUS_COLORS[job.status]} variant="light" autoContrast>
+      <Badge color={STATUS_COLORS[job.status]} variant="light">
         {t(`status.${job.status}`)}
         {job.status === 'IN_PROGRESS' && ` ${job.progress}%`}
       </Badge>
