@@ -24,8 +24,13 @@ const route = getRouteApi('/inside/restores/$restoreId')
 
 /** One restore as it goes on, what came of it, and how it is confirmed or taken back. */
 export function RestorePage() {
-  const { t } = useTranslation(['restore', 'detail'])
   const { restoreId } = route.useParams()
+  // Another one begins anew, with no question open.
+  return <OneRestore key={restoreId} restoreId={restoreId} />
+}
+
+function OneRestore({ restoreId }: { restoreId: string }) {
+  const { t } = useTranslation(['restore', 'detail'])
   const can = useCan()
   const [asks, setAsks] = useState(false)
   const { restore } = $api.useSuspenseQuery('get', '/api/admin/restore/{id}', {

@@ -17,7 +17,8 @@ const route = getRouteApi('/inside/restores/new')
 
 /** From a point in time to a restore that runs: nothing is changed before its last step. */
 export function RestoreWizard() {
-  const { t } = useTranslation('restore')
+  // The texts of the archive browser too: a step that waited for them would be away for a moment.
+  const { t } = useTranslation(['restore', 'archive'])
   const { backup, step = 'scope' } = route.useSearch()
   const navigate = route.useNavigate()
   return (

@@ -84,7 +84,7 @@ export function BackupDetailPage() {
       {isGood && (
         <>
           <Section title={t('verify.title')}>
-            <Verification backup={backup} />
+            <Verification key={backup.id} backup={backup} />
           </Section>
           <Section title={t('chain.title')}>
             <Chain backup={backup} />
