@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core'
 import { url } from './console'
 
-/** The newest good backup of everything, as the server shows it. */
+/** The newest good backup of everything that somebody asked for, as the server shows it. */
 export async function newestBackup(page: Page) {
-  const query = 'status=COMPLETED&source=FULL_SYSTEM&limit=1'
+  const query = 'status=COMPLETED&source=FULL_SYSTEM&trigger=MANUAL&limit=1'
   const { backups } = await (await page.request.get(`${url}api/admin/backup?${query}`)).json()
   return backups[0] as { id: string; name: string; checksum: string }
 }

@@ -1,6 +1,7 @@
 import 'i18next'
 import type archive from './zh-TW/archive.json'
 import type backups from './zh-TW/backups.json'
+import type charts from './zh-TW/charts.json'
 import type common from './zh-TW/common.json'
 import type detail from './zh-TW/detail.json'
 import type overview from './zh-TW/overview.json'
@@ -15,6 +16,7 @@ declare module 'i18next' {
       overview: typeof overview
       backups: typeof backups
       archive: typeof archive
+      charts: typeof charts
       detail: typeof detail
       restore: typeof restore
     }

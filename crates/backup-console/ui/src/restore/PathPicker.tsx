@@ -1,4 +1,4 @@
-import { Anchor, Button, Checkbox, Group, List, Stack, Text } from '@mantine/core'
+import { Anchor, Box, Button, Checkbox, Group, List, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Entry } from '@/api/schema'
@@ -58,7 +58,9 @@ export function PathPicker({ backupId, chosen, onChange }: Props) {
   return (
     <Stack gap="xs">
       <PathTrail path={path} link={open} />
-      <FolderTable key={path} backupId={backupId} path={path} name={name} />
+      <Box mah={360} style={{ overflowY: 'auto' }}>
+        <FolderTable key={path} backupId={backupId} path={path} name={name} />
+      </Box>
       <div aria-live="polite">
         <Text size="sm" fw={500}>
           {t('picker.chosen', { count: chosen.length })}

@@ -52,9 +52,9 @@ export function RestoresPage() {
               <Table.Tr>
                 <Table.Th>{t('field.created')}</Table.Th>
                 <Table.Th>{t('field.action')}</Table.Th>
+                <Table.Th>{t('field.status')}</Table.Th>
                 <Table.Th>{t('field.backup')}</Table.Th>
                 <Table.Th>{t('field.parts')}</Table.Th>
-                <Table.Th>{t('field.status')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -91,14 +91,14 @@ function Row({ restore }: { restore: Restore }) {
         </AnchorLink>
       </Table.Td>
       <Table.Td>{action}</Table.Td>
+      <Table.Td maw={280}>
+        <StatusBadge job={restore} label={action} />
+      </Table.Td>
       <Table.Td maw={320}>
         <BackupName id={restore.backupId} />
       </Table.Td>
       <Table.Td>
         <RestoredParts options={restore.options} />
-      </Table.Td>
-      <Table.Td maw={280}>
-        <StatusBadge job={restore} label={action} />
       </Table.Td>
     </Table.Tr>
   )
