@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text } from '@mantine/core'
+import { Button, Group, Stack, Text, VisuallyHidden } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
@@ -33,14 +33,9 @@ export function ScheduleStrips() {
               {schedule.name}
               {!schedule.isEnabled && ` (${t('strip.disabled')})`}
             </Text>
-            <AnchorLink
-              to="/backups"
-              search={{ scheduleId: schedule.id }}
-              size="sm"
-              underline="always"
-              aria-label={t('strip.backupsOf', { name: schedule.name })}
-            >
+            <AnchorLink to="/backups" search={{ scheduleId: schedule.id }} size="sm" underline="always">
               {t('strip.backups', { count: schedule._count.backups })}
+              <VisuallyHidden>{t('strip.backupsOf', { name: schedule.name })}</VisuallyHidden>
             </AnchorLink>
           </Group>
           <Boundary>

@@ -2,7 +2,7 @@ import { VisuallyHidden } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import type { Schedule } from '@/api/schema'
-import type { Day, DayState } from './days'
+import { type Day, type DayState, dayAfter } from './days'
 import classes from './Strip.module.css'
 
 /** What is told by a sign too, not by its colour alone. */
@@ -25,6 +25,8 @@ interface Props {
 /** Days in a row, each with what came of it; those on which something failed lead to what that was. */
 export function Strip({ days, schedule }: Props) {
   const { t, i18n } = useTranslation('charts')
+  // The list of backups counts days in the viewer's zone: where that is another, the days around it are shown too.
+  const around = Intl.DateTimeFormat().resolvedOptions().timeZone === schedule.timezone ? 0 : 1
   const format = new Intl.DateTimeFormat(i18n.language, { month: 'short', day: 'numeric', timeZone: 'UTC' })
   return (
     <ol
@@ -47,7 +49,12 @@ export function Strip({ days, schedule }: Props) {
             {day.failed > 0 ? (
               <Link
                 to="/backups"
-                search={{ scheduleId: schedule.id, status: 'FAILED', from: day.day, to: day.day }}
+                search={{
+                  scheduleId: schedule.id,
+                  status: 'FAILED',
+                  from: dayAfter(day.day, -around),
+                  to: dayAfter(day.day, around),
+                }}
                 aria-label={label}
               >
                 {sign}
