@@ -20,7 +20,7 @@ it('shows the last days of a schedule, and a run of it as it comes', async () =>
   const asked = await page.request.post(`${url}api/admin/backup/schedule/${schedule.id}/trigger`)
   expect(asked.status(), await asked.text()).toBeLessThan(300)
   await strip.locator('li:last-child[data-day=good]').waitFor()
-  await page.getByRole('link', { name: '1 個備份' }).click()
+  await page.getByRole('link', { name: `查看備份（${name}）` }).click()
   await page.locator('tr[data-backup]').waitFor()
 })
 
@@ -29,7 +29,7 @@ it('draws growth and duration, and promises nothing that it cannot know', async 
   const growth = page.getByRole('figure').first()
   await growth.getByText('資料不足三天，尚無法預測配額何時用完。').waitFor()
   await page.getByRole('combobox', { name: '期間' }).selectOption('365')
-  await growth.getByRole('img').waitFor()
+  await growth.getByRole('img', { name: /^儲存用量/ }).waitFor()
 })
 
 it('is readable by everybody: light and dark, phone and desktop', async () => {

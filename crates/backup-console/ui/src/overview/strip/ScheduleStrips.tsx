@@ -34,7 +34,7 @@ export function ScheduleStrips() {
               {!schedule.isEnabled && ` (${t('strip.disabled')})`}
             </Text>
             <AnchorLink to="/backups" search={{ scheduleId: schedule.id }} size="sm" underline="always">
-              {t('strip.backups', { count: schedule._count.backups })}
+              {t('strip.backups')}
               <VisuallyHidden>{t('strip.backupsOf', { name: schedule.name })}</VisuallyHidden>
             </AnchorLink>
           </Group>
