@@ -14,7 +14,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
      font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// Addresses that are never the page's: what is not there is told to programs as such.
-const NOT_PAGES: &[&str] = &["api/", "assets/"];
+const NOT_PAGES: &[&str] = &["api", "assets"];
 
 /// An asset; to a browser that opens anything else below our path, the page, which knows what to show.
 pub(crate) async fn get_console(api: web::Data<Api>, request: HttpRequest) -> ApiResult {
@@ -28,7 +28,7 @@ pub(crate) async fn get_console(api: web::Data<Api>, request: HttpRequest) -> Ap
         return Ok(asset_response(&request, asset));
     }
     let wants_page = path.is_empty() || accepts(request.headers(), header::ACCEPT, "text/html");
-    if !wants_page || NOT_PAGES.iter().any(|start| path.starts_with(start)) {
+    if !wants_page || path.split('/').next().is_some_and(|first| NOT_PAGES.contains(&first)) {
         return not_found().await;
     }
     Ok(HttpResponse::Ok()
