@@ -2,9 +2,13 @@
 //! `crates/backup-console/ui/browser`: one file for each test here.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 use std::time::Duration;
 
+use backup_tests::postgres::Postgres;
 use backup_tests::system::{ADMIN, System};
 use backup_tests::tools;
 
@@ -40,4 +44,43 @@ fn it_works_below_a_path_prefix() {
     let server = system.program("api-server").spawn();
     server.wait_for_http(system.port(), "/ops/backup/readyz", Duration::from_secs(30));
     in_browser("prefix", &system, "/ops/backup");
+}
+
+#[test]
+fn a_backup_is_looked_into() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    let uploads = system.uploads();
+    fs::write(uploads.join("<img src=x onerror=alert(1)>.txt"), "").unwrap();
+    fs::write(uploads.join(OsStr::from_bytes(b"\xff\xfeodd")), "").unwrap();
+    fs::create_dir(uploads.join("many")).unwrap();
+    for number in 1..=250 {
+        fs::write(uploads.join(format!("many/{number:04}.txt")), number.to_string()).unwrap();
+    }
+    system.start();
+    system.back_up("FULL_SYSTEM");
+    in_browser("backup", &system, "");
+}
+
+#[test]
+fn a_restore_goes_through_to_its_end_and_back() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    let first = system.state();
+    system.start();
+    system.back_up("FULL_SYSTEM");
+    system.change();
+    let changed = system.state();
+
+    in_browser("restore", &system, "");
+    assert_eq!(system.differences(&changed), Vec::<String>::new(), "rolled back");
+    let beside = Postgres::shared().database(&format!("{}_beside", system.database.name));
+    let rows = beside.psql("SELECT count(*) FROM app.orders WHERE note <> 'changed'");
+    assert_eq!(rows.trim(), "5000", "the table that was chosen");
+    let folder = system.uploads().with_file_name("uploads-beside/folder");
+    assert_eq!(fs::read(folder.join("file 3")).unwrap(), [3].repeat(60_000));
+    assert!(!folder.join("file 5").exists(), "it was not chosen");
+
+    in_browser("replace", &system, "");
+    assert_eq!(system.differences(&first), Vec::<String>::new(), "replaced");
 }

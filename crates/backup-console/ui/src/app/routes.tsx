@@ -1,9 +1,11 @@
 import { createRootRoute, createRoute, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
 import { Failure } from '@/api/failure'
 import { queryClient } from '@/api/queries'
+import { readArchiveSearch } from '@/archive/search'
 import { readAuditSearch } from '@/audit/search'
 import { readBackupSearch } from '@/backups/search'
 import { AppLayout } from '@/layout/AppLayout'
+import { readRestoresSearch, readWizardSearch } from '@/restore/search'
 import { readScheduleSearch } from '@/schedules/search'
 import { readLoginSearch } from '@/session/loginSearch'
 import { meQuery } from '@/session/me'
@@ -76,7 +78,52 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('@/audit/AuditPage'), 'AuditPage'),
 })
 
+const backup = createRoute({
+  getParentRoute: () => inside,
+  path: '/backups/$backupId',
+  component: lazyRouteComponent(() => import('@/backups/detail/BackupDetailPage'), 'BackupDetailPage'),
+})
+
+const archive = createRoute({
+  getParentRoute: () => inside,
+  path: '/backups/$backupId/contents',
+  validateSearch: readArchiveSearch,
+  component: lazyRouteComponent(() => import('@/archive/ArchivePage'), 'ArchivePage'),
+})
+
+const restores = createRoute({
+  getParentRoute: () => inside,
+  path: '/restores',
+  validateSearch: readRestoresSearch,
+  component: lazyRouteComponent(() => import('@/restore/RestoresPage'), 'RestoresPage'),
+})
+
+const wizard = createRoute({
+  getParentRoute: () => inside,
+  path: '/restores/new',
+  validateSearch: readWizardSearch,
+  component: lazyRouteComponent(() => import('@/restore/RestoreWizard'), 'RestoreWizard'),
+})
+
+const restore = createRoute({
+  getParentRoute: () => inside,
+  path: '/restores/$restoreId',
+  component: lazyRouteComponent(() => import('@/restore/RestorePage'), 'RestorePage'),
+})
+
 export const routeTree = root.addChildren([
   login,
-  inside.addChildren([overview, backups, schedules, settings, recovery, audit]),
+  inside.addChildren([
+    overview,
+    backups,
+    backup,
+    archive,
+    schedules,
+    restores,
+    wizard,
+    restore,
+    settings,
+    recovery,
+    audit,
+  ]),
 ])

@@ -24,7 +24,7 @@ import { downloadBackup } from './download'
 const LEVELS = ['CHECKSUM', 'CONTENT', 'RESTORE'] as const satisfies VerifyLevel[]
 
 /** What may be done with a backup, by this person and in its state. */
-export function BackupActions({ backup }: { backup: Backup }) {
+export function BackupActions({ backup, onDeleted }: { backup: Backup; onDeleted?: () => void }) {
   const { t } = useTranslation('backups')
   const can = useCan()
   const [asks, setAsks] = useState<'cancel' | 'delete' | null>(null)
@@ -117,7 +117,9 @@ export function BackupActions({ backup }: { backup: Backup }) {
         </Menu.Dropdown>
       </Menu>
       {asks === 'cancel' && <CancelBackupModal backup={backup} onClose={() => setAsks(null)} />}
-      {asks === 'delete' && <DeleteBackupModal backup={backup} onClose={() => setAsks(null)} />}
+      {asks === 'delete' && (
+        <DeleteBackupModal backup={backup} onClose={() => setAsks(null)} onDeleted={onDeleted} />
+      )}
     </>
   )
 }

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import type { Backup } from '@/api/schema'
 import { formatSize } from '@/i18n/format'
 import { SourceBadge, StatusBadge, TriggerBadge, TypeBadge } from '@/ui/badges'
+import { AnchorLink } from '@/ui/links'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 import { BackupActions } from './BackupActions'
 import { VerifyState } from './VerifyState'
@@ -43,9 +44,15 @@ function BackupName({ backup }: { backup: Backup }) {
   return (
     <>
       <Group gap={6} wrap="nowrap">
-        <Text size="sm" fw={500} className="wrap-anywhere">
+        <AnchorLink
+          to="/backups/$backupId"
+          params={{ backupId: backup.id }}
+          size="sm"
+          fw={500}
+          className="wrap-anywhere"
+        >
           {backup.name}
-        </Text>
+        </AnchorLink>
         {backup.protected && <Mark Icon={IconLock} label={t('row.protected')} />}
         {backup.baseId && <Mark Icon={IconGitBranch} label={t('row.dependent')} />}
       </Group>

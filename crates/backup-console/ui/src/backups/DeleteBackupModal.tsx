@@ -7,8 +7,14 @@ import type { Backup } from '@/api/schema'
 import { ConfirmModal } from '@/ui/ConfirmModal'
 import { FailureNotice } from '@/ui/FailureNotice'
 
+interface Props {
+  backup: Backup
+  onClose: () => void
+  onDeleted?: (() => void) | undefined
+}
+
 /** Deletes a backup; where others build on it, them too, once somebody has said so. */
-export function DeleteBackupModal({ backup, onClose }: { backup: Backup; onClose: () => void }) {
+export function DeleteBackupModal({ backup, onClose, onDeleted }: Props) {
   const { t } = useTranslation(['backups', 'common'])
   const [cascade, setCascade] = useState(false)
   const path = { id: backup.id }
@@ -16,6 +22,7 @@ export function DeleteBackupModal({ backup, onClose }: { backup: Backup; onClose
   const remove = $api.useMutation('delete', '/api/admin/backup/{id}', {
     onSuccess: () => {
       onClose()
+      onDeleted?.()
       return refresh('/api/admin/backup', '/api/admin/backup/status', '/api/admin/backup/usage')
     },
   })

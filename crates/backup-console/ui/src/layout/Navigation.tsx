@@ -4,6 +4,7 @@ import {
   IconDatabaseExport,
   IconLayoutDashboard,
   IconListDetails,
+  IconRestore,
   IconSettings,
 } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
@@ -15,6 +16,7 @@ const PAGES = [
   { to: '/', label: 'navigation.overview', Icon: IconLayoutDashboard, access: 'READ' },
   { to: '/backups', label: 'navigation.backups', Icon: IconDatabaseExport, access: 'READ' },
   { to: '/schedules', label: 'navigation.schedules', Icon: IconCalendarClock, access: 'READ' },
+  { to: '/restores', label: 'navigation.restores', Icon: IconRestore, access: 'READ' },
   { to: '/settings', label: 'navigation.settings', Icon: IconSettings, access: 'READ' },
   { to: '/audit', label: 'navigation.audit', Icon: IconListDetails, access: 'ADMIN' },
 ] as const satisfies { to: string; label: string; Icon: typeof IconLayoutDashboard; access: Access }[]

@@ -1,4 +1,5 @@
 import { Badge, Group, Stack } from '@mantine/core'
+import { lazy } from 'react'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import { CreateButtons } from '@/backups/CreateButtons'
@@ -8,10 +9,14 @@ import { ActiveJobs } from './ActiveJobs'
 import { AlertList } from './AlertList'
 import { HealthSentence } from './HealthSentence'
 import { StatusCards } from './StatusCards'
+import { ScheduleStrips } from './strip/ScheduleStrips'
+
+/** Apart from the first load: drawing takes more code than all the rest of the page. */
+const Charts = lazy(() => import('./charts/Charts'))
 
 /** The overview: in five seconds, whether the data is safe. */
 export function BackupManagement() {
-  const { t } = useTranslation(['overview', 'common'])
+  const { t } = useTranslation(['overview', 'common', 'charts'])
   const { data: status } = $api.useSuspenseQuery('get', '/api/admin/backup/status')
   return (
     <Stack>
@@ -32,6 +37,12 @@ export function BackupManagement() {
       </Section>
       <Section title={t('alerts.title')}>
         <AlertList alerts={status.alerts} />
+      </Section>
+      <Section title={t('charts:strip.title')}>
+        <ScheduleStrips />
+      </Section>
+      <Section title={t('charts:charts')}>
+        <Charts />
       </Section>
     </Stack>
   )

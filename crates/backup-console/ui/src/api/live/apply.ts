@@ -27,7 +27,8 @@ const KINDS: Record<string, { list: Path; rows: string; one?: Path; field: strin
     rows: 'schedules',
     one: '/api/admin/backup/schedule/{id}',
     field: 'schedule',
-    counted: ['/api/admin/backup/status'],
+    // The record in an event has neither its firings nor its backups.
+    counted: ['/api/admin/backup/status', '/api/admin/backup/schedule/{id}'],
   },
   alert: {
     list: '/api/admin/backup/alerts',

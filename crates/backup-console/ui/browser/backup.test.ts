@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { adminPage, DESKTOP, expectAccessible, expectFits, PHONE, picture, url } from './console'
+import { newestBackup } from './wizard'
+
+it('shows one backup whole, verifies it, and says so when that is over', async () => {
+  const page = await adminPage()
+  const backup = await newestBackup(page)
+  await page.goto(`${url}backups`)
+  await page.getByRole('link', { name: backup.name }).click()
+  await page.getByRole('heading', { level: 1, name: backup.name }).waitFor()
+  await page.getByText(backup.checksum).waitFor()
+  await page.getByText('此備份獨立完整，恢復時不需要其他備份。').waitFor()
+  await page.locator('[data-live=live]').waitFor({ state: 'attached' })
+  await page.getByRole('button', { name: '讀取並檢查全部內容' }).click()
+  await page.getByText('驗證進行中，結果會顯示在這裡。').waitFor()
+  await page.getByText(/內容 驗證通過/).waitFor()
+  await page.getByText('驗證進行中，結果會顯示在這裡。').waitFor({ state: 'detached' })
+  await page.getByRole('table', { name: '驗證紀錄' }).waitFor()
+})
+
+it('looks into a backup: names are text, folders come page by page, and one file is fetched as it was', async () => {
+  const page = await adminPage()
+  const backup = await newestBackup(page)
+  await page.goto(`${url}backups/${backup.id}`)
+  await page.getByRole('link', { name: '瀏覽內容' }).click()
+  await page.getByRole('link', { name: 'files', exact: true }).click()
+  await page.getByText('<img src=x onerror=alert(1)>.txt').waitFor()
+  await page.getByText('\\xff\\xfeodd').waitFor()
+  await expectAccessible(page)
+  await picture(page, 'archive')
+
+  await page.getByRole('link', { name: 'many' }).click()
+  await page.locator('tr[data-entry]').nth(99).waitFor()
+  expect(await page.locator('tr[data-entry]').count()).toBe(100)
+  await page.getByRole('button', { name: '顯示更多' }).click()
+  await page.locator('tr[data-entry]').nth(100).waitFor()
+  const name = await page.locator('tr[data-entry]').nth(100).getAttribute('data-entry')
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.locator('tr[data-entry]').nth(100).getByRole('button').click(),
+  ])
+  expect(name).toBe(`files/many/${download.suggestedFilename()}`)
+  expect(readFileSync(await download.path(), 'utf8').trim()).toBe(
+    String(Number.parseInt(download.suggestedFilename(), 10)),
+  )
+  await page.goBack()
+  await page.getByText('\\xff\\xfeodd').waitFor()
+})
+
+it('says what the server says of what is not there', async () => {
+  const page = await adminPage()
+  const backup = await newestBackup(page)
+  await page.goto(`${url}backups/${backup.id}/contents?path=files/nowhere`)
+  await page.getByRole('alert').waitFor()
+  await page.goto(`${url}backups/00000000-0000-7000-8000-000000000000`)
+  await page.getByRole('alert').waitFor()
+  await expectAccessible(page)
+})
+
+it('is readable by everybody: light and dark, phone and desktop', async () => {
+  const page = await adminPage({ colorScheme: 'light' })
+  const backup = await newestBackup(page)
+  for (const scheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: scheme })
+    for (const [size, viewport] of [
+      ['phone', PHONE],
+      ['desktop', DESKTOP],
+    ] as const) {
+      await page.setViewportSize(viewport)
+      for (const [name, path, there] of [
+        ['backup', `backups/${backup.id}`, 'dl'],
+        ['archive', `backups/${backup.id}/contents?path=files`, 'tr[data-entry]'],
+      ] as const) {
+        await page.goto(url + path)
+        await page.locator(there).first().waitFor()
+        await expectAccessible(page)
+        await expectFits(page)
+        await picture(page, `${name}-${scheme}-${size}`)
+      }
+    }
+  }
+})

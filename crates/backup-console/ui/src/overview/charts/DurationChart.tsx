@@ -1,0 +1,57 @@
+import { Text } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+import { CartesianGrid, Legend, Line, LineChart, Tooltip, XAxis, YAxis } from 'recharts'
+import { $api } from '@/api/client'
+import { timings } from '@/backups/detail/timings'
+import { SOURCES } from '@/backups/search'
+import { formatDuration, formatTime } from '@/i18n/format'
+import { useNow } from '@/ui/useNow'
+import { dayAfter, dayIn } from '../strip/days'
+import { Figure } from './Figure'
+import { axis, COLORS, timeAxis, tooltip } from './looks'
+
+/** Backups that are drawn at the most, the newest. */
+const SHOWN = 200
+
+/** How long good backups took, by what they save. */
+export function DurationChart({ days }: { days: number }) {
+  const { t } = useTranslation(['charts', 'common'])
+  const dateFrom = dayAfter(dayIn('UTC', useNow()), -days)
+  const query = { status: 'COMPLETED' as const, dateFrom, limit: SHOWN }
+  const { backups, total } = $api.useSuspenseQuery('get', '/api/admin/backup', { params: { query } }).data
+  const points = backups
+    .map(backup => ({ at: Date.parse(backup.createdAt), [backup.source]: timings(backup).took }))
+    .reverse()
+  const sources = SOURCES.filter(source => backups.some(backup => backup.source === source))
+  const newest = backups[0]
+  const took = newest && timings(newest).took
+  const summary = took == null ? t('duration.none') : t('duration.last', { time: formatDuration(took) })
+  return (
+    <Figure title={t('duration.title')} summary={summary} isEmpty={points.length < 2}>
+      <LineChart responsive data={points} accessibilityLayer={false} style={{ width: '100%', height: 240 }}>
+        <CartesianGrid stroke={COLORS.grid} vertical={false} />
+        <XAxis dataKey="at" {...timeAxis(days)} />
+        <YAxis {...axis} tickFormatter={formatDuration} width={64} domain={[0, 'auto']} />
+        <Tooltip
+          {...tooltip}
+          labelFormatter={at => formatTime(new Date(Number(at)).toISOString())}
+          formatter={value => formatDuration(Number(value))}
+        />
+        <Legend wrapperStyle={{ fontSize: 12 }} />
+        {sources.map((source, index) => (
+          <Line
+            key={source}
+            dataKey={source}
+            name={t(`common:source.${source}`)}
+            stroke={COLORS.lines[index]}
+            strokeWidth={2}
+            dot={{ r: 2 }}
+            connectNulls
+            isAnimationActive={false}
+          />
+        ))}
+      </LineChart>
+      {total > SHOWN && <Text size="xs">{t('duration.newest', { count: SHOWN })}</Text>}
+    </Figure>
+  )
+}
