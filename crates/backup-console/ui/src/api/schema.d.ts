@@ -1316,6 +1316,11 @@ export interface components {
              * @default false
              */
             skipOwner?: boolean | null;
+            /**
+             * @description Restore everything into the database's own tablespace, where the server lacks the others.
+             * @default false
+             */
+            skipTablespaces?: boolean | null;
             /** @description Only these tables of the database, as `schema.name`, in mode NEW; none: all. */
             tables?: string[] | null;
             /** @description The database to restore into; needed in mode NEW. In mode REPLACE the configuration's, where it is not given. */
@@ -1866,6 +1871,8 @@ export interface components {
             safetyBackup: boolean;
             /** @description Restore the database without owners and grants. */
             skipOwner: boolean;
+            /** @description Restore everything into the database's own tablespace. */
+            skipTablespaces: boolean;
             /** @description Only these tables of the database; empty: all. */
             tables: string[];
             /** @description The database that is restored into. */
