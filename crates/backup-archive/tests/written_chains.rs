@@ -93,7 +93,7 @@ fn write(
     fill: impl FnOnce(&mut ArchiveWriter) -> Result<(), PipelineError>,
 ) -> Link {
     let sink = Memory::default();
-    let options = options_of(number, Codec::ALL[number % 3], number % 2 == 0);
+    let options = options_of(number, Codec::ALL[number % 3], number.is_multiple_of(2));
     let boxed = Box::new(sink.clone());
     let mut writer = match base {
         None => ArchiveWriter::with_cuts(boxed, &KEY, &options, &Fixed, SMALL).unwrap(),

@@ -117,7 +117,7 @@ pub enum ChainPlan {
 /// the newest good one. Good is what nothing is wrong with, all the way down to the FULL one that it builds on; all of
 /// that must be among `links`. Where what is found cannot be built on (see [`WhyFull`]), an older one is not tried: the new
 /// backup is FULL.
-pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: &ChainLimits) -> ChainPlan {
+pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: ChainLimits) -> ChainPlan {
     if wanted.backup_type == BackupType::Full {
         return ChainPlan::Full(WhyFull::Asked);
     }
@@ -172,7 +172,7 @@ fn refusal(
     base: &Link,
     chain: &[&Link],
     links: &[Link],
-    limits: &ChainLimits,
+    limits: ChainLimits,
 ) -> Option<WhyFull> {
     let key = base.key_fingerprint.as_deref();
     if key != wanted.key_fingerprint {
@@ -244,7 +244,7 @@ mod tests {
             source: BackupSource::Files,
             key_fingerprint: Some(KEY),
         };
-        plan(&wanted, links, &limits)
+        plan(&wanted, links, limits)
     }
 
     fn incremental(links: &[Link]) -> ChainPlan {

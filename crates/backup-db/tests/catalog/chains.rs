@@ -26,7 +26,7 @@ async fn base(catalog: &Catalog) -> ChainPlan {
         max_weight: 1000,
         ..ChainLimits::default()
     };
-    plan(&wanted, &links, &limits)
+    plan(&wanted, &links, limits)
 }
 
 async fn next(catalog: &Catalog, base: Option<BackupId>) -> BackupId {

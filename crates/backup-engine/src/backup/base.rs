@@ -55,7 +55,7 @@ pub(super) async fn find(
             .await
             .map_err(JobError::catalog)?;
         // Each round either ends or leaves one candidate less.
-        let id = match plan(&wanted, &links, &engine.settings.chain) {
+        let id = match plan(&wanted, &links, engine.settings.chain) {
             ChainPlan::On(id) => id,
             ChainPlan::Full(why) => break why,
         };
