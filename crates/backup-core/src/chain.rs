@@ -142,7 +142,7 @@ pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: &ChainLimits) -> 
             WhyFull::BaseBroken
         });
     };
-    match refusal(wanted, base, &chain, links, limits) {
+    match refusal(wanted, base, &chain, links, *limits) {
         None => ChainPlan::On(base.id),
         Some(why) => ChainPlan::Full(why),
     }
@@ -172,7 +172,7 @@ fn refusal(
     base: &Link,
     chain: &[&Link],
     links: &[Link],
-    limits: &ChainLimits,
+    limits: ChainLimits,
 ) -> Option<WhyFull> {
     let key = base.key_fingerprint.as_deref();
     if key != wanted.key_fingerprint {
