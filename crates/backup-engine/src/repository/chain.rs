@@ -71,9 +71,7 @@ impl Repository {
         let top = self.open_alone(receipt, job).await;
         let top = top.map_err(|error| fault(receipt.id, error))?;
         let names = top.bases();
-        if receipt.base_id.is_some() == names.is_empty()
-            || names.first().map(|name| BackupId::from_bytes(name.archive_id)) != receipt.base_id
-        {
+        if names.first().map(|name| BackupId::from_bytes(name.archive_id)) != receipt.base_id {
             let error = PipelineError::integrity(
                 format!(
                     "the receipt of backup {} and its archive do not build on the same",
