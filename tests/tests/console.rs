@@ -41,3 +41,27 @@ fn it_works_below_a_path_prefix() {
     server.wait_for_http(system.port(), "/ops/backup/readyz", Duration::from_secs(30));
     in_browser("prefix", &system, "/ops/backup");
 }
+
+#[test]
+fn schedules_fire_and_tell_what_they_keep() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    system.start();
+    let _scheduler = system.worker(&[]);
+    in_browser("schedules", &system, "");
+}
+
+#[test]
+fn settings_people_and_tokens() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    system.start();
+    in_browser("settings", &system, "");
+}
+
+#[test]
+fn the_audit_log() {
+    let mut system = System::embedded();
+    system.start();
+    in_browser("audit", &system, "");
+}
