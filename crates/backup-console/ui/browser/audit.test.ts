@@ -49,7 +49,7 @@ it('is not offered to who may not read it, and says so where they come by its ad
   await logIn(page, viewer)
   expect(await page.getByRole('link', { name: '稽核日誌' }).count()).toBe(0)
   await page.goto(`${url}audit`)
-  await page.getByRole('alert').getByText('權限不足').waitFor()
+  await page.getByRole('alert').getByText('權限不足').first().waitFor()
 })
 
 it('is readable by everybody', async () => {
