@@ -84,3 +84,26 @@ fn a_restore_goes_through_to_its_end_and_back() {
     in_browser("replace", &system, "");
     assert_eq!(system.differences(&first), Vec::<String>::new(), "replaced");
 }
+
+fn schedules_fire_and_tell_what_they_keep() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    system.start();
+    let _scheduler = system.worker(&[]);
+    in_browser("schedules", &system, "");
+}
+
+#[test]
+fn settings_people_and_tokens() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    system.start();
+    in_browser("settings", &system, "");
+}
+
+#[test]
+fn the_audit_log() {
+    let mut system = System::embedded();
+    system.start();
+    in_browser("audit", &system, "");
+}

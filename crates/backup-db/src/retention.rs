@@ -323,7 +323,7 @@ fn let_it_go(tx: &mut Tx<'_>, schedule: &Schedule, decision: &Decision) -> TxRes
         &NewAuditEntry {
             user_id: None,
             action: "BACKUP_EXPIRE".to_owned(),
-            resource_type: "BACKUP".to_owned(),
+            resource_type: "Backup".to_owned(),
             resource_id: Some(id.to_string()),
             description: format!("{} of schedule {}: {}", row.name, schedule.name, rules.join(", ")),
             address: None,

@@ -15,7 +15,9 @@ it('tells who did what, narrowed to what is looked for, and gives it away', asyn
   await page.waitForURL(/action=CONFIG_TEST/)
   await page.getByRole('navigation', { name: '分頁' }).getByRole('button', { name: '分頁 2' }).click()
   await page.waitForURL(/page=2/)
-  await expect.poll(() => page.locator('tr[data-audit]').count()).toBeLessThan(50)
+  const tests = await page.request.get(`${url}api/admin/audit?action=CONFIG_TEST&limit=1`)
+  const { total } = await tests.json()
+  await expect.poll(() => page.locator('tr[data-audit]').count()).toBe(Math.min(total - 50, 50))
 
   await page.getByRole('combobox', { name: '動作' }).selectOption('登入')
   await page.locator('tr[data-audit=LOGIN]').first().waitFor()
@@ -47,7 +49,7 @@ it('is not offered to who may not read it, and says so where they come by its ad
   await logIn(page, viewer)
   expect(await page.getByRole('link', { name: '稽核日誌' }).count()).toBe(0)
   await page.goto(`${url}audit`)
-  await page.getByRole('alert').getByText('權限不足').waitFor()
+  await page.getByRole('alert').getByText('權限不足').first().waitFor()
 })
 
 it('is readable by everybody', async () => {

@@ -1,6 +1,7 @@
 import { Button, Group, NativeSelect, TextInput } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
+import { FailureNotice } from '@/ui/FailureNotice'
 import { ACTIONS, RESOURCES } from './actions'
 import { type AuditSearch, isNarrowed } from './search'
 
@@ -11,7 +12,8 @@ interface Props {
 
 export function AuditFilters({ search, onChange }: Props) {
   const { t } = useTranslation('audit')
-  const users = $api.useQuery('get', '/api/admin/users').data?.users ?? []
+  const { data, error } = $api.useQuery('get', '/api/admin/users')
+  const users = data?.users ?? []
   const all = { value: '', label: t('filter.all') }
   const given = (value: string) => value || undefined
   // An address may name what the texts have no word for.
@@ -19,6 +21,7 @@ export function AuditFilters({ search, onChange }: Props) {
     word && !words.includes(word) ? [word] : []
   return (
     <Group component="section" aria-label={t('filter.label')} align="flex-end" gap="sm">
+      <FailureNotice error={error} title={t('field.user')} />
       <NativeSelect
         label={t('field.user')}
         value={search.userId ?? ''}

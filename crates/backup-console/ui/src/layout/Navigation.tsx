@@ -32,6 +32,8 @@ export function Navigation({ onNavigate }: { onNavigate: () => void }) {
           label={t(label)}
           leftSection={<Icon size={18} aria-hidden />}
           active={isActive}
+          // Coloured text on the same colour, lighter, is hard to read.
+          c="var(--mantine-color-text)"
           onClick={onNavigate}
         />
       )}

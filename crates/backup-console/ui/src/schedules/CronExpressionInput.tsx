@@ -3,7 +3,7 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { useFormContext, useWatch } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
-import { useFailureMessage } from '@/ui/FailureNotice'
+import { FailureNotice, useFailureMessage } from '@/ui/FailureNotice'
 import { CronBuilder } from './CronBuilder'
 import type { ScheduleValues } from './form'
 import { NextRuns, useCronPreview } from './NextRuns'
@@ -22,7 +22,7 @@ export function CronExpressionInput() {
   const fieldError = useFieldError()
   const failureMessage = useFailureMessage()
   const [cronExpression, timezone] = useWatch({ control, name: ['cronExpression', 'timezone'] })
-  const presets = $api.useQuery('get', '/api/admin/backup/schedule/presets').data?.presets ?? []
+  const presets = $api.useQuery('get', '/api/admin/backup/schedule/presets')
   const [expression] = useDebouncedValue(cronExpression.trim(), TYPING)
   const asked = { expression, timezone, count: RUNS }
   const preview = useCronPreview(asked)
@@ -35,7 +35,7 @@ export function CronExpressionInput() {
           {t('modal.presets')}
         </Text>
         <Group gap={6} role="group" aria-labelledby="schedule-presets">
-          {presets.map(preset => (
+          {presets.data?.presets.map(preset => (
             <Button
               key={preset.key}
               size="compact-sm"
@@ -48,6 +48,7 @@ export function CronExpressionInput() {
             </Button>
           ))}
         </Group>
+        <FailureNotice error={presets.error} onRetry={() => presets.refetch()} />
       </div>
       <CronBuilder expression={cronExpression} onChange={choose} />
       <TextInput

@@ -3,6 +3,7 @@ import { keepPreviousData } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import { formatTime } from '@/i18n/format'
+import { FailureNotice } from '@/ui/FailureNotice'
 
 interface Props {
   expression: string
@@ -37,8 +38,8 @@ export function useCronPreview({ expression, timezone, count }: Props) {
 /** When a schedule is due next, in its time zone and in the viewer's. */
 export function NextRuns(props: Props) {
   const { t } = useTranslation('schedules')
-  const { data } = useCronPreview(props)
-  if (!data) return null
+  const { data, error } = useCronPreview(props)
+  if (!data) return <FailureNotice error={error} />
   if (data.runs.length === 0) return t('runs.none')
   const { timezone } = props
   const isElsewhere = data.runs.some(run => formatTime(run, timezone) !== formatTime(run))

@@ -3,6 +3,7 @@ import { useFormContext } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import { SOURCES, TYPES } from '@/backups/search'
+import { FailureNotice } from '@/ui/FailureNotice'
 import type { ScheduleValues } from './form'
 import { useFieldError } from './useFieldError'
 
@@ -11,7 +12,8 @@ export function SourceSettings() {
   const { t } = useTranslation(['schedules', 'common'])
   const { register } = useFormContext<ScheduleValues>()
   const fieldError = useFieldError()
-  const configs = $api.useQuery('get', '/api/admin/backup/configs').data?.configs ?? []
+  const { data, error } = $api.useQuery('get', '/api/admin/backup/configs')
+  const configs = data?.configs ?? []
   return (
     <>
       <TextInput
@@ -45,6 +47,7 @@ export function SourceSettings() {
           {...register('backupSource')}
         />
       </SimpleGrid>
+      <FailureNotice error={error} />
       {configs.length > 1 && (
         <NativeSelect
           label={t('field.config')}

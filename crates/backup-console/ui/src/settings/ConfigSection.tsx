@@ -31,7 +31,7 @@ export function ConfigSection({ title, config, test: what, children }: Props) {
   const { t } = useTranslation('settings')
   const can = useCan()
   const settings = useConfigForm(config)
-  const { form, save, test, submit, tryOut } = settings
+  const { form, save, test, submit, discard, tryOut } = settings
   return (
     <Context value={settings}>
       <Section title={title}>
@@ -58,7 +58,7 @@ export function ConfigSection({ title, config, test: what, children }: Props) {
                     </Button>
                   )}
                   {form.formState.isDirty && (
-                    <Button variant="subtle" onClick={() => form.reset()}>
+                    <Button variant="subtle" onClick={discard}>
                       {t('discard')}
                     </Button>
                   )}

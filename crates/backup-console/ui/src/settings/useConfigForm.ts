@@ -33,7 +33,7 @@ export function useConfigForm(config: BackupConfig) {
   const save = $api.useMutation('patch', '/api/admin/backup/config', {
     onSuccess: ({ config: saved }) => {
       test.reset()
-      form.reset(valuesOf(saved))
+      form.reset(valuesOf(saved), { keepDirtyValues: false })
       notifications.show({ message: t('saved'), color: 'green' })
       return refreshConfigs()
     },
@@ -48,6 +48,12 @@ export function useConfigForm(config: BackupConfig) {
     save,
     test,
     submit: form.handleSubmit(() => patch(change())),
+    /** Back to what is saved. */
+    discard: () => {
+      save.reset()
+      test.reset()
+      form.reset(valuesOf(config), { keepDirtyValues: false })
+    },
     /** Back to what the environment says. */
     clear: (field: Field) => patch({ [field]: null }),
     tryOut: (what: TestConfig['what']) => {
