@@ -47,6 +47,15 @@ fn it_works_below_a_path_prefix() {
 }
 
 #[test]
+fn the_overview_tells_of_the_last_days() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    system.start();
+    system.back_up("FULL_SYSTEM");
+    in_browser("overview", &system, "");
+}
+
+#[test]
 fn a_backup_is_looked_into() {
     let mut system = System::embedded();
     system.fill_a_little();

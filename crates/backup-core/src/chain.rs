@@ -142,7 +142,7 @@ pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: ChainLimits) -> C
             WhyFull::BaseBroken
         });
     };
-    match refusal(wanted, base, &chain, links, *limits) {
+    match refusal(wanted, base, &chain, links, limits) {
         None => ChainPlan::On(base.id),
         Some(why) => ChainPlan::Full(why),
     }

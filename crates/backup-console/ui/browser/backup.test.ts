@@ -48,6 +48,32 @@ it('looks into a backup: names are text, folders come page by page, and one file
   await page.getByText('\\xff\\xfeodd').waitFor()
 })
 
+it('gives the plain archive, protects, and leaves a backup that is deleted for the list', async () => {
+  const page = await adminPage()
+  const made = await page.request.post(`${url}api/admin/backup`, { data: { source: 'CONFIG' } })
+  const { backup } = await made.json()
+  await page.goto(`${url}backups/${backup.id}`)
+  await page
+    .getByText('備份完成')
+    .or(page.getByText('完成', { exact: true }))
+    .first()
+    .waitFor()
+  const act = async (name: string) => {
+    await page.getByRole('button', { name: /的操作$/ }).click()
+    await page.getByRole('menuitem', { name, exact: true }).click()
+  }
+  const [download] = await Promise.all([page.waitForEvent('download'), act('下載（解密）')])
+  expect(readFileSync(await download.path()).subarray(0, 2)).toEqual(Buffer.from([0x1f, 0x8b]))
+  await act('保護')
+  await page.getByText('已保護').waitFor()
+  await act('取消保護')
+  await page.getByText('已保護').waitFor({ state: 'detached' })
+  await act('刪除備份')
+  await page.getByRole('dialog').getByRole('button', { name: '刪除', exact: true }).click()
+  await page.waitForURL(`${url}backups`)
+  await page.getByText(backup.name).waitFor({ state: 'detached' })
+})
+
 it('says what the server says of what is not there', async () => {
   const page = await adminPage()
   const backup = await newestBackup(page)

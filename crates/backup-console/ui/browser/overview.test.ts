@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { adminPage, DESKTOP, expectAccessible, expectFits, PHONE, picture, url } from './console'
 
-const name = 'Nightly <img src=x onerror=alert(1)>'
+const name = `Nightly ${Date.now()} <img src=x onerror=alert(1)>`
 
 it('shows the last days of a schedule, and a run of it as it comes', async () => {
   const page = await adminPage()
@@ -20,7 +20,7 @@ it('shows the last days of a schedule, and a run of it as it comes', async () =>
   const asked = await page.request.post(`${url}api/admin/backup/schedule/${schedule.id}/trigger`)
   expect(asked.status(), await asked.text()).toBeLessThan(300)
   await strip.locator('li:last-child[data-day=good]').waitFor()
-  await page.getByRole('link', { name: `查看備份（${name}）` }).click()
+  await page.getByRole('link', { name: new RegExp(`^查看備份.*${name.slice(0, 21)}`) }).click()
   await page.locator('tr[data-backup]').waitFor()
 })
 

@@ -77,6 +77,32 @@ it('replaces what is there, and puts it back exactly as it was', async () => {
   expect(await page.getByRole('button', { name: '確認恢復' }).count()).toBe(0)
 })
 
+it('leads through the wizard by the keyboard alone', async () => {
+  const page = await adminPage()
+  await page.goto(`${url}restores/new`)
+  const reach = async (role: 'radio' | 'button' | 'textbox', name: string | RegExp) => {
+    const wanted = page.getByRole(role, { name }).first()
+    await wanted.waitFor()
+    for (let tabs = 0; tabs < 40; tabs += 1) {
+      await page.keyboard.press('Tab')
+      if (await wanted.evaluate(element => element === document.activeElement)) return
+    }
+    throw new Error(`${name} is not reached`)
+  }
+  await reach('radio', /^backup-/)
+  await page.keyboard.press('Space')
+  await reach('button', '下一步')
+  await page.keyboard.press('Enter')
+  await page.getByText('從此備份恢復：').waitFor()
+  await reach('button', '下一步')
+  await page.keyboard.press('Enter')
+  await reach('radio', '恢復到新的位置')
+  await page.keyboard.press('ArrowDown')
+  await reach('button', '下一步')
+  await page.keyboard.press('Enter')
+  await reach('textbox', /以確認$/)
+})
+
 it('lists them, and shows who may only look no action', async () => {
   const admin = await adminPage()
   const viewer = { email: `viewer-${Date.now()}@example.org`, password: 'a password to look with' }

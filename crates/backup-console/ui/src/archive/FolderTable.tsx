@@ -45,7 +45,8 @@ export function FolderTable({ backupId, path, name, end }: Props) {
     { params: { path: { id: backupId }, query: { limit: PAGE, ...(path && { path }) } } },
     {
       pageParamName: 'cursor',
-      initialPageParam: undefined,
+      // Not `undefined`, which the library would replace by 0.
+      initialPageParam: null,
       getNextPageParam: page => page.nextCursor ?? undefined,
       // An archive never changes.
       staleTime: Number.POSITIVE_INFINITY,

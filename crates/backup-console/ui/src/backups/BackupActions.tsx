@@ -6,6 +6,7 @@ import {
   IconDownload,
   IconLock,
   IconLockOpen,
+  IconRestore,
   IconShieldCheck,
   IconTrash,
 } from '@tabler/icons-react'
@@ -17,6 +18,7 @@ import type { Backup, VerifyLevel } from '@/api/schema'
 import { useCan } from '@/session/me'
 import { isActive } from '@/ui/badges'
 import { useFailureMessage } from '@/ui/FailureNotice'
+import { MenuItemLink } from '@/ui/links'
 import { CancelBackupModal } from './CancelBackupModal'
 import { DeleteBackupModal } from './DeleteBackupModal'
 import { downloadBackup } from './download'
@@ -61,6 +63,13 @@ export function BackupActions({ backup, onDeleted }: { backup: Backup; onDeleted
           )}
           {isGood && can('ADMIN') && (
             <>
+              <MenuItemLink
+                to="/restores/new"
+                search={{ backup: backup.id }}
+                leftSection={<IconRestore size={16} aria-hidden />}
+              >
+                {t('restore')}
+              </MenuItemLink>
               <Menu.Item leftSection={<IconDownload size={16} aria-hidden />} onClick={() => download({})}>
                 {t('download.encrypted')}
               </Menu.Item>

@@ -1,8 +1,9 @@
-import { Stack } from '@mantine/core'
+import { Stack, Text } from '@mantine/core'
 import { getRouteApi } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
+import { useCan } from '@/session/me'
 import { Boundary } from '@/ui/Boundary'
 import { PageHeader } from '@/ui/PageHeader'
 import { type Draft, newDraft } from './draft'
@@ -21,11 +22,14 @@ export function RestoreWizard() {
   const { t } = useTranslation(['restore', 'archive'])
   const { backup, step = 'scope' } = route.useSearch()
   const navigate = route.useNavigate()
+  const can = useCan()
   return (
     <Stack>
       <PageHeader title={t('wizard.title')} />
       <Boundary>
-        {backup ? (
+        {!can('ADMIN') ? (
+          <Text>{t('wizard.notPermitted')}</Text>
+        ) : backup ? (
           <Filling key={backup} backupId={backup} step={step} />
         ) : (
           <>

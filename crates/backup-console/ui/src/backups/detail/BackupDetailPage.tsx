@@ -1,5 +1,5 @@
-import { Group, Stack, Text } from '@mantine/core'
-import { IconFolderOpen, IconLock, IconRestore } from '@tabler/icons-react'
+import { Alert, Group, Stack, Text } from '@mantine/core'
+import { IconAlertCircle, IconFolderOpen, IconLock, IconRestore } from '@tabler/icons-react'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
@@ -56,7 +56,7 @@ export function BackupDetailPage() {
         </Group>
       </PageHeader>
       <Group gap="xs" align="flex-start">
-        <StatusBadge job={backup} label={backup.name} />
+        <StatusBadge job={{ ...backup, errorMessage: null }} label={backup.name} />
         <TypeBadge type={backup.type} />
         <SourceBadge source={backup.source} />
         <TriggerBadge trigger={backup.trigger} />
@@ -68,6 +68,13 @@ export function BackupDetailPage() {
         )}
         {backup.deleting && <Text size="sm">{t('deleting')}</Text>}
       </Group>
+      {backup.errorMessage && (
+        <Alert color="red" role="alert" title={t('failed')} icon={<IconAlertCircle aria-hidden />}>
+          <Text size="sm" className="wrap-anywhere" lang="en">
+            {backup.errorMessage}
+          </Text>
+        </Alert>
+      )}
       <Section title={t('facts.title')}>
         <BackupFacts backup={backup} />
       </Section>
