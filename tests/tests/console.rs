@@ -94,6 +94,7 @@ fn a_restore_goes_through_to_its_end_and_back() {
     assert_eq!(system.differences(&first), Vec::<String>::new(), "replaced");
 }
 
+#[test]
 fn schedules_fire_and_tell_what_they_keep() {
     let mut system = System::embedded();
     system.fill_a_little();

@@ -440,7 +440,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The stored file, streamed; `?decrypt=true`: the plain archive.
+         * The stored file, streamed; `?decrypt=true`: the plain archive; `?full=true`: one that stands alone.
          * @description Only the stored file has a length, an `ETag` and ranges. Every request that reveals a byte is audited, a resumed one too.
          */
         get: operations["download_backup"];
@@ -914,6 +914,7 @@ export interface components {
          * @description What is wrong.
          *     - `BACKUP_FAILED`: A backup failed. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
          *     - `BACKUP_LOST`: The storage no longer has a good backup. Subject: the backup.
+         *     - `CHAIN_BROKEN`: A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the configuration. Over with its next good backup of the same source.
          *     - `STORAGE_USAGE`: The backups take up more of the quota than a step. Subject: the configuration.
          *     - `SCHEDULE_MISSED`: A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.
          *     - `SCHEDULE_SKIPPED`: A schedule passed over an instant, since its backup before still ran. Subject: the schedule.
@@ -928,7 +929,7 @@ export interface components {
          *     - `NOTIFICATION_FAILED`: A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
          * @enum {string}
          */
-        AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "NOTIFICATION_FAILED";
+        AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "CHAIN_BROKEN" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "NOTIFICATION_FAILED";
         /** @description A page of alerts. */
         AlertList: {
             alerts: components["schemas"]["Alert"][];
@@ -2397,7 +2398,7 @@ export interface components {
          *     - `ATTRIBUTES_UNREADABLE`: Extended attributes could not be read; the file's content is in the backup.
          *     - `GLOBALS_UNREADABLE`: The server's roles and other globals could not be read with this user's rights.
          *     - `MORE_WARNINGS`: More remarks were made than are kept.
-         *     - `PROMOTED_TO_FULL`: There was no base to build on, so the backup was made FULL.
+         *     - `PROMOTED_TO_FULL`: Another type was asked for, and the backup was made FULL, since it could not build on another one.
          *     - `QUOTA_EXCEEDED`: The quota has no room for it, or none for the next one.
          *     - `OTHER`: Anything else.
          * @enum {string}
@@ -4285,7 +4286,7 @@ export interface operations {
             query?: {
                 /** @description The plain archive instead of the stored file. */
                 decrypt?: boolean;
-                /** @description One self-contained archive, which every full backup is already. */
+                /** @description Of a backup that builds on others: one archive that stands alone, made as it is sent. */
                 full?: boolean;
             };
             header?: {
@@ -4375,7 +4376,7 @@ export interface operations {
             query?: {
                 /** @description The plain archive instead of the stored file. */
                 decrypt?: boolean;
-                /** @description One self-contained archive, which every full backup is already. */
+                /** @description Of a backup that builds on others: one archive that stands alone, made as it is sent. */
                 full?: boolean;
             };
             header?: {
