@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use backup_core::{
-    ArchiveSink, BackupContents, BackupId, BackupSource, BackupType, Entry, EntryPath, JobControl, JobStatus,
-    NewBackup, PipelineError, Source, Step, WarningCode,
+    ArchiveSink, BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, Entry, EntryPath, JobControl,
+    JobStatus, NewBackup, PipelineError, Source, Step, WarningCode,
 };
 use backup_engine::Engine;
 use backup_storage::StorageSettings;
@@ -166,7 +166,6 @@ async fn a_storage_that_dies_and_comes_back_costs_an_attempt_and_no_backup() {
 async fn an_incremental_backup_without_a_base_is_made_full_and_says_so() {
     let place = Place::new();
     let engine = place.live_engine().await;
-    let first = backup(&engine, BackupSource::Files).await;
     let id = backup_core::IdGenerator::new(engine.clock.clone(), Arc::new(backup_core::OsRandom))
         .next()
         .unwrap();
@@ -175,7 +174,7 @@ async fn an_incremental_backup_without_a_base_is_made_full_and_says_so() {
         config_key: "default".into(),
         backup_type: BackupType::Incremental,
         source: BackupSource::Files,
-        trigger: first.trigger,
+        trigger: BackupTrigger::Manual,
         description: None,
         created_by: None,
         schedule_id: None,

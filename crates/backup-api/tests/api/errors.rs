@@ -100,7 +100,7 @@ async fn parameters_are_read_strictly(app: TestApp) {
 async fn what_is_not_there_says_so(app: TestApp) {
     let admin = app.as_admin().await;
     for path in [
-        "/",
+        "/nothing",
         "/api",
         "/api/admin/nothing",
         "/api/admin/backup/",

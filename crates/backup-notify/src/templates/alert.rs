@@ -69,6 +69,7 @@ mod tests {
         let all = [
             ("backup", "nightly-1126"),
             ("schedule", "每日備份"),
+            ("dependents", "4"),
             ("error", "the disk is full"),
             ("missing", "receipt"),
             ("config", "shop"),
