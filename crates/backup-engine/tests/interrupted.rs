@@ -16,7 +16,7 @@ use backup_engine::Engine;
 use backup_storage::StorageSettings;
 use backup_tests::azurite::Azurite;
 use backup_tests::postgres::Postgres;
-use kit::{Place, ask, backup, ended, pseudo_random, row, start, stored, until};
+use kit::{Place, ask, ended, pseudo_random, row, start, stored, until};
 
 /// A source that stands still in the middle of its part until it is let go or its job is cancelled.
 #[derive(Clone, Default)]

@@ -77,8 +77,11 @@ it('verifies, downloads, protects and deletes', async () => {
   await page.goto(`${url}backups?source=CONFIG`)
   const row = page.locator('tr[data-backup]').first()
   const act = async (name: string) => {
+    // The menu of the act before takes a moment to go; a click on it would be lost.
+    await page.getByRole('menu').waitFor({ state: 'hidden' })
     await row.getByRole('button', { name: /的操作$/ }).click()
     await page.getByRole('menuitem', { name }).click()
+    await page.getByRole('menu').waitFor({ state: 'hidden' })
   }
   await act('讀取並檢查全部內容')
   await row.getByText(/內容 驗證通過/).waitFor()
