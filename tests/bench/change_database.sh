@@ -9,6 +9,6 @@ sql() { psql -qXAt -v ON_ERROR_STOP=1 "$@"; }
 last=$(sql -c "SELECT max(id) FROM orders")
 count=$(sql -c "SELECT greatest(1, (count(*) * $PERCENT / 100)::bigint) FROM orders")
 sql -c "UPDATE orders SET status = 'done', total = total + 1, payload = payload || jsonb_build_object('changed', $ROUND)
-        WHERE (hashint8extended(id, $ROUND) & 9999) < $PERCENT * 100"
+        WHERE abs(hashint8extended(id, $ROUND) % 10000) < $PERCENT * 100"
 python3 make_rows.py orders $((last + 1)) "$count" | sql -c "COPY orders FROM stdin"
 sql -c "CHECKPOINT"
