@@ -191,7 +191,10 @@ impl Bed {
                 backup["type"]
             )));
         }
-        let stored = backup["sizeBytes"].as_f64().unwrap_or_default() / 1e6;
+        let stored = backup["sizeBytes"]
+            .as_f64()
+            .ok_or_else(|| failed(format!("no size in {backup}")))?
+            / 1e6;
         println!("{source}, {backup_type}: {wall:.2} s, {stored:.2} MB");
         Ok((Taken { wall, stored }, id_of(&backup)?))
     }
@@ -233,7 +236,7 @@ fn signatures(programs: &Path, bed: &Bed, ids: &[&str]) -> io::Result<f64> {
     let storage = bed.folder.path().join("data/storage");
     let (mut of_signatures, mut of_all) = (0, 0);
     for id in ids {
-        let script = "\"$1\" decrypt \"$2\" -o - | tee >(wc -c >&2) | zstd -dcq | tar xO --wildcards '.backup/signatures/*' '.backup/anchors/*' | zstd -q -3 | wc -c";
+        let script = "set -o pipefail; \"$1\" decrypt \"$2\" -o - | tee >(wc -c >&2) | zstd -dcq | tar xO --wildcards '.backup/signatures/*' '.backup/anchors/*' | zstd -q -3 | wc -c";
         let output = tools::run(
             Command::new("bash")
                 .args(["-c", script, "bash"])
@@ -242,9 +245,14 @@ fn signatures(programs: &Path, bed: &Bed, ids: &[&str]) -> io::Result<f64> {
                 .env("BACKUP_ENCRYPTION_KEY", "a long enough passphrase")
                 .env("BACKUP_STORAGE_URL", format!("file://{}", storage.display())),
         )?;
-        let number = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().parse::<u64>().unwrap_or_default();
-        of_signatures += number(&output.stdout);
-        of_all += number(&output.stderr);
+        let number = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            text.trim()
+                .parse::<u64>()
+                .map_err(|error| failed(format!("'{text}': {error}")))
+        };
+        of_signatures += number(&output.stdout)?;
+        of_all += number(&output.stderr)?;
     }
     Ok(of_signatures as f64 / of_all.saturating_sub(of_signatures).max(1) as f64)
 }

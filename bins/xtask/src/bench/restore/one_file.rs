@@ -56,7 +56,9 @@ pub(super) fn run(args: &Args, programs: &Path) -> io::Result<()> {
     // A server that does nothing beside, and has not read the archive before.
     let idle = [("BACKUP_WORKERS", "0".to_owned())];
     let served = Served::start_as(programs, folder.path(), &idle, &password)?;
-    let archive = backup["sizeBytes"].as_u64().unwrap_or_default();
+    let archive = backup["sizeBytes"]
+        .as_u64()
+        .ok_or_else(|| failed(format!("no size in {backup}")))?;
     let id = backup["id"].as_str().unwrap_or_default();
     let mut rows = Vec::new();
     let mut most = 0;
