@@ -193,7 +193,11 @@ impl System {
 
     /// One of our programs with the system's environment.
     pub fn program(&self, name: &str) -> Program {
-        let program = Program::new(name);
+        self.with_environment(Program::new(name))
+    }
+
+    /// This program with the system's settings as environment.
+    pub fn with_environment(&self, program: Program) -> Program {
         self.env
             .iter()
             .fold(program, |program, (name, value)| program.env(name, value))
