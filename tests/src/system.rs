@@ -140,6 +140,12 @@ impl System {
         self
     }
 
+    /// Takes a variable back.
+    pub fn unset(&mut self, name: &str) -> &mut Self {
+        self.env.remove(name);
+        self
+    }
+
     /// The value of a variable; panics where none is set.
     pub fn setting(&self, name: &str) -> &str {
         &self.env[name]

@@ -19,16 +19,30 @@ const REQUESTS: &str = "300";
 
 /// What a round runs: the fault tests, which kill, cut and fill up at moments that differ each time, the property tests with
 /// many more cases and a new seed, and the API against its own description likewise;
-/// then some minutes of schedulers that are killed.
+/// then some minutes of schedulers that are killed, and some of random histories of backups.
 const CAMPAIGNS: &[&[&str]] = &[
-    &["--test", "crash", "--test", "faults", "--test", "interrupted"],
+    &[
+        "--test",
+        "crash",
+        "--test",
+        "faults",
+        "--test",
+        "interrupted",
+        "--test",
+        "chains",
+    ],
     &["any_"],
     &["--test", "api", "schemathesis"],
     &["--test", "schedulers"],
+    &["--test", "histories"],
 ];
 
 /// How many minutes of each round schedulers are killed for.
 const SCHEDULER_MINUTES: &str = "3";
+
+/// How many minutes of each round random histories take, and of how many steps they are.
+const HISTORY_MINUTES: &str = "10";
+const HISTORY_STEPS: &str = "60";
 
 /// Runs rounds until `minutes` have passed. A failure ends it and shows the seed that brings it back, which
 /// `BACKUP_SOAK_SEED` takes.
@@ -54,6 +68,9 @@ pub(crate) fn run(minutes: u64) -> io::Result<()> {
                 .env("BACKUP_SCHEMATHESIS_EXAMPLES", REQUESTS)
                 .env("BACKUP_SCHEMATHESIS_SEED", number.to_string())
                 .env("BACKUP_SCHEDULER_MINUTES", SCHEDULER_MINUTES)
+                .env("BACKUP_HISTORY_MINUTES", HISTORY_MINUTES)
+                .env("BACKUP_HISTORY_STEPS", HISTORY_STEPS)
+                .env("BACKUP_SOAK_SEED", &seed)
                 .env("BACKUP_TEST_POSTGRES", postgres.address())
                 .env("BACKUP_TEST_AZURITE", azurite.port().to_string())
                 .env("BACKUP_PG_BIN", &installed.postgres)

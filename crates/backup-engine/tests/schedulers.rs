@@ -2,11 +2,7 @@
 //! asked for it and whoever made it.
 //!
 //! `BACKUP_SCHEDULER_MINUTES` lets them run for so long; `BACKUP_SOAK_SEED` repeats a run.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test ends where it cannot go on, and shows the seed that brings it back"
-)]
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +16,7 @@ use backup_core::{
     SystemClock,
 };
 use backup_db::{Firing, FiringOutcome, Store};
+use backup_tests::dice::Dice;
 use backup_tests::postgres::Postgres;
 use backup_tests::process::Running;
 use backup_tests::system::{Catalog, Storage, System};
@@ -53,7 +50,7 @@ async fn two_schedulers_that_are_killed_fire_each_instant_once_on_sqlite() {
 
 async fn survive(mut system: System, url: &str, schedulers: usize) {
     system.set("BACKUP_LEASE_SECONDS", "4");
-    let mut chance = Chance::from_environment();
+    let mut dice = Dice::from_environment();
     let clock = Arc::new(SystemClock);
     let store = Store::open(url, clock.clone()).await.unwrap();
     // Its clock stands at a time that is long past, so that what it reckons as next is due at once.
@@ -75,8 +72,8 @@ async fn survive(mut system: System, url: &str, schedulers: usize) {
             schedules.push(overdue.create_schedule(schedule).await.unwrap());
         }
         // Not to wait for anything: the moment of death is what differs from round to round.
-        tokio::time::sleep(Duration::from_millis(chance.below(2500))).await;
-        let victim = usize::try_from(chance.below(schedulers as u64)).unwrap();
+        tokio::time::sleep(Duration::from_millis(dice.below(2500))).await;
+        let victim = usize::try_from(dice.below(schedulers as u64)).unwrap();
         running.swap_remove(victim).kill9();
         running.push(start(&system));
         round += 1;
@@ -221,23 +218,4 @@ fn schedule(ids: &IdGenerator, cron: &str, name: &str) -> Schedule {
 fn minutes() -> Duration {
     let text = std::env::var("BACKUP_SCHEDULER_MINUTES").unwrap_or_default();
     Duration::from_mins(text.parse().unwrap_or(0))
-}
-
-/// Numbers that look random and come again with the seed (splitmix64).
-struct Chance(u64);
-
-impl Chance {
-    fn from_environment() -> Self {
-        let seed = std::env::var("BACKUP_SOAK_SEED").unwrap_or_else(|_| backup_tests::unique());
-        println!("BACKUP_SOAK_SEED={seed}");
-        Self(u64::from_str_radix(&seed, 16).unwrap_or(1))
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
 }

@@ -10,10 +10,11 @@ use backup_core::{
 use backup_storage::Upload;
 use bytes::Bytes;
 
-use super::Repository;
 use super::file::unwritable;
+use super::{Chain, Repository};
 use crate::backup::remove_all;
 use crate::bridge::{abort, blocking, cancelled, start_upload};
+use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::receipts;
 
 /// What making an archive needs beside the backup.
@@ -25,6 +26,27 @@ pub struct FullOptions {
     pub clock: Arc<dyn Clock>,
     /// Randomness for keys and identifiers.
     pub random: Arc<dyn Random>,
+    /// Called at each checkpoint of a consolidation.
+    pub checkpoints: Checkpoints,
+}
+
+impl FullOptions {
+    /// For an archive `id` of what `receipt` stands for.
+    fn writer(&self, receipt: &Receipt, id: BackupId, encrypt: bool) -> WriterOptions {
+        WriterOptions {
+            codec: receipt.archive.codec,
+            encrypt,
+            archive_id: *id.as_bytes(),
+            workers: self.compressors,
+            // Of the point in time that it stands for: files that were touched since are not taken for unchanged.
+            created_at_secs: receipt.started_at.timestamp(),
+        }
+    }
+
+    async fn checkpoint(&self, reached: Checkpoint) -> Result<(), PipelineError> {
+        let checkpoints = self.checkpoints.clone();
+        blocking(move || checkpoints(reached)).await
+    }
 }
 
 impl Repository {
@@ -45,7 +67,9 @@ impl Repository {
         let out = Arc::new(Mutex::new(out));
         let sink = Box::new(WriteSink(out.clone()));
         let encrypt = receipt.archive.encrypted && !decrypted;
-        self.copy(receipt, receipt.id, encrypt, sink, options, job).await?;
+        let chain = self.open_whole(receipt, job).await?;
+        let writer = options.writer(receipt, receipt.id, encrypt);
+        self.copy(chain, receipt, writer, sink, options, job).await?;
         blocking(move || {
             let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
             out.flush().map_err(unwritable)
@@ -78,9 +102,18 @@ impl Repository {
         let (codec, encrypted) = (receipt.archive.codec, receipt.archive.encrypted);
         let path = archive_path(id, receipt.started_at, codec, encrypted);
         let receipt_path = receipt_path(id, receipt.started_at);
+        // Of a long chain this takes its time, in which an upload that gets no byte would pass for what a dead one left.
+        let chain = self.open_whole(receipt, job).await?;
+        options.checkpoint(Checkpoint::BeforeFirstByte).await?;
         let expected = Some(receipt.source_bytes);
         let (sink, transfer) = start_upload(self.storage.upload_sized(&path, expected).await?, job.clone(), None);
-        let copied = self.copy(receipt, id, encrypted, Box::new(sink), options, job).await;
+        let sink = Box::new(Watched {
+            sink,
+            at: Some(Checkpoint::InArchive),
+            checkpoints: options.checkpoints.clone(),
+        });
+        let writer = options.writer(receipt, id, encrypted);
+        let copied = self.copy(chain, receipt, writer, sink, options, job).await;
         let (upload, seal) = match (transfer.done().await, copied) {
             (Ok(upload), Ok(seal)) => (upload, seal),
             (Ok(upload), Err(error)) => {
@@ -108,7 +141,7 @@ impl Repository {
             mac: String::new(),
             ..receipt.clone()
         };
-        let put = self.put(upload, &mut full, &receipt_path, job).await;
+        let put = self.put(upload, &mut full, &receipt_path, options, job).await;
         if put.is_err()
             && let Err(error) = remove_all(&self.storage, &path, &receipt_path).await
         {
@@ -127,8 +160,10 @@ impl Repository {
         upload: Upload,
         full: &mut Receipt,
         receipt_path: &str,
+        options: &FullOptions,
         job: &JobControl,
     ) -> Result<(), PipelineError> {
+        options.checkpoint(Checkpoint::BeforeCommit).await?;
         let size = tokio::select! {
             size = upload.finish() => size?,
             () = cancelled(job) => return Err(PipelineError::Cancelled),
@@ -139,35 +174,38 @@ impl Repository {
                 "Check the storage, then try again.",
             ));
         }
+        options.checkpoint(Checkpoint::BeforeReceipt).await?;
         let file = receipts::sign(full, self.keys.current())?;
-        Ok(self.storage.put_receipt(receipt_path, file).await?)
+        self.storage.put_receipt(receipt_path, file).await?;
+        options.checkpoint(Checkpoint::BeforeRow).await
+    }
+
+    /// Opens the backup with all that it builds on, and checks every stored byte of it.
+    async fn open_whole(&self, receipt: &Receipt, job: &JobControl) -> Result<Chain, PipelineError> {
+        let chain = self.open_chain(receipt, job).await?;
+        let (receipt, job) = (receipt.clone(), job.clone());
+        blocking(move || {
+            job.begin(Step::Verify, chain.stored_bytes(&receipt));
+            chain.verify_stored(&receipt, &job)?;
+            Ok(chain)
+        })
+        .await
     }
 
     /// Writes all that the backup holds into an archive that builds on nothing.
     async fn copy(
         &self,
+        chain: Chain,
         receipt: &Receipt,
-        id: BackupId,
-        encrypt: bool,
+        writer: WriterOptions,
         sink: Box<dyn ByteSink>,
         options: &FullOptions,
         job: &JobControl,
     ) -> Result<ArchiveSeal, PipelineError> {
-        let chain = self.open_chain(receipt, job).await?;
-        let writer = WriterOptions {
-            codec: receipt.archive.codec,
-            encrypt,
-            archive_id: *id.as_bytes(),
-            workers: options.compressors,
-            // Of the point in time that it stands for: files that were touched since are not taken for unchanged.
-            created_at_secs: receipt.started_at.timestamp(),
-        };
         let (keys, random) = (self.keys.clone(), options.random.clone());
-        let (receipt, job) = (receipt.clone(), job.clone());
+        let (size, job) = (receipt.contents.size_bytes(), job.clone());
         blocking(move || {
-            job.begin(Step::Verify, chain.stored_bytes(&receipt));
-            chain.verify_stored(&receipt, &job)?;
-            job.begin(Step::Archive, receipt.contents.size_bytes());
+            job.begin(Step::Archive, size);
             let mut archive = ArchiveWriter::create(sink, keys.current(), writer, &*random)?;
             chain.archive.copy_to(&mut archive, &job)?;
             archive.finish()
@@ -191,5 +229,19 @@ impl<W: Write + Send> ByteSink for WriteSink<W> {
     fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         out.write_all(&bytes).map_err(unwritable)
+    }
+}
+
+/// An archive's bytes on their way to an upload, with a checkpoint behind the first of them.
+struct Watched<S> {
+    sink: S,
+    at: Option<Checkpoint>,
+    checkpoints: Checkpoints,
+}
+
+impl<S: ByteSink> ByteSink for Watched<S> {
+    fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
+        self.sink.write(bytes)?;
+        self.at.take().map_or(Ok(()), |at| (self.checkpoints)(at))
     }
 }
