@@ -1253,10 +1253,11 @@ export interface components {
          * @description What of a configuration is tried.
          *     - `STORAGE`: A small blob is written, read and deleted.
          *     - `DATABASE`: Log-in, versions, and the rights that a dump needs.
+         *     - `FILES`: The folder of uploaded files is there and can be read.
          *     - `NOTIFICATION`: A message is sent to every address.
          * @enum {string}
          */
-        ConfigPart: "STORAGE" | "DATABASE" | "NOTIFICATION";
+        ConfigPart: "STORAGE" | "DATABASE" | "FILES" | "NOTIFICATION";
         /** @description The parts of a backup. */
         Contents: {
             config?: null | components["schemas"]["ConfigContents"];

@@ -17,9 +17,9 @@ import { refresh } from '@/api/queries'
 import type { Backup, VerifyLevel } from '@/api/schema'
 import { useCan } from '@/session/me'
 import { isActive } from '@/ui/badges'
+import { CancelModal } from '@/ui/CancelModal'
 import { useFailureMessage } from '@/ui/FailureNotice'
 import { MenuItemLink } from '@/ui/links'
-import { CancelBackupModal } from './CancelBackupModal'
 import { DeleteBackupModal } from './DeleteBackupModal'
 import { downloadBackup } from './download'
 
@@ -125,7 +125,7 @@ export function BackupActions({ backup, onDeleted }: { backup: Backup; onDeleted
           )}
         </Menu.Dropdown>
       </Menu>
-      {asks === 'cancel' && <CancelBackupModal backup={backup} onClose={() => setAsks(null)} />}
+      {asks === 'cancel' && <CancelModal kind="backups" job={backup} onClose={() => setAsks(null)} />}
       {asks === 'delete' && (
         <DeleteBackupModal backup={backup} onClose={() => setAsks(null)} onDeleted={onDeleted} />
       )}

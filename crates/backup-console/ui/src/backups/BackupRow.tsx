@@ -12,27 +12,32 @@ import { VerifyState } from './VerifyState'
 
 /** One backup of the list. Memorised: of a page of rows an event draws one anew. */
 export const BackupRow = memo(function BackupRow({ backup }: { backup: Backup }) {
+  const { t } = useTranslation('backups')
   return (
     <Table.Tr data-backup={backup.id}>
       <Table.Td maw={320}>
         <BackupName backup={backup} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('field.type')}>
         <TypeBadge type={backup.type} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('field.source')}>
         <SourceBadge source={backup.source} />
       </Table.Td>
-      <Table.Td maw={240}>
+      <Table.Td data-label={t('field.status')} maw={240}>
         <StatusBadge job={backup} label={backup.name} />
       </Table.Td>
-      <Table.Td>{formatSize(backup.sizeBytes)}</Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('field.size')}>{formatSize(backup.sizeBytes)}</Table.Td>
+      <Table.Td data-label={t('field.created')}>
         <TimeDisplay at={backup.createdAt} />
       </Table.Td>
-      <Table.Td>{backup.completedAt ? <TimeDisplay at={backup.completedAt} /> : '-'}</Table.Td>
-      <Table.Td maw={200}>{backup.status === 'COMPLETED' ? <VerifyState backup={backup} /> : '-'}</Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('field.completed')}>
+        {backup.completedAt ? <TimeDisplay at={backup.completedAt} /> : '-'}
+      </Table.Td>
+      <Table.Td data-label={t('field.verified')} maw={200}>
+        {backup.status === 'COMPLETED' ? <VerifyState backup={backup} /> : '-'}
+      </Table.Td>
+      <Table.Td data-end>
         <BackupActions backup={backup} />
       </Table.Td>
     </Table.Tr>

@@ -1,10 +1,10 @@
-import { Anchor, Group } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
+import { Group } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import type { Schedule } from '@/api/schema'
 import { StatusBadge } from '@/ui/badges'
 import { FailureNotice } from '@/ui/FailureNotice'
+import { AnchorLink } from '@/ui/links'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 
 /** How the newest backup of a schedule went or goes, and the way to all of them. */
@@ -26,13 +26,9 @@ export function LastResult({ schedule }: { schedule: Schedule }) {
       )}
       {schedule._count.backups > 0 && (
         <Group>
-          <Anchor
-            size="sm"
-            underline="always"
-            renderRoot={props => <Link to="/backups" search={{ scheduleId: schedule.id }} {...props} />}
-          >
+          <AnchorLink to="/backups" search={{ scheduleId: schedule.id }} size="sm" underline="always">
             {t('count', { count: schedule._count.backups })}
-          </Anchor>
+          </AnchorLink>
         </Group>
       )}
     </>
