@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use backup_tests::system::{System, stored_paths};
+use backup_tests::system::{Point, System, stored_paths};
 use backup_tests::tree::Scratch;
 use backup_tests::{poll, tools, tree};
 use serde_json::{Value, json};
@@ -20,72 +20,6 @@ const LINE: &str =
 
 /// How long after a crash the truth may take: the lease, and the work itself on a busy machine.
 const TRUTH: Duration = Duration::from_mins(1);
-
-/// What a backup is to bring back: the dump, and a copy of the tree.
-struct Point {
-    backup: Value,
-    dump: String,
-    files: Scratch,
-}
-
-/// Makes a backup and remembers what it is of.
-fn point(system: &System, backup_type: &str) -> Point {
-    let files = Scratch::new();
-    copy(&system.uploads(), &files);
-    Point {
-        dump: system.database.dump(),
-        backup: system.back_up_as(backup_type, "FULL_SYSTEM"),
-        files,
-    }
-}
-
-fn copy(from: &std::path::Path, to: &Scratch) {
-    let mut command = Command::new("cp");
-    command.args(["-a", "-T"]).arg(from).arg(to.path().join("tree"));
-    tools::run(&mut command).unwrap();
-}
-
-impl Point {
-    fn id(&self) -> &str {
-        self.backup["id"].as_str().unwrap()
-    }
-
-    /// Restores backup `id` and compares it bit for bit with this point.
-    fn assert_is(&self, system: &System, id: &str) {
-        let database = system.new_database();
-        let into = Scratch::new();
-        let files = into.path().join("files");
-        let shown = files.display().to_string();
-        let _done = system
-            .backupctl(&["restore", id, "--to-database", &database.url(), "--to-files", &shown])
-            .expect(0);
-        assert!(database.dump() == self.dump, "another dump than that of {}", self.id());
-        let differences = tree::compare(&self.files.path().join("tree"), &files);
-        assert_eq!(differences, Vec::<String>::new());
-    }
-}
-
-/// Changes a little of the database and of the files.
-fn change(system: &System, step: u32) {
-    system.database.psql(&format!(
-        "UPDATE app.orders SET note = md5(note) WHERE id % 50 = {step}; \
-         INSERT INTO app.orders SELECT i, md5(i::text || '{step}') FROM generate_series({step}00001, {step}00020) i; \
-         CREATE TABLE app.new_{step} AS SELECT i FROM generate_series(1, 10) i"
-    ));
-    let uploads = system.uploads();
-    let noise = vec![u8::try_from(step).unwrap(); 100_000];
-    fs::write(uploads.join(format!("new {step}")), &noise).unwrap();
-    let mut content = fs::read(uploads.join("folder/file 9")).unwrap();
-    content.splice(70_000..70_000, noise[..1000].iter().copied());
-    fs::write(uploads.join("folder/file 9"), content).unwrap();
-    fs::rename(
-        uploads.join(format!("folder/file {}", 10 + step)),
-        uploads.join(format!("moved {step}")),
-    )
-    .unwrap();
-    let _linked = fs::hard_link(uploads.join("folder/file 2"), uploads.join(format!("link {step}")));
-    let _gone = fs::remove_file(uploads.join(format!("folder/file {}", 3 + step)));
-}
 
 fn text<'a>(backup: &'a Value, name: &str) -> &'a str {
     backup[name].as_str().unwrap_or_default()
@@ -139,7 +73,7 @@ fn every_point_of_a_chain_comes_back() {
         .unwrap();
     assert!(noise.success());
     system.start();
-    let mut points = vec![point(&system, "INCREMENTAL")];
+    let mut points = vec![system.point("INCREMENTAL")];
     assert_promoted(&points[0].backup, "no base");
     for (step, backup_type) in [
         (1, "INCREMENTAL"),
@@ -147,8 +81,8 @@ fn every_point_of_a_chain_comes_back() {
         (3, "DIFFERENTIAL"),
         (4, "INCREMENTAL"),
     ] {
-        change(&system, step);
-        let made = point(&system, backup_type);
+        system.change_a_little(step);
+        let made = system.point(backup_type);
         let base = if backup_type == "DIFFERENTIAL" {
             &points[0].backup
         } else {
@@ -266,8 +200,8 @@ fn consolidated_survives_its_chain(system: &mut System, points: &[Point]) {
     assert_all_good(system);
 
     // Both files and database go on from there.
-    change(system, 5);
-    let next = point(system, "INCREMENTAL");
+    system.change_a_little(5);
+    let next = system.point("INCREMENTAL");
     assert_on(&next.backup, &made, "INCREMENTAL");
     next.assert_is(system, next.id());
     assert_all_good(system);
@@ -385,7 +319,7 @@ fn two_at_once_build_on_one_base_and_retention_leaves_it() {
     };
     let full = system.completed(&fire());
     assert_promoted(&full, "no base");
-    change(&system, 1);
+    system.change_a_little(1);
     let by_hand = || system.create_as("INCREMENTAL", "FULL_SYSTEM");
     let (one, other) = (by_hand(), fire());
     for id in [&one, &other] {

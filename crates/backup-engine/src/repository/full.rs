@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use backup_archive::{ArchiveWriter, ByteSink, WriterOptions};
+use backup_archive::{ArchiveKey, ArchiveWriter, ByteSink, WriterOptions};
 use backup_core::receipt::{archive_path, receipt_path};
 use backup_core::{
     ArchiveSeal, BackupId, BackupType, Clock, IdGenerator, JobControl, ManualClock, PipelineError, Random, Receipt,
@@ -9,9 +9,10 @@ use backup_core::{
 };
 use backup_storage::Upload;
 use bytes::Bytes;
+use chrono::TimeDelta;
 
-use super::Repository;
 use super::file::unwritable;
+use super::{Chain, Repository};
 use crate::backup::remove_all;
 use crate::bridge::{abort, blocking, cancelled, start_upload};
 use crate::receipts;
@@ -70,16 +71,17 @@ impl Repository {
                 "Only what builds on another backup can be made into a full one.",
             ));
         }
-        // By its time it stands beside the one that it is made of.
-        let then = Arc::new(ManualClock::new(receipt.created_at));
+        // By its time it stands beside the one that it is made of, and behind it.
+        let then = Arc::new(ManualClock::new(receipt.created_at + TimeDelta::milliseconds(1)));
         let id: BackupId = IdGenerator::new(then, options.random.clone())
             .next()
             .map_err(|error| PipelineError::failed("the system's randomness cannot be read", "").because(error))?;
         let (codec, encrypted) = (receipt.archive.codec, receipt.archive.encrypted);
         let path = archive_path(id, receipt.started_at, codec, encrypted);
         let receipt_path = receipt_path(id, receipt.started_at);
-        let expected = Some(receipt.source_bytes);
-        let (sink, transfer) = start_upload(self.storage.upload_sized(&path, expected).await?, job.clone(), None);
+        let size = receipt.contents.size_bytes();
+        let upload = self.storage.upload_sized(&path, Some(size)).await?;
+        let (sink, transfer) = start_upload(upload, job.clone(), None);
         let copied = self.copy(receipt, id, encrypted, Box::new(sink), options, job).await;
         let (upload, seal) = match (transfer.done().await, copied) {
             (Ok(upload), Ok(seal)) => (upload, seal),
@@ -97,13 +99,15 @@ impl Repository {
         };
         let mut full = Receipt {
             id,
-            description: Some(described(receipt)),
             backup_type: BackupType::Full,
             size_bytes: seal.size_bytes,
+            // As many as a full backup of then would have read.
+            source_bytes: size,
             checksum: seal.sha256.clone(),
             completed_at: options.clock.now(),
             storage_path: path.clone(),
             base_id: None,
+            consolidated_from: Some(receipt.id),
             archive: seal,
             mac: String::new(),
             ..receipt.clone()
@@ -167,20 +171,28 @@ impl Repository {
         blocking(move || {
             job.begin(Step::Verify, chain.stored_bytes(&receipt));
             chain.verify_stored(&receipt, &job)?;
-            job.begin(Step::Archive, receipt.contents.size_bytes());
-            let mut archive = ArchiveWriter::create(sink, keys.current(), writer, &*random)?;
-            chain.archive.copy_to(&mut archive, &job)?;
-            archive.finish()
+            chain.copy(&receipt, sink, keys.current(), writer, &*random, &job)
         })
         .await
     }
 }
 
-fn described(receipt: &Receipt) -> String {
-    let made = format!("consolidated from backup {}", receipt.id);
-    match &receipt.description {
-        Some(description) => format!("{description} ({made})"),
-        None => made,
+impl Chain {
+    /// Writes all that the chain holds at its last archive, which `receipt` is of, into an archive that builds on nothing. To
+    /// be called on a blocking thread.
+    pub(crate) fn copy(
+        &self,
+        receipt: &Receipt,
+        sink: Box<dyn ByteSink>,
+        key: &ArchiveKey,
+        options: WriterOptions,
+        random: &dyn Random,
+        job: &JobControl,
+    ) -> Result<ArchiveSeal, PipelineError> {
+        job.begin(Step::Archive, receipt.contents.size_bytes());
+        let mut archive = ArchiveWriter::create(sink, key, options, random)?;
+        self.archive.copy_to(&mut archive, job)?;
+        archive.finish()
     }
 }
 
