@@ -3,6 +3,7 @@
 
 pub mod blobs;
 pub mod http;
+pub mod points;
 pub mod restores;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 pub use blobs::{Blobs, account_sas};
 pub use http::{Answer, Client, Events};
+pub use points::Point;
 
 use crate::azurite::Azurite;
 use crate::postgres::{Database, Postgres};

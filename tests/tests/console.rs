@@ -192,7 +192,11 @@ fn what_only_the_storage_has_is_settled() {
     fs::remove_file(storage(&system).join(&stored_paths(&lost)[0])).unwrap();
     in_browser("orphans", &system, "");
     assert!(
-        theirs.iter().filter(|one| storage(&system).join(&stored_paths(one)[0]).exists()).count() == 1,
+        theirs
+            .iter()
+            .filter(|one| storage(&system).join(&stored_paths(one)[0]).exists())
+            .count()
+            == 1,
         "one was adopted, and one removed"
     );
 }

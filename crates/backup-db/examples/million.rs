@@ -96,6 +96,7 @@ async fn fire_a_hundred(url: &str) {
             last_success_at: None,
             last_verify_passed_at: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
+            consolidate_every: None,
             created_at: clock.now(),
             updated_at: clock.now(),
             created_by: None,

@@ -8,6 +8,7 @@ mod audit;
 mod backups;
 mod chains;
 mod configs;
+mod consolidations;
 mod deletion;
 mod dialect;
 mod error;

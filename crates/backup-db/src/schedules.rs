@@ -46,6 +46,7 @@ pub(crate) struct ScheduleRow {
     verify_percent: i32,
     pub(crate) last_verify_asked_at: Option<Time>,
     last_verify_passed_at: Option<Time>,
+    pub(crate) consolidate_every: Option<i64>,
 }
 
 impl ScheduleRow {
@@ -84,6 +85,7 @@ impl From<ScheduleRow> for Schedule {
             last_run_at: time(row.last_run_at),
             last_success_at: time(row.last_success_at),
             last_verify_passed_at: time(row.last_verify_passed_at),
+            consolidate_every: row.consolidate_every.map(small),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             created_by: word(row.created_by),
@@ -312,6 +314,7 @@ struct Columns {
     verify_when: &'static str,
     verify_level: &'static str,
     verify_percent: i32,
+    consolidate_every: Option<i64>,
 }
 
 fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
@@ -336,6 +339,7 @@ fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
         verify_when: schedule.verification.when.as_str(),
         verify_level: schedule.verification.level.as_str(),
         verify_percent: i32::from(schedule.verification.percent),
+        consolidate_every: schedule.consolidate_every.map(Into::into),
     }
 }
 

@@ -7,7 +7,7 @@ mod download;
 mod upload;
 
 pub(crate) use download::BlobSource;
-pub(crate) use upload::{abort, cancelled, start_upload};
+pub(crate) use upload::{UploadSink, abort, cancelled, start_upload};
 
 use backup_core::PipelineError;
 

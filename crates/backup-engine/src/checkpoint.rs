@@ -15,8 +15,8 @@ text_enum! {
         InFiles => "in-files",
         /// Inside the configuration's part.
         InConfig => "in-config",
-        /// A consolidation: some of the archive is handed to the storage.
-        InArchive => "in-archive",
+        /// Inside what is made of another backup.
+        InChain => "in-chain",
         /// Every byte is handed to the storage, nothing is visible.
         BeforeCommit => "before-commit",
         /// The blob is whole, and the receipt is not there.

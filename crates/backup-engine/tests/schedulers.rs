@@ -209,6 +209,7 @@ fn schedule(ids: &IdGenerator, cron: &str, name: &str) -> Schedule {
         last_success_at: None,
         last_verify_passed_at: None,
         verification: backup_core::schedule::VerifyPolicy::default(),
+        consolidate_every: None,
         created_at: now,
         updated_at: now,
         created_by: None,

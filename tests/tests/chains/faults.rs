@@ -8,7 +8,7 @@ use backup_tests::poll;
 use backup_tests::system::{System, stored_paths};
 use serde_json::{Value, json};
 
-use crate::{TRUTH, assert_all_good, assert_on, assert_promoted, change, point, text};
+use crate::{TRUTH, assert_all_good, assert_on, assert_promoted, text};
 
 /// The steps of a deletion at which a process is killed.
 const DELETING: [&str; 3] = ["delete-marked", "delete-receipt-gone", "delete-blob-gone"];
@@ -23,7 +23,7 @@ fn two_at_once_build_on_one_base_and_retention_leaves_it() {
     let fire = || fire(&system, &schedule);
     let full = system.completed(&fire());
     assert_promoted(&full, "no base");
-    change(&system, 1);
+    system.change_a_little(1);
     let by_hand = || system.create_as("INCREMENTAL", "FULL_SYSTEM");
     let (one, other) = (by_hand(), fire());
     for id in [&one, &other] {
@@ -224,7 +224,7 @@ fn a_chain_whose_deletion_is_killed_at_any_step_goes_as_a_whole() {
 fn a_consolidation_that_is_killed_leaves_nothing_half_made() {
     const CHECKPOINTS: [(&str, bool); 5] = [
         ("before-first-byte", false),
-        ("in-archive", false),
+        ("in-chain", false),
         ("before-commit", false),
         ("before-receipt", false),
         ("before-row", true),
@@ -234,8 +234,8 @@ fn a_consolidation_that_is_killed_leaves_nothing_half_made() {
     system.fill_a_little();
     system.start();
     let mut good = vec![system.back_up("FULL_SYSTEM")];
-    change(&system, 1);
-    let last = point(&system, "INCREMENTAL");
+    system.change_a_little(1);
+    let last = system.point("INCREMENTAL");
     good.push(last.backup.clone());
     let consolidate = |checkpoint: &str| {
         let killed = system.program("backupctl").env("BACKUP_FAULT_AT", checkpoint);

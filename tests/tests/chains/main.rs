@@ -7,63 +7,13 @@ mod faults;
 mod points;
 mod unread;
 
-use std::fs;
 use std::time::Duration;
 
 use backup_tests::system::System;
-use backup_tests::system::restores::State;
 use serde_json::Value;
 
 /// How long after a crash the truth may take: the lease, and the work itself on a busy machine.
 const TRUTH: Duration = Duration::from_mins(1);
-
-/// A backup, and what it is to bring back.
-struct Point {
-    backup: Value,
-    state: State,
-}
-
-/// Makes a backup and remembers what it is of.
-fn point(system: &System, backup_type: &str) -> Point {
-    Point {
-        state: system.state(),
-        backup: system.back_up_as(backup_type, "FULL_SYSTEM"),
-    }
-}
-
-impl Point {
-    fn id(&self) -> &str {
-        text(&self.backup, "id")
-    }
-
-    /// Restores backup `id` and compares it bit for bit with this point.
-    fn assert_is(&self, system: &System, id: &str) {
-        let differences = system.restored_differences(id, "FULL_SYSTEM", &self.state);
-        assert_eq!(differences, Vec::<String>::new(), "{}", self.id());
-    }
-}
-
-/// Changes a little of the database and of the files.
-fn change(system: &System, step: u32) {
-    system.database.psql(&format!(
-        "UPDATE app.orders SET note = md5(note) WHERE id % 50 = {step}; \
-         INSERT INTO app.orders SELECT i, md5(i::text || '{step}') FROM generate_series({step}00001, {step}00020) i; \
-         CREATE TABLE app.new_{step} AS SELECT i FROM generate_series(1, 10) i"
-    ));
-    let uploads = system.uploads();
-    let noise = vec![u8::try_from(step).unwrap(); 100_000];
-    fs::write(uploads.join(format!("new {step}")), &noise).unwrap();
-    let mut content = fs::read(uploads.join("folder/file 9")).unwrap();
-    content.splice(70_000..70_000, noise[..1000].iter().copied());
-    fs::write(uploads.join("folder/file 9"), content).unwrap();
-    fs::rename(
-        uploads.join(format!("folder/file {}", 10 + step)),
-        uploads.join(format!("moved {step}")),
-    )
-    .unwrap();
-    let _linked = fs::hard_link(uploads.join("folder/file 2"), uploads.join(format!("link {step}")));
-    let _gone = fs::remove_file(uploads.join(format!("folder/file {}", 3 + step)));
-}
 
 fn text<'a>(backup: &'a Value, name: &str) -> &'a str {
     backup[name].as_str().unwrap_or_default()

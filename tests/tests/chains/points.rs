@@ -4,12 +4,12 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use backup_tests::system::System;
+use backup_tests::system::{Point, System};
 use backup_tests::tree::Scratch;
 use backup_tests::{tools, tree};
 use serde_json::{Value, json};
 
-use crate::{Point, TRUTH, assert_all_good, assert_on, assert_promoted, change, point, size, text};
+use crate::{TRUTH, assert_all_good, assert_on, assert_promoted, size, text};
 
 /// The key as the contract derives it from the passphrase, by the openssl program.
 const KEY: &str = "KEY=$(openssl kdf -keylen 32 -kdfopt pass:\"$PASSPHRASE\" -kdfopt salt:backup-salt-v1 -kdfopt n:16384 \
@@ -28,7 +28,7 @@ fn every_point_of_a_chain_comes_back() {
         .unwrap();
     assert!(noise.success());
     system.start();
-    let mut points = vec![point(&system, "INCREMENTAL")];
+    let mut points = vec![system.point("INCREMENTAL")];
     assert_promoted(&points[0].backup, "no base");
     for (step, backup_type) in [
         (1, "INCREMENTAL"),
@@ -36,8 +36,8 @@ fn every_point_of_a_chain_comes_back() {
         (3, "DIFFERENTIAL"),
         (4, "INCREMENTAL"),
     ] {
-        change(&system, step);
-        let made = point(&system, backup_type);
+        system.change_a_little(step);
+        let made = system.point(backup_type);
         let base = if backup_type == "DIFFERENTIAL" {
             &points[0].backup
         } else {
@@ -155,8 +155,8 @@ fn consolidated_survives_its_chain(system: &mut System, points: &[Point]) {
     assert_all_good(system);
 
     // Both files and database go on from there.
-    change(system, 5);
-    let next = point(system, "INCREMENTAL");
+    system.change_a_little(5);
+    let next = system.point("INCREMENTAL");
     assert_on(&next.backup, &made, "INCREMENTAL");
     next.assert_is(system, next.id());
     assert_all_good(system);

@@ -136,6 +136,7 @@ impl Catalog {
             last_success_at: None,
             last_verify_passed_at: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
+            consolidate_every: None,
             created_at: start(),
             updated_at: start(),
             created_by: None,
@@ -226,6 +227,7 @@ impl Catalog {
         CompletedBackup {
             backup_type: BackupType::Full,
             base_id: None,
+            consolidated_from: None,
             storage_path: "2026/11-23/x.tar.gz.enc".to_owned(),
             size_bytes,
             source_bytes: size_bytes * 3,

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use backup_archive::{ArchiveWriter, ByteSink, WriterOptions};
+use backup_archive::{ArchiveKey, ArchiveWriter, ByteSink, WriterOptions};
 use backup_core::receipt::{archive_path, receipt_path};
 use backup_core::{
     ArchiveSeal, BackupId, BackupType, Clock, IdGenerator, JobControl, ManualClock, PipelineError, Random, Receipt,
@@ -9,6 +9,7 @@ use backup_core::{
 };
 use backup_storage::Upload;
 use bytes::Bytes;
+use chrono::TimeDelta;
 
 use super::file::unwritable;
 use super::{Chain, Repository};
@@ -94,8 +95,8 @@ impl Repository {
                 "Only what builds on another backup can be made into a full one.",
             ));
         }
-        // By its time it stands beside the one that it is made of.
-        let then = Arc::new(ManualClock::new(receipt.created_at));
+        // By its time it stands beside the one that it is made of, and behind it.
+        let then = Arc::new(ManualClock::new(receipt.created_at + TimeDelta::milliseconds(1)));
         let id: BackupId = IdGenerator::new(then, options.random.clone())
             .next()
             .map_err(|error| PipelineError::failed("the system's randomness cannot be read", "").because(error))?;
@@ -105,11 +106,12 @@ impl Repository {
         // Of a long chain this takes its time, in which an upload that gets no byte would pass for what a dead one left.
         let chain = self.open_whole(receipt, job).await?;
         options.checkpoint(Checkpoint::BeforeFirstByte).await?;
-        let expected = Some(receipt.source_bytes);
-        let (sink, transfer) = start_upload(self.storage.upload_sized(&path, expected).await?, job.clone(), None);
+        let size = receipt.contents.size_bytes();
+        let upload = self.storage.upload_sized(&path, Some(size)).await?;
+        let (sink, transfer) = start_upload(upload, job.clone(), None);
         let sink = Box::new(Watched {
             sink,
-            at: Some(Checkpoint::InArchive),
+            at: Some(Checkpoint::InChain),
             checkpoints: options.checkpoints.clone(),
         });
         let writer = options.writer(receipt, id, encrypted);
@@ -130,13 +132,15 @@ impl Repository {
         };
         let mut full = Receipt {
             id,
-            description: Some(described(receipt)),
             backup_type: BackupType::Full,
             size_bytes: seal.size_bytes,
+            // As many as a full backup of then would have read.
+            source_bytes: size,
             checksum: seal.sha256.clone(),
             completed_at: options.clock.now(),
             storage_path: path.clone(),
             base_id: None,
+            consolidated_from: Some(receipt.id),
             archive: seal,
             mac: String::new(),
             ..receipt.clone()
@@ -203,22 +207,27 @@ impl Repository {
         job: &JobControl,
     ) -> Result<ArchiveSeal, PipelineError> {
         let (keys, random) = (self.keys.clone(), options.random.clone());
-        let (size, job) = (receipt.contents.size_bytes(), job.clone());
-        blocking(move || {
-            job.begin(Step::Archive, size);
-            let mut archive = ArchiveWriter::create(sink, keys.current(), writer, &*random)?;
-            chain.archive.copy_to(&mut archive, &job)?;
-            archive.finish()
-        })
-        .await
+        let (receipt, job) = (receipt.clone(), job.clone());
+        blocking(move || chain.copy(&receipt, sink, keys.current(), writer, &*random, &job)).await
     }
 }
 
-fn described(receipt: &Receipt) -> String {
-    let made = format!("consolidated from backup {}", receipt.id);
-    match &receipt.description {
-        Some(description) => format!("{description} ({made})"),
-        None => made,
+impl Chain {
+    /// Writes all that the chain holds at its last archive, which `receipt` is of, into an archive that builds on nothing. To
+    /// be called on a blocking thread.
+    pub(crate) fn copy(
+        &self,
+        receipt: &Receipt,
+        sink: Box<dyn ByteSink>,
+        key: &ArchiveKey,
+        options: WriterOptions,
+        random: &dyn Random,
+        job: &JobControl,
+    ) -> Result<ArchiveSeal, PipelineError> {
+        job.begin(Step::Archive, receipt.contents.size_bytes());
+        let mut archive = ArchiveWriter::create(sink, key, options, random)?;
+        self.archive.copy_to(&mut archive, job)?;
+        archive.finish()
     }
 }
 

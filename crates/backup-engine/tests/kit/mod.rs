@@ -210,6 +210,7 @@ pub(crate) async fn nightly(engine: &Engine, change: impl FnOnce(&mut Schedule))
         last_success_at: None,
         last_verify_passed_at: None,
         verification: backup_core::schedule::VerifyPolicy::default(),
+        consolidate_every: None,
         created_at: now,
         updated_at: now,
         created_by: None,

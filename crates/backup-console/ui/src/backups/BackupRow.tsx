@@ -1,5 +1,5 @@
 import { Group, Table, Text, Tooltip } from '@mantine/core'
-import { IconGitBranch, IconLock } from '@tabler/icons-react'
+import { IconGitBranch, IconLock, IconStack2 } from '@tabler/icons-react'
 import { memo } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Backup } from '@/api/schema'
@@ -60,6 +60,7 @@ function BackupName({ backup }: { backup: Backup }) {
         </AnchorLink>
         {backup.protected && <Mark Icon={IconLock} label={t('row.protected')} />}
         {backup.baseId && <Mark Icon={IconGitBranch} label={t('row.dependent')} />}
+        {backup.consolidatedFrom && <Mark Icon={IconStack2} label={t('row.consolidated')} />}
       </Group>
       {backup.description && (
         <Text size="xs" className="wrap-anywhere" lineClamp={2}>

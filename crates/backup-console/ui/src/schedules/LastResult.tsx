@@ -7,12 +7,16 @@ import { FailureNotice } from '@/ui/FailureNotice'
 import { AnchorLink } from '@/ui/links'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 
+/** The newest backups, among which there is one that the schedule itself made. */
+const LOOKED_AT = 5
+
 /** How the newest backup of a schedule went or goes, and the way to all of them. */
 export function LastResult({ schedule }: { schedule: Schedule }) {
   const { t } = useTranslation('schedules')
-  const query = { scheduleId: schedule.id, limit: 1 }
+  const query = { scheduleId: schedule.id, limit: LOOKED_AT }
   const { data, error } = $api.useQuery('get', '/api/admin/backup', { params: { query } })
-  const last = data?.backups[0]
+  // What is made of another is no run of the schedule.
+  const last = data?.backups.find(backup => !backup.consolidatedFrom) ?? data?.backups[0]
   return (
     <>
       <FailureNotice error={error} />

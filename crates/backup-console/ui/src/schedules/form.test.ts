@@ -35,6 +35,7 @@ it('refuses numbers that the server would refuse', () => {
     maxBackups: 1.5,
     keepYearly: 1001,
     verifyPercent: 101,
+    consolidateEvery: 201,
   }
   const { error } = scheduleSchema.safeParse(values)
   expect(error?.issues.map(issue => issue.path.join())).toEqual([
@@ -42,5 +43,6 @@ it('refuses numbers that the server would refuse', () => {
     'maxBackups',
     'keepYearly',
     'verifyPercent',
+    'consolidateEvery',
   ])
 })

@@ -18,7 +18,9 @@ export function DurationChart({ days }: { days: number }) {
   const { t } = useTranslation(['charts', 'common'])
   const dateFrom = dayAfter(dayIn('UTC', useNow()), -days)
   const query = { status: 'COMPLETED' as const, dateFrom, limit: SHOWN }
-  const { backups, total } = $api.useSuspenseQuery('get', '/api/admin/backup', { params: { query } }).data
+  const page = $api.useSuspenseQuery('get', '/api/admin/backup', { params: { query } }).data
+  // What is made of another reads nothing that is backed up.
+  const backups = page.backups.filter(backup => !backup.consolidatedFrom)
   const points = backups
     .map(backup => ({ at: Date.parse(backup.createdAt), [backup.source]: timings(backup).took }))
     .reverse()
@@ -51,7 +53,7 @@ export function DurationChart({ days }: { days: number }) {
           />
         ))}
       </LineChart>
-      {total > SHOWN && <Text size="xs">{t('duration.newest', { count: SHOWN })}</Text>}
+      {page.total > SHOWN && <Text size="xs">{t('duration.newest', { count: SHOWN })}</Text>}
     </Figure>
   )
 }
