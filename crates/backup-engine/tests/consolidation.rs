@@ -256,8 +256,8 @@ async fn a_base_that_is_damaged_after_it_was_checked_is_found_out() {
     // Either all of it had been read, and what was made is whole, or it was noticed.
     if ended.status == JobStatus::Completed {
         let receipt = plain.repository().find(ended.id).await.unwrap();
-        let whole = plain.repository().verify(&receipt, VerifyLevel::Content, &job());
-        whole.await.unwrap();
+        let repository = plain.repository();
+        repository.verify(&receipt, VerifyLevel::Content, &job()).await.unwrap();
     } else {
         assert_condemned(&plain, &ended, &backups).await;
     }
@@ -364,6 +364,7 @@ async fn one_that_was_made_from_the_storage_alone_says_so_too() {
         compressors: 1,
         clock: engine.clock.clone(),
         random: Arc::new(OsRandom),
+        checkpoints: engine.checkpoints.clone(),
     };
     let made = repository.consolidate(&origin, &options, &job()).await.unwrap();
     assert!(made.id > origin.id, "it is built on before the one that it is made of");
