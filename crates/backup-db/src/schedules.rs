@@ -203,7 +203,9 @@ impl Store {
                 .execute(tx.db)?;
             if rows > 0 {
                 firings::forget(tx, id)?;
-                crate::alerts::resolve(tx, AlertKind::BackupFailed, &id.to_string())?;
+                for kind in [AlertKind::BackupFailed, AlertKind::ConsolidationFailed] {
+                    crate::alerts::resolve(tx, kind, &id.to_string())?;
+                }
                 append(tx, EventKind::Schedule, &id)?;
             }
             Ok(rows > 0)

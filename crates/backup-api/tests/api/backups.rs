@@ -244,7 +244,10 @@ async fn a_full_backup_is_made_of_one_that_builds_on_others(app: TestApp) {
         app.complete_on(id, 1000, base).await;
         id
     };
-    let consolidate = |id: BackupId| admin.post(&format!("/api/admin/backup/{id}/consolidate"), "");
+    let consolidate = async |id: BackupId| {
+        let path = format!("/api/admin/backup/{id}/consolidate");
+        admin.post(&path, "").await
+    };
     let base = of(BackupType::Full, None).await;
     let next = of(BackupType::Incremental, Some(base)).await;
     consolidate(base).await.refused(409, "backup_stands_alone");

@@ -120,6 +120,7 @@ fn the_export_is_read_back_and_says_what_it_lacks() {
         keep_yearly: Some(1),
     };
     inputs.schedules[0].is_enabled = false;
+    inputs.schedules[0].consolidate_every = Some(7);
     let mut shop = BackupConfig::defaults("shop", inputs.exported_at);
     shop.storage_url = Some("az://other/shop".to_owned());
     shop.database_port = Some(6_543);
