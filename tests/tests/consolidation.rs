@@ -53,6 +53,8 @@ fn a_chain_is_made_full_and_may_go_with_postgresql_and_azure() {
 fn made_full(mut system: System) {
     system.set("BACKUP_WORKERS", "0");
     system.fill_a_little();
+    // Each step changes much of so little.
+    system.set("BACKUP_CHAIN_MAX_WEIGHT", "1000");
     system.start();
     let worker = system.worker(&[]);
     let points = chain(&system, 5);
@@ -110,6 +112,8 @@ fn a_worker_killed_anywhere_leaves_a_true_catalog() {
     let mut system = System::embedded();
     system.set("BACKUP_WORKERS", "0").set("BACKUP_LEASE_SECONDS", "4");
     system.fill_a_little();
+    // Each step changes much of so little.
+    system.set("BACKUP_CHAIN_MAX_WEIGHT", "1000");
     system.start();
     let points = {
         let _worker = system.worker(&[]);
@@ -154,6 +158,8 @@ fn a_worker_killed_anywhere_leaves_a_true_catalog() {
 fn a_schedule_has_one_made_and_retention_lets_the_old_chain_go() {
     let mut system = System::embedded();
     system.fill_a_little();
+    // Each step changes much of so little.
+    system.set("BACKUP_CHAIN_MAX_WEIGHT", "1000");
     system.start();
     let schedule = json!({
         "name": "nightly", "backupType": "INCREMENTAL", "backupSource": "FULL_SYSTEM", "cronExpression": "0 2 * * *",

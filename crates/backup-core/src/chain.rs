@@ -130,7 +130,7 @@ pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: ChainLimits) -> C
             WhyFull::OtherSource
         });
     }
-    candidates.sort_by_key(|link| std::cmp::Reverse((link.created_at, link.id)));
+    candidates.sort_by_key(|link| std::cmp::Reverse(age(link)));
     if wanted.backup_type == BackupType::Differential {
         candidates.retain(|link| link.backup_type == BackupType::Full);
     }
@@ -157,10 +157,16 @@ pub fn is_consolidation_due(newest: BackupId, links: &[Link], every: u32) -> boo
     let of_source = || links.iter().filter(|link| link.source == newest.source);
     let full = of_source()
         .filter(|link| link.is_good && link.backup_type == BackupType::Full)
-        .map(|link| (link.created_at, link.id))
+        .map(age)
         .max();
-    let since = of_source().filter(|link| link.base_id.is_some() && Some((link.created_at, link.id)) > full);
+    let since = of_source().filter(|link| link.base_id.is_some() && Some(age(link)) > full);
     since.count() >= every as usize
+}
+
+/// What backups are put in order by, the newest last. What was made of a chain is of the time of its last backup, and is built on
+/// before that one.
+fn age(link: &Link) -> (DateTime<Utc>, bool, BackupId) {
+    (link.created_at, link.base_id.is_none(), link.id)
 }
 
 /// The link, what it builds on, and so on down to the FULL one, which comes last; `None` where one of them is not good.
@@ -348,6 +354,11 @@ mod tests {
         links.push(made);
         assert_eq!(incremental(&links), ChainPlan::On(id(9)));
         assert_eq!(differential(&links), ChainPlan::On(id(9)));
+        // Whatever it is called.
+        links[3].id = id(0);
+        assert_eq!(incremental(&links), ChainPlan::On(id(0)));
+        assert!(!is_consolidation_due(id(3), &links, 1));
+        links[3].id = id(9);
         // The next one was begun while it was still made.
         links.push(link(4, BackupType::Incremental, Some(3)));
         assert_eq!(incremental(&links), ChainPlan::On(id(4)));
