@@ -15,6 +15,7 @@ use backup_tests::postgres::{Database, Postgres};
 use backup_tests::proxy::Proxy;
 use backup_tests::system::{ADMIN, Catalog, Storage, System, stored_paths};
 use backup_tests::{sample_catalog, tools};
+use serde_json::json;
 
 /// The tests of this file in the browser, on the system below `prefix`.
 fn browser(file: &str, system: &System, prefix: &str) -> Command {
@@ -276,6 +277,51 @@ fn storm(many: u32) -> String {
            END LOOP; \
          END $$"
     )
+}
+
+/// A month of the newest backup: made each night, but for one that failed, growing and taking up more and more.
+const A_MONTH: &str = "
+WITH kept AS (SELECT b FROM backups b ORDER BY created_at DESC LIMIT 1),
+nights AS (SELECT i, date_trunc('day', now() AT TIME ZONE 'UTC') - interval '6 hours' - i * interval '1 day' AS at
+  FROM generate_series(0, 28) i)
+INSERT INTO backups SELECT (jsonb_populate_record(b, jsonb_build_object(
+  'id', '00000000-0000-7000-8000-' || lpad((100 - i)::text, 12, '0'),
+  'name', regexp_replace((b).name, '[0-9]{4}-.*', to_char(at, 'YYYY-MM-DD\"T\"HH24-MI-SS')),
+  'trigger', 'SCHEDULED', 'created_at', at, 'started_at', at,
+  'completed_at', at + interval '14 minutes' - i * interval '9 seconds' + (i * 37 % 60) * interval '1 second',
+  'verified_at', at + interval '1 hour',
+  'source_bytes', 52000000000 - i * 210000000, 'size_bytes', 14000000000 - i * 61000000,
+  'status', CASE i WHEN 9 THEN 'FAILED' ELSE 'COMPLETED' END,
+  'error_message', CASE i WHEN 9 THEN 'the storage does not answer' END))).* FROM kept, nights;
+WITH kept AS (SELECT u FROM backup_storage_usage u WHERE total_size_bytes > 0 ORDER BY recorded_at LIMIT 1)
+INSERT INTO backup_storage_usage SELECT (jsonb_populate_record(u, jsonb_build_object(
+  'id', '00000000-0000-7000-8000-' || lpad(i::text, 12, '0'), 'total_size_bytes', 600000000000 - i * 13700000000,
+  'recorded_at', now() AT TIME ZONE 'UTC' - i * interval '1 day'))).* FROM kept, generate_series(0, 29) i;
+";
+
+#[test]
+fn pictures_of_the_readme() {
+    // Only to renew docs/images.
+    if std::env::var_os("CONSOLE_SCREENSHOTS").is_none() {
+        return;
+    }
+    let postgres = Postgres::shared();
+    let mut system = System::with(postgres, Catalog::Postgres(postgres), Storage::Folder);
+    system.set("BACKUP_QUOTA_GB", "1000");
+    system.fill_a_little();
+    system.start();
+    let nightly = json!({ "name": "Nightly", "backupType": "FULL", "backupSource": "FULL_SYSTEM",
+        "cronExpression": "0 2 * * *", "retentionDays": 30, "maxBackups": 40, "keepMonthly": 12 });
+    let made = system.api().post("/api/admin/backup/schedule", &nightly).expect(201);
+    let id = made["schedule"]["id"].as_str().unwrap();
+    let asked = system.api().post(&format!("/api/admin/backup/schedule/{id}/trigger"), &json!({}));
+    let backup = asked.expect(202)["backup"]["id"].as_str().unwrap().to_owned();
+    system.completed(&backup);
+    let verify = format!("/api/admin/backup/{backup}/verify");
+    system.api().post(&verify, &json!({ "level": "RESTORE" })).expect(202);
+    system.wait_until(&backup, Duration::from_mins(2), |backup| backup["verifiedAt"].is_string());
+    catalog(&system).psql(A_MONTH);
+    in_browser("pictures", &system, "");
 }
 
 fn catalog(system: &System) -> &Database {

@@ -27,7 +27,9 @@ export const BackupRow = memo(function BackupRow({ backup }: { backup: Backup })
       <Table.Td data-label={t('field.status')} maw={240}>
         <StatusBadge job={backup} label={backup.name} />
       </Table.Td>
-      <Table.Td data-label={t('field.size')}>{formatSize(backup.sizeBytes)}</Table.Td>
+      <Table.Td data-label={t('field.size')} style={{ whiteSpace: 'nowrap' }}>
+        {formatSize(backup.sizeBytes)}
+      </Table.Td>
       <Table.Td data-label={t('field.created')}>
         <TimeDisplay at={backup.createdAt} />
       </Table.Td>
