@@ -7,6 +7,7 @@
 //! [`std::io::Result`].
 
 pub mod azurite;
+pub mod chance;
 pub mod guard;
 pub mod http_sink;
 pub mod oidc;

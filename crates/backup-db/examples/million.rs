@@ -406,7 +406,7 @@ async fn main() {
     measure("schedules with their counts", || store.list_schedules(&page)).await;
     fire_a_hundred(&url).await;
     measure("claim, nothing to do", || {
-        store.claim_job("w", Duration::from_mins(1), 3)
+        store.claim_job("w", Duration::from_mins(1), 3, None)
     })
     .await;
     let ids = IdGenerator::new(clock, Arc::new(OsRandom));
@@ -422,12 +422,15 @@ async fn main() {
     };
     measure_often("create", WRITES, || store.create_backup(new())).await;
     let lease = store
-        .claim_job("w", Duration::from_mins(1), 3)
+        .claim_job("w", Duration::from_mins(1), 3, None)
         .await
         .unwrap()
         .unwrap()
         .lease;
-    measure_often("claim", WRITES / 2, || store.claim_job("w", Duration::from_mins(1), 3)).await;
+    measure_often("claim", WRITES / 2, || {
+        store.claim_job("w", Duration::from_mins(1), 3, None)
+    })
+    .await;
     measure_often("heartbeat", WRITES, || {
         store.heartbeat(&lease, 10, Step::Files, Duration::from_mins(1))
     })

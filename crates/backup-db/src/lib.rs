@@ -7,6 +7,7 @@ mod alerts;
 mod audit;
 mod backups;
 mod chains;
+mod claims;
 mod configs;
 mod deletion;
 mod dialect;
@@ -50,6 +51,7 @@ mod verifications;
 
 pub use alerts::Raised;
 pub use audit::{AuditBatch, AuditListOptions, AuditPage, AuditPlace, NewAuditEntry};
+pub use claims::{StorageLimit, StorageName};
 pub use error::Error;
 pub use events::{EVENTS_KEPT, Event, EventKind};
 pub use finish::{BackupOutcome, CompletedBackup, Finished, RestoreOutcome, VerificationOutcome};

@@ -98,6 +98,7 @@ diesel::table! {
         notification_language -> Text,
         usage_alert_percents -> Text,
         verify_within_days -> Nullable<Integer>,
+        max_concurrent_jobs -> Nullable<Integer>,
     }
 }
 
@@ -296,6 +297,14 @@ diesel::table! {
         lease_owner -> Nullable<Text>,
         lease_token -> Nullable<Text>,
         lease_expires_at -> Nullable<Timestamp>,
+        config_key -> Text,
+    }
+}
+
+diesel::table! {
+    config_turns (config_key) {
+        config_key -> Text,
+        taken_at -> Timestamp,
     }
 }
 

@@ -52,6 +52,8 @@ pub struct JobSettings {
     pub compressors: usize,
     /// Jobs that a worker runs at once.
     pub workers: usize,
+    /// Jobs that may run at once on one storage, of all processes together; `None`: as many as there are workers.
+    pub storage_max_jobs: Option<u32>,
     /// How long a job stays its worker's without a heartbeat.
     pub lease: Duration,
     /// How long a child process or a transfer may be silent.

@@ -88,6 +88,7 @@ impl EngineArgs {
             codec: self.worker.compression,
             compressors: available_parallelism().map_or(1, usize::from),
             workers: self.worker.workers,
+            storage_max_jobs: self.worker.storage_max_jobs,
             lease: self.worker.lease(),
             stall_timeout: self.worker.stall_timeout(),
             drain: self.worker.drain(),

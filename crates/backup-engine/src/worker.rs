@@ -112,9 +112,14 @@ impl Worker {
         for held in self.held() {
             held.refresh().await;
         }
+        let storage = self.engine.storage_limit();
         while jobs.len() < limit {
             let lease = self.engine.settings.lease;
-            match self.engine.store.claim_job(&self.name, lease, MAX_ATTEMPTS).await {
+            let claimed = self
+                .engine
+                .store
+                .claim_job(&self.name, lease, MAX_ATTEMPTS, storage.as_ref());
+            match claimed.await {
                 Ok(Some(claimed)) => {
                     let (engine, held, claimed) = (self.engine.clone(), self.hold(&claimed), claimed);
                     jobs.spawn(async move { run::run(&engine, &held, claimed).await });

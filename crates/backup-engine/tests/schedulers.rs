@@ -2,11 +2,7 @@
 //! asked for it and whoever made it.
 //!
 //! `BACKUP_SCHEDULER_MINUTES` lets them run for so long; `BACKUP_SOAK_SEED` repeats a run.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test ends where it cannot go on, and shows the seed that brings it back"
-)]
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +16,7 @@ use backup_core::{
     SystemClock,
 };
 use backup_db::{Firing, FiringOutcome, Store};
+use backup_tests::chance::Chance;
 use backup_tests::postgres::Postgres;
 use backup_tests::process::Running;
 use backup_tests::system::{Catalog, Storage, System};
@@ -221,23 +218,4 @@ fn schedule(ids: &IdGenerator, cron: &str, name: &str) -> Schedule {
 fn minutes() -> Duration {
     let text = std::env::var("BACKUP_SCHEDULER_MINUTES").unwrap_or_default();
     Duration::from_mins(text.parse().unwrap_or(0))
-}
-
-/// Numbers that look random and come again with the seed (splitmix64).
-struct Chance(u64);
-
-impl Chance {
-    fn from_environment() -> Self {
-        let seed = std::env::var("BACKUP_SOAK_SEED").unwrap_or_else(|_| backup_tests::unique());
-        println!("BACKUP_SOAK_SEED={seed}");
-        Self(u64::from_str_radix(&seed, 16).unwrap_or(1))
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
 }

@@ -36,6 +36,7 @@ fn bodies_are_read_as_documented() {
         "notifyOnSuccess": true, "notifyOnFailure": true, "notificationEmails": ["a@example.org"],
         "quotaGigabytes": 1, "quotaPolicy": "WARN", "webhooks": [{ "name": "x", "url": "https://a.example/x" }],
         "notificationLanguage": "en", "usageAlertPercents": [80], "verifyWithinDays": 7,
+        "maxConcurrentJobs": 2,
     }));
     body::<WebhookChange>(json!({
         "name": "x", "preset": "GENERIC", "url": "https://a.example/x", "template": "{}", "onSuccess": true,

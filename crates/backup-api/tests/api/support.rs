@@ -181,6 +181,7 @@ impl TestApp {
             codec: Codec::Gzip,
             compressors: 2,
             workers: 1,
+            storage_max_jobs: None,
             lease: Duration::from_mins(1),
             stall_timeout: Duration::from_mins(1),
             drain: Duration::ZERO,
@@ -299,7 +300,7 @@ impl TestApp {
     /// Claims the next job, as a worker does.
     pub(crate) async fn claim(&self) -> Lease {
         self.store
-            .claim_job("test", Duration::from_mins(1), 3)
+            .claim_job("test", Duration::from_mins(1), 3, None)
             .await
             .unwrap()
             .unwrap()

@@ -190,7 +190,10 @@ impl Catalog {
     }
 
     pub(crate) async fn claim(&self) -> Option<ClaimedJob> {
-        self.store.claim_job("worker-1", LEASE, MAX_ATTEMPTS).await.unwrap()
+        self.store
+            .claim_job("worker-1", LEASE, MAX_ATTEMPTS, None)
+            .await
+            .unwrap()
     }
 
     /// A backup that `claim` took up, where nothing else waits.

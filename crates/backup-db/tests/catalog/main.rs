@@ -3,6 +3,7 @@
 
 mod alerts;
 mod chains;
+mod claims;
 mod deletion;
 mod drills;
 mod events;

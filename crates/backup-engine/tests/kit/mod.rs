@@ -125,6 +125,7 @@ impl Place {
             codec: Codec::Zstd,
             compressors: 2,
             workers: 1,
+            storage_max_jobs: None,
             lease: self.lease,
             stall_timeout: Duration::from_secs(20),
             drain: Duration::ZERO,

@@ -81,6 +81,7 @@ struct ExportedConfig<'a> {
     verify_within_days: Option<u32>,
     quota_gigabytes: Option<u32>,
     quota_policy: &'a str,
+    max_concurrent_jobs: Option<u32>,
     /// The names of the secrets that are set, to be set again by whoever rebuilds a lost catalog.
     secrets: Vec<&'static str>,
 }
@@ -186,6 +187,7 @@ fn config(config: &BackupConfig) -> ExportedConfig<'_> {
         verify_within_days: config.verify_within_days,
         quota_gigabytes: config.quota_gigabytes,
         quota_policy: config.quota_policy.as_str(),
+        max_concurrent_jobs: config.max_concurrent_jobs,
         secrets: secrets(config),
     }
 }

@@ -234,6 +234,7 @@ struct Config {
     verify_within_days: Option<u32>,
     quota_gigabytes: Option<u32>,
     quota_policy: QuotaPolicy,
+    max_concurrent_jobs: Option<u32>,
     /// `None`: an export that does not say which were set.
     secrets: Option<Vec<String>>,
 }
@@ -293,6 +294,7 @@ impl Config {
             verify_within_days: self.verify_within_days,
             quota_gigabytes: self.quota_gigabytes,
             quota_policy: self.quota_policy,
+            max_concurrent_jobs: self.max_concurrent_jobs,
             updated_at: at,
         }
     }
