@@ -51,7 +51,8 @@ struct Next {
 impl Store {
     /// Takes up the next job, for `lease_for` at first. A job whose lease ran out counts as waiting and comes with
     /// `taken_over`; one that was taken up more than `max_attempts` times comes with `exhausted`, so that it is ended and not
-    /// forgotten. `None`: there is nothing to do, or what there is has to wait for a place.
+    /// forgotten. `None`: there is nothing to do, what there is has to wait for a place, or the system is
+    /// paused.
     pub async fn claim_job(
         &self,
         worker: &str,
@@ -80,6 +81,9 @@ impl Store {
 
 /// The job that is next.
 fn next(tx: &mut Tx<'_>, storage: Option<&StorageLimit>) -> TxResult<Option<Next>> {
+    if crate::pause::is_on(tx)? {
+        return Ok(None);
+    }
     let job = |kind, taken_over| move |id| Next { kind, id, taken_over };
     if let Some(id) = restore_jobs::expired(tx)? {
         return Ok(Some(job(JobKind::Restore, true)(id)));

@@ -192,13 +192,15 @@ impl Store {
         .await
     }
 
-    /// Fails the jobs that have waited for `patience` and that nobody has ever taken up, while no worker is at work at all:
+    /// Fails the jobs that have waited for `patience` and that nobody has ever taken up, while no worker is at work at all
+    /// and the system is not paused:
     /// for a process whose own settings keep it from running any, so that people hear of it. Where others work, the jobs
     /// wait for them. Returns how many it failed.
     pub async fn fail_waiting(&self, message: &str, patience: Duration) -> Result<u64, Error> {
         let message = message.to_owned();
         self.write("fail_waiting", move |tx| {
-            if backup_jobs::anybody_works(tx)?
+            if crate::pause::is_on(tx)?
+                || backup_jobs::anybody_works(tx)?
                 || restore_jobs::anybody_works(tx)?
                 || verification_jobs::anybody_works(tx)?
             {

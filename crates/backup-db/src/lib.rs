@@ -28,6 +28,7 @@ mod monitor;
 mod notifications;
 mod outcome;
 mod overview;
+mod pause;
 mod pool;
 mod readings;
 mod rebuild;

@@ -302,6 +302,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    system_pause (id) {
+        id -> Integer,
+        paused_at -> Timestamp,
+        paused_by -> Nullable<Text>,
+        reason -> Text,
+        resumed_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     config_turns (config_key) {
         config_key -> Text,
         taken_at -> Timestamp,

@@ -15,6 +15,7 @@ use crate::wire::config::{ConfigChange, TestConfig};
 use crate::wire::cron::CronPreview;
 use crate::wire::entry::ContentsQuery;
 use crate::wire::orphan::OrphanQuery;
+use crate::wire::pause::PauseSystem;
 use crate::wire::restore::{CreateRestore, Page};
 use crate::wire::retention::{RetentionPolicy, RetentionPreview};
 use crate::wire::schedule::{CreateSchedule, ScheduleQuery, UpdateSchedule};
@@ -64,6 +65,7 @@ fn bodies_are_read_as_documented() {
     body::<TestConfig>(json!({ "what": "STORAGE", "config": { "containerName": "x" } }));
     body::<CreateToken>(json!({ "name": "x", "scope": "READ", "expiresAt": "2030-01-01T00:00:00Z" }));
     body::<CreateBackup>(json!({ "type": "FULL", "source": "FILES", "description": "x", "configKey": "x" }));
+    body::<PauseSystem>(json!({ "reason": "x" }));
     body::<Protect>(json!({ "protected": true }));
     body::<Verify>(json!({ "level": "CHECKSUM" }));
     body::<CreateRestore>(json!({

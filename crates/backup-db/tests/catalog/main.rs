@@ -17,6 +17,7 @@ mod notifications;
 mod opening;
 mod outage;
 mod outcome;
+mod pause;
 mod people;
 mod readings;
 mod rebuild;
