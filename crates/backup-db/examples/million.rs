@@ -169,6 +169,7 @@ async fn fire_a_hundred(url: &str) {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
+            start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
             created_at: clock.now(),
             updated_at: clock.now(),

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backup_core::JobStatus;
 use backup_core::config::BackupConfig;
+use backup_core::schedule::Schedule;
+use backup_core::{BackupTrigger, JobStatus, ScheduleId};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::backend::Backend;
 use diesel::prelude::*;
@@ -23,7 +24,8 @@ use crate::error::TxResult;
 use crate::jobs::{ClaimedJob, JobKind, for_kind};
 use crate::leases::restore_jobs;
 use crate::pool::Db;
-use crate::schema::{backups, config_turns, restore_records};
+use crate::schedules::ScheduleRow;
+use crate::schema::{backup_schedules, backups, config_turns, restore_records};
 use crate::store::Tx;
 use crate::types::Time;
 use crate::verbatim::verbatim;
@@ -41,6 +43,9 @@ pub struct StorageLimit {
     pub name: StorageName,
 }
 
+/// Backups that are put off in one transaction: others may write in between.
+const PUT_OFF_AT_ONCE: u32 = 50;
+
 /// A job to take up.
 struct Next {
     kind: JobKind,
@@ -51,7 +56,7 @@ struct Next {
 impl Store {
     /// Takes up the next job, for `lease_for` at first. A job whose lease ran out counts as waiting and comes with
     /// `taken_over`; one that was taken up more than `max_attempts` times comes with `exhausted`, so that it is ended and not
-    /// forgotten. `None`: there is nothing to do, what there is has to wait for a place, or the system is
+    /// forgotten. A schedule's backup outside of its hours is put off until they begin. `None`: there is nothing to do, what there is has to wait for a place, or the system is
     /// paused.
     pub async fn claim_job(
         &self,
@@ -70,13 +75,54 @@ impl Store {
             return Ok(None);
         }
         self.write("claim_job", move |tx| {
-            let Some(Next { kind, id, taken_over }) = next(tx, storage.as_ref())? else {
-                return Ok(None);
-            };
-            for_kind!(kind, jobs => jobs::take(tx, id, taken_over, &worker, lease_for, max_attempts))
+            for _ in 0..PUT_OFF_AT_ONCE {
+                let Some(Next { kind, id, taken_over }) = next(tx, storage.as_ref())? else {
+                    return Ok(None);
+                };
+                if kind == JobKind::Backup && !taken_over && put_off(tx, &id)? {
+                    continue;
+                }
+                return for_kind!(kind, jobs => jobs::take(tx, id, taken_over, &worker, lease_for, max_attempts));
+            }
+            // The others have their turn at the next ask.
+            Ok(None)
         })
         .await
     }
+}
+
+/// Whether a schedule's backup came outside of the hours in which it may start: then it waits until they begin.
+fn put_off(tx: &mut Tx<'_>, id: &str) -> TxResult<bool> {
+    let row: Option<ScheduleRow> = backups::table
+        .inner_join(backup_schedules::table.on(backup_schedules::id.nullable().eq(backups::schedule_id)))
+        .filter(backups::id.eq(id))
+        .filter(backups::trigger.eq(BackupTrigger::Scheduled.as_str()))
+        .filter(backup_schedules::start_window.is_not_null())
+        .select(ScheduleRow::as_select())
+        .first(tx.db)
+        .optional()?;
+    let Some(row) = row else { return Ok(false) };
+    let opens_at = Schedule::from(row).opens_at(tx.now);
+    if opens_at <= tx.now {
+        return Ok(false);
+    }
+    diesel::update(backups::table.filter(backups::id.eq(id)))
+        .set(backups::run_after.eq(opens_at.naive_utc()))
+        .execute(tx.db)?;
+    Ok(true)
+}
+
+/// The hours of a schedule have changed: what it asked for is put off anew, where it still has to be.
+pub(crate) fn forget_put_off(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<()> {
+    diesel::update(
+        backups::table
+            .filter(backups::schedule_id.eq(id.to_string()))
+            .filter(backups::status.eq(JobStatus::Pending.as_str()))
+            .filter(backups::attempts.eq(0)),
+    )
+    .set(backups::run_after.eq(None::<NaiveDateTime>))
+    .execute(tx.db)?;
+    Ok(())
 }
 
 /// The job that is next.

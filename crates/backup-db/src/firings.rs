@@ -306,7 +306,9 @@ fn tell(
     } else if standing.missed.contains(&subject) {
         resolve(tx, AlertKind::ScheduleMissed, &subject)?;
     }
-    if firing.outcome == FiringOutcome::Skipped {
+    if firing.outcome == FiringOutcome::Skipped && schedule.opens_at(tx.now) > tx.now {
+        // The one before waits for the hours in which it may start, as it is meant to.
+    } else if firing.outcome == FiringOutcome::Skipped {
         let at = firing.scheduled_at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let message = format!(
             "schedule {} was passed over at {at}: its backup before still ran",
@@ -359,10 +361,10 @@ fn standing(tx: &mut Tx<'_>, schedules: &[Schedule]) -> TxResult<Standing> {
         Ok(subjects.into_iter().collect())
     };
     Ok(Standing {
-        pause: crate::pause::last(tx)?,
         missed: open(AlertKind::ScheduleMissed)?,
         skipped: open(AlertKind::ScheduleSkipped)?,
         running: running.into_iter().flatten().collect(),
+        pause: crate::pause::last(tx)?,
     })
 }
 

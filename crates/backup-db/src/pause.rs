@@ -37,10 +37,14 @@ impl Store {
             let pause = current(tx)?.ok_or(Error::NotPaused)?;
             let by = pause.paused_by_name.as_deref().unwrap_or("-");
             let since = tx.now.to_rfc3339_opts(SecondsFormat::Secs, true);
-            let alert = NewAlert::new(AlertKind::SystemPaused, "", format!("{by} has paused the system: {reason}"))
-                .with("since", since)
-                .with("by", by)
-                .with("reason", &reason);
+            let alert = NewAlert::new(
+                AlertKind::SystemPaused,
+                "",
+                format!("{by} has paused the system: {reason}"),
+            )
+            .with("since", since)
+            .with("by", by)
+            .with("reason", &reason);
             raise(tx, &alert)?;
             Ok(pause)
         })

@@ -131,6 +131,7 @@ diesel::table! {
         verify_percent -> Integer,
         last_verify_asked_at -> Nullable<Timestamp>,
         last_verify_passed_at -> Nullable<Timestamp>,
+        start_window -> Nullable<Text>,
     }
 }
 
@@ -391,3 +392,4 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(backups, users, backup_schedules, api_tokens);
 diesel::allow_tables_to_appear_in_same_query!(backups, restore_records);
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(system_pause, users);

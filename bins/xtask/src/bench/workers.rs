@@ -153,7 +153,7 @@ fn many(programs: &Path, database: &Database, folder: &Path, workers: u32) -> io
 fn single(programs: &Path, database: &Database, folder: &Path) -> io::Result<Vec<f64>> {
     let settings = [("CATALOG_URL", database.url()), ("BACKUP_WORKERS", "0".to_owned())];
     fs::create_dir_all(folder.join("uploads"))?;
-    let mut served = Served::start(programs, folder, &settings)?;
+    let served = Served::start(programs, folder, &settings)?;
     let _workers: Vec<Running> = (0..8)
         .map(|_| start(programs, database, folder, 1))
         .collect::<io::Result<_>>()?;

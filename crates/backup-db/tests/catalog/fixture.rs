@@ -135,6 +135,7 @@ impl Catalog {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
+            start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
             created_at: start(),
             updated_at: start(),

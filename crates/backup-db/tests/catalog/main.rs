@@ -27,5 +27,6 @@ mod schedules;
 mod settings;
 mod steps;
 mod watching;
+mod windows;
 mod wrong_clock;
 mod year;

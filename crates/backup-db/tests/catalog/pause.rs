@@ -30,7 +30,15 @@ async fn nothing_is_taken_up_while_the_system_is_paused_and_what_runs_goes_on(ca
     catalog.store.finish_backup(&lease, done).await.unwrap();
     assert_eq!(catalog.backup(id).await.status, JobStatus::Completed);
     assert_eq!(catalog.store.fail_waiting("no key", Duration::ZERO).await.unwrap(), 0);
-    assert!(catalog.another().await.claim_job("w", LEASE, 3, None).await.unwrap().is_none());
+    assert!(
+        catalog
+            .another()
+            .await
+            .claim_job("w", LEASE, 3, None)
+            .await
+            .unwrap()
+            .is_none()
+    );
     catalog.store.resume_system().await.unwrap();
     assert_eq!(catalog.claim().await.unwrap().lease.id, waits.to_string());
 }
@@ -42,7 +50,11 @@ async fn a_schedule_fires_once_for_the_whole_pause_and_none_counts_as_missed(cat
     // 03:00, 04:00 and 05:00 go by.
     catalog.advance(9_600);
     assert_eq!(catalog.fire().await, None);
-    let overdue = catalog.store.overdue_schedules(TimeDelta::minutes(5), 10).await.unwrap();
+    let overdue = catalog
+        .store
+        .overdue_schedules(TimeDelta::minutes(5), 10)
+        .await
+        .unwrap();
     assert_eq!(overdue, (Vec::new(), 0));
     catalog.store.resume_system().await.unwrap();
     let fired = catalog.fire().await.unwrap();
@@ -52,7 +64,10 @@ async fn a_schedule_fires_once_for_the_whole_pause_and_none_counts_as_missed(cat
         (start() + TimeDelta::hours(3), 0)
     );
     assert_eq!(catalog.open_alert(AlertKind::ScheduleMissed).await, None);
-    assert_eq!(catalog.schedule(id).await.next_run_at, Some(start() + TimeDelta::hours(4)));
+    assert_eq!(
+        catalog.schedule(id).await.next_run_at,
+        Some(start() + TimeDelta::hours(4))
+    );
     assert_eq!(catalog.fire().await, None);
 }
 
@@ -108,7 +123,10 @@ async fn a_pause_is_begun_and_ended_once_and_an_alert_is_open_meanwhile(catalog:
     assert_eq!(store.system_pause().await.unwrap(), None);
     let pause = store.pause_system("first", None).await.unwrap();
     assert_eq!((pause.paused_at, pause.reason.as_str()), (start(), "first"));
-    assert!(matches!(store.pause_system("second", None).await, Err(Error::PausedAlready)));
+    assert!(matches!(
+        store.pause_system("second", None).await,
+        Err(Error::PausedAlready)
+    ));
     assert_eq!(store.overview().await.unwrap().pause, Some(pause.clone()));
     let alert = catalog.open_alert(AlertKind::SystemPaused).await.unwrap();
     assert_eq!(alert.details["reason"], "first");

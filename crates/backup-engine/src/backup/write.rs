@@ -57,7 +57,7 @@ pub(super) async fn write(
         () = cancelled(job) => return Err(JobError::Stopped),
     };
     let upload = upload.map_err(|error| JobError::storage(error.into()))?;
-    let (sink, transfer) = start_upload(upload, job.clone(), plan.limit);
+    let (sink, transfer) = start_upload(upload, job.clone(), plan.limit, engine.throttle.clone());
     let options = WriterOptions {
         codec: plan.codec,
         encrypt: plan.encrypt,

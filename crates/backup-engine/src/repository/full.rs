@@ -79,7 +79,12 @@ impl Repository {
         let path = archive_path(id, receipt.started_at, codec, encrypted);
         let receipt_path = receipt_path(id, receipt.started_at);
         let expected = Some(receipt.source_bytes);
-        let (sink, transfer) = start_upload(self.storage.upload_sized(&path, expected).await?, job.clone(), None);
+        let (sink, transfer) = start_upload(
+            self.storage.upload_sized(&path, expected).await?,
+            job.clone(),
+            None,
+            None,
+        );
         let copied = self.copy(receipt, id, encrypted, Box::new(sink), options, job).await;
         let (upload, seal) = match (transfer.done().await, copied) {
             (Ok(upload), Ok(seal)) => (upload, seal),

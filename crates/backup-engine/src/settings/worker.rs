@@ -28,6 +28,15 @@ pub struct WorkerArgs {
     )]
     pub storage_max_jobs: Option<u32>,
 
+    /// MiB of backups that this process uploads in a second, all its jobs together; none: as fast as the storage takes them
+    #[arg(
+        long = "backup-upload-limit-mib",
+        env = "BACKUP_UPLOAD_LIMIT_MIB",
+        value_name = "MIB",
+        value_parser = clap::value_parser!(u64).range(1..=1 << 20)
+    )]
+    pub upload_limit_mib: Option<u64>,
+
     /// Seconds that a job stays its worker's without a heartbeat
     #[arg(
         long = "backup-lease-seconds",

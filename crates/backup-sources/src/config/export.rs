@@ -56,6 +56,7 @@ struct ExportedSchedule<'a> {
     verify_when: &'a str,
     verify_level: &'a str,
     verify_percent: u8,
+    start_window: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -162,6 +163,7 @@ fn schedule(schedule: &Schedule) -> ExportedSchedule<'_> {
         verify_when: schedule.verification.when.as_str(),
         verify_level: schedule.verification.level.as_str(),
         verify_percent: schedule.verification.percent,
+        start_window: schedule.start_window.map(|window| window.to_string()),
     }
 }
 

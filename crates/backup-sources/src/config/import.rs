@@ -170,6 +170,7 @@ struct ScheduleItem {
     verify_when: Option<VerifyWhen>,
     verify_level: Option<VerifyLevel>,
     verify_percent: Option<u8>,
+    start_window: Option<String>,
 }
 
 impl ScheduleItem {
@@ -203,6 +204,7 @@ impl ScheduleItem {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
+            start_window: self.start_window.and_then(|window| window.parse().ok()),
             created_at: at,
             updated_at: at,
             created_by: None,
