@@ -252,6 +252,7 @@ fn insert_row(
     name: &str,
     created_at: chrono::DateTime<chrono::Utc>,
 ) -> TxResult<BackupRow> {
+    tx.adds_job = true;
     Ok(diesel::insert_into(backups::table)
         .values((
             (

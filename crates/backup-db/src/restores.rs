@@ -207,6 +207,7 @@ struct New<'a> {
 
 fn insert(tx: &mut Tx<'_>, new: &New<'_>) -> TxResult<RestoreRow> {
     let options = new.options;
+    tx.adds_job = true;
     diesel::insert_into(restore_records::table)
         .values((
             (

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use backup_core::{Clock, IdGenerator, OsRandom};
 use chrono::{DateTime, Utc};
 use diesel::r2d2::{ManageConnection, Pool, R2D2Connection};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, warn};
 
 use crate::dialect::{self, Verdict};
@@ -34,6 +34,7 @@ struct Inner {
     ids: IdGenerator,
     connections: Arc<Semaphore>,
     writers: Arc<Semaphore>,
+    new_jobs: Notify,
 }
 
 /// What a transaction may do.
@@ -50,6 +51,8 @@ pub(crate) struct Tx<'a> {
     pub(crate) db: &'a mut Db,
     /// The time of the transaction, taken when it had its turn.
     pub(crate) now: DateTime<Utc>,
+    /// It adds a job: who waits for one is told when it stands.
+    pub(crate) adds_job: bool,
     ids: &'a IdGenerator,
 }
 
@@ -88,6 +91,7 @@ impl Store {
             clock,
             connections: Arc::new(Semaphore::new(CONNECTIONS as usize)),
             writers: Arc::new(Semaphore::new(writers)),
+            new_jobs: Notify::new(),
         }));
         let inner = store.0.clone();
         blocking("open", move || inner.prepare()).await?;
@@ -112,6 +116,12 @@ impl Store {
             dialect::checkpoint(&mut link.db).map_err(|error| failed("close", error))
         })
         .await
+    }
+
+    /// Waits until somebody has added a job by this store or a clone of it; one that was added while nobody waited counts.
+    /// For one waiter: whoever waits beside it may miss a job, as those of another process do.
+    pub async fn job_added(&self) {
+        self.0.new_jobs.notified().await;
     }
 
     /// The catalog's clock.
@@ -289,13 +299,18 @@ impl Inner {
         kind: Kind,
         body: &mut (dyn FnMut(&mut Tx<'_>) -> TxResult<T> + Send),
     ) -> TxResult<T> {
-        let value = body(&mut Tx {
+        let mut tx = Tx {
             db,
             now: self.clock.now(),
+            adds_job: false,
             ids: &self.ids,
-        })?;
+        };
+        let value = body(&mut tx)?;
         if kind != Kind::Glance {
-            dialect::commit(db)?;
+            dialect::commit(tx.db)?;
+        }
+        if tx.adds_job {
+            self.new_jobs.notify_one();
         }
         Ok(value)
     }

@@ -116,6 +116,7 @@ impl Store {
 /// Asks for a check, as part of a transaction.
 pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewVerification) -> TxResult<VerificationRow> {
     let backup = crate::backups::completed(tx, new.backup_id)?;
+    tx.adds_job = true;
     diesel::insert_into(verifications::table)
         .values((
             verifications::id.eq(new.id.to_string()),

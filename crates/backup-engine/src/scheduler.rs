@@ -1,11 +1,10 @@
 //! The scheduler: fires what is due. Any number of them share a catalog; each instant is fired once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::PipelineError;
 use backup_db::{Fired, FiringOutcome};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::engine::Engine;
@@ -25,16 +24,14 @@ const AT_ONCE: u32 = 100;
 pub struct Scheduler {
     engine: Engine,
     name: String,
-    wake: Arc<Notify>,
 }
 
 impl Scheduler {
-    /// A scheduler, which wakes the worker of the same process where it asks for a backup.
+    /// A scheduler that goes by the name of the worker of the same process.
     pub fn new(engine: Engine, worker: &Worker) -> Self {
         Self {
             engine,
             name: worker.name().to_owned(),
-            wake: worker.waker(),
         }
     }
 
@@ -72,9 +69,6 @@ impl Scheduler {
         let fired = self.engine.store.fire_due_schedules(AT_ONCE).await?;
         for fired in &fired {
             tell(fired);
-        }
-        if fired.iter().any(|fired| fired.backup.is_some()) {
-            self.wake.notify_one();
         }
         // There may be more than one transaction's worth.
         let next = self.engine.store.next_firing_at().await?;

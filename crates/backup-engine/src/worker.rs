@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use backup_core::{JobControl, PipelineError};
 use backup_db::ClaimedJob;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -16,7 +16,7 @@ use crate::housekeeping;
 use crate::lease::{HeldLease, StopReason};
 use crate::logging::Action;
 
-/// How long an idle worker waits before it asks for jobs again.
+/// How long an idle worker waits before it asks for jobs again: those of its own process it hears of at once.
 const POLL: Duration = Duration::from_secs(1);
 /// How long a worker waits after the catalog did not answer.
 const CATALOG_PAUSE: Duration = Duration::from_secs(2);
@@ -29,7 +29,6 @@ const CLAIMING: Duration = Duration::from_secs(5);
 pub struct Worker {
     engine: Engine,
     name: String,
-    wake: Arc<Notify>,
     running: Mutex<Vec<Weak<HeldLease>>>,
 }
 
@@ -47,7 +46,6 @@ impl Worker {
         Ok(Self {
             engine,
             name: format!("worker-{}-{:016x}", std::process::id(), u64::from_ne_bytes(random)),
-            wake: Arc::default(),
             running: Mutex::default(),
         })
     }
@@ -55,11 +53,6 @@ impl Worker {
     /// What it is called in the catalog.
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Wakes the worker: there may be a job. It finds jobs by itself too, within a second.
-    pub fn waker(&self) -> Arc<Notify> {
-        self.wake.clone()
     }
 
     /// Works until `stop` becomes true, then lets running jobs reach their end for the drain time, then stops them and
@@ -80,7 +73,7 @@ impl Worker {
                 // A sender that is gone cannot tell to stop any more: so does its end.
                 changed = stop.changed() => if changed.is_err() { break },
                 Some(_) = jobs.join_next() => {}
-                () = self.wake.notified(), if jobs.len() < limit => {}
+                () = self.engine.store.job_added(), if jobs.len() < limit => {}
                 () = sleep(pause) => {}
             }
         }

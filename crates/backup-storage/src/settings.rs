@@ -33,7 +33,7 @@ pub struct StorageSettings {
 
 impl StorageSettings {
     /// The store at `url`, with everything else at its default: container `backups`, 300 s of silence, 10 s to open,
-    /// 32 MiB and 20 parts in flight.
+    /// 16 MiB and 20 parts in flight.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -41,7 +41,7 @@ impl StorageSettings {
             container: "backups".to_owned(),
             stall_timeout: Duration::from_mins(5),
             open_timeout: Duration::from_secs(10),
-            upload_memory: 32 << 20,
+            upload_memory: 16 << 20,
             max_in_flight: 20,
             options: Vec::new(),
         }

@@ -153,7 +153,7 @@ impl Emitter {
                 "Split the file; single files are limited to about 10 TiB.",
             ));
         }
-        let stored = self.encoder.encode(&draft.bytes, Content::Files)?;
+        let stored = self.encoder.encode(&draft.bytes, Content::Index)?;
         self.segments.push(SegmentRow {
             offset: self.offset,
             stored: stored.len() as u64,
@@ -187,7 +187,7 @@ impl Emitter {
                 "Split the backup, so that each has fewer files.",
             ));
         }
-        let stored = self.encoder.encode(&plain, Content::Files)?;
+        let stored = self.encoder.encode(&plain, Content::Index)?;
         let codec = self.options.codec;
         let trailer = Trailer {
             version: VERSION,

@@ -15,6 +15,7 @@ use crate::fixture::{Catalog, LEASE, MAX_ATTEMPTS, at_once, backup_of, on_both};
 
 on_both!(
     workers_at_once_take_each_job_once,
+    who_waits_for_a_job_is_told_of_each_kind,
     restores_go_before_checks_before_backups_and_older_before_newer,
     a_backup_goes_from_asked_for_to_done,
     progress_and_the_wish_to_stop_travel_by_heartbeat,
@@ -101,6 +102,32 @@ async fn workers_at_once_take_each_job_once(catalog: Catalog) {
     assert_eq!(taken.len(), 200, "one job was taken twice or never");
     assert_eq!(taken.into_iter().collect::<HashSet<_>>(), expected);
     assert_eq!(catalog.store.queue_length(JobKind::Backup).await.unwrap(), (0, 200));
+}
+
+/// Else each job waits for its worker to look again.
+async fn who_waits_for_a_job_is_told_of_each_kind(catalog: Catalog) {
+    let told = |store: Store| async move {
+        tokio::time::timeout(Duration::from_mins(1), store.job_added())
+            .await
+            .expect("nobody was told of the job");
+    };
+    let waiter = tokio::spawn(told(catalog.store.clone()));
+    let backup = catalog.completed(None).await;
+    waiter.await.unwrap();
+    restore(&catalog, backup).await;
+    told(catalog.store.clone()).await;
+    check(&catalog, backup).await;
+    told(catalog.store.clone()).await;
+    // What does not happen is not told, and nothing is told twice.
+    let unknown = NewVerification {
+        id: catalog.id(),
+        backup_id: catalog.id(),
+        level: VerifyLevel::Content,
+        created_by: None,
+    };
+    assert!(catalog.store.create_verification(unknown).await.is_err());
+    let more = tokio::time::timeout(Duration::ZERO, catalog.store.job_added());
+    assert!(more.await.is_err(), "there is no other job");
 }
 
 async fn restores_go_before_checks_before_backups_and_older_before_newer(catalog: Catalog) {
