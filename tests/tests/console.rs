@@ -56,6 +56,13 @@ fn the_overview_tells_of_the_last_days() {
 }
 
 #[test]
+fn the_system_is_paused_and_resumed() {
+    let mut system = System::embedded();
+    system.start();
+    in_browser("pause", &system, "");
+}
+
+#[test]
 fn a_backup_is_looked_into() {
     let mut system = System::embedded();
     system.fill_a_little();

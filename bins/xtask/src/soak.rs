@@ -19,16 +19,21 @@ const REQUESTS: &str = "300";
 
 /// What a round runs: the fault tests, which kill, cut and fill up at moments that differ each time, the property tests with
 /// many more cases and a new seed, and the API against its own description likewise;
-/// then some minutes of schedulers that are killed.
+/// then some minutes of schedulers that are killed, and ten thousand jobs of eight workers that are.
 const CAMPAIGNS: &[&[&str]] = &[
     &["--test", "crash", "--test", "faults", "--test", "interrupted"],
     &["any_"],
     &["--test", "api", "schemathesis"],
     &["--test", "schedulers"],
+    &["--test", "workers"],
 ];
 
 /// How many minutes of each round schedulers are killed for.
 const SCHEDULER_MINUTES: &str = "3";
+
+/// How many jobs a round has, and how many worker processes do them.
+const JOBS: &str = "10000";
+const WORKERS: &str = "8";
 
 /// Runs rounds until `minutes` have passed. A failure ends it and shows the seed that brings it back, which
 /// `BACKUP_SOAK_SEED` takes.
@@ -54,6 +59,8 @@ pub(crate) fn run(minutes: u64) -> io::Result<()> {
                 .env("BACKUP_SCHEMATHESIS_EXAMPLES", REQUESTS)
                 .env("BACKUP_SCHEMATHESIS_SEED", number.to_string())
                 .env("BACKUP_SCHEDULER_MINUTES", SCHEDULER_MINUTES)
+                .env("BACKUP_SOAK_JOBS", JOBS)
+                .env("BACKUP_SOAK_WORKERS", WORKERS)
                 .env("BACKUP_TEST_POSTGRES", postgres.address())
                 .env("BACKUP_TEST_AZURITE", azurite.port().to_string())
                 .env("BACKUP_PG_BIN", &installed.postgres)

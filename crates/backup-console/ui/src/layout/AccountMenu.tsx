@@ -39,7 +39,11 @@ export function AccountMenu() {
           </Menu.Label>
           <FailureNotice error={logOut.error} />
           {can('ADMIN') && (
-            <Menu.Item leftSection={<IconPlayerPause size={16} aria-hidden />} closeMenuOnClick onClick={open}>
+            <Menu.Item
+              leftSection={<IconPlayerPause size={16} aria-hidden />}
+              closeMenuOnClick
+              onClick={open}
+            >
               {t('pause.action')}
             </Menu.Item>
           )}
