@@ -100,6 +100,13 @@ fn the_overview_tells_of_the_last_days() {
 }
 
 #[test]
+fn the_system_is_paused_and_resumed() {
+    let mut system = System::embedded();
+    system.start();
+    in_browser("pause", &system, "");
+}
+
+#[test]
 fn a_backup_is_looked_into() {
     let mut system = System::embedded();
     system.fill_a_little();
@@ -314,12 +321,16 @@ fn pictures_of_the_readme() {
         "cronExpression": "0 2 * * *", "retentionDays": 30, "maxBackups": 40, "keepMonthly": 12 });
     let made = system.api().post("/api/admin/backup/schedule", &nightly).expect(201);
     let id = made["schedule"]["id"].as_str().unwrap();
-    let asked = system.api().post(&format!("/api/admin/backup/schedule/{id}/trigger"), &json!({}));
+    let asked = system
+        .api()
+        .post(&format!("/api/admin/backup/schedule/{id}/trigger"), &json!({}));
     let backup = asked.expect(202)["backup"]["id"].as_str().unwrap().to_owned();
     system.completed(&backup);
     let verify = format!("/api/admin/backup/{backup}/verify");
     system.api().post(&verify, &json!({ "level": "RESTORE" })).expect(202);
-    system.wait_until(&backup, Duration::from_mins(2), |backup| backup["verifiedAt"].is_string());
+    system.wait_until(&backup, Duration::from_mins(2), |backup| {
+        backup["verifiedAt"].is_string()
+    });
     catalog(&system).psql(A_MONTH);
     in_browser("pictures", &system, "");
 }

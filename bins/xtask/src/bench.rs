@@ -16,6 +16,7 @@ mod restore;
 mod scheduler;
 mod served;
 mod table;
+mod workers;
 
 use std::fs;
 use std::io;
@@ -63,13 +64,18 @@ const SCENARIOS: &[Scenario] = &[
         name: "scheduler",
         run: scheduler::run,
     },
+    Scenario {
+        name: "workers",
+        run: workers::run,
+    },
 ];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to measure: `backup`, a whole backup beside the peers; `restore`, of the database, the files, and one file of
     /// 10 GB; `catalog`, lists with a million backups; `api`, the same over HTTP; `download`, of 5 GB; `incremental`,
-    /// backups that build on others; `scheduler`, with a hundred thousand schedules. Default: all
+    /// backups that build on others; `scheduler`, with a hundred thousand schedules; `workers`, up to eight of them on one
+    /// catalog. Default: all
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name)))]
     names: Vec<String>,
 

@@ -270,6 +270,24 @@ pub(crate) fn export_audit() -> Act {
     }
 }
 
+fn of_system(action: &'static str, verb: &str, reason: &str) -> Act {
+    Act {
+        action,
+        resource_type: "System",
+        resource_id: None,
+        description: format!("{verb}: {reason}"),
+    }
+}
+
+pub(crate) fn pause_system(reason: &str) -> Act {
+    of_system("SYSTEM_PAUSE", "暫停系統", reason)
+}
+
+/// `reason` of the pause that is over.
+pub(crate) fn resume_system(reason: &str) -> Act {
+    of_system("SYSTEM_RESUME", "恢復系統運作", reason)
+}
+
 pub(crate) fn acknowledge_alert(alert: &Alert) -> Act {
     Act {
         action: "ALERT_ACKNOWLEDGE",

@@ -21,6 +21,8 @@ pub(crate) async fn page(store: &Store, quota_bytes: Option<u64>) -> Result<Stri
     if let Some(last) = overview.last_successful.as_ref().map(|summary| &summary.backup) {
         page.newest(last);
     }
+    let paused = f64::from(u8::from(overview.pause.is_some()));
+    page.add("backup_system_paused", "Whether the whole system is paused.", paused);
     page.usage(&overview, quota, &store.usage_by_config().await?);
     page.monitor(&store.monitor().await?);
     Ok(page.0)

@@ -38,6 +38,7 @@ use crate::routes::{Documented, endpoints};
         (name = "oidc", description = "Log-in through OpenID Connect."),
         (name = "audit_log", description = "Who did what, when, from where."),
         (name = "status", description = "The overview."),
+        (name = "system", description = "The whole system: paused, and at work again."),
         (name = "usage", description = "How much the backups took up over time."),
         (name = "alerts", description = "What an administrator should act on."),
         (name = "config", description = "Configurations: what is backed up, where to, with which key and within which quota."),

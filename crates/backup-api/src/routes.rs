@@ -26,6 +26,7 @@ pub(crate) mod restores;
 pub(crate) mod retention;
 pub(crate) mod schedules;
 pub(crate) mod status;
+pub(crate) mod system;
 pub(crate) mod tokens;
 pub(crate) mod usage;
 pub(crate) mod users;
@@ -106,6 +107,8 @@ routes! {
     DELETE "/api/admin/tokens/{id}"          Admin   tokens::delete_token,
     GET    "/api/admin/audit"                Admin   audit_log::list_audit,
     GET    "/api/admin/audit/export"         Admin   audit_log::export_audit,
+    POST   "/api/admin/system/pause"         Admin   system::pause_system,
+    POST   "/api/admin/system/resume"        Admin   system::resume_system,
     GET    "/api/admin/backup"               Read    backups::list_backups,
     POST   "/api/admin/backup"               Operate backups::create_backup,
     GET    "/api/admin/backup/status"        Read    status::get_status,

@@ -9,6 +9,7 @@ pub(crate) mod contents;
 pub(crate) mod cron;
 pub(crate) mod entry;
 pub(crate) mod orphan;
+pub(crate) mod pause;
 pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod schedule;

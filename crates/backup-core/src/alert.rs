@@ -43,6 +43,9 @@ text_enum! {
         KeyMissing => "KEY_MISSING",
         /// The clock is further ahead than retention believes, so backups do not grow old by it. Subject: empty.
         ClockLeapt => "CLOCK_LEAPT",
+        /// Somebody has paused the system: no job is taken up, no schedule fires, no backup expires. Subject: empty. Over when it
+        /// is resumed.
+        SystemPaused => "SYSTEM_PAUSED",
         /// A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
         NotificationFailed => "NOTIFICATION_FAILED",
     }

@@ -93,6 +93,8 @@ pub struct BackupConfig {
     pub quota_gigabytes: Option<u32>,
     /// What becomes of a backup that does not fit.
     pub quota_policy: QuotaPolicy,
+    /// Jobs of it that may run at once, restores apart, which nothing holds back; `None`: as many as there are workers.
+    pub max_concurrent_jobs: Option<u32>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
 }
@@ -125,6 +127,7 @@ impl BackupConfig {
             verify_within_days: Some(DEFAULT_VERIFY_WITHIN_DAYS),
             quota_gigabytes: None,
             quota_policy: QuotaPolicy::Warn,
+            max_concurrent_jobs: None,
             updated_at,
         }
     }

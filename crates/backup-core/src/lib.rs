@@ -15,6 +15,7 @@ pub mod job;
 pub mod language;
 pub mod list;
 pub mod notification;
+pub mod pause;
 pub mod percent;
 pub mod pipeline;
 pub mod progress;

@@ -4,6 +4,7 @@ pub mod cron;
 mod describe;
 mod presets;
 mod verification;
+mod window;
 mod zone;
 
 use std::ops::RangeInclusive;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 pub use self::cron::{CronError, CronExpression, CronField, CronReason, Due};
 pub use self::presets::{CRON_PRESETS, CronPreset};
 pub use self::verification::{VerifyPolicy, VerifyWhen};
+pub use self::window::{StartWindow, WindowError};
 pub use self::zone::Zone;
 pub use crate::retention::Retention;
 use crate::{BackupSource, BackupType, ScheduleId, UserId};
@@ -38,6 +40,8 @@ pub struct Schedule {
     pub cron_expression: String,
     /// In which IANA time zone.
     pub timezone: String,
+    /// The hours in which its backups may start, in that zone; `None`: all. One that comes outside waits until they begin.
+    pub start_window: Option<StartWindow>,
     /// How long each is kept.
     pub retention: Retention,
     /// Which of its backups are verified by themselves.
@@ -71,6 +75,15 @@ impl Schedule {
     /// What cannot be read of it.
     pub fn timing(&self) -> Result<(CronExpression, Zone), CronError> {
         Ok((CronExpression::parse(&self.cron_expression)?, self.timezone.parse()?))
+    }
+
+    /// When a backup that it asks for at `now` may start. At once where its zone cannot be read, since then it does not fire
+    /// either.
+    pub fn opens_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let (Some(window), Ok(zone)) = (self.start_window, self.timezone.parse()) else {
+            return now;
+        };
+        window.opens_at(now, zone)
     }
 
     /// What its backups are described as.

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ScheduleId;
 use crate::list::BackupSummary;
+use crate::pause::SystemPause;
 
 /// What the good backups take up now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -101,4 +102,6 @@ pub struct StatusOverview {
     pub active_backups: u64,
     /// What the good ones take up.
     pub usage: StorageUsage,
+    /// The pause of the whole system, while there is one.
+    pub pause: Option<SystemPause>,
 }

@@ -95,6 +95,7 @@ async fn fire_a_hundred(url: &str) {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
+            start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
             consolidate_every: None,
             created_at: clock.now(),
@@ -333,7 +334,7 @@ async fn main() {
     measure("schedules with their counts", || store.list_schedules(&page)).await;
     fire_a_hundred(&url).await;
     measure("claim, nothing to do", || {
-        store.claim_job("w", Duration::from_mins(1), 3)
+        store.claim_job("w", Duration::from_mins(1), 3, None)
     })
     .await;
     let ids = IdGenerator::new(clock, Arc::new(OsRandom));
@@ -349,12 +350,15 @@ async fn main() {
     };
     measure_often("create", WRITES, || store.create_backup(new())).await;
     let lease = store
-        .claim_job("w", Duration::from_mins(1), 3)
+        .claim_job("w", Duration::from_mins(1), 3, None)
         .await
         .unwrap()
         .unwrap()
         .lease;
-    measure_often("claim", WRITES / 2, || store.claim_job("w", Duration::from_mins(1), 3)).await;
+    measure_often("claim", WRITES / 2, || {
+        store.claim_job("w", Duration::from_mins(1), 3, None)
+    })
+    .await;
     measure_often("heartbeat", WRITES, || {
         store.heartbeat(&lease, 10, Step::Files, Duration::from_mins(1))
     })

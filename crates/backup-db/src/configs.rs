@@ -42,6 +42,7 @@ struct ConfigRow {
     notification_language: Word<Language>,
     usage_alert_percents: Json<Vec<u32>>,
     verify_within_days: Option<i32>,
+    max_concurrent_jobs: Option<i32>,
 }
 
 impl From<ConfigRow> for BackupConfig {
@@ -71,6 +72,7 @@ impl From<ConfigRow> for BackupConfig {
             verify_within_days: row.verify_within_days.map(|days| small(days.into())),
             quota_gigabytes: row.quota_gigabytes.map(small),
             quota_policy: row.quota_policy.0,
+            max_concurrent_jobs: row.max_concurrent_jobs.map(|jobs| small(jobs.into())),
             updated_at: row.updated_at.0,
         }
     }
@@ -105,6 +107,7 @@ struct ConfigColumns {
     notification_language: &'static str,
     usage_alert_percents: String,
     verify_within_days: Option<i32>,
+    max_concurrent_jobs: Option<i32>,
 }
 
 impl ConfigColumns {
@@ -141,6 +144,7 @@ impl ConfigColumns {
             notification_language: config.notification_language.as_str(),
             usage_alert_percents: json(&config.usage_alert_percents)?,
             verify_within_days: config.verify_within_days.and_then(|days| i32::try_from(days).ok()),
+            max_concurrent_jobs: config.max_concurrent_jobs.and_then(|jobs| i32::try_from(jobs).ok()),
         })
     }
 }
@@ -166,14 +170,7 @@ impl Store {
 
     /// Every configuration, by key.
     pub async fn list_configs(&self) -> Result<Vec<BackupConfig>, Error> {
-        self.read("list_configs", |tx| {
-            let rows: Vec<ConfigRow> = backup_configs::table
-                .order(backup_configs::key)
-                .select(ConfigRow::as_select())
-                .load(tx.db)?;
-            Ok(rows.into_iter().map(Into::into).collect())
-        })
-        .await
+        self.read("list_configs", all).await
     }
 
     /// Puts a configuration in the place of the one of the same key, whatever that says now; its time of change is set to
@@ -271,6 +268,14 @@ impl Store {
         })
         .await
     }
+}
+
+pub(crate) fn all(tx: &mut Tx<'_>) -> TxResult<Vec<BackupConfig>> {
+    let rows: Vec<ConfigRow> = backup_configs::table
+        .order(backup_configs::key)
+        .select(ConfigRow::as_select())
+        .load(tx.db)?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 pub(crate) fn find(tx: &mut Tx<'_>, key: &str) -> TxResult<Option<BackupConfig>> {

@@ -130,6 +130,12 @@ pub enum Error {
         /// The name that is taken.
         name: String,
     },
+    /// The system is paused only once.
+    #[error("the system is paused already")]
+    PausedAlready,
+    /// There is no pause that could be ended.
+    #[error("the system is not paused")]
+    NotPaused,
     /// It is another by now than the one that was looked at.
     #[error("{what} {id} has been changed in the meantime (HINT: Look at it again, then change it again.)")]
     Changed {

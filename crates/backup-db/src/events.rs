@@ -67,7 +67,7 @@ impl Store {
 
     /// The place of the newest event; 0 before the first.
     pub async fn last_event_seq(&self) -> Result<i64, Error> {
-        self.read("last_event_seq", last_seq).await
+        self.glance("last_event_seq", last_seq).await
     }
 }
 

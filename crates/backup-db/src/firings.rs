@@ -76,13 +76,18 @@ pub struct Fired {
 impl Store {
     /// Fires the schedules whose next instant has come, the most overdue first, at most `limit`. Of several instants that
     /// went by, the last one is fired and stands for all. While a schedule's backup waits or runs, the instant is passed
-    /// over, and recorded so. Instants that were missed, and those passed over, are alerts.
+    /// over, and recorded so. Instants that were missed, and those passed over, are alerts. While the system is paused nothing
+    /// fires; afterwards the last instant of each schedule stands for those of the pause, and none of them counts as missed.
     pub async fn fire_due_schedules(&self, limit: u32) -> Result<Vec<Fired>, Error> {
         // Most asks find nothing: those should not queue up with the writers.
-        if self.read("find_due_schedules", |tx| due(tx, 1)).await?.is_empty() {
+        let nothing = |tx: &mut Tx<'_>| Ok(crate::pause::is_on(tx)? || due(tx, 1)?.is_empty());
+        if self.read("find_due_schedules", nothing).await? {
             return Ok(Vec::new());
         }
         self.write("fire_due_schedules", move |tx| {
+            if crate::pause::is_on(tx)? {
+                return Ok(Vec::new());
+            }
             let schedules: Vec<Schedule> = due(tx, limit)?.into_iter().map(Into::into).collect();
             let standing = standing(tx, &schedules)?;
             let mut fired = Vec::with_capacity(schedules.len());
@@ -169,7 +174,8 @@ impl Store {
         .await
     }
 
-    /// The schedules whose next instant went by more than `patience` ago, and how many there are: nobody fires them.
+    /// The schedules whose next instant went by more than `patience` ago, and how many there are: nobody fires them. None while
+    /// the system is paused.
     pub async fn overdue_schedules(&self, patience: TimeDelta, limit: u32) -> Result<(Vec<Schedule>, u64), Error> {
         self.read("overdue_schedules", move |tx| {
             let before = (tx.now - patience).naive_utc();
@@ -178,6 +184,9 @@ impl Store {
                     .filter(backup_schedules::next_run_at.lt(before))
                     .filter(backup_schedules::is_enabled.eq(true))
             };
+            if crate::pause::is_on(tx)? {
+                return Ok((Vec::new(), 0));
+            }
             let total: i64 = overdue().count().get_result(tx.db)?;
             let rows: Vec<ScheduleRow> = overdue()
                 .order((backup_schedules::next_run_at, backup_schedules::id))
@@ -240,7 +249,8 @@ fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, standing: &Standing) -> TxResul
     if has_fired(tx, id, scheduled_at)? {
         return Ok(None);
     }
-    let missed = instants - 1;
+    let was_paused = standing.was_paused(planned, tx.now);
+    let missed = if was_paused { 0 } else { instants - 1 };
     let outcome = if standing.running.contains(&id.to_string()) {
         FiringOutcome::Skipped
     } else if missed == 0 && tx.now - scheduled_at <= ON_TIME {
@@ -272,7 +282,7 @@ fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, standing: &Standing) -> TxResul
             schedule_firings::missed.eq(i64::from(missed)),
         ))
         .execute(tx.db)?;
-    tell(tx, &schedule, &firing, planned, standing)?;
+    tell(tx, &schedule, &firing, planned, standing, was_paused)?;
     Ok(Some(Fired {
         schedule,
         firing,
@@ -287,14 +297,18 @@ fn tell(
     firing: &Firing,
     planned: DateTime<Utc>,
     standing: &Standing,
+    was_paused: bool,
 ) -> TxResult<()> {
     let subject = schedule.id.to_string();
-    if firing.missed > 0 || tx.now - firing.scheduled_at > ON_TIME {
+    let is_late = firing.missed > 0 || tx.now - firing.scheduled_at > ON_TIME;
+    if is_late && !was_paused {
         raise(tx, &NewAlert::schedule_missed(schedule, planned, firing.missed + 1))?;
     } else if standing.missed.contains(&subject) {
         resolve(tx, AlertKind::ScheduleMissed, &subject)?;
     }
-    if firing.outcome == FiringOutcome::Skipped {
+    if firing.outcome == FiringOutcome::Skipped && schedule.opens_at(tx.now) > tx.now {
+        // The one before waits for the hours in which it may start, as it is meant to.
+    } else if firing.outcome == FiringOutcome::Skipped {
         let at = firing.scheduled_at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let message = format!(
             "schedule {} was passed over at {at}: its backup before still ran",
@@ -318,6 +332,16 @@ struct Standing {
     /// The subjects of the open alerts that a firing may put an end to.
     missed: HashSet<String>,
     skipped: HashSet<String>,
+    /// The newest pause of the system.
+    pause: Option<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+impl Standing {
+    /// Whether what was planned is late because of the pause, and of nothing else.
+    fn was_paused(&self, planned: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.pause
+            .is_some_and(|(from, to)| planned >= from - ON_TIME && planned <= to && now - to <= ON_TIME)
+    }
 }
 
 fn standing(tx: &mut Tx<'_>, schedules: &[Schedule]) -> TxResult<Standing> {
@@ -342,6 +366,7 @@ fn standing(tx: &mut Tx<'_>, schedules: &[Schedule]) -> TxResult<Standing> {
         missed: open(AlertKind::ScheduleMissed)?,
         skipped: open(AlertKind::ScheduleSkipped)?,
         running: running.into_iter().flatten().collect(),
+        pause: crate::pause::last(tx)?,
     })
 }
 

@@ -100,56 +100,23 @@ macro_rules! for_kind {
     ($kind:expr, $jobs:ident => $body:expr) => {
         match $kind {
             JobKind::Backup => {
-                use backup_jobs as $jobs;
+                use crate::leases::backup_jobs as $jobs;
                 $body
             }
             JobKind::Restore => {
-                use restore_jobs as $jobs;
+                use crate::leases::restore_jobs as $jobs;
                 $body
             }
             JobKind::Verification => {
-                use verification_jobs as $jobs;
+                use crate::leases::verification_jobs as $jobs;
                 $body
             }
         }
     };
 }
+pub(crate) use for_kind;
 
 impl Store {
-    /// Takes up the next job, for `lease_for` at first: restores before verifications before backups (somebody waits for
-    /// a restore, and a check is short), and the oldest of a kind first. A job whose lease ran out counts as waiting and
-    /// comes with `taken_over`; one that was taken up more than `max_attempts` times comes with `exhausted`, so that it is
-    /// ended and not forgotten. `None`: there is nothing to do.
-    pub async fn claim_job(
-        &self,
-        worker: &str,
-        lease_for: Duration,
-        max_attempts: u32,
-    ) -> Result<Option<ClaimedJob>, Error> {
-        let worker = worker.to_owned();
-        // Most asks find nothing: those should not queue up with the writers.
-        let waiting = self
-            .read("find_job", |tx| {
-                Ok(restore_jobs::next(tx)?.is_some()
-                    || verification_jobs::next(tx)?.is_some()
-                    || backup_jobs::next(tx)?.is_some())
-            })
-            .await?;
-        if !waiting {
-            return Ok(None);
-        }
-        self.write("claim_job", move |tx| {
-            for kind in [JobKind::Restore, JobKind::Verification, JobKind::Backup] {
-                let claimed = for_kind!(kind, jobs => jobs::claim(tx, &worker, lease_for, max_attempts)?);
-                if claimed.is_some() {
-                    return Ok(claimed);
-                }
-            }
-            Ok(None)
-        })
-        .await
-    }
-
     /// Says that the worker is alive: extends the lease by `lease_for` from now, records how far the job is (percent, 0 to
     /// 100), and brings back whether it should stop.
     ///
@@ -225,13 +192,15 @@ impl Store {
         .await
     }
 
-    /// Fails the jobs that have waited for `patience` and that nobody has ever taken up, while no worker is at work at all:
+    /// Fails the jobs that have waited for `patience` and that nobody has ever taken up, while no worker is at work at all
+    /// and the system is not paused:
     /// for a process whose own settings keep it from running any, so that people hear of it. Where others work, the jobs
     /// wait for them. Returns how many it failed.
     pub async fn fail_waiting(&self, message: &str, patience: Duration) -> Result<u64, Error> {
         let message = message.to_owned();
         self.write("fail_waiting", move |tx| {
-            if backup_jobs::anybody_works(tx)?
+            if crate::pause::is_on(tx)?
+                || backup_jobs::anybody_works(tx)?
                 || restore_jobs::anybody_works(tx)?
                 || verification_jobs::anybody_works(tx)?
             {

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::error::TxResult;
 use crate::jobs::{CancelResult, ClaimedJob, Heartbeat, Job, JobKind, Lease, add, lost, new_token};
 use crate::store::Tx;
-use crate::types::{Time, Word, small};
+use crate::types::{Time, small};
 use crate::{Error, EventKind};
 
 /// What is to be done to a job that its worker ends.
@@ -19,45 +19,43 @@ pub(crate) struct Ending<'a> {
 }
 
 macro_rules! job_table {
-    ($module:ident, $table:ident, $row:path, $kind:ident, $what:literal, $event:expr, $ready:expr) => {
+    ($module:ident, $table:ident, $row:path, $kind:ident, $what:literal, $event:expr) => {
         pub(crate) mod $module {
             use super::*;
             use crate::schema::$table::{self, dsl};
 
             type Row = $row;
 
-            /// The job that is next: waiting and due, or held by a lease that ran out.
-            pub(crate) fn next(tx: &mut Tx<'_>) -> TxResult<Option<(String, bool)>> {
-                let now = tx.now.naive_utc();
-                let row: Option<(String, Word<JobStatus>)> = $table::table
-                    .filter(dsl::status.eq_any([JobStatus::Pending.as_str(), JobStatus::InProgress.as_str()]))
-                    .filter($ready)
-                    .filter(
-                        dsl::status
-                            .eq(JobStatus::Pending.as_str())
-                            .and(dsl::run_after.is_null().or(dsl::run_after.le(now)))
-                            .or(dsl::status
-                                .eq(JobStatus::InProgress.as_str())
-                                .and(dsl::lease_expires_at.le(now))),
-                    )
+            /// The job whose lease ran out, the oldest first.
+            pub(crate) fn expired(tx: &mut Tx<'_>) -> TxResult<Option<String>> {
+                Ok($table::table
+                    .filter(dsl::status.eq(JobStatus::InProgress.as_str()))
+                    .filter(dsl::lease_expires_at.le(tx.now.naive_utc()))
                     .order((dsl::created_at.asc(), dsl::id.asc()))
-                    .select((dsl::id, dsl::status))
+                    .select(dsl::id)
                     .first(tx.db)
-                    .optional()?;
-                Ok(row.map(|(id, status)| (id, status.0 == JobStatus::InProgress)))
+                    .optional()?)
             }
 
-            /// Takes up the next job. The conditions under which it was chosen are repeated where it is changed, so that
-            /// it is nobody else's even where writers did not take turns.
-            pub(crate) fn claim(
+            /// How many jobs of each configuration run; those of a worker that is gone, until somebody has taken them over.
+            pub(crate) fn running(tx: &mut Tx<'_>) -> TxResult<Vec<(String, i64)>> {
+                Ok($table::table
+                    .filter(dsl::status.eq(JobStatus::InProgress.as_str()))
+                    .group_by(dsl::config_key)
+                    .select((dsl::config_key, diesel::dsl::count_star()))
+                    .load(tx.db)?)
+            }
+
+            /// Takes up a job that waits, or whose lease ran out. That it still does is asked again where it is changed, so
+            /// that it is nobody else's even where writers did not take turns.
+            pub(crate) fn take(
                 tx: &mut Tx<'_>,
+                id: String,
+                taken_over: bool,
                 worker: &str,
                 lease_for: Duration,
                 max_attempts: u32,
             ) -> TxResult<Option<ClaimedJob>> {
-                let Some((id, taken_over)) = next(tx)? else {
-                    return Ok(None);
-                };
                 let now = tx.now.naive_utc();
                 let token = new_token(tx)?;
                 let expires_at = add(tx.now, lease_for);
@@ -98,6 +96,7 @@ macro_rules! job_table {
                     row.started_at = Some(Time(tx.now));
                 }
                 announce(tx, &row)?;
+                crate::claims::had_turn(tx, &row.config_key)?;
                 let attempts = small(row.attempts.into());
                 Ok(Some(ClaimedJob {
                     lease: Lease {
@@ -326,8 +325,7 @@ job_table!(
     crate::backups::BackupRow,
     Backup,
     "backup",
-    |row: &Row| (EventKind::Backup, row.id.0.to_string()),
-    dsl::id.is_not_null()
+    |row: &Row| (EventKind::Backup, row.id.0.to_string())
 );
 job_table!(
     restore_jobs,
@@ -335,15 +333,7 @@ job_table!(
     crate::restores::RestoreRow,
     Restore,
     "restore",
-    |row: &Row| (EventKind::Restore, row.id.0.to_string()),
-    // One that waits for its PRE_RESTORE backup is not ready before that has ended.
-    dsl::safety_backup_id.is_null().or(dsl::safety_backup_id.ne_all(
-        crate::schema::backups::table
-            .filter(
-                crate::schema::backups::status.eq_any([JobStatus::Pending.as_str(), JobStatus::InProgress.as_str()])
-            )
-            .select(crate::schema::backups::id.nullable())
-    ))
+    |row: &Row| (EventKind::Restore, row.id.0.to_string())
 );
 // A verification is shown on its backup.
 job_table!(
@@ -352,6 +342,5 @@ job_table!(
     crate::verifications::VerificationRow,
     Verification,
     "verification",
-    |row: &Row| (EventKind::Backup, row.backup_id.0.to_string()),
-    dsl::id.is_not_null()
+    |row: &Row| (EventKind::Backup, row.backup_id.0.to_string())
 );

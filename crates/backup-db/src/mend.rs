@@ -93,6 +93,14 @@ macro_rules! leased {
     };
 }
 
+macro_rules! put_off {
+    ($far:expr) => {
+        backups::table
+            .filter(backups::status.eq(JobStatus::Pending.as_str()))
+            .filter(backups::run_after.gt($far))
+    };
+}
+
 fn has_far_holds(tx: &mut Tx<'_>) -> TxResult<bool> {
     let far = far(tx).naive_utc();
     let waiting: i64 = notifications::table
@@ -103,7 +111,8 @@ fn has_far_holds(tx: &mut Tx<'_>) -> TxResult<bool> {
     let backups: i64 = leased!(backups, far).count().get_result(tx.db)?;
     let restores: i64 = leased!(restore_records, far).count().get_result(tx.db)?;
     let checks: i64 = leased!(verifications, far).count().get_result(tx.db)?;
-    Ok(waiting + backups + restores + checks > 0)
+    let put_off: i64 = put_off!(far).count().get_result(tx.db)?;
+    Ok(waiting + backups + restores + checks + put_off > 0)
 }
 
 /// A worker that is alive takes its lease anew within a second.
@@ -117,6 +126,10 @@ fn end_far_holds(tx: &mut Tx<'_>) -> TxResult<()> {
     )
     .set(notifications::run_after.eq(soon))
     .execute(tx.db)?;
+    // What has to wait is put off anew when it is to be taken up.
+    diesel::update(put_off!(far))
+        .set(backups::run_after.eq(None::<chrono::NaiveDateTime>))
+        .execute(tx.db)?;
     diesel::update(leased!(backups, far))
         .set(backups::lease_expires_at.eq(soon))
         .execute(tx.db)?;

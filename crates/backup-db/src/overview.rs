@@ -15,7 +15,8 @@ use crate::verbatim::verbatim;
 use crate::{Error, Store};
 
 impl Store {
-    /// The newest good and the newest failed backup, the next firing, what runs, and what is in use.
+    /// The newest good and the newest failed backup, the next firing, what runs, what is in use, and whether the
+    /// system is paused.
     pub async fn overview(&self) -> Result<StatusOverview, Error> {
         self.read("overview", |tx| {
             let enabled: Option<String> = backup_schedules::table
@@ -30,6 +31,7 @@ impl Store {
                 next_scheduled: crate::firings::next_firing_at(tx)?,
                 active_backups: totals(tx, JobStatus::Pending)?.0 + totals(tx, JobStatus::InProgress)?.0,
                 usage: usage(tx)?,
+                pause: crate::pause::current(tx)?,
             })
         })
         .await

@@ -48,7 +48,7 @@ pub(crate) struct RestoreRow {
     lease_expires_at: Option<Time>,
     pub(crate) action: Word<RestoreAction>,
     pub(crate) of_restore_id: Option<Word<RestoreId>>,
-    config_key: String,
+    pub(crate) config_key: String,
     safety_backup_id: Option<Word<BackupId>>,
     skip_owner: bool,
     keep_old_hours: i32,

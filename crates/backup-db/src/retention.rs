@@ -171,7 +171,7 @@ struct Found {
 /// `None`: nothing is to be done, or the schedule is gone.
 fn look(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Option<Found>> {
     // What is not known yet may be what keeps a backup: its protection, or another that builds on it.
-    if crate::rebuild::is_unfinished(tx)? {
+    if crate::rebuild::is_unfinished(tx)? || crate::pause::is_on(tx)? {
         return Ok(None);
     }
     let Some(row) = find(tx, id)? else { return Ok(None) };

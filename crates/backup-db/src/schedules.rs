@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use backup_core::retention::Retention;
-use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
+use backup_core::schedule::{Schedule, StartWindow, VerifyPolicy, VerifyWhen};
 use backup_core::{AlertKind, BackupSource, BackupType, ScheduleId, UserId, VerifyLevel};
 use chrono::{DateTime, Utc};
 use diesel::dsl::count_star;
@@ -47,6 +47,7 @@ pub(crate) struct ScheduleRow {
     pub(crate) last_verify_asked_at: Option<Time>,
     last_verify_passed_at: Option<Time>,
     pub(crate) consolidate_every: Option<i64>,
+    start_window: Option<Word<StartWindow>>,
 }
 
 impl ScheduleRow {
@@ -72,6 +73,7 @@ impl From<ScheduleRow> for Schedule {
             backup_source: row.backup_source.0,
             cron_expression: row.cron_expression,
             timezone: row.timezone,
+            start_window: word(row.start_window),
             retention: Retention {
                 retention_days: small(row.retention_days),
                 max_backups: small(row.max_backups),
@@ -190,6 +192,9 @@ impl Store {
                 .execute(tx.db)?;
             if !schedule.is_enabled {
                 firings::forget(tx, schedule.id)?;
+            }
+            if now_is.start_window != schedule.start_window || now_is.timezone != schedule.timezone {
+                crate::claims::forget_put_off(tx, schedule.id)?;
             }
             changed(tx, schedule.id)
         })
@@ -317,6 +322,7 @@ struct Columns {
     verify_level: &'static str,
     verify_percent: i32,
     consolidate_every: Option<i64>,
+    start_window: Option<String>,
 }
 
 fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
@@ -342,6 +348,7 @@ fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
         verify_level: schedule.verification.level.as_str(),
         verify_percent: i32::from(schedule.verification.percent),
         consolidate_every: schedule.consolidate_every.map(Into::into),
+        start_window: schedule.start_window.map(|window| window.to_string()),
     }
 }
 

@@ -98,6 +98,7 @@ diesel::table! {
         notification_language -> Text,
         usage_alert_percents -> Text,
         verify_within_days -> Nullable<Integer>,
+        max_concurrent_jobs -> Nullable<Integer>,
     }
 }
 
@@ -131,6 +132,7 @@ diesel::table! {
         last_verify_asked_at -> Nullable<Timestamp>,
         last_verify_passed_at -> Nullable<Timestamp>,
         consolidate_every -> Nullable<BigInt>,
+        start_window -> Nullable<Text>,
     }
 }
 
@@ -298,6 +300,24 @@ diesel::table! {
         lease_owner -> Nullable<Text>,
         lease_token -> Nullable<Text>,
         lease_expires_at -> Nullable<Timestamp>,
+        config_key -> Text,
+    }
+}
+
+diesel::table! {
+    system_pause (id) {
+        id -> Integer,
+        paused_at -> Timestamp,
+        paused_by -> Nullable<Text>,
+        reason -> Text,
+        resumed_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    config_turns (config_key) {
+        config_key -> Text,
+        taken_at -> Timestamp,
     }
 }
 
@@ -374,3 +394,4 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(backups, users, backup_schedules, api_tokens);
 diesel::allow_tables_to_appear_in_same_query!(backups, restore_records);
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(system_pause, users);

@@ -7,7 +7,7 @@ use backup_core::{Clock, IdGenerator, OsRandom};
 use chrono::{DateTime, Utc};
 use diesel::r2d2::{ManageConnection, Pool, R2D2Connection};
 use tokio::sync::{Notify, Semaphore};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::dialect::{self, Verdict};
 use crate::error::{Error, TxError, TxResult};
@@ -164,6 +164,7 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
     {
         let inner = self.0.clone();
+        let asked = Instant::now();
         let turn = if kind == Kind::Write {
             inner.turn(&inner.writers).await?
         } else {
@@ -173,7 +174,14 @@ impl Store {
         blocking(action, move || {
             // Held to the end of the transaction, even where the caller no longer waits for it.
             let _held = (turn, connection);
-            inner.transaction(action, kind, &mut body)
+            let result = inner.transaction(action, kind, &mut body);
+            // With the time that it waited for its turn.
+            debug!(
+                transaction = action,
+                micros = asked.elapsed().as_micros() as u64,
+                "the catalog was asked"
+            );
+            result
         })
         .await
     }

@@ -35,6 +35,7 @@ pub(crate) struct VerificationRow {
     pub(crate) lease_token: Option<String>,
     #[expect(dead_code, reason = "likewise")]
     lease_expires_at: Option<Time>,
+    pub(crate) config_key: String,
 }
 
 impl From<VerificationRow> for VerificationRecord {
@@ -114,7 +115,7 @@ impl Store {
 
 /// Asks for a check, as part of a transaction.
 pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewVerification) -> TxResult<VerificationRow> {
-    crate::backups::completed(tx, new.backup_id)?;
+    let backup = crate::backups::completed(tx, new.backup_id)?;
     tx.adds_job = true;
     diesel::insert_into(verifications::table)
         .values((
@@ -128,6 +129,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewVerification) -> TxResult<Verific
             verifications::created_by.eq(new.created_by.map(|id| id.to_string())),
             verifications::attempts.eq(0),
             verifications::cancel_requested.eq(false),
+            verifications::config_key.eq(&backup.config_key),
         ))
         .execute(tx.db)?;
     append(tx, EventKind::Backup, &new.backup_id)?;

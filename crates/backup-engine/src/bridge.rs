@@ -4,9 +4,11 @@
 //! they may wait for the runtime. Every bridge is bounded: the slower side holds the faster one up.
 
 mod download;
+mod throttle;
 mod upload;
 
 pub(crate) use download::BlobSource;
+pub(crate) use throttle::Throttle;
 pub(crate) use upload::{UploadSink, abort, cancelled, start_upload};
 
 use backup_core::PipelineError;

@@ -12,7 +12,7 @@ use backup_notify::webhook::WebhookSender;
 use backup_sources::DatabaseSettings;
 use backup_storage::{BlobStore, StorageSettings};
 
-use crate::bridge::blocking;
+use crate::bridge::{Throttle, blocking};
 use crate::checkpoint::{self, Checkpoint, Checkpoints};
 use crate::error::Error;
 use crate::places::{self, Places};
@@ -52,6 +52,10 @@ pub struct JobSettings {
     pub compressors: usize,
     /// Jobs that a worker runs at once.
     pub workers: usize,
+    /// Jobs that may run at once on one storage, of all processes together; `None`: as many as there are workers.
+    pub storage_max_jobs: Option<u32>,
+    /// Bytes of backups that the process uploads in a second; `None`: as fast as the storage takes them.
+    pub upload_bytes_per_second: Option<u64>,
     /// How long a job stays its worker's without a heartbeat.
     pub lease: Duration,
     /// How long a child process or a transfer may be silent.
@@ -88,6 +92,8 @@ pub struct Parts {
     /// The address that people use, for messages.
     pub installation: Option<String>,
     pub(crate) places: Arc<Places>,
+    /// What all uploads of the process share.
+    pub(crate) throttle: Option<Arc<Throttle>>,
 }
 
 impl std::ops::Deref for Engine {
@@ -108,7 +114,9 @@ impl Engine {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
+        let throttle = settings.upload_bytes_per_second.map(Throttle::new);
         Self(Arc::new(Parts {
+            throttle: throttle.map(Arc::new),
             store,
             storage,
             keys,
@@ -158,6 +166,7 @@ impl Engine {
             webhooks: self.webhooks.clone(),
             installation: self.installation.clone(),
             places: self.places.clone(),
+            throttle: self.throttle.clone(),
         };
         change(&mut parts);
         Self(Arc::new(parts))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use backup_archive::{ArchiveKey, Keyring};
 use backup_core::PipelineError;
 use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, SealedSecret};
+use backup_db::{StorageLimit, StorageName};
 use backup_sources::DatabaseSettings;
 use backup_storage::{BlobStore, StorageSettings};
 use secrecy::SecretString;
@@ -159,6 +160,18 @@ impl Engine {
         config
             .and_then(|config| config.upload_dir.as_ref())
             .map_or_else(|| self.settings.upload_dir.clone(), PathBuf::from)
+    }
+
+    /// How many jobs may run at once on one storage, where the settings say.
+    pub(crate) fn storage_limit(&self) -> Option<StorageLimit> {
+        let max_jobs = self.settings.storage_max_jobs?;
+        let engine = self.clone();
+        let name: StorageName = Arc::new(move |config| {
+            // One that cannot be meant is nobody else's: its jobs fail by themselves.
+            let unknown = || config.map_or_else(String::new, |config| config.key.clone());
+            engine.storage_name(config).unwrap_or_else(|_| unknown())
+        });
+        Some(StorageLimit { max_jobs, name })
     }
 
     async fn open_storage(&self, config: &BackupConfig) -> Result<BlobStore, PipelineError> {

@@ -84,6 +84,8 @@ impl EngineArgs {
             codec: self.worker.compression,
             compressors: available_parallelism().map_or(1, usize::from),
             workers: self.worker.workers,
+            storage_max_jobs: self.worker.storage_max_jobs,
+            upload_bytes_per_second: self.worker.upload_limit_mib.map(|limit| limit << 20),
             lease: self.worker.lease(),
             stall_timeout: self.worker.stall_timeout(),
             drain: self.worker.drain(),

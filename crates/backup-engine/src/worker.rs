@@ -18,6 +18,8 @@ use crate::logging::Action;
 
 /// How long an idle worker waits before it asks for jobs again: those of its own process it hears of at once.
 const POLL: Duration = Duration::from_secs(1);
+/// How often it looks whether another process has changed anything, which is one row by its key.
+const GLANCE: Duration = Duration::from_millis(80);
 /// How long a worker waits after the catalog did not answer.
 const CATALOG_PAUSE: Duration = Duration::from_secs(2);
 /// How long jobs that were told to stop have for it.
@@ -74,11 +76,27 @@ impl Worker {
                 changed = stop.changed() => if changed.is_err() { break },
                 Some(_) = jobs.join_next() => {}
                 () = self.engine.store.job_added(), if jobs.len() < limit => {}
+                () = self.changed_elsewhere(), if jobs.len() < limit => {}
                 () = sleep(pause) => {}
             }
         }
         housekeeping.stop().await;
         self.drain(jobs).await;
+    }
+
+    /// Ends once anybody has changed anything in the catalog: it may be a job that another process has added. A catalog that
+    /// does not answer has not changed, and is heard of otherwise.
+    async fn changed_elsewhere(&self) {
+        let mut seen = None;
+        loop {
+            if let Ok(newest) = self.engine.store.last_event_seq().await {
+                if seen.is_some_and(|seen| seen != newest) {
+                    return;
+                }
+                seen = Some(newest);
+            }
+            sleep(GLANCE).await;
+        }
     }
 
     /// [`Self::claim`]; `None` where the worker was told to stop meanwhile. A claim under way is seen to its end, lest a
@@ -105,9 +123,14 @@ impl Worker {
         for held in self.held() {
             held.refresh().await;
         }
+        let storage = self.engine.storage_limit();
         while jobs.len() < limit {
             let lease = self.engine.settings.lease;
-            match self.engine.store.claim_job(&self.name, lease, MAX_ATTEMPTS).await {
+            let claimed = self
+                .engine
+                .store
+                .claim_job(&self.name, lease, MAX_ATTEMPTS, storage.as_ref());
+            match claimed.await {
                 Ok(Some(claimed)) => {
                     let (engine, held, claimed) = (self.engine.clone(), self.hold(&claimed), claimed);
                     jobs.spawn(async move { run::run(&engine, &held, claimed).await });

@@ -208,6 +208,7 @@ fn schedule(ids: &IdGenerator, cron: &str, name: &str) -> Schedule {
         last_run_at: None,
         last_success_at: None,
         last_verify_passed_at: None,
+        start_window: None,
         verification: backup_core::schedule::VerifyPolicy::default(),
         consolidate_every: None,
         created_at: now,

@@ -45,6 +45,8 @@ impl From<CatalogError> for ApiError {
             CatalogError::AlreadyExists { what, name } => {
                 Self::conflict("already_exists").details(json!({ "what": what, "name": name }))
             }
+            CatalogError::PausedAlready => Self::conflict("already_paused"),
+            CatalogError::NotPaused => Self::conflict("not_paused"),
             CatalogError::Changed { .. } => Self::conflict("changed_meanwhile"),
             CatalogError::ConfigInUse { .. } => Self::conflict("config_in_use"),
             CatalogError::LastAdmin => Self::conflict("last_admin"),

@@ -15,6 +15,7 @@ use crate::wire::config::{ConfigChange, TestConfig};
 use crate::wire::cron::CronPreview;
 use crate::wire::entry::ContentsQuery;
 use crate::wire::orphan::OrphanQuery;
+use crate::wire::pause::PauseSystem;
 use crate::wire::restore::{CreateRestore, Page};
 use crate::wire::retention::{RetentionPolicy, RetentionPreview};
 use crate::wire::schedule::{CreateSchedule, ScheduleQuery, UpdateSchedule};
@@ -36,6 +37,7 @@ fn bodies_are_read_as_documented() {
         "notifyOnSuccess": true, "notifyOnFailure": true, "notificationEmails": ["a@example.org"],
         "quotaGigabytes": 1, "quotaPolicy": "WARN", "webhooks": [{ "name": "x", "url": "https://a.example/x" }],
         "notificationLanguage": "en", "usageAlertPercents": [80], "verifyWithinDays": 7,
+        "maxConcurrentJobs": 2,
     }));
     body::<WebhookChange>(json!({
         "name": "x", "preset": "GENERIC", "url": "https://a.example/x", "template": "{}", "onSuccess": true,
@@ -48,7 +50,7 @@ fn bodies_are_read_as_documented() {
     let mut schedule = json!({
         "name": "x", "description": "x", "backupType": "FULL", "backupSource": "FILES", "cronExpression": "0 2 * * *",
         "timezone": "UTC", "isEnabled": true, "configKey": "x", "verifyWhen": "EACH", "verifyLevel": "RESTORE",
-        "verifyPercent": 1, "consolidateEvery": 1,
+        "verifyPercent": 1, "consolidateEvery": 1, "startWindow": "22:00-06:00",
     });
     for (name, value) in keep.as_object().unwrap() {
         schedule[name] = value.clone();
@@ -63,6 +65,7 @@ fn bodies_are_read_as_documented() {
     body::<TestConfig>(json!({ "what": "STORAGE", "config": { "containerName": "x" } }));
     body::<CreateToken>(json!({ "name": "x", "scope": "READ", "expiresAt": "2030-01-01T00:00:00Z" }));
     body::<CreateBackup>(json!({ "type": "FULL", "source": "FILES", "description": "x", "configKey": "x" }));
+    body::<PauseSystem>(json!({ "reason": "x" }));
     body::<Protect>(json!({ "protected": true }));
     body::<Verify>(json!({ "level": "CHECKSUM" }));
     body::<CreateRestore>(json!({

@@ -236,6 +236,7 @@ async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[Con
         verify_within_days: config.verify_within_days,
         quota_gigabytes: config.quota_bytes(settings.quota_bytes).map(|bytes| bytes >> 30),
         quota_policy: config.quota_policy,
+        max_concurrent_jobs: config.max_concurrent_jobs,
         total_size_bytes: usage.map_or(0, |usage| usage.total_size_bytes),
         backup_count: usage.map_or(0, |usage| usage.backup_count),
         overrides: stored.map(overrides).unwrap_or_default(),

@@ -60,6 +60,8 @@ pub(crate) struct ConfigBody {
     pub(crate) quota_gigabytes: Option<u64>,
     #[schema(value_type = types::QuotaPolicy)]
     pub(crate) quota_policy: QuotaPolicy,
+    /// Jobs of it that may run at once, restores apart; null: as many as there are workers.
+    pub(crate) max_concurrent_jobs: Option<u32>,
     /// Bytes that its good backups take up.
     pub(crate) total_size_bytes: u64,
     /// How many good backups it has.
@@ -191,6 +193,7 @@ pub(crate) fn overrides(config: &BackupConfig) -> Vec<&'static str> {
         ),
         (config.quota_gigabytes.is_some(), "quotaGigabytes"),
         (config.quota_policy != defaults.quota_policy, "quotaPolicy"),
+        (config.max_concurrent_jobs.is_some(), "maxConcurrentJobs"),
     ];
     all.into_iter()
         .filter(|(says, _)| *says)

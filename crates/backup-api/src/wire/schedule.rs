@@ -39,6 +39,8 @@ pub(crate) struct ScheduleBody {
     cron_description: Option<String>,
     /// The IANA name of the time zone that the expression is read in.
     timezone: String,
+    /// The hours in which its backups may start, in that zone, such as `22:00-06:00`; null: all.
+    start_window: Option<String>,
     /// How many days a backup is kept.
     retention_days: u32,
     /// How many backups are kept.
@@ -102,6 +104,7 @@ impl ScheduleBody {
             cron_expression: schedule.cron_expression,
             cron_description: cron.map(|cron| cron.describe(language.of_messages())),
             timezone: schedule.timezone,
+            start_window: schedule.start_window.map(|window| window.to_string()),
             retention_days: schedule.retention.retention_days,
             max_backups: schedule.retention.max_backups,
             keep_hourly: schedule.retention.keep_hourly,

@@ -12,6 +12,7 @@ use crate::language::Language;
 use crate::openapi::types;
 use crate::wire::alert::AlertBody;
 use crate::wire::backup::BackupBody;
+use crate::wire::pause::PauseBody;
 
 /// What an administrator wants to see first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,6 +30,8 @@ pub(crate) struct StatusBody {
     /// Backups that wait or run.
     active_backups: u64,
     storage: StorageBody,
+    /// The pause of the whole system, while there is one.
+    pause: Option<PauseBody>,
     /// The open alerts, at most 100.
     alerts: Vec<AlertBody>,
 }
@@ -77,6 +80,7 @@ impl StatusBody {
             next_scheduled: overview.next_scheduled,
             is_auto_backup_enabled: overview.is_auto_backup_enabled,
             active_backups: overview.active_backups,
+            pause: overview.pause.map(PauseBody::from),
             alerts: alerts
                 .into_iter()
                 .map(|alert| AlertBody::new(alert, language))

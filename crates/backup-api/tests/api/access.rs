@@ -50,6 +50,8 @@ const ROUTES: &[Row] = &[
     ("DELETE", "/api/admin/tokens/{id}", admins(404)),
     ("GET", "/api/admin/audit", admins(200)),
     ("GET", "/api/admin/audit/export", admins(200)),
+    ("POST", "/api/admin/system/pause", admins(400)),
+    ("POST", "/api/admin/system/resume", admins(409)),
     ("GET", "/api/admin/backup", readers(200)),
     ("POST", "/api/admin/backup", operators(202)),
     ("GET", "/api/admin/backup/status", readers(200)),

@@ -575,6 +575,8 @@ async fn no_configuration_takes_nonsense_of_webhooks(app: TestApp) {
         ),
         (json!({ "verifyWithinDays": 0 }), "verifyWithinDays"),
         (json!({ "verifyWithinDays": 3651 }), "verifyWithinDays"),
+        (json!({ "maxConcurrentJobs": 0 }), "maxConcurrentJobs"),
+        (json!({ "maxConcurrentJobs": 1001 }), "maxConcurrentJobs"),
     ] {
         let answer = target.refused(&target.admin, "PATCH", path, &body.to_string()).await;
         let answer = answer.refused(400, "field_invalid");

@@ -18,6 +18,7 @@ mod openapi;
 mod schedules;
 mod schemathesis;
 mod support;
+mod system;
 mod tokens;
 mod users;
 mod watch;

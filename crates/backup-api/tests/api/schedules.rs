@@ -46,6 +46,7 @@ async fn a_schedule_is_made_changed_and_removed(app: TestApp) {
         "id": schedule["id"], "configKey": "default", "name": "每日備份", "description": null, "isEnabled": true,
         "backupType": "FULL", "backupSource": "FILES", "cronExpression": "0 2 * * *",
         "cronDescription": schedule["cronDescription"], "timezone": "Asia/Taipei", "retentionDays": 30, "maxBackups": 10,
+        "startWindow": null,
         "keepHourly": null, "keepDaily": null, "keepWeekly": null, "keepMonthly": null, "keepYearly": null,
         // It is eight o'clock in Taipei.
         "nextRunAt": "2026-11-24T18:00:00Z", "lastRunAt": null, "lastSuccessAt": null,
@@ -68,7 +69,7 @@ async fn a_schedule_is_made_changed_and_removed(app: TestApp) {
         "timezone": "UTC", "retentionDays": 3650, "maxBackups": 1000, "keepHourly": 0, "keepDaily": 7, "keepWeekly": 4,
         "keepMonthly": 12, "keepYearly": 1000, "isEnabled": false, "configKey": "default",
         "verifyWhen": "SAMPLED", "verifyLevel": "CONTENT", "verifyPercent": 100,
-        "consolidateEvery": 200,
+        "consolidateEvery": 200, "startWindow": "22:00-06:00",
     });
     let second = make(&admin, other.clone()).await;
     for (field, value) in other.as_object().unwrap() {

@@ -181,6 +181,8 @@ impl TestApp {
             codec: Codec::Gzip,
             compressors: 2,
             workers: 1,
+            storage_max_jobs: None,
+            upload_bytes_per_second: None,
             lease: Duration::from_mins(1),
             stall_timeout: Duration::from_mins(1),
             drain: Duration::ZERO,
@@ -288,6 +290,7 @@ impl TestApp {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
+            start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
             consolidate_every: None,
             created_at: now,
@@ -300,7 +303,7 @@ impl TestApp {
     /// Claims the next job, as a worker does.
     pub(crate) async fn claim(&self) -> Lease {
         self.store
-            .claim_job("test", Duration::from_mins(1), 3)
+            .claim_job("test", Duration::from_mins(1), 3, None)
             .await
             .unwrap()
             .unwrap()

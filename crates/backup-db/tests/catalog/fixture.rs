@@ -135,6 +135,7 @@ impl Catalog {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
+            start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
             consolidate_every: None,
             created_at: start(),
@@ -191,7 +192,10 @@ impl Catalog {
     }
 
     pub(crate) async fn claim(&self) -> Option<ClaimedJob> {
-        self.store.claim_job("worker-1", LEASE, MAX_ATTEMPTS).await.unwrap()
+        self.store
+            .claim_job("worker-1", LEASE, MAX_ATTEMPTS, None)
+            .await
+            .unwrap()
     }
 
     /// A backup that `claim` took up, where nothing else waits.

@@ -87,7 +87,7 @@ async fn workers_at_once_take_each_job_once(catalog: Catalog) {
         async move {
             let mut mine = Vec::new();
             while let Some(claimed) = store
-                .claim_job(&format!("worker-{worker}"), LEASE, MAX_ATTEMPTS)
+                .claim_job(&format!("worker-{worker}"), LEASE, MAX_ATTEMPTS, None)
                 .await
                 .unwrap()
             {

@@ -194,7 +194,7 @@ async fn make(catalog: &Catalog, made: &Made) {
         return;
     }
     let century = Duration::from_hours(24 * 365 * 100);
-    let claimed = catalog.store.claim_job("w", century, 1).await.unwrap().unwrap();
+    let claimed = catalog.store.claim_job("w", century, 1, None).await.unwrap().unwrap();
     assert_eq!(claimed.lease.id, id.to_string());
     catalog.clock.set(at(made.at + made.took));
     let outcome = match made.status {

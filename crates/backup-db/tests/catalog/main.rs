@@ -3,6 +3,7 @@
 
 mod alerts;
 mod chains;
+mod claims;
 mod consolidations;
 mod deletion;
 mod drills;
@@ -17,6 +18,7 @@ mod notifications;
 mod opening;
 mod outage;
 mod outcome;
+mod pause;
 mod people;
 mod readings;
 mod rebuild;
@@ -26,5 +28,6 @@ mod schedules;
 mod settings;
 mod steps;
 mod watching;
+mod windows;
 mod wrong_clock;
 mod year;

@@ -49,7 +49,7 @@ async fn a_server_that_goes_away_and_comes_back() {
     };
     for stop in [Postgres::stop as fn(&Postgres), Postgres::kill9] {
         let backup = store.create_backup(new()).await.unwrap();
-        let lease = store.claim_job("w", LEASE, 3).await.unwrap().unwrap().lease;
+        let lease = store.claim_job("w", LEASE, 3, None).await.unwrap().unwrap().lease;
         // Every connection of the pool is in use once, so that all of them are cut off.
         at_once(8, |_| {
             let store = store.clone();
@@ -60,7 +60,7 @@ async fn a_server_that_goes_away_and_comes_back() {
         away(store.ping()).await;
         away(store.heartbeat(&lease, 10, Step::Files, LEASE)).await;
         away(store.list_backups(&backup_core::list::BackupListOptions::default())).await;
-        away(store.claim_job("w", LEASE, 3)).await;
+        away(store.claim_job("w", LEASE, 3, None)).await;
         let lost = at_once(20, |_| {
             let store = store.clone();
             async move { store.overview().await.map(|_| ()) }

@@ -57,6 +57,7 @@ async fn a_configuration_is_kept_as_given(catalog: Catalog) {
         verify_within_days: None,
         quota_gigabytes: Some(u32::MAX),
         quota_policy: QuotaPolicy::Refuse,
+        max_concurrent_jobs: Some(3),
         ..config
     };
     catalog.store.put_config(&config).await.unwrap();

@@ -48,7 +48,7 @@ pub(super) async fn write(
     );
     let (copied, copying) = (origin.clone(), job.clone());
     let size = origin.receipt.contents.size_bytes();
-    let written = into_upload(job, plan, size, move |sink| {
+    let written = into_upload(engine, job, plan, size, move |sink| {
         let receipt = &copied.receipt;
         let sink = Watched {
             sink,

@@ -54,9 +54,10 @@ pub(super) async fn write(
     let expected = parts.iter().map(|part| part.expected).sum();
     let options = options(engine, backup, plan, plan.started_at);
     let base = plan.base.as_ref().map(|base| base.chain.archive.clone());
-    let (writing, engine, keys) = (job.clone(), engine.clone(), plan.place.keys.clone());
-    into_upload(job, plan, expected, move |sink| {
-        let (sink, key, random) = (Box::new(sink), keys.current(), &*engine.random);
+    let (writing, writer, keys) = (job.clone(), engine.clone(), plan.place.keys.clone());
+    into_upload(engine, job, plan, expected, move |sink| {
+        let (engine, sink, key) = (writer, Box::new(sink), keys.current());
+        let random = &*engine.random;
         let mut archive = match &base {
             Some(base) => ArchiveWriter::create_on(base, sink, key, options, random)?,
             None => ArchiveWriter::create(sink, key, options, random)?,
@@ -91,6 +92,7 @@ pub(super) fn options(engine: &Engine, backup: &Backup, plan: &Plan, of: DateTim
 /// Lets `write` write an archive into an upload, which is complete then and not yet committed. The archive is not expected to
 /// be larger than `expected` bytes.
 pub(super) async fn into_upload(
+    engine: &Engine,
     job: &JobControl,
     plan: &Plan,
     expected: u64,
@@ -102,7 +104,7 @@ pub(super) async fn into_upload(
         () = cancelled(job) => return Err(JobError::Stopped),
     };
     let upload = upload.map_err(|error| JobError::storage(error.into()))?;
-    let (sink, transfer) = start_upload(upload, job.clone(), plan.limit);
+    let (sink, transfer) = start_upload(upload, job.clone(), plan.limit, engine.throttle.clone());
     let archive = blocking(move || write(sink)).await;
     match (archive, transfer.done().await) {
         (Ok(written), Ok(upload)) => Ok((upload, written)),

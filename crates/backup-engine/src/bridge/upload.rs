@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use backup_archive::ByteSink;
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::bridge::Throttle;
 use crate::logging::Action;
 use crate::quota::exceeded;
 
@@ -36,12 +38,17 @@ pub(crate) struct Transfer(JoinHandle<Result<Upload, PipelineError>>);
 
 /// Connects an archive to an upload.
 ///
-/// More than `limit` bytes end it.
-pub(crate) fn start_upload(upload: Upload, job: JobControl, limit: Option<u64>) -> (UploadSink, Transfer) {
+/// More than `limit` bytes end it; `throttle` lets them go as fast as the process may.
+pub(crate) fn start_upload(
+    upload: Upload,
+    job: JobControl,
+    limit: Option<u64>,
+    throttle: Option<Arc<Throttle>>,
+) -> (UploadSink, Transfer) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     (
         UploadSink(sender),
-        Transfer(tokio::spawn(transfer(upload, receiver, job, limit))),
+        Transfer(tokio::spawn(transfer(upload, receiver, job, limit, throttle))),
     )
 }
 
@@ -67,9 +74,10 @@ async fn transfer(
     mut receiver: mpsc::Receiver<Bytes>,
     job: JobControl,
     limit: Option<u64>,
+    throttle: Option<Arc<Throttle>>,
 ) -> Result<Upload, PipelineError> {
     let sent = tokio::select! {
-        result = send_all(&mut upload, &mut receiver, limit) => result,
+        result = send_all(&mut upload, &mut receiver, limit, throttle.as_deref()) => result,
         () = cancelled(&job) => Err(PipelineError::Cancelled),
     };
     drop(receiver);
@@ -99,12 +107,16 @@ async fn send_all(
     upload: &mut Upload,
     receiver: &mut mpsc::Receiver<Bytes>,
     limit: Option<u64>,
+    throttle: Option<&Throttle>,
 ) -> Result<(), PipelineError> {
     let mut sent = 0;
     while let Some(bytes) = receiver.recv().await {
         sent += bytes.len() as u64;
         if let Some(limit) = limit.filter(|limit| sent > *limit) {
             return Err(exceeded(&format!("it is larger than the {limit} bytes that are left")));
+        }
+        if let Some(throttle) = throttle {
+            throttle.pass(bytes.len()).await;
         }
         upload.write(bytes).await?;
     }

@@ -108,7 +108,7 @@ impl Repository {
         options.checkpoint(Checkpoint::BeforeFirstByte).await?;
         let size = receipt.contents.size_bytes();
         let upload = self.storage.upload_sized(&path, Some(size)).await?;
-        let (sink, transfer) = start_upload(upload, job.clone(), None);
+        let (sink, transfer) = start_upload(upload, job.clone(), None, None);
         let sink = Box::new(Watched {
             sink,
             at: Some(Checkpoint::InChain),

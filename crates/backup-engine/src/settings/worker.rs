@@ -20,6 +20,25 @@ pub struct WorkerArgs {
     )]
     pub workers: usize,
 
+    /// Jobs that may run at once on one storage, of all processes together, restores apart; none: as many as there are
+    /// workers. The same for every process
+    #[arg(
+        long = "backup-storage-max-jobs",
+        env = "BACKUP_STORAGE_MAX_JOBS",
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub storage_max_jobs: Option<u32>,
+
+    /// MiB of backups that this process uploads in a second, all its jobs together; none: as fast as the storage takes them
+    #[arg(
+        long = "backup-upload-limit-mib",
+        env = "BACKUP_UPLOAD_LIMIT_MIB",
+        value_name = "MIB",
+        value_parser = clap::value_parser!(u64).range(1..=1 << 20)
+    )]
+    pub upload_limit_mib: Option<u64>,
+
     /// Seconds that a job stays its worker's without a heartbeat
     #[arg(
         long = "backup-lease-seconds",

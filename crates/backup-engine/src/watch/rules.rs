@@ -227,6 +227,7 @@ mod tests {
                 last_run_at: None,
                 last_success_at: None,
                 last_verify_passed_at: passed.map(days),
+                start_window: None,
                 created_at: days(900),
                 updated_at: days(changed),
                 created_by: None,

@@ -28,6 +28,7 @@ use crate::Language;
 /// | `STORAGE_UNREACHABLE` | `config`, `error` |
 /// | `CATALOG_UNREACHABLE` | `since`, `until` (RFC 3339) |
 /// | `CLOCK_LEAPT` | `since`, `until` (RFC 3339) |
+/// | `SYSTEM_PAUSED` | `by`, `since` (RFC 3339), `reason` |
 /// | `ORPHANS_FOUND` | `config`, `count` |
 /// | `KEY_MISSING` | `fingerprint`, `count` |
 /// | `NOTIFICATION_FAILED` | `config`, `channel` (`EMAIL` or `WEBHOOK`), `target`, `error` |
@@ -85,6 +86,8 @@ mod tests {
             ("fingerprint", "ab12cd"),
             ("channel", "EMAIL"),
             ("target", "ops@example.org"),
+            ("by", "Ann"),
+            ("reason", "the storage is moved"),
         ];
         let used = |name: &str| {
             let mut sentences = alert_sentences(Language::En, kind).iter();

@@ -79,6 +79,7 @@ fn about(report: &AlertReport) -> &str {
         | AlertKind::StorageUnreachable
         | AlertKind::CatalogUnreachable
         | AlertKind::ClockLeapt
+        | AlertKind::SystemPaused
         | AlertKind::OrphansFound
         | AlertKind::NotificationFailed => CONFIG_DETAIL,
     };

@@ -57,6 +57,7 @@ struct ExportedSchedule<'a> {
     verify_level: &'a str,
     verify_percent: u8,
     consolidate_every: Option<u32>,
+    start_window: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +83,7 @@ struct ExportedConfig<'a> {
     verify_within_days: Option<u32>,
     quota_gigabytes: Option<u32>,
     quota_policy: &'a str,
+    max_concurrent_jobs: Option<u32>,
     /// The names of the secrets that are set, to be set again by whoever rebuilds a lost catalog.
     secrets: Vec<&'static str>,
 }
@@ -163,6 +165,7 @@ fn schedule(schedule: &Schedule) -> ExportedSchedule<'_> {
         verify_level: schedule.verification.level.as_str(),
         verify_percent: schedule.verification.percent,
         consolidate_every: schedule.consolidate_every,
+        start_window: schedule.start_window.map(|window| window.to_string()),
     }
 }
 
@@ -188,6 +191,7 @@ fn config(config: &BackupConfig) -> ExportedConfig<'_> {
         verify_within_days: config.verify_within_days,
         quota_gigabytes: config.quota_gigabytes,
         quota_policy: config.quota_policy.as_str(),
+        max_concurrent_jobs: config.max_concurrent_jobs,
         secrets: secrets(config),
     }
 }

@@ -171,6 +171,7 @@ struct ScheduleItem {
     verify_level: Option<VerifyLevel>,
     verify_percent: Option<u8>,
     consolidate_every: Option<u32>,
+    start_window: Option<String>,
 }
 
 impl ScheduleItem {
@@ -205,6 +206,7 @@ impl ScheduleItem {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
+            start_window: self.start_window.and_then(|window| window.parse().ok()),
             created_at: at,
             updated_at: at,
             created_by: None,
@@ -236,6 +238,7 @@ struct Config {
     verify_within_days: Option<u32>,
     quota_gigabytes: Option<u32>,
     quota_policy: QuotaPolicy,
+    max_concurrent_jobs: Option<u32>,
     /// `None`: an export that does not say which were set.
     secrets: Option<Vec<String>>,
 }
@@ -295,6 +298,7 @@ impl Config {
             verify_within_days: self.verify_within_days,
             quota_gigabytes: self.quota_gigabytes,
             quota_policy: self.quota_policy,
+            max_concurrent_jobs: self.max_concurrent_jobs,
             updated_at: at,
         }
     }

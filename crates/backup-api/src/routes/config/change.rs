@@ -38,7 +38,8 @@ pub(super) fn changed(
         database_user,
         upload_dir,
         compression_algorithm,
-        quota_gigabytes
+        quota_gigabytes,
+        max_concurrent_jobs
     );
     set_or_default!(
         compression_enabled,

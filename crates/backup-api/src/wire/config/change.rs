@@ -73,6 +73,9 @@ pub(crate) struct ConfigChange {
     /// What becomes of a backup that the quota has no room for.
     #[schema(value_type = Option<types::QuotaPolicy>)]
     pub(crate) quota_policy: Change<QuotaPolicy>,
+    /// Jobs of it that may run at once, restores apart; `null`: as many as there are workers.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
+    pub(crate) max_concurrent_jobs: Change<u32>,
     /// The names of the fields that are given.
     #[schema(ignore)]
     pub(crate) given: Vec<&'static str>,
@@ -123,6 +126,8 @@ impl FromFields for ConfigChange {
             verify_within_days: change!("verifyWithinDays", |fields| fields.number("verifyWithinDays", 1..=3650)),
             quota_gigabytes: change!("quotaGigabytes", |fields| fields.number("quotaGigabytes", 1..=1 << 30)),
             quota_policy: change!("quotaPolicy", |fields| fields.take("quotaPolicy", "field_invalid")),
+            max_concurrent_jobs: change!("maxConcurrentJobs", |fields| fields
+                .number("maxConcurrentJobs", 1..=1000)),
             given: Vec::new(),
         };
         Ok(Self { given, ..change })

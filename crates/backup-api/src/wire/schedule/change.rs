@@ -2,7 +2,7 @@
 
 use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::retention::Retention;
-use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
+use backup_core::schedule::{Schedule, StartWindow, VerifyPolicy, VerifyWhen, WindowError};
 use backup_core::{BackupSource, BackupType, ScheduleId, UserId, VerifyLevel};
 use chrono::{DateTime, Utc};
 use utoipa::ToSchema;
@@ -47,6 +47,10 @@ pub(crate) struct CreateSchedule {
     /// The IANA name of the time zone that the expression is read in.
     #[schema(schema_with = types::zone, required = false)]
     timezone: String,
+    /// The hours in which its backups may start, in that zone: from the first time on, until before the second; over midnight
+    /// where it is the later one. A backup that comes outside waits until they begin. Absent: all hours.
+    #[schema(value_type = Option<String>, pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    start_window: Option<StartWindow>,
     /// How many days a backup is kept.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 3650, default = 30)]
     retention_days: u32,
@@ -100,6 +104,7 @@ impl FromFields for CreateSchedule {
             backup_source: fields.require("backupSource", "invalid_backup_source")?,
             cron_expression: take_cron(fields)?.ok_or_else(missing("cronExpression"))?.to_string(),
             timezone: zone_or_default(take_zone(fields)?)?.to_string(),
+            start_window: take_window(fields)?,
             retention_days: take_days(fields)?.unwrap_or(standard.retention_days),
             max_backups: take_max(fields)?.unwrap_or(standard.max_backups),
             keep_hourly: take_keep(fields, "keepHourly")?,
@@ -147,6 +152,7 @@ impl CreateSchedule {
             last_run_at: None,
             last_success_at: None,
             last_verify_passed_at: None,
+            start_window: self.start_window,
             verification: VerifyPolicy {
                 when: self.verify_when,
                 level: self.verify_level,
@@ -160,8 +166,14 @@ impl CreateSchedule {
     }
 }
 
-/// Changes to a schedule; what is absent stays. `null` takes away the description, each `keep…` and `consolidateEvery`, and is
-/// the same as absent for the others.
+fn take_window(fields: &mut Fields) -> ApiResult<Option<StartWindow>> {
+    let text = fields.take::<String>("startWindow", "field_invalid")?;
+    let window = text.map(|text| text.parse()).transpose();
+    window.map_err(|error: WindowError| ApiError::field("field_invalid", "startWindow", error.to_string()))
+}
+
+/// Changes to a schedule; what is absent stays. `null` takes away the description, the hours, each `keep…` and
+/// `consolidateEvery`, and is the same as absent for the others.
 #[derive(Debug, Clone, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct UpdateSchedule {
@@ -178,6 +190,8 @@ pub(crate) struct UpdateSchedule {
     cron_expression: Option<String>,
     #[schema(schema_with = types::optional_zone, required = false)]
     timezone: Option<String>,
+    #[schema(value_type = Option<String>, pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    start_window: Change<StartWindow>,
     #[schema(minimum = 1, maximum = 3650)]
     retention_days: Option<u32>,
     #[schema(minimum = 1, maximum = 1000)]
@@ -216,6 +230,7 @@ impl FromFields for UpdateSchedule {
             backup_source: fields.take("backupSource", "invalid_backup_source")?,
             cron_expression: take_cron(fields)?.map(|cron| cron.to_string()),
             timezone: take_zone(fields)?.map(|zone| zone.to_string()),
+            start_window: fields.change("startWindow", take_window)?,
             retention_days: take_days(fields)?,
             max_backups: take_max(fields)?,
             keep_hourly: keep(fields, "keepHourly")?,
@@ -243,6 +258,7 @@ impl UpdateSchedule {
         set(self.backup_source, &mut schedule.backup_source);
         set(self.cron_expression, &mut schedule.cron_expression);
         set(self.timezone, &mut schedule.timezone);
+        self.start_window.apply(&mut schedule.start_window);
         set(self.is_enabled, &mut schedule.is_enabled);
         set(self.config_key, &mut schedule.config_key);
         self.consolidate_every.apply(&mut schedule.consolidate_every);
@@ -270,6 +286,7 @@ impl UpdateSchedule {
             (self.backup_source.is_some(), "backupSource"),
             (self.cron_expression.is_some(), "cronExpression"),
             (self.timezone.is_some(), "timezone"),
+            (self.start_window.is_given(), "startWindow"),
             (self.retention_days.is_some(), "retentionDays"),
             (self.max_backups.is_some(), "maxBackups"),
             (self.keep_hourly.is_given(), "keepHourly"),

@@ -33,6 +33,8 @@ export const ACTIONS = [
   'TOKEN_CREATE',
   'TOKEN_DELETE',
   'ALERT_ACKNOWLEDGE',
+  'SYSTEM_PAUSE',
+  'SYSTEM_RESUME',
   'AUDIT_EXPORT',
   'CATALOG_REBUILD',
 ] as const
@@ -48,6 +50,7 @@ export const RESOURCES = [
   'Alert',
   'AuditLog',
   'Catalog',
+  'System',
 ] as const
 
 /** Whether the texts have a word for it. */

@@ -9,6 +9,7 @@ import classes from './AppLayout.module.css'
 import { LanguageSwitch } from './LanguageSwitch'
 import { LiveNotice } from './LiveNotice'
 import { Navigation } from './Navigation'
+import { PauseNotice } from './PauseNotice'
 import { SchemeSwitch } from './SchemeSwitch'
 
 /** What surrounds every page but the log-in. */
@@ -51,6 +52,7 @@ export function AppLayout() {
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
         <LiveNotice />
+        <PauseNotice />
         <Suspense fallback={<Loading />}>
           <Outlet />
         </Suspense>

@@ -61,6 +61,14 @@ export function CronExpressionInput() {
         {...register('cronExpression')}
       />
       <TimezoneSelect />
+      <TextInput
+        label={t('modal.startWindow')}
+        description={t('modal.startWindowHint')}
+        placeholder="22:00-06:00"
+        styles={{ input: { fontFamily: 'monospace' } }}
+        error={fieldError('startWindow')}
+        {...register('startWindow')}
+      />
       {expression && !preview.error && (
         <div aria-live="polite">
           <Text size="sm" fw={500}>

@@ -36,6 +36,9 @@ export function ScheduleCard({ schedule }: { schedule: Schedule }) {
         <SimpleGrid component="dl" m={0} cols={{ base: 1, xs: 2, lg: 3 }}>
           <Fact label={t('field.cron')}>
             <CronDisplay schedule={schedule} />
+            {schedule.startWindow && (
+              <Text size="xs">{t('startWindow', { hours: schedule.startWindow })}</Text>
+            )}
           </Fact>
           <Fact label={t('field.next')}>
             {schedule.isEnabled ? (

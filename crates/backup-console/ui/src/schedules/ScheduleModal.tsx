@@ -9,7 +9,7 @@ import type { Schedule } from '@/api/schema'
 import { FailureNotice, useFailureMessage } from '@/ui/FailureNotice'
 import { failedField } from '@/ui/fieldFailure'
 import { CronExpressionInput } from './CronExpressionInput'
-import { changesOf, type ScheduleValues, scheduleSchema, valuesOf } from './form'
+import { changesOf, creationOf, type ScheduleValues, scheduleSchema, valuesOf } from './form'
 import { RetentionSettings } from './RetentionSettings'
 import { SourceSettings } from './SourceSettings'
 import { refreshSchedules } from './useScheduleActions'
@@ -46,8 +46,7 @@ export default function ScheduleModal({ schedule, onClose }: Props) {
     if (schedule) {
       update.mutate({ params: { path: { id: schedule.id } }, body: changesOf(schedule, values) })
     } else {
-      const { description, ...body } = values
-      create.mutate({ body: { ...body, ...(description && { description }) } })
+      create.mutate({ body: creationOf(values) })
     }
   })
   const isPending = create.isPending || update.isPending

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Schedule, UpdateSchedule } from '@/api/schema'
+import type { CreateSchedule, Schedule, UpdateSchedule } from '@/api/schema'
 import { SOURCES, TYPES } from '@/backups/search'
 import { KEEPS } from './retention'
 import { VERIFY_LEVELS, VERIFY_WHEN } from './verification'
@@ -19,6 +19,8 @@ export const MAX_DESCRIPTION = 500
 
 const within = ([min, max]: readonly [number, number]) => z.int().min(min).max(max)
 const keep = within(RANGES.keep).nullable()
+/** Two times of the day, or nothing. */
+const WINDOW = /^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$/
 
 export const scheduleSchema = z.object({
   name: z.string().trim().min(1).max(MAX_NAME),
@@ -28,6 +30,7 @@ export const scheduleSchema = z.object({
   configKey: z.string(),
   cronExpression: z.string().trim().min(1),
   timezone: z.string().min(1),
+  startWindow: z.string().trim().regex(WINDOW),
   retentionDays: within(RANGES.retentionDays),
   maxBackups: within(RANGES.maxBackups),
   keepHourly: keep,
@@ -53,6 +56,7 @@ const PROPOSED: ScheduleValues = {
   configKey: 'default',
   cronExpression: '0 2 * * *',
   timezone: 'Asia/Taipei',
+  startWindow: '',
   retentionDays: 30,
   maxBackups: 10,
   keepHourly: null,
@@ -67,11 +71,15 @@ const PROPOSED: ScheduleValues = {
   isEnabled: true,
 }
 
+/** Texts that a schedule need not have. */
+const TEXTS = ['description', 'startWindow'] as const
+
 /** What the form begins with. */
 export function valuesOf(schedule: Schedule | undefined): ScheduleValues {
   if (!schedule) return PROPOSED
   const keeps = Object.fromEntries(KEEPS.map(each => [each, schedule[each] ?? null]))
-  return { ...PROPOSED, ...pick(schedule), ...keeps, description: schedule.description ?? '' }
+  const texts = Object.fromEntries(TEXTS.map(each => [each, schedule[each] ?? '']))
+  return { ...PROPOSED, ...pick(schedule), ...keeps, ...texts }
 }
 
 function pick(schedule: Schedule): Partial<ScheduleValues> {
@@ -85,6 +93,11 @@ export function changesOf(schedule: Schedule, values: ScheduleValues): UpdateSch
     ([name, value]) => value !== before[name as keyof ScheduleValues],
   )
   return Object.fromEntries(
-    changed.map(([name, value]) => [name, name === 'description' && value === '' ? null : value]),
+    changed.map(([name, value]) => [name, value === '' && TEXTS.some(each => each === name) ? null : value]),
   )
+}
+
+/** A new schedule as it is sent. */
+export function creationOf({ description, startWindow, ...values }: ScheduleValues): CreateSchedule {
+  return { ...values, ...(description && { description }), ...(startWindow && { startWindow }) }
 }

@@ -18,6 +18,7 @@ export function useFieldError(): (name: keyof ScheduleValues) => string | undefi
     if (!error.type) return error.message
     const range = name.startsWith('keep') ? RANGES.keep : RANGES[name as keyof typeof RANGES]
     if (range) return t('modal.range', { min: range[0], max: range[1] })
+    if (name === 'startWindow') return t('modal.startWindowInvalid')
     return error.type === 'too_big' ? t('modal.tooLong', { max: LONGEST[name] ?? 0 }) : t('common:required')
   }
 }

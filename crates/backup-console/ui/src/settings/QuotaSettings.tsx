@@ -7,7 +7,7 @@ import { ListSetting, NumberSetting, SelectSetting } from './fields'
 
 const GIB = 1024 ** 3
 
-/** How much the backups may take up, and when somebody is told. */
+/** How much the backups may take up, when somebody is told, and how many jobs may run at once. */
 export function QuotaSettings({ config }: { config: BackupConfig }) {
   const { t } = useTranslation('settings')
   return (
@@ -24,6 +24,7 @@ export function QuotaSettings({ config }: { config: BackupConfig }) {
         accepts={entry => /^\d+$/.test(entry)}
       />
       <NumberSetting name="verifyWithinDays" description={t('hint.verifyWithinDays')} />
+      <NumberSetting name="maxConcurrentJobs" description={t('hint.maxConcurrentJobs')} />
     </ConfigSection>
   )
 }

@@ -25,6 +25,7 @@ const config = {
   quotaPolicy: 'WARN',
   usageAlertPercents: [80, 90, 95],
   verifyWithinDays: null,
+  maxConcurrentJobs: null,
   overrides: ['databaseHost', 'databasePassword', 'notificationEmails'],
 } as unknown as BackupConfig
 

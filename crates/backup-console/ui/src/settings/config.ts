@@ -28,7 +28,7 @@ export type ConfigValues = {
     | 'databaseUser'
     | 'uploadDir']: string
 } & { [Field in Secret]: string } & {
-  [Field in 'databasePort' | 'quotaGigabytes' | 'verifyWithinDays']: number | ''
+  [Field in 'databasePort' | 'quotaGigabytes' | 'verifyWithinDays' | 'maxConcurrentJobs']: number | ''
 } & Pick<
     BackupConfig,
     | 'compressionEnabled'
@@ -69,6 +69,7 @@ export function valuesOf(config: BackupConfig): ConfigValues {
     quotaPolicy: config.quotaPolicy,
     usageAlertPercents: config.usageAlertPercents.map(String),
     verifyWithinDays: config.verifyWithinDays ?? '',
+    maxConcurrentJobs: config.maxConcurrentJobs ?? '',
   }
 }
 

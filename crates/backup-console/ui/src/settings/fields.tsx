@@ -110,7 +110,7 @@ export function SecretSetting({ name, description }: { name: Secret; description
 }
 
 interface NumberProps {
-  name: 'databasePort' | 'quotaGigabytes' | 'verifyWithinDays'
+  name: 'databasePort' | 'quotaGigabytes' | 'verifyWithinDays' | 'maxConcurrentJobs'
   description?: string
   suffix?: string
 }

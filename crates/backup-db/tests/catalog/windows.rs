@@ -1,0 +1,102 @@
+//! A schedule's backups start in its hours, and nothing else waits for them.
+
+use backup_core::schedule::Schedule;
+use backup_core::{AlertKind, ScheduleId};
+use backup_db::FiringOutcome;
+use chrono::TimeDelta;
+
+use crate::fixture::{Catalog, on_both, start};
+
+on_both!(
+    a_backup_outside_of_its_hours_waits_until_they_begin,
+    one_that_was_asked_for_in_its_hours_and_not_begun_waits_for_the_next,
+    who_asks_by_hand_does_not_wait,
+    other_hours_hold_from_the_change_on,
+    a_clock_that_was_wrong_puts_nothing_off_for_good,
+);
+
+/// Fires at each full hour, and starts between ten in the evening and six in the morning. It is two o'clock.
+async fn nightly(catalog: &Catalog) -> ScheduleId {
+    let schedule = Schedule {
+        start_window: Some("22:00-06:00".parse().unwrap()),
+        ..catalog.new_schedule()
+    };
+    catalog.store.create_schedule(schedule).await.unwrap().id
+}
+
+async fn a_backup_outside_of_its_hours_waits_until_they_begin(catalog: Catalog) {
+    let id = nightly(&catalog).await;
+    catalog.advance(3_600);
+    catalog.fire().await.unwrap();
+    catalog.end_next(None).await;
+    // At seven.
+    catalog.advance(4 * 3_600);
+    let fired = catalog.fire().await.unwrap();
+    assert_eq!(fired.firing.outcome, FiringOutcome::CaughtUp);
+    assert!(catalog.claim().await.is_none());
+    let other = catalog.pending().await.id;
+    assert_eq!(catalog.claim().await.unwrap().lease.id, other.to_string());
+    // What comes while it waits is passed over, which is nobody's fault.
+    catalog.advance(3_600);
+    let skipped = catalog.fire().await.unwrap();
+    assert_eq!(skipped.firing.outcome, FiringOutcome::Skipped);
+    assert_eq!(catalog.open_alert(AlertKind::ScheduleSkipped).await, None);
+    catalog.advance(14 * 3_600 - 1);
+    assert!(catalog.claim().await.is_none());
+    catalog.advance(1);
+    assert_eq!(catalog.clock_now(), start() + TimeDelta::hours(20));
+    let claimed = catalog.claim().await.unwrap();
+    assert_eq!(claimed.lease.id, fired.backup.unwrap().id.to_string());
+    assert_eq!(
+        catalog.schedule(id).await.start_window.unwrap().to_string(),
+        "22:00-06:00"
+    );
+}
+
+async fn one_that_was_asked_for_in_its_hours_and_not_begun_waits_for_the_next(catalog: Catalog) {
+    nightly(&catalog).await;
+    // At five, and no worker is free for two hours.
+    catalog.advance(3 * 3_600);
+    catalog.fire().await.unwrap();
+    catalog.advance(2 * 3_600);
+    assert!(catalog.claim().await.is_none());
+    catalog.advance(15 * 3_600);
+    assert!(catalog.claim().await.is_some());
+}
+
+async fn who_asks_by_hand_does_not_wait(catalog: Catalog) {
+    let id = nightly(&catalog).await;
+    catalog.advance(5 * 3_600);
+    let asked = catalog.store.trigger_schedule(id, None).await.unwrap();
+    assert_eq!(catalog.claim().await.unwrap().lease.id, asked.id.to_string());
+}
+
+async fn other_hours_hold_from_the_change_on(catalog: Catalog) {
+    let id = nightly(&catalog).await;
+    catalog.advance(5 * 3_600);
+    catalog.fire().await.unwrap();
+    assert!(catalog.claim().await.is_none());
+    let now = catalog.schedule(id).await;
+    let changed = Schedule {
+        start_window: None,
+        ..now.clone()
+    };
+    catalog.store.update_schedule(&now, changed).await.unwrap();
+    assert!(catalog.claim().await.is_some());
+}
+
+async fn a_clock_that_was_wrong_puts_nothing_off_for_good(catalog: Catalog) {
+    nightly(&catalog).await;
+    catalog.advance(3_600);
+    let fired = catalog.fire().await.unwrap();
+    // A worker whose clock is a month and some hours ahead.
+    catalog.advance(30 * 86_400 + 5 * 3_600);
+    assert!(catalog.claim().await.is_none());
+    catalog.advance(-30 * 86_400 - 5 * 3_600);
+    assert!(catalog.claim().await.is_none());
+    catalog.store.mend_times().await.unwrap();
+    assert_eq!(
+        catalog.claim().await.unwrap().lease.id,
+        fired.backup.unwrap().id.to_string()
+    );
+}

@@ -1,0 +1,1 @@
+ALTER TABLE backup_schedules DROP COLUMN start_window;
