@@ -255,8 +255,8 @@ async fn a_base_that_is_damaged_after_it_was_checked_is_found_out() {
     let ended = finish(&engine, asked.id).await;
     // Either all of it had been read, and what was made is whole, or it was noticed.
     if ended.status == JobStatus::Completed {
-        let receipt = plain.repository().find(ended.id).await.unwrap();
         let repository = plain.repository();
+        let receipt = repository.find(ended.id).await.unwrap();
         repository.verify(&receipt, VerifyLevel::Content, &job()).await.unwrap();
     } else {
         assert_condemned(&plain, &ended, &backups).await;
