@@ -193,7 +193,11 @@ fn what_only_the_storage_has_is_settled() {
     fs::remove_file(storage(&system).join(&stored_paths(&lost)[0])).unwrap();
     in_browser("orphans", &system, "");
     assert!(
-        theirs.iter().filter(|one| storage(&system).join(&stored_paths(one)[0]).exists()).count() == 1,
+        theirs
+            .iter()
+            .filter(|one| storage(&system).join(&stored_paths(one)[0]).exists())
+            .count()
+            == 1,
         "one was adopted, and one removed"
     );
 }
@@ -286,7 +290,7 @@ INSERT INTO backups SELECT (jsonb_populate_record(b, jsonb_build_object(
   'trigger', 'SCHEDULED', 'created_at', at, 'started_at', at,
   'completed_at', at + interval '14 minutes' - i * interval '9 seconds' + (i * 37 % 60) * interval '1 second',
   'verified_at', at + interval '1 hour',
-  'source_bytes', 52000000000 - i * 210000000, 'size_bytes', 14000000000 - i * 61000000,
+  'source_bytes', 52000000000 - i * 210000000::bigint, 'size_bytes', 14000000000 - i * 61000000::bigint,
   'status', CASE i WHEN 9 THEN 'FAILED' ELSE 'COMPLETED' END,
   'error_message', CASE i WHEN 9 THEN 'the storage does not answer' END))).* FROM kept, nights;
 WITH kept AS (SELECT u FROM backup_storage_usage u WHERE total_size_bytes > 0 ORDER BY recorded_at LIMIT 1)
@@ -310,12 +314,16 @@ fn pictures_of_the_readme() {
         "cronExpression": "0 2 * * *", "retentionDays": 30, "maxBackups": 40, "keepMonthly": 12 });
     let made = system.api().post("/api/admin/backup/schedule", &nightly).expect(201);
     let id = made["schedule"]["id"].as_str().unwrap();
-    let asked = system.api().post(&format!("/api/admin/backup/schedule/{id}/trigger"), &json!({}));
+    let asked = system
+        .api()
+        .post(&format!("/api/admin/backup/schedule/{id}/trigger"), &json!({}));
     let backup = asked.expect(202)["backup"]["id"].as_str().unwrap().to_owned();
     system.completed(&backup);
     let verify = format!("/api/admin/backup/{backup}/verify");
     system.api().post(&verify, &json!({ "level": "RESTORE" })).expect(202);
-    system.wait_until(&backup, Duration::from_mins(2), |backup| backup["verifiedAt"].is_string());
+    system.wait_until(&backup, Duration::from_mins(2), |backup| {
+        backup["verifiedAt"].is_string()
+    });
     catalog(&system).psql(A_MONTH);
     in_browser("pictures", &system, "");
 }
