@@ -297,7 +297,7 @@ INSERT INTO backups SELECT (jsonb_populate_record(b, jsonb_build_object(
   'trigger', 'SCHEDULED', 'created_at', at, 'started_at', at,
   'completed_at', at + interval '14 minutes' - i * interval '9 seconds' + (i * 37 % 60) * interval '1 second',
   'verified_at', at + interval '1 hour',
-  'source_bytes', 52000000000 - i * 210000000, 'size_bytes', 14000000000 - i * 61000000,
+  'source_bytes', 52000000000 - i * 210000000::bigint, 'size_bytes', 14000000000 - i * 61000000::bigint,
   'status', CASE i WHEN 9 THEN 'FAILED' ELSE 'COMPLETED' END,
   'error_message', CASE i WHEN 9 THEN 'the storage does not answer' END))).* FROM kept, nights;
 WITH kept AS (SELECT u FROM backup_storage_usage u WHERE total_size_bytes > 0 ORDER BY recorded_at LIMIT 1)

@@ -1,30 +1,24 @@
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
-import { adminPage, ask, picture, url } from './console'
+import { adminPage, ask, url } from './console'
 
 /** How long a storm is looked at, in milliseconds. */
 const WATCHED = 8_000
 
-interface Watch {
-  watched: { busy: number; observer: PerformanceObserver }
+/** How many seconds the page's thread has worked so far. Not how long it took: the machine may have more to do. */
+async function worked(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
+  const { metrics } = await session.send('Performance.getMetrics')
+  await session.detach()
+  return metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN
 }
 
-/** What share of the time the page's thread was at one task for so long that somebody notices, while this was done. */
+/** What share of the time the page's thread worked while this was done. */
 async function busyShare(page: Page, during: () => Promise<unknown>): Promise<number> {
-  await page.evaluate(() => {
-    const watched: Watch['watched'] = {
-      busy: 0,
-      observer: new PerformanceObserver(list => {
-        for (const task of list.getEntries()) watched.busy += task.duration
-      }),
-    }
-    watched.observer.observe({ type: 'longtask' })
-    Object.assign(window, { watched })
-  })
-  const begun = performance.now()
+  const [before, begun] = [await worked(page), performance.now()]
   await during()
-  const elapsed = performance.now() - begun
-  return (await page.evaluate(() => (window as unknown as Watch).watched.busy)) / elapsed
+  return ((await worked(page)) - before) / ((performance.now() - begun) / 1000)
 }
 
 /** The median of the milliseconds from a key to the frame that shows it. */
@@ -51,43 +45,26 @@ async function typing(page: Page): Promise<number> {
   return times.sort((one, other) => one - other)[7] ?? Number.NaN
 }
 
-/** The milliseconds from a choice in a filter to the frame that shows its rows. */
-async function choosing(page: Page, filter: string, value: string): Promise<number> {
-  return page.getByRole('combobox', { name: filter }).evaluate(
-    (select, chosen) =>
-      new Promise<number>(resolve => {
-        const begun = performance.now()
-        const list = document.querySelector('[aria-busy]') ?? document.body
-        let isAsked = false
-        new MutationObserver((_, observer) => {
-          isAsked ||= list.ariaBusy === 'true'
-          if (!isAsked || list.ariaBusy === 'true') return
-          observer.disconnect()
-          requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - begun)))
-        }).observe(list, { attributes: true })
-        ;(select as HTMLSelectElement).value = chosen
-        select.dispatchEvent(new Event('change', { bubbles: true }))
-      }),
-    value,
-  )
-}
-
-/** Choices none of which was made before, so that each is asked of the server. */
+/** Choices none of which was made before, so that each is asked of the server; all of them have rows. */
 const CHOICES = [
-  ['備份來源', 'DATABASE'],
   ['備份類型', 'FULL'],
-  ['備份來源', 'FILES'],
   ['備份類型', 'INCREMENTAL'],
-  ['備份來源', 'CONFIG'],
   ['備份類型', 'DIFFERENTIAL'],
-  ['備份來源', 'FULL_SYSTEM'],
+  ['狀態', 'COMPLETED'],
+  ['備份類型', 'FULL'],
+  ['備份類型', 'INCREMENTAL'],
 ] as const
 
-/** The median of it. */
+/** The seconds that the page works for these filters. */
 async function filtering(page: Page): Promise<number> {
-  const times: number[] = []
-  for (const [filter, value] of CHOICES) times.push(await choosing(page, filter, value))
-  return times.sort((one, other) => one - other)[3] ?? Number.NaN
+  const before = await worked(page)
+  for (const [filter, value] of CHOICES) {
+    const answer = page.waitForResponse(response => response.url().includes('/api/admin/backup?'))
+    await page.getByRole('combobox', { name: filter }).selectOption(value)
+    await answer
+    await page.locator('[aria-busy=false] tr[data-backup]').first().waitFor()
+  }
+  return (await worked(page)) - before
 }
 
 it('shows a long list as quickly as a short one', async () => {
@@ -98,8 +75,8 @@ it('shows a long list as quickly as a short one', async () => {
   await page.getByRole('button', { name: '清除篩選' }).click()
   await page.waitForURL(`${url}backups`)
   const long = await filtering(page)
-  console.log(`a filter: ${short.toFixed(0)} ms on a short list, ${long.toFixed(0)} ms on the long one`)
-  expect(long).toBeLessThan(short * 4)
+  console.log(`filters: ${short.toFixed(2)} s of work on a short list, ${long.toFixed(2)} s on the long one`)
+  expect(long).toBeLessThan(short * 2)
 
   await page.getByRole('button', { name: '清除篩選' }).click()
   await page.getByRole('button', { name: '最後一頁' }).click()
@@ -115,7 +92,7 @@ it('shows a long list as quickly as a short one', async () => {
     }
   })
   console.log(`busy for ${(busy * 100).toFixed(0)} % while it scrolls`)
-  expect(busy).toBeLessThan(0.2)
+  expect(busy).toBeLessThan(0.5)
 })
 
 it('stays at hand in a storm of a thousand changes a second', async () => {
@@ -125,14 +102,16 @@ it('stays at hand in a storm of a thousand changes a second', async () => {
   await page.locator('[data-live=live]').waitFor({ state: 'attached' })
   const quiet = await typing(page)
   await ask('storm')
-  await page.locator('tr[data-backup]').first().getByRole('progressbar').waitFor()
+  const first = page.locator('tr[data-backup]').first()
+  await first.getByRole('progressbar').waitFor()
+  const progress = await first.getByRole('progressbar').getAttribute('aria-valuenow')
   let stormy = 0
   const busy = await busyShare(page, async () => {
     const until = performance.now() + WATCHED
     stormy = await typing(page)
     await page.waitForTimeout(Math.max(0, until - performance.now()))
   })
-  await picture(page, 'storm')
+  expect(await first.getByRole('progressbar').getAttribute('aria-valuenow')).not.toBe(progress)
   console.log(
     `a key: ${quiet.toFixed(0)} ms when quiet, ${stormy.toFixed(0)} ms in the storm; busy for ${(busy * 100).toFixed(0)} %`,
   )

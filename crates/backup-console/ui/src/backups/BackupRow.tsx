@@ -10,11 +10,34 @@ import { TimeDisplay } from '@/ui/TimeDisplay'
 import { BackupActions } from './BackupActions'
 import { VerifyState } from './VerifyState'
 
-/** One backup of the list. Memorised: of a page of rows an event draws one anew. */
-export const BackupRow = memo(function BackupRow({ backup }: { backup: Backup }) {
+/** One backup of the list. Memorised: of a page of rows an event draws one anew, and of a running one its status alone. */
+export const BackupRow = memo(function BackupRow({ backup }: Props) {
   const { t } = useTranslation('backups')
   return (
     <Table.Tr data-backup={backup.id}>
+      <NameCells backup={backup} />
+      <Table.Td data-label={t('field.status')} maw={240}>
+        <StatusBadge job={backup} label={backup.name} />
+      </Table.Td>
+      <OtherCells backup={backup} />
+    </Table.Tr>
+  )
+})
+
+interface Props {
+  backup: Backup
+}
+
+/** Whether nothing has changed but how far the backup is, which it says every second. */
+function hasOnlyGoneOn({ backup: before }: Props, { backup: now }: Props): boolean {
+  const names = Object.keys(now) as (keyof Backup)[]
+  return names.every(name => name === 'progress' || name === 'currentStep' || before[name] === now[name])
+}
+
+const NameCells = memo(function NameCells({ backup }: Props) {
+  const { t } = useTranslation('backups')
+  return (
+    <>
       <Table.Td maw={320}>
         <BackupName backup={backup} />
       </Table.Td>
@@ -24,9 +47,14 @@ export const BackupRow = memo(function BackupRow({ backup }: { backup: Backup })
       <Table.Td data-label={t('field.source')}>
         <SourceBadge source={backup.source} />
       </Table.Td>
-      <Table.Td data-label={t('field.status')} maw={240}>
-        <StatusBadge job={backup} label={backup.name} />
-      </Table.Td>
+    </>
+  )
+}, hasOnlyGoneOn)
+
+const OtherCells = memo(function OtherCells({ backup }: Props) {
+  const { t } = useTranslation('backups')
+  return (
+    <>
       <Table.Td data-label={t('field.size')} style={{ whiteSpace: 'nowrap' }}>
         {formatSize(backup.sizeBytes)}
       </Table.Td>
@@ -42,11 +70,11 @@ export const BackupRow = memo(function BackupRow({ backup }: { backup: Backup })
       <Table.Td data-end>
         <BackupActions backup={backup} />
       </Table.Td>
-    </Table.Tr>
+    </>
   )
-})
+}, hasOnlyGoneOn)
 
-function BackupName({ backup }: { backup: Backup }) {
+function BackupName({ backup }: Props) {
   const { t } = useTranslation('backups')
   return (
     <>
