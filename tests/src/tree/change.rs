@@ -1,19 +1,20 @@
 //! Changes a tree in every way that people and programs do.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::ffi::OsStringExt as _;
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _, lchown, symlink};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+mod content;
+mod metadata;
 
-use rustix::fs::{FallocateFlags, FileType, Mode, XattrFlags, fallocate, lremovexattr, lsetxattr, mknodat};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::io::Errno;
 
-use super::build::noise;
+use self::content::content;
 use crate::dice::Dice;
-use crate::tools;
 
 /// How large a tree may get by changes, bytes of content; then files go.
 const MOST_BYTES: u64 = 24 << 20;
@@ -30,14 +31,17 @@ pub fn change(root: &Path, dice: &mut Dice) -> String {
             Ok(Some(done)) => return done,
             // Not on this file system, or not by this user: something else then.
             Ok(None) => {}
-            Err(error)
-                if [Errno::NOTSUP, Errno::PERM, Errno::ACCESS]
-                    .map(io::Error::from)
-                    .iter()
-                    .any(|known| known.raw_os_error() == error.raw_os_error()) => {}
+            Err(error) if is_refused(&error) => {}
             Err(error) => panic!("{}: {error}", root.display()),
         }
     }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    let refusals = [Errno::NOTSUP, Errno::PERM, Errno::ACCESS];
+    refusals
+        .iter()
+        .any(|refusal| error.raw_os_error() == Some(refusal.raw_os_error()))
 }
 
 /// What there is, by path, sorted; the root itself is among the folders.
@@ -84,7 +88,8 @@ impl<'a> Tree<'a> {
     }
 
     fn shown(&self, path: &Path) -> String {
-        format!("{:?}", path.strip_prefix(self.root).unwrap_or(path))
+        let below = path.strip_prefix(self.root).unwrap_or(path);
+        format!("'{}'", below.as_os_str().as_bytes().escape_ascii())
     }
 
     fn change(&self, dice: &mut Dice) -> Done {
@@ -150,135 +155,6 @@ impl<'a> Tree<'a> {
     fn free_name(&self, dice: &mut Dice) -> Option<PathBuf> {
         let path = self.name(dice);
         fs::symlink_metadata(&path).is_err().then_some(path)
-    }
-
-    fn new_file(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.free_name(dice) else {
-            return Ok(None);
-        };
-        let content = content(dice);
-        fs::write(&path, &content)?;
-        Ok(Some(format!("wrote {}, {} bytes", self.shown(&path), content.len())))
-    }
-
-    fn rewrite(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.file(dice) else { return Ok(None) };
-        let content = content(dice);
-        fs::write(path, &content)?;
-        Ok(Some(format!(
-            "wrote {} anew, {} bytes",
-            self.shown(path),
-            content.len()
-        )))
-    }
-
-    fn write_within(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.file(dice) else { return Ok(None) };
-        let length = fs::metadata(path)?.len();
-        if length == 0 {
-            return Ok(None);
-        }
-        let file = OpenOptions::new().write(true).open(path)?;
-        let mut written = Vec::new();
-        for _ in 0..=dice.below(4) {
-            let offset = dice.below(length);
-            let bytes = dice.of(&[1, 100, 5000, 100_000]).min(length - offset);
-            file.write_all_at(&noise(dice.below(u64::MAX), bytes as usize), offset)?;
-            written.push(format!("{bytes} at {offset}"));
-        }
-        Ok(Some(format!("wrote into {}: {}", self.shown(path), written.join(", "))))
-    }
-
-    fn insert(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.file(dice) else { return Ok(None) };
-        let mut content = fs::read(path)?;
-        let at = dice.below(content.len() as u64 + 1) as usize;
-        let gone = dice.of(&[0, 0, 1, 3000, 50_000]).min(content.len() - at);
-        let new = noise(dice.below(u64::MAX), dice.of(&[1, 700, 9000, 60_000]));
-        content.splice(at..at + gone, new.iter().copied());
-        fs::write(path, content)?;
-        Ok(Some(format!(
-            "put {} bytes in place of {gone} into {} at {at}",
-            new.len(),
-            self.shown(path)
-        )))
-    }
-
-    fn append(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.file(dice) else { return Ok(None) };
-        let content = content(dice);
-        OpenOptions::new().append(true).open(path)?.write_all(&content)?;
-        Ok(Some(format!(
-            "appended {} bytes to {}",
-            content.len(),
-            self.shown(path)
-        )))
-    }
-
-    fn cut(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.file(dice) else { return Ok(None) };
-        let length = dice.below(fs::metadata(path)?.len() + 1);
-        OpenOptions::new().write(true).open(path)?.set_len(length)?;
-        Ok(Some(format!("cut {} to {length} bytes", self.shown(path))))
-    }
-
-    /// Other bytes, the same length, the same modification time: only the change time tells.
-    fn change_secretly(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.file(dice) else { return Ok(None) };
-        let meta = fs::metadata(path)?;
-        if meta.len() == 0 {
-            return Ok(None);
-        }
-        let offset = dice.below(meta.len());
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, offset)?;
-        file.write_all_at(&[byte[0] ^ 0x55], offset)?;
-        file.set_modified(meta.modified()?)?;
-        Ok(Some(format!(
-            "changed {} at {offset} and put its time back",
-            self.shown(path)
-        )))
-    }
-
-    fn punch(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.file(dice) else { return Ok(None) };
-        let length = fs::metadata(path)?.len();
-        if length < 10_000 {
-            return Ok(None);
-        }
-        let offset = dice.below(length);
-        let hole = dice.of(&[4096, 50_000, 1 << 20]).min(length - offset);
-        let file = OpenOptions::new().write(true).open(path)?;
-        fallocate(
-            &file,
-            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
-            offset,
-            hole,
-        )?;
-        Ok(Some(format!(
-            "punched {hole} bytes out of {} at {offset}",
-            self.shown(path)
-        )))
-    }
-
-    fn new_sparse(&self, dice: &mut Dice) -> Done {
-        let Some(path) = self.free_name(dice) else {
-            return Ok(None);
-        };
-        let length = 1 + dice.below(8 << 20);
-        let mut file = File::create(&path)?;
-        file.set_len(length)?;
-        let islands = dice.below(5);
-        for _ in 0..islands {
-            file.seek(SeekFrom::Start(dice.below(length)))?;
-            let bytes = dice.of(&[1, 4096, 70_000]);
-            file.write_all(&noise(dice.below(u64::MAX), bytes))?;
-        }
-        Ok(Some(format!(
-            "made {} of {islands} pieces in {length} bytes",
-            self.shown(&path)
-        )))
     }
 
     fn move_file(&self, dice: &mut Dice) -> Done {
@@ -363,7 +239,7 @@ impl<'a> Tree<'a> {
                 "a folder"
             }
             1 => {
-                mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o640), 0)?;
+                mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o640), 0)?;
                 "a pipe"
             }
             _ => {
@@ -379,43 +255,6 @@ impl<'a> Tree<'a> {
             }
         };
         Ok(Some(format!("made {} {what}", self.shown(&path))))
-    }
-
-    fn set_mode(&self, dice: &mut Dice) -> Done {
-        let (path, mode) = match self.file(dice) {
-            Some(file) if !dice.one_in(4) => (file, dice.of(&[0o400, 0o444, 0o600, 0o644, 0o755, 0o4755, 0o1644])),
-            _ => (self.folder(dice), dice.of(&[0o700, 0o755, 0o1777, 0o2775])),
-        };
-        let mut what = format!("mode {mode:04o}");
-        if tools::is_root() && dice.one_in(3) {
-            let (user, group) = (dice.below(3) as u32 * 1234, dice.below(3) as u32 * 4321);
-            lchown(path, Some(user), Some(group))?;
-            what = format!("{what}, owner {user}:{group}");
-        }
-        fs::set_permissions(path, Permissions::from_mode(mode))?;
-        Ok(Some(format!("gave {} {what}", self.shown(path))))
-    }
-
-    fn set_time(&self, dice: &mut Dice) -> Done {
-        let path = self.file(dice).filter(|_| !dice.one_in(4)).unwrap_or(self.root);
-        let seconds = dice.below(4_000_000_000);
-        let time = SystemTime::UNIX_EPOCH + Duration::new(seconds, dice.below(1_000_000_000) as u32);
-        File::open(path)?.set_modified(time)?;
-        Ok(Some(format!("dated {} {seconds}", self.shown(path))))
-    }
-
-    fn set_attribute(&self, dice: &mut Dice) -> Done {
-        let path = self.file(dice).filter(|_| !dice.one_in(4)).unwrap_or(self.folder(dice));
-        let name = dice.of(&["user.one", "user.two"]);
-        let what = match lremovexattr(path, name) {
-            Ok(()) if dice.one_in(2) => "removed".to_owned(),
-            _ => {
-                let value = noise(dice.below(u64::MAX), dice.of(&[0, 10, 2000]));
-                lsetxattr(path, name, &value, XattrFlags::empty())?;
-                format!("set to {} bytes", value.len())
-            }
-        };
-        Ok(Some(format!("attribute {name} of {} {what}", self.shown(path))))
     }
 
     fn remove_file(&self, dice: &mut Dice) -> Done {
@@ -447,20 +286,6 @@ impl<'a> Tree<'a> {
             fs::write(path.join(format!("inside {number}")), content(dice))?;
         }
         Ok(Some(format!("made the folder {}", self.shown(&path))))
-    }
-}
-
-/// Of any length, more or less compressible. What compresses is much the same everywhere.
-fn content(dice: &mut Dice) -> Vec<u8> {
-    let most = dice.of(&[1, 600, 20_000, 200_000, 1_500_000]);
-    let length = dice.below(most) as usize;
-    match dice.below(3) {
-        0 => noise(dice.below(u64::MAX), length),
-        1 => noise(dice.below(4), length),
-        _ => {
-            let lines = (dice.below(50)..).map(|number| format!("line {number} of some file or other\n"));
-            lines.flat_map(String::into_bytes).take(length).collect()
-        }
     }
 }
 
