@@ -615,6 +615,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/system/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses the system: no job is taken up, no schedule fires, and no backup expires, until it is resumed. What runs goes on to
+         *     its end, and what is asked for waits.
+         */
+        post: operations["pause_system"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/system/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the pause: jobs are taken up again, and each schedule that would have fired meanwhile fires once. */
+        post: operations["resume_system"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/tokens": {
         parameters: {
             query?: never;
@@ -926,10 +963,11 @@ export interface components {
          *     - `ORPHANS_FOUND`: A storage holds what the catalog does not know, or the other way round. Subject: the configuration.
          *     - `KEY_MISSING`: Kept backups need a key that is not at hand. Subject: the key's fingerprint.
          *     - `CLOCK_LEAPT`: The clock is further ahead than retention believes, so backups do not grow old by it. Subject: empty.
+         *     - `SYSTEM_PAUSED`: Somebody has paused the system: no job is taken up, no schedule fires, no backup expires. Subject: empty. Over when it is resumed.
          *     - `NOTIFICATION_FAILED`: A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
          * @enum {string}
          */
-        AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "CHAIN_BROKEN" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "NOTIFICATION_FAILED";
+        AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "CHAIN_BROKEN" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "SYSTEM_PAUSED" | "NOTIFICATION_FAILED";
         /** @description A page of alerts. */
         AlertList: {
             alerts: components["schemas"]["Alert"][];
@@ -1077,6 +1115,11 @@ export interface components {
             key: string;
             /** @description Names the key of new archives; null where its passphrase is sealed with another one than the environment's. */
             keyFingerprint?: string | null;
+            /**
+             * Format: int32
+             * @description Jobs of it that may run at once, restores apart; null: as many as there are workers.
+             */
+            maxConcurrentJobs?: number | null;
             notificationEmails: string[];
             /** @description The language of what is told. */
             notificationLanguage: components["schemas"]["MessageLanguage"];
@@ -1203,6 +1246,11 @@ export interface components {
              * @description Passphrase of new archives. The one before still opens its own. `***` leaves the one that is there.
              */
             encryptionKey?: string | null;
+            /**
+             * Format: int32
+             * @description Jobs of it that may run at once, restores apart; `null`: as many as there are workers.
+             */
+            maxConcurrentJobs?: number | null;
             notificationEmails?: string[] | null;
             notificationLanguage?: null | components["schemas"]["MessageLanguage"];
             notifyOnFailure?: boolean | null;
@@ -1390,6 +1438,11 @@ export interface components {
              * @default 30
              */
             retentionDays?: number | null;
+            /**
+             * @description The hours in which its backups may start, in that zone: from the first time on, until before the second; over midnight
+             *     where it is the later one. A backup that comes outside waits until they begin. Absent: all hours.
+             */
+            startWindow?: string | null;
             /**
              * @description The IANA name of a time zone: the one that the expression, and the hours, days and weeks of retention, are read in.
              * @default Asia/Taipei
@@ -1679,6 +1732,17 @@ export interface components {
              * @description Bytes before compression.
              */
             sizeBytes: number;
+        };
+        /** @description The pause that has begun or is over. */
+        PauseAnswer: {
+            /** @description In the caller's language. */
+            message: string;
+            pause: components["schemas"]["SystemPause"];
+        };
+        /** @description Why the system is paused. */
+        PauseSystem: {
+            /** @description For those who wonder why nothing is done. */
+            reason: string;
         };
         Person: {
             displayName: string;
@@ -2095,6 +2159,8 @@ export interface components {
              * @description How many days a backup is kept.
              */
             retentionDays: number;
+            /** @description The hours in which its backups may start, in that zone, such as `22:00-06:00`; null: all. */
+            startWindow?: string | null;
             /** @description The IANA name of the time zone that the expression is read in. */
             timezone: string;
             /** Format: date-time */
@@ -2166,6 +2232,7 @@ export interface components {
              * @description When the next schedule fires.
              */
             nextScheduled?: string | null;
+            pause?: null | components["schemas"]["SystemPause"];
             storage: components["schemas"]["StorageUsage"];
         };
         /** @description What the good backups take up. */
@@ -2188,6 +2255,17 @@ export interface components {
              * @description Of the quota; may exceed 100.
              */
             usagePercent?: number | null;
+        };
+        /**
+         * @description Since when the system is paused, by whom and why. No job is taken up meanwhile, no schedule fires, and no backup expires;
+         *     what runs goes on.
+         */
+        SystemPause: {
+            /** Format: date-time */
+            pausedAt: string;
+            /** @description What the person is called who paused it; null where they are no longer a user. */
+            pausedBy?: string | null;
+            reason: string;
         };
         /** @description What is to be tried. */
         TestConfig: {
@@ -2249,7 +2327,7 @@ export interface components {
             problem: string;
         };
         /**
-         * @description Changes to a schedule; what is absent stays. `null` takes away the description and each `keep…`, and is the same as
+         * @description Changes to a schedule; what is absent stays. `null` takes away the description, the hours and each `keep…`, and is the same as
          *     absent for the others.
          */
         UpdateSchedule: {
@@ -2279,6 +2357,7 @@ export interface components {
             name?: string | null;
             /** Format: int32 */
             retentionDays?: number | null;
+            startWindow?: string | null;
             /**
              * @description The IANA name of a time zone: the one that the expression, and the hours, days and weeks of retention, are read in.
              * @example Asia/Taipei
@@ -2616,6 +2695,8 @@ export type Orphan = components['schemas']['Orphan'];
 export type OrphanKind = components['schemas']['OrphanKind'];
 export type OrphanList = components['schemas']['OrphanList'];
 export type OtherContents = components['schemas']['OtherContents'];
+export type PauseAnswer = components['schemas']['PauseAnswer'];
+export type PauseSystem = components['schemas']['PauseSystem'];
 export type Person = components['schemas']['Person'];
 export type PlannedArchive = components['schemas']['PlannedArchive'];
 export type PlannedPart = components['schemas']['PlannedPart'];
@@ -2653,6 +2734,7 @@ export type ScheduleList = components['schemas']['ScheduleList'];
 export type ScheduleName = components['schemas']['ScheduleName'];
 export type Status = components['schemas']['Status'];
 export type StorageUsage = components['schemas']['StorageUsage'];
+export type SystemPause = components['schemas']['SystemPause'];
 export type TestConfig = components['schemas']['TestConfig'];
 export type TestResult = components['schemas']['TestResult'];
 export type Token = components['schemas']['Token'];
@@ -4873,6 +4955,102 @@ export interface operations {
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
             /** @description `restore_keeps_nothing`: nothing was replaced, or it is no longer kept. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Error503"];
+        };
+    };
+    pause_system: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The language of messages: `zh-TW`, which is the default, or `en`.
+                 * @example en
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description The request's id in the log; without it, or where it is not 1 to 64 letters, digits, `-`, `_` or `.`, the request gets a new one. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseSystem"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `already_paused` */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    resume_system: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The language of messages: `zh-TW`, which is the default, or `en`.
+                 * @example en
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description The request's id in the log; without it, or where it is not 1 to 64 letters, digits, `-`, `_` or `.`, the request gets a new one. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pause that is over. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not_paused` */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
