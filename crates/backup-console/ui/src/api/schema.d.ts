@@ -397,26 +397,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/admin/backup/{id}/consolidate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Asks for a full backup that is made of one which builds on others, from the storage alone: of the same point in time, and
-         *     with nothing that it builds on. The backup itself stays as it is.
-         */
-        post: operations["consolidate_backup"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/admin/backup/{id}/contents": {
         parameters: {
             query?: never;
@@ -629,6 +609,43 @@ export interface paths {
          *     written to it since. A job with a record of its own.
          */
         post: operations["roll_back_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/system/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses the system: no job is taken up, no schedule fires, and no backup expires, until it is resumed. What runs goes on to
+         *     its end, and what is asked for waits.
+         */
+        post: operations["pause_system"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/system/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the pause: jobs are taken up again, and each schedule that would have fired meanwhile fires once. */
+        post: operations["resume_system"];
         delete?: never;
         options?: never;
         head?: never;
@@ -935,7 +952,6 @@ export interface components {
          *     - `BACKUP_FAILED`: A backup failed. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
          *     - `BACKUP_LOST`: The storage no longer has a good backup. Subject: the backup.
          *     - `CHAIN_BROKEN`: A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the configuration. Over with its next good backup of the same source.
-         *     - `CONSOLIDATION_FAILED`: No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration where none asked. Over with its next good FULL backup.
          *     - `STORAGE_USAGE`: The backups take up more of the quota than a step. Subject: the configuration.
          *     - `SCHEDULE_MISSED`: A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.
          *     - `SCHEDULE_SKIPPED`: A schedule passed over an instant, since its backup before still ran. Subject: the schedule.
@@ -947,10 +963,11 @@ export interface components {
          *     - `ORPHANS_FOUND`: A storage holds what the catalog does not know, or the other way round. Subject: the configuration.
          *     - `KEY_MISSING`: Kept backups need a key that is not at hand. Subject: the key's fingerprint.
          *     - `CLOCK_LEAPT`: The clock is further ahead than retention believes, so backups do not grow old by it. Subject: empty.
+         *     - `SYSTEM_PAUSED`: Somebody has paused the system: no job is taken up, no schedule fires, no backup expires. Subject: empty. Over when it is resumed.
          *     - `NOTIFICATION_FAILED`: A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
          * @enum {string}
          */
-        AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "CHAIN_BROKEN" | "CONSOLIDATION_FAILED" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "NOTIFICATION_FAILED";
+        AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "CHAIN_BROKEN" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "SYSTEM_PAUSED" | "NOTIFICATION_FAILED";
         /** @description A page of alerts. */
         AlertList: {
             alerts: components["schemas"]["Alert"][];
@@ -1013,12 +1030,8 @@ export interface components {
             completedAt?: string | null;
             /** @description The configuration that it was made by. */
             configKey: string;
-            consolidatedFrom?: null | components["schemas"]["Id"];
             contents?: null | components["schemas"]["Contents"];
-            /**
-             * Format: date-time
-             * @description When it was asked for; of one that is made of another, when that one was: the time that it is of.
-             */
+            /** Format: date-time */
             createdAt: string;
             createdBy?: null | components["schemas"]["Id"];
             createdByUser?: null | components["schemas"]["UserName"];
@@ -1102,6 +1115,11 @@ export interface components {
             key: string;
             /** @description Names the key of new archives; null where its passphrase is sealed with another one than the environment's. */
             keyFingerprint?: string | null;
+            /**
+             * Format: int32
+             * @description Jobs of it that may run at once, restores apart; null: as many as there are workers.
+             */
+            maxConcurrentJobs?: number | null;
             notificationEmails: string[];
             /** @description The language of what is told. */
             notificationLanguage: components["schemas"]["MessageLanguage"];
@@ -1228,6 +1246,11 @@ export interface components {
              * @description Passphrase of new archives. The one before still opens its own. `***` leaves the one that is there.
              */
             encryptionKey?: string | null;
+            /**
+             * Format: int32
+             * @description Jobs of it that may run at once, restores apart; `null`: as many as there are workers.
+             */
+            maxConcurrentJobs?: number | null;
             notificationEmails?: string[] | null;
             notificationLanguage?: null | components["schemas"]["MessageLanguage"];
             notifyOnFailure?: boolean | null;
@@ -1278,11 +1301,10 @@ export interface components {
          * @description What of a configuration is tried.
          *     - `STORAGE`: A small blob is written, read and deleted.
          *     - `DATABASE`: Log-in, versions, and the rights that a dump needs.
-         *     - `FILES`: The folder of uploaded files is there and can be read.
          *     - `NOTIFICATION`: A message is sent to every address.
          * @enum {string}
          */
-        ConfigPart: "STORAGE" | "DATABASE" | "FILES" | "NOTIFICATION";
+        ConfigPart: "STORAGE" | "DATABASE" | "NOTIFICATION";
         /** @description The parts of a backup. */
         Contents: {
             config?: null | components["schemas"]["ConfigContents"];
@@ -1368,11 +1390,6 @@ export interface components {
              */
             configKey?: string | null;
             /**
-             * Format: int32
-             * @description How many backups may build on each other before a full one is made of the newest, from the storage alone.
-             */
-            consolidateEvery?: number | null;
-            /**
              * @description Five fields: minute, hour, day of the month, month, day of the week; or `@daily` and the like.
              * @example 0 2 * * *
              */
@@ -1421,6 +1438,11 @@ export interface components {
              * @default 30
              */
             retentionDays?: number | null;
+            /**
+             * @description The hours in which its backups may start, in that zone: from the first time on, until before the second; over midnight
+             *     where it is the later one. A backup that comes outside waits until they begin. Absent: all hours.
+             */
+            startWindow?: string | null;
             /**
              * @description The IANA name of a time zone: the one that the expression, and the hours, days and weeks of retention, are read in.
              * @default Asia/Taipei
@@ -1710,6 +1732,17 @@ export interface components {
              * @description Bytes before compression.
              */
             sizeBytes: number;
+        };
+        /** @description The pause that has begun or is over. */
+        PauseAnswer: {
+            /** @description In the caller's language. */
+            message: string;
+            pause: components["schemas"]["SystemPause"];
+        };
+        /** @description Why the system is paused. */
+        PauseSystem: {
+            /** @description For those who wonder why nothing is done. */
+            reason: string;
         };
         Person: {
             displayName: string;
@@ -2059,11 +2092,6 @@ export interface components {
             backupType: components["schemas"]["BackupType"];
             /** @description The configuration that its backups are made by. */
             configKey: string;
-            /**
-             * Format: int32
-             * @description How many backups may build on each other before a full one is made of the newest; null: that is never done.
-             */
-            consolidateEvery?: number | null;
             /** Format: date-time */
             createdAt: string;
             createdBy?: null | components["schemas"]["Id"];
@@ -2131,6 +2159,8 @@ export interface components {
              * @description How many days a backup is kept.
              */
             retentionDays: number;
+            /** @description The hours in which its backups may start, in that zone, such as `22:00-06:00`; null: all. */
+            startWindow?: string | null;
             /** @description The IANA name of the time zone that the expression is read in. */
             timezone: string;
             /** Format: date-time */
@@ -2202,6 +2232,7 @@ export interface components {
              * @description When the next schedule fires.
              */
             nextScheduled?: string | null;
+            pause?: null | components["schemas"]["SystemPause"];
             storage: components["schemas"]["StorageUsage"];
         };
         /** @description What the good backups take up. */
@@ -2224,6 +2255,17 @@ export interface components {
              * @description Of the quota; may exceed 100.
              */
             usagePercent?: number | null;
+        };
+        /**
+         * @description Since when the system is paused, by whom and why. No job is taken up meanwhile, no schedule fires, and no backup expires;
+         *     what runs goes on.
+         */
+        SystemPause: {
+            /** Format: date-time */
+            pausedAt: string;
+            /** @description What the person is called who paused it; null where they are no longer a user. */
+            pausedBy?: string | null;
+            reason: string;
         };
         /** @description What is to be tried. */
         TestConfig: {
@@ -2285,16 +2327,14 @@ export interface components {
             problem: string;
         };
         /**
-         * @description Changes to a schedule; what is absent stays. `null` takes away the description, each `keep…` and `consolidateEvery`, and is
-         *     the same as absent for the others.
+         * @description Changes to a schedule; what is absent stays. `null` takes away the description, the hours and each `keep…`, and is the same as
+         *     absent for the others.
          */
         UpdateSchedule: {
             backupSource?: null | components["schemas"]["BackupSource"];
             backupType?: null | components["schemas"]["BackupType"];
             /** @description Its backups so far stay with the configuration that made them. */
             configKey?: string | null;
-            /** Format: int32 */
-            consolidateEvery?: number | null;
             /**
              * @description Five fields: minute, hour, day of the month, month, day of the week; or `@daily` and the like.
              * @example 0 2 * * *
@@ -2317,6 +2357,7 @@ export interface components {
             name?: string | null;
             /** Format: int32 */
             retentionDays?: number | null;
+            startWindow?: string | null;
             /**
              * @description The IANA name of a time zone: the one that the expression, and the hours, days and weeks of retention, are read in.
              * @example Asia/Taipei
@@ -2654,6 +2695,8 @@ export type Orphan = components['schemas']['Orphan'];
 export type OrphanKind = components['schemas']['OrphanKind'];
 export type OrphanList = components['schemas']['OrphanList'];
 export type OtherContents = components['schemas']['OtherContents'];
+export type PauseAnswer = components['schemas']['PauseAnswer'];
+export type PauseSystem = components['schemas']['PauseSystem'];
 export type Person = components['schemas']['Person'];
 export type PlannedArchive = components['schemas']['PlannedArchive'];
 export type PlannedPart = components['schemas']['PlannedPart'];
@@ -2691,6 +2734,7 @@ export type ScheduleList = components['schemas']['ScheduleList'];
 export type ScheduleName = components['schemas']['ScheduleName'];
 export type Status = components['schemas']['Status'];
 export type StorageUsage = components['schemas']['StorageUsage'];
+export type SystemPause = components['schemas']['SystemPause'];
 export type TestConfig = components['schemas']['TestConfig'];
 export type TestResult = components['schemas']['TestResult'];
 export type Token = components['schemas']['Token'];
@@ -4033,7 +4077,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
-            /** @description `backup_running`, `backup_protected`, `backup_in_use`: a restore, verification, consolidation or download reads it, `backup_dependents`: others build on it. */
+            /** @description `backup_running`, `backup_protected`, `backup_in_use`: a restore, verification or download reads it, `backup_dependents`: others build on it. */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -4082,54 +4126,6 @@ export interface operations {
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
             /** @description `job_finished`: it has ended already. */
-            409: {
-                headers: {
-                    "Content-Language": components["headers"]["Content-Language"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-            503: components["responses"]["Error503"];
-        };
-    };
-    consolidate_backup: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description The language of messages: `zh-TW`, which is the default, or `en`.
-                 * @example en
-                 */
-                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
-                /** @description The request's id in the log; without it, or where it is not 1 to 64 letters, digits, `-`, `_` or `.`, the request gets a new one. */
-                "X-Request-Id"?: components["parameters"]["RequestId"];
-            };
-            path: {
-                id: components["parameters"]["Id"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Accepted */
-            202: {
-                headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BackupAccepted"];
-                };
-            };
-            400: components["responses"]["Error400"];
-            401: components["responses"]["Error401"];
-            403: components["responses"]["Error403"];
-            404: components["responses"]["Error404"];
-            /** @description `backup_stands_alone`: it builds on no other. `backup_unavailable`: it is not a good backup. `backup_damaged`: it, or one that it builds on, cannot be restored; `details` says why. `backup_consolidating`: that has been asked for already. `quota_exceeded`: the configuration refuses what its quota has no room for. */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -4959,6 +4955,102 @@ export interface operations {
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
             /** @description `restore_keeps_nothing`: nothing was replaced, or it is no longer kept. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Error503"];
+        };
+    };
+    pause_system: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The language of messages: `zh-TW`, which is the default, or `en`.
+                 * @example en
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description The request's id in the log; without it, or where it is not 1 to 64 letters, digits, `-`, `_` or `.`, the request gets a new one. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseSystem"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `already_paused` */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    resume_system: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The language of messages: `zh-TW`, which is the default, or `en`.
+                 * @example en
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description The request's id in the log; without it, or where it is not 1 to 64 letters, digits, `-`, `_` or `.`, the request gets a new one. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pause that is over. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            /** @description `not_paused` */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
