@@ -28,7 +28,7 @@ fn peak(system: &System, backup_type: &str, source: &str) -> (Value, u64) {
     let worker = system.worker(&[]);
     let id = system.create_as(backup_type, source);
     let mut temporary: BTreeSet<PathBuf> = BTreeSet::new();
-    let ended = poll(Duration::from_mins(15), || {
+    let ended = poll(Duration::from_mins(30), || {
         temporary.extend(worker.temporary_files());
         // A file that was unlinked as soon as it was open takes room all the same.
         temporary.extend(worker.open_files().into_iter().filter(|path| {
