@@ -14,6 +14,7 @@ pub mod oidc;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod releases;
 pub mod sample_catalog;
 pub mod sample_db;
 pub mod smtp;
