@@ -397,6 +397,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/backup/{id}/consolidate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks for a full backup that is made of one which builds on others, from the storage alone: of the same point in time, and
+         *     with nothing that it builds on. The backup itself stays as it is.
+         */
+        post: operations["consolidate_backup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/backup/{id}/contents": {
         parameters: {
             query?: never;
@@ -952,6 +972,7 @@ export interface components {
          *     - `BACKUP_FAILED`: A backup failed. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
          *     - `BACKUP_LOST`: The storage no longer has a good backup. Subject: the backup.
          *     - `CHAIN_BROKEN`: A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the configuration. Over with its next good backup of the same source.
+         *     - `CONSOLIDATION_FAILED`: No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration where none asked. Over with its next good FULL backup.
          *     - `STORAGE_USAGE`: The backups take up more of the quota than a step. Subject: the configuration.
          *     - `SCHEDULE_MISSED`: A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.
          *     - `SCHEDULE_SKIPPED`: A schedule passed over an instant, since its backup before still ran. Subject: the schedule.
@@ -967,7 +988,7 @@ export interface components {
          *     - `NOTIFICATION_FAILED`: A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
          * @enum {string}
          */
-        AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "CHAIN_BROKEN" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "SYSTEM_PAUSED" | "NOTIFICATION_FAILED";
+        AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "CHAIN_BROKEN" | "CONSOLIDATION_FAILED" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "SYSTEM_PAUSED" | "NOTIFICATION_FAILED";
         /** @description A page of alerts. */
         AlertList: {
             alerts: components["schemas"]["Alert"][];
@@ -1030,8 +1051,12 @@ export interface components {
             completedAt?: string | null;
             /** @description The configuration that it was made by. */
             configKey: string;
+            consolidatedFrom?: null | components["schemas"]["Id"];
             contents?: null | components["schemas"]["Contents"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was asked for; of one that is made of another, when that one was: the time that it is of.
+             */
             createdAt: string;
             createdBy?: null | components["schemas"]["Id"];
             createdByUser?: null | components["schemas"]["UserName"];
@@ -1301,10 +1326,11 @@ export interface components {
          * @description What of a configuration is tried.
          *     - `STORAGE`: A small blob is written, read and deleted.
          *     - `DATABASE`: Log-in, versions, and the rights that a dump needs.
+         *     - `FILES`: The folder of uploaded files is there and can be read.
          *     - `NOTIFICATION`: A message is sent to every address.
          * @enum {string}
          */
-        ConfigPart: "STORAGE" | "DATABASE" | "NOTIFICATION";
+        ConfigPart: "STORAGE" | "DATABASE" | "FILES" | "NOTIFICATION";
         /** @description The parts of a backup. */
         Contents: {
             config?: null | components["schemas"]["ConfigContents"];
@@ -1338,7 +1364,7 @@ export interface components {
              */
             keepOldHours?: number | null;
             mode: components["schemas"]["RestoreMode"];
-            /** @description Only these paths of the files, in mode NEW; none: all. */
+            /** @description Only these paths of the files, as the contents show them, in mode NEW; none: all. */
             paths?: string[] | null;
             /**
              * @description Restore the configuration, where the backup has it.
@@ -1389,6 +1415,11 @@ export interface components {
              * @default default
              */
             configKey?: string | null;
+            /**
+             * Format: int32
+             * @description How many backups may build on each other before a full one is made of the newest, from the storage alone.
+             */
+            consolidateEvery?: number | null;
             /**
              * @description Five fields: minute, hour, day of the month, month, day of the week; or `@daily` and the like.
              * @example 0 2 * * *
@@ -1927,7 +1958,7 @@ export interface components {
              */
             keepOldHours: number;
             mode: components["schemas"]["RestoreMode"];
-            /** @description Only these paths of the files; empty: all. */
+            /** @description Only these paths of the files, as the contents show them; empty: all. */
             paths: string[];
             restoreConfig: boolean;
             restoreDatabase: boolean;
@@ -2092,6 +2123,11 @@ export interface components {
             backupType: components["schemas"]["BackupType"];
             /** @description The configuration that its backups are made by. */
             configKey: string;
+            /**
+             * Format: int32
+             * @description How many backups may build on each other before a full one is made of the newest; null: that is never done.
+             */
+            consolidateEvery?: number | null;
             /** Format: date-time */
             createdAt: string;
             createdBy?: null | components["schemas"]["Id"];
@@ -2327,14 +2363,16 @@ export interface components {
             problem: string;
         };
         /**
-         * @description Changes to a schedule; what is absent stays. `null` takes away the description, the hours and each `keep…`, and is the same as
-         *     absent for the others.
+         * @description Changes to a schedule; what is absent stays. `null` takes away the description, the hours, each `keep…` and
+         *     `consolidateEvery`, and is the same as absent for the others.
          */
         UpdateSchedule: {
             backupSource?: null | components["schemas"]["BackupSource"];
             backupType?: null | components["schemas"]["BackupType"];
             /** @description Its backups so far stay with the configuration that made them. */
             configKey?: string | null;
+            /** Format: int32 */
+            consolidateEvery?: number | null;
             /**
              * @description Five fields: minute, hour, day of the month, month, day of the week; or `@daily` and the like.
              * @example 0 2 * * *
@@ -4077,7 +4115,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
-            /** @description `backup_running`, `backup_protected`, `backup_in_use`: a restore, verification or download reads it, `backup_dependents`: others build on it. */
+            /** @description `backup_running`, `backup_protected`, `backup_in_use`: a restore, verification, consolidation or download reads it, `backup_dependents`: others build on it. */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -4126,6 +4164,54 @@ export interface operations {
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
             /** @description `job_finished`: it has ended already. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            503: components["responses"]["Error503"];
+        };
+    };
+    consolidate_backup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The language of messages: `zh-TW`, which is the default, or `en`.
+                 * @example en
+                 */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description The request's id in the log; without it, or where it is not 1 to 64 letters, digits, `-`, `_` or `.`, the request gets a new one. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupAccepted"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            /** @description `backup_stands_alone`: it builds on no other. `backup_unavailable`: it is not a good backup. `backup_damaged`: it, or one that it builds on, cannot be restored; `details` says why. `backup_consolidating`: that has been asked for already. `quota_exceeded`: the configuration refuses what its quota has no room for. */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
