@@ -1,19 +1,21 @@
 //! The test kit: a real PostgreSQL, a real Azurite, a real OpenID Connect provider, a real mail server and a web server that
-//! keeps what it is told, on free loopback ports, data worth backing up, our own programs as processes, and lines that can
-//! be cut.
+//! keeps what it is told, on free loopback ports, data worth backing up, our own programs as processes, lines that can
+//! be cut, and dice.
 //!
 //! Every server ends with the process that started it, even when that is killed, and takes its folder along: see
 //! [`guard`]. What a test cannot do without panics with the reason; what `cargo xtask` also uses has a form that returns
 //! [`std::io::Result`].
 
 pub mod azurite;
-pub mod chance;
+pub mod dice;
 pub mod guard;
 pub mod http_sink;
 pub mod oidc;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod releases;
+pub mod sample_catalog;
 pub mod sample_db;
 pub mod smtp;
 pub mod system;

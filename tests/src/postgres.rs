@@ -1,7 +1,9 @@
 //! A real PostgreSQL: a throw-away cluster on a free loopback port.
 
+mod change;
 mod database;
 
+pub use change::change;
 pub use database::{Database, quoted};
 
 use std::fs;

@@ -3,6 +3,7 @@
 
 pub mod blobs;
 pub mod http;
+pub mod points;
 pub mod restores;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 pub use blobs::{Blobs, account_sas};
 pub use http::{Answer, Client, Events};
+pub use points::Point;
 
 use crate::azurite::Azurite;
 use crate::postgres::{Database, Postgres};
@@ -140,6 +142,12 @@ impl System {
         self
     }
 
+    /// Takes a variable back.
+    pub fn unset(&mut self, name: &str) -> &mut Self {
+        self.env.remove(name);
+        self
+    }
+
     /// The value of a variable; panics where none is set.
     pub fn setting(&self, name: &str) -> &str {
         &self.env[name]
@@ -193,7 +201,11 @@ impl System {
 
     /// One of our programs with the system's environment.
     pub fn program(&self, name: &str) -> Program {
-        let program = Program::new(name);
+        self.with_environment(Program::new(name))
+    }
+
+    /// This program with the system's settings as environment.
+    pub fn with_environment(&self, program: Program) -> Program {
         self.env
             .iter()
             .fold(program, |program, (name, value)| program.env(name, value))

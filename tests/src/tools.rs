@@ -2,6 +2,7 @@
 
 pub mod aiosmtpd;
 pub mod azurite;
+pub mod cargo_deb;
 pub mod chromium;
 pub mod croniter;
 pub mod debian;

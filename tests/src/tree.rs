@@ -1,16 +1,32 @@
 //! Folders with every kind of file a Linux tree can hold, and an unforgiving comparison of two of them.
 
 mod build;
+mod change;
 mod compare;
 
 pub use build::{everything, million};
+pub use change::change;
 pub use compare::compare;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tempfile::TempDir;
+
+use crate::poll;
+
+/// How long a file must have rested when a base is made to be carried over unread, and a little more.
+const REST: Duration = Duration::from_secs(12);
+
+/// Waits until a file, the one that was changed last, has rested for so long that a backup which begins now knows it for
+/// unchanged later.
+pub fn rest(path: &Path) {
+    let changed = UNIX_EPOCH + Duration::from_secs(fs::symlink_metadata(path).expect("a file").ctime() as u64);
+    let has_rested = || (changed.elapsed().unwrap_or_default() > REST).then_some(());
+    poll(2 * REST, has_rested).expect("the clock runs");
+}
 
 /// A temporary folder that is removed even where its folders are read-only.
 #[derive(Debug)]

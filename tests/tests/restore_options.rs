@@ -1,12 +1,14 @@
-//! A restore does what it was told to do otherwise: by several connections, without tablespaces.
+//! A restore does what it was told to do otherwise: by several connections, without tablespaces, only some paths.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 
 use backup_tests::postgres::Postgres;
 use backup_tests::system::{System, assert_same_databases};
 use backup_tests::unique;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn several_connections_restore_a_large_database_as_it_was() {
@@ -96,4 +98,52 @@ fn what_lay_in_a_tablespace_comes_back_on_a_server_without_it() {
     let restore = [&restore[..], &["--skip-tablespaces"]].concat();
     let _done = system.backupctl(&restore).expect(0);
     assert_same_databases(&system.database, &copy);
+}
+
+#[test]
+fn a_plan_names_every_archive_and_each_path_that_is_not_there() {
+    let mut system = System::embedded();
+    let odd = OsStr::from_bytes(b"odd\\\xff\n");
+    fs::create_dir(system.uploads().join("folder")).unwrap();
+    fs::write(system.uploads().join("folder").join(odd), "odd").unwrap();
+    system.start();
+    let full = system.back_up("FILES");
+    fs::write(system.uploads().join("new"), "new").unwrap();
+    let last = system.back_up_as("INCREMENTAL", "FILES");
+    let id = last["id"].as_str().unwrap();
+    let target = system.folder().join("restored");
+    let restore = |paths: &[&str]| json!({ "mode": "NEW", "targetDir": target, "paths": paths });
+
+    let plan = |paths: &[&str]| {
+        let path = format!("/api/admin/backup/{id}/restore/plan");
+        system.api().post(&path, &restore(paths)).expect(200)["plan"].clone()
+    };
+    // As the contents show it.
+    let shown = r"folder/odd\\\xff\x0a";
+    let made = plan(&[shown, "new"]);
+    let archives: Vec<&Value> = made["archives"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["backupId"])
+        .collect();
+    assert_eq!(archives, [&last["id"], &full["id"]], "{made:#}");
+    assert_eq!(made["refusals"], json!([]), "{made:#}");
+    let made = plan(&["nowhere", "folder", "folder/odd"]);
+    let refusals = made["refusals"].as_array().unwrap();
+    let found: Vec<(&str, bool)> = refusals
+        .iter()
+        .map(|one| {
+            (
+                one["code"].as_str().unwrap(),
+                one["message"].as_str().unwrap().contains("'nowhere'"),
+            )
+        })
+        .collect();
+    assert_eq!(found, [("NOT_IN_BACKUP", true), ("NOT_IN_BACKUP", false)], "{made:#}");
+    assert!(!target.exists());
+
+    let _done = system.restored(&system.restore(id, &restore(&[shown])));
+    assert_eq!(fs::read(target.join("folder").join(odd)).unwrap(), b"odd");
+    assert!(!target.join("new").exists());
 }

@@ -40,7 +40,7 @@ const OF_A_BACKUP: [&str; 19] = [
 ];
 
 /// What a schedule is, and when it fires next.
-const OF_A_SCHEDULE: [&str; 18] = [
+const OF_A_SCHEDULE: [&str; 19] = [
     "id",
     "configKey",
     "name",
@@ -57,6 +57,7 @@ const OF_A_SCHEDULE: [&str; 18] = [
     "keepWeekly",
     "keepMonthly",
     "keepYearly",
+    "consolidateEvery",
     "nextRunAt",
     "_count",
 ];
@@ -125,7 +126,7 @@ fn everything_comes_back_from_the_container_and_the_passphrase() {
     schedule(
         &first,
         &json!({ "name": "files", "backupType": "FULL", "backupSource": "FILES", "cronExpression": "30 4 2 2 0",
-            "timezone": "America/New_York", "retentionDays": 7, "maxBackups": 3, "keepHourly": 24 }),
+            "timezone": "America/New_York", "retentionDays": 7, "maxBackups": 3, "keepHourly": 24, "consolidateEvery": 7 }),
     );
     schedule(
         &first,

@@ -8,7 +8,7 @@ use backup_api::{Api, create_first_admin, serve};
 use backup_archive::Keyring;
 use backup_core::{Clock, IdGenerator, OsRandom, PipelineError, Random, SystemClock};
 use backup_db::Store;
-use backup_engine::{Action, Engine, JobSettings, Mailer, Scheduler, Worker, stop_on_signal};
+use backup_engine::{Action, Checkpoints, Engine, JobSettings, Mailer, Scheduler, Worker, stop_on_signal};
 use tokio::sync::watch;
 
 use crate::args::Args;
@@ -57,6 +57,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
         mailer,
         installation,
         with_scheduler: args.with_scheduler,
+        checkpoints: args.engine.worker.fault.checkpoints(),
         clock,
         random,
     };
@@ -100,6 +101,7 @@ struct Parts {
     mailer: Option<Mailer>,
     installation: Option<String>,
     with_scheduler: bool,
+    checkpoints: Checkpoints,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -113,7 +115,8 @@ impl Parts {
         };
         let engine = Engine::new(self.store, storage, self.keys, self.jobs, self.clock, self.random)
             .with_mailer(self.mailer)
-            .with_installation(self.installation);
+            .with_installation(self.installation)
+            .with_checkpoints(self.checkpoints);
         api.set_engine(engine.clone());
         let worker = Worker::new(engine.clone())?;
         if self.with_scheduler {

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use backup_core::VerifyLevel;
 use backup_core::user::{Role, TokenScope};
-use backup_engine::settings::{CatalogArgs, DataArgs, DatabaseArgs, KeyArgs, StorageArgs};
+use backup_engine::settings::{CatalogArgs, DataArgs, DatabaseArgs, FaultArgs, KeyArgs, StorageArgs};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
@@ -61,6 +61,8 @@ pub(crate) struct Settings {
         default_value_t = 300
     )]
     pub(crate) stall_seconds: u64,
+    #[command(flatten)]
+    pub(crate) fault: FaultArgs,
 }
 
 #[derive(Debug, Subcommand)]

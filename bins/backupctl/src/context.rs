@@ -54,11 +54,12 @@ pub(crate) async fn keyring(settings: &Settings) -> Result<Keyring, Failure> {
 }
 
 /// What making an archive needs.
-pub(crate) fn full_options() -> FullOptions {
+pub(crate) fn full_options(settings: &Settings) -> FullOptions {
     FullOptions {
         compressors: available_parallelism().map_or(1, usize::from),
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
+        checkpoints: settings.fault.checkpoints(),
     }
 }
 

@@ -1,10 +1,11 @@
-//! Development tasks: `cargo xtask demo | test | soak | bench`.
+//! Development tasks: `cargo xtask demo | test | soak | bench | release`.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod bench;
 mod cargo;
 mod demo;
 mod http;
+mod release;
 mod setup;
 mod soak;
 mod test;
@@ -40,6 +41,15 @@ enum Task {
     },
     /// Measure speed and memory beside the peers
     Bench(bench::Args),
+    /// Make a release of the present commit; commits and pushes nothing
+    Release(release::Args),
+    /// Build and pack the present state as a release is: tarball, Debian packages, licences, bill of materials
+    Package,
+    /// Make what later releases have to open, in tests/fixtures/releases, by the programs in BACKUP_BIN_DIR
+    Fixture {
+        /// The version that leaves it
+        version: String,
+    },
     /// Install what is missing: PostgreSQL, Azurite, build tools
     Setup,
 }
@@ -50,6 +60,9 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Soak { minutes } => soak::run(minutes),
         Task::Bench(args) => bench::run(&args),
+        Task::Release(args) => release::run(&args),
+        Task::Package => release::package(),
+        Task::Fixture { version } => release::fixture(&version),
         Task::Setup => setup::run().map(drop),
     };
     match outcome {

@@ -19,18 +19,24 @@ const REQUESTS: &str = "300";
 
 /// What a round runs: the fault tests, which kill, cut and fill up at moments that differ each time, the property tests with
 /// many more cases and a new seed, and the API against its own description likewise;
-/// then some minutes of schedulers that are killed, and ten thousand jobs of eight workers that are.
+/// then some minutes of schedulers that are killed, some of random histories of backups, and ten thousand jobs of eight
+/// workers that are killed.
 const CAMPAIGNS: &[&[&str]] = &[
     &["--test", "crash", "--test", "faults", "--test", "interrupted"],
+    &["--test", "chains"],
     &["any_"],
     &["--test", "api", "schemathesis"],
     &["--test", "schedulers"],
+    &["--test", "histories"],
     &["--test", "workers"],
 ];
 
 /// How many minutes of each round schedulers are killed for.
 const SCHEDULER_MINUTES: &str = "3";
 
+/// How many minutes of each round random histories take, and of how many steps they are.
+const HISTORY_MINUTES: &str = "5";
+const HISTORY_STEPS: &str = "60";
 /// How many jobs a round has, and how many worker processes do them.
 const JOBS: &str = "10000";
 const WORKERS: &str = "8";
@@ -59,6 +65,9 @@ pub(crate) fn run(minutes: u64) -> io::Result<()> {
                 .env("BACKUP_SCHEMATHESIS_EXAMPLES", REQUESTS)
                 .env("BACKUP_SCHEMATHESIS_SEED", number.to_string())
                 .env("BACKUP_SCHEDULER_MINUTES", SCHEDULER_MINUTES)
+                .env("BACKUP_HISTORY_MINUTES", HISTORY_MINUTES)
+                .env("BACKUP_HISTORY_STEPS", HISTORY_STEPS)
+                .env("BACKUP_SOAK_SEED", &seed)
                 .env("BACKUP_SOAK_JOBS", JOBS)
                 .env("BACKUP_SOAK_WORKERS", WORKERS)
                 .env("BACKUP_TEST_POSTGRES", postgres.address())

@@ -65,6 +65,10 @@ pub(crate) fn verify(backup: &Backup) -> Act {
     of_backup("BACKUP_VERIFY", "驗證備份", backup)
 }
 
+pub(crate) fn consolidate(origin: &Backup) -> Act {
+    of_backup("BACKUP_CONSOLIDATE", "合成完整備份", origin)
+}
+
 pub(crate) fn download(backup: &Backup, decrypted: bool) -> Act {
     of_backup(
         "BACKUP_DOWNLOAD",

@@ -52,13 +52,20 @@ impl Metrics {
     }
 
     fn newest(&mut self, last: &Backup) {
-        if let (Some(from), Some(to)) = (last.started_at, last.completed_at) {
+        let (from, to) = match last.consolidated_from {
+            None => (last.started_at, last.completed_at),
+            // What is made of another holds nothing newer than that did, however late it was made.
+            Some(_) => (None, Some(last.created_at)),
+        };
+        if let (Some(from), Some(to)) = (from, to) {
             let seconds = (to - from).num_milliseconds() as f64 / 1000.0;
             self.add(
                 "backup_duration_seconds",
                 "How long the newest good backup took.",
                 seconds,
             );
+        }
+        if let Some(to) = to {
             self.add(
                 "backup_last_success_timestamp_seconds",
                 "When the newest good backup ended.",

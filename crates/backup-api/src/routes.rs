@@ -143,6 +143,7 @@ routes! {
     GET    "/api/admin/backup/{id}/contents/file" Admin contents::download_file,
     HEAD   "/api/admin/backup/{id}/contents/file" Admin contents::head_file,
     POST   "/api/admin/backup/{id}/verify"   Operate jobs::verify_backup,
+    POST   "/api/admin/backup/{id}/consolidate" Operate jobs::consolidate_backup,
     POST   "/api/admin/backup/{id}/restore"  Admin   restores::create_restore,
     POST   "/api/admin/backup/{id}/restore/plan" Admin restores::plan_restore,
     GET    "/api/admin/restore"              Read    restores::list_restores,

@@ -17,6 +17,9 @@ text_enum! {
         /// A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the
         /// configuration. Over with its next good backup of the same source.
         ChainBroken => "CHAIN_BROKEN",
+        /// No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration
+        /// where none asked. Over with its next good FULL backup.
+        ConsolidationFailed => "CONSOLIDATION_FAILED",
         /// The backups take up more of the quota than a step. Subject: the configuration.
         StorageUsage => "STORAGE_USAGE",
         /// A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.

@@ -112,6 +112,9 @@ pub struct Backup {
     pub warnings: Vec<Warning>,
     /// The backup it builds on; `None` for a full one.
     pub base_id: Option<BackupId>,
+    /// The backup that it is made of, where it is a FULL one made of a chain: what it holds is of that one's point in time.
+    /// That one may be gone by now.
+    pub consolidated_from: Option<BackupId>,
     /// Never expired nor deleted while this is set.
     pub protected: bool,
     /// When it was last verified.
@@ -126,7 +129,7 @@ pub struct Backup {
     pub completed_at: Option<DateTime<Utc>>,
     /// When retention may remove it.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was asked for.
+    /// When it was asked for; of one that is made of another, when that one was: by it backups are ordered and grow old.
     pub created_at: DateTime<Utc>,
     /// Who asked for it; `None`: the system.
     pub created_by: Option<UserId>,

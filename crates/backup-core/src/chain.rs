@@ -42,7 +42,7 @@ pub struct Link {
     pub backup_type: BackupType,
     /// What it saves.
     pub source: BackupSource,
-    /// When it was asked for.
+    /// The point in time that it is of: see [`crate::Backup::created_at`].
     pub created_at: DateTime<Utc>,
     /// The backup it builds on.
     pub base_id: Option<BackupId>,
@@ -130,7 +130,7 @@ pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: ChainLimits) -> C
             WhyFull::OtherSource
         });
     }
-    candidates.sort_by_key(|link| std::cmp::Reverse((link.created_at, link.id)));
+    candidates.sort_by_key(|link| std::cmp::Reverse(age(link)));
     if wanted.backup_type == BackupType::Differential {
         candidates.retain(|link| link.backup_type == BackupType::Full);
     }
@@ -146,6 +146,27 @@ pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: ChainLimits) -> C
         None => ChainPlan::On(base.id),
         Some(why) => ChainPlan::Full(why),
     }
+}
+
+/// Whether it is time to make a FULL backup of `newest`, which has just been made: it builds on another, and so do `every`
+/// or more since the newest good FULL one of its source, itself included.
+pub fn is_consolidation_due(newest: BackupId, links: &[Link], every: u32) -> bool {
+    let Some(newest) = links.iter().find(|link| link.id == newest && link.base_id.is_some()) else {
+        return false;
+    };
+    let of_source = || links.iter().filter(|link| link.source == newest.source);
+    let full = of_source()
+        .filter(|link| link.is_good && link.backup_type == BackupType::Full)
+        .map(age)
+        .max();
+    let since = of_source().filter(|link| link.base_id.is_some() && Some(age(link)) > full);
+    since.count() >= every as usize
+}
+
+/// What backups are put in order by, the newest last. What was made of a chain is of the time of its last backup, and is built on
+/// before that one.
+fn age(link: &Link) -> (DateTime<Utc>, bool, BackupId) {
+    (link.created_at, link.base_id.is_none(), link.id)
 }
 
 /// The link, what it builds on, and so on down to the FULL one, which comes last; `None` where one of them is not good.
@@ -319,6 +340,52 @@ mod tests {
         assert_eq!(differential(limits(1, 11)), ChainPlan::On(id(1)));
         assert_eq!(differential(limits(0, 11)), ChainPlan::Full(WhyFull::ChainTooLong));
         assert_eq!(differential(limits(1, 10)), ChainPlan::Full(WhyFull::ChainTooHeavy));
+    }
+
+    #[test]
+    fn what_was_made_of_a_chain_is_built_on_until_something_newer_is_there() {
+        let mut links = links();
+        links.truncate(3);
+        // Of the point in time of the third, and made later.
+        let made = Link {
+            created_at: links[2].created_at,
+            ..link(9, BackupType::Full, None)
+        };
+        links.push(made);
+        assert_eq!(incremental(&links), ChainPlan::On(id(9)));
+        assert_eq!(differential(&links), ChainPlan::On(id(9)));
+        // Whatever it is called.
+        links[3].id = id(0);
+        assert_eq!(incremental(&links), ChainPlan::On(id(0)));
+        assert!(!is_consolidation_due(id(3), &links, 1));
+        links[3].id = id(9);
+        // The next one was begun while it was still made.
+        links.push(link(4, BackupType::Incremental, Some(3)));
+        assert_eq!(incremental(&links), ChainPlan::On(id(4)));
+        assert_eq!(differential(&links), ChainPlan::On(id(9)));
+    }
+
+    #[test]
+    fn a_full_one_is_made_of_a_chain_after_so_many() {
+        let due = |newest, links: &[Link], every| is_consolidation_due(id(newest), links, every);
+        let mut links = links();
+        assert!(due(4, &links, 3) && due(4, &links, 1) && !due(4, &links, 4));
+        assert!(!due(1, &links, 1), "a FULL one is one already");
+        assert!(!due(7, &links, 1), "one that is gone");
+        links.push(Link {
+            created_at: links[3].created_at,
+            ..link(9, BackupType::Full, None)
+        });
+        assert!(!due(4, &links, 1), "it has just been done");
+        links.push(link(10, BackupType::Differential, Some(9)));
+        assert!(due(10, &links, 1) && !due(10, &links, 2));
+        links[4].is_good = false;
+        assert!(due(10, &links, 4), "one that cannot be restored does not count");
+        links.push(Link {
+            source: BackupSource::Database,
+            ..link(11, BackupType::Incremental, Some(1))
+        });
+        assert!(!due(10, &links, 5), "another source is another chain");
     }
 
     #[test]

@@ -34,6 +34,8 @@ text_enum! {
         Storage => "STORAGE",
         /// Log-in, versions, and the rights that a dump needs.
         Database => "DATABASE",
+        /// The folder of uploaded files is there and can be read.
+        Files => "FILES",
         /// A message is sent to every address.
         Notification => "NOTIFICATION",
     }

@@ -62,7 +62,7 @@ impl BackupListOptions {
     pub const MAX_LIMIT: u32 = 200;
 
     /// How many hits a search counts and shows; who needs those behind them narrows the search.
-    pub const MAX_HITS: u64 = 500;
+    pub const MAX_HITS: u64 = 200;
 }
 
 impl Default for BackupListOptions {

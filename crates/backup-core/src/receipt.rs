@@ -86,7 +86,7 @@ pub struct Receipt {
     pub source_bytes: u64,
     /// SHA-256 of the stored file, lower-case hex.
     pub checksum: String,
-    /// When it was asked for.
+    /// When it was asked for; of one that is made of another, when that one was.
     pub created_at: DateTime<Utc>,
     /// When the worker took it up.
     pub started_at: DateTime<Utc>,
@@ -96,6 +96,9 @@ pub struct Receipt {
     pub storage_path: String,
     /// The backup it builds on.
     pub base_id: Option<BackupId>,
+    /// The backup that it is made of, where it is a FULL one made of a chain.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consolidated_from: Option<BackupId>,
     /// The schedule that fired, where one did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub schedule_id: Option<ScheduleId>,

@@ -54,7 +54,7 @@ pub struct RestoreOptions {
     pub target_dir: Option<String>,
     /// What happens to what is there.
     pub mode: RestoreMode,
-    /// Only these paths of the files; empty: all.
+    /// Only these paths of the files, as the contents show them; empty: all.
     #[serde(default)]
     pub paths: Vec<String>,
     /// Only these tables of the database; empty: all.

@@ -7,6 +7,8 @@ mod verification;
 mod window;
 mod zone;
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Utc};
 
 pub use self::cron::{CronError, CronExpression, CronField, CronReason, Due};
@@ -44,6 +46,9 @@ pub struct Schedule {
     pub retention: Retention,
     /// Which of its backups are verified by themselves.
     pub verification: VerifyPolicy,
+    /// How many backups may build on each other before a FULL one is made of the newest; `None`: that is never done. Of no
+    /// effect where each backup is FULL.
+    pub consolidate_every: Option<u32>,
     /// The next firing, recomputed from the zone.
     pub next_run_at: Option<DateTime<Utc>>,
     /// The last firing.
@@ -61,6 +66,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// What `consolidate_every` may be.
+    pub const CONSOLIDATE_EVERY: RangeInclusive<u32> = 1..=200;
+
     /// Its expression and zone, read.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use backup_core::{
     ScheduleId, Step, SystemClock,
 };
 use backup_db::{ScheduleListOptions, Store};
+use backup_tests::sample_catalog;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -28,97 +29,22 @@ const ROUNDS: u32 = 7;
 /// Rounds of what writes: one in many pays for a checkpoint.
 const WRITES: u32 = 300;
 
-/// A row for each number from 1: every minute one, of all kinds, two in a hundred failed, one in ten thousand cancelled,
-/// one in a hundred with a description in Chinese, one in a thousand with one of its own.
-fn fill(number: &str, at: &str, stamp: &str, pad: &str) -> String {
-    format!(
-        "INSERT INTO backups (id, config_key, name, description, backup_type, source, \"trigger\", status, progress, \
-         current_step, created_at, completed_at, attempts, cancel_requested, storage_path, size_bytes, source_bytes, checksum, \
-         contents, warnings, protected, deleting, search_text, schedule_id) \
-         SELECT id, 'default', 'backup-' || lower(source) || '-' || lower(kind) || '-' || stamp, description, kind, source, \
-         CASE WHEN n % 500 = 0 THEN 'MANUAL' ELSE 'SCHEDULED' END, \
-         CASE WHEN n % 10000 = 3 THEN 'CANCELLED' WHEN n % 50 = 1 THEN 'FAILED' ELSE 'COMPLETED' END, \
-         100, 'FINISHED', at, at, 1, {no}, '2026/01-01/' || n || '.tar.gz.enc', (CAST(n AS BIGINT) * 7919) % 1000000007, n, \
-         'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', \
-         '{{\"database\":{{\"sizeBytes\":1,\"tables\":[\"public.t\"],\"rowCount\":1}}}}', '[]', {no}, {no}, \
-         lower('backup-' || source || '-' || kind || '-' || stamp || '\n' || id || '\n' || COALESCE(description, '')), \
-         CASE WHEN n % 1000 = 0 THEN '00000000-0000-7000-8000-000000000001' ELSE NULL END FROM \
-         (SELECT n, {pad} AS id, {at} AS at, {stamp} AS stamp, \
-         CASE n % 7 WHEN 0 THEN 'FULL' WHEN 1 THEN 'DIFFERENTIAL' ELSE 'INCREMENTAL' END AS kind, \
-         CASE n % 4 WHEN 0 THEN 'DATABASE' WHEN 1 THEN 'FILES' WHEN 2 THEN 'CONFIG' ELSE 'FULL_SYSTEM' END AS source, \
-         CASE WHEN n % 100 = 7 THEN '每晚備份' WHEN n % 1000 = 501 THEN '升級 ' || n || ' 之前' ELSE NULL END AS description \
-         FROM {number}) AS numbered",
-        no = if number.contains("generate_series") {
-            "FALSE"
-        } else {
-            "0"
-        },
-    )
-}
-
-#[derive(QueryableByName)]
-struct IndexDefinition {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    indexdef: String,
-}
-
-/// What the triggers would have counted.
-const COUNTS: &str = "INSERT INTO backup_totals (config_key, day, status, backup_type, source, \"trigger\", backups, size_bytes) \
-    SELECT config_key, to_char(created_at, 'YYYY-MM-DD'), status, backup_type, source, \"trigger\", COUNT(*), \
-    COALESCE(SUM(size_bytes), 0) FROM backups GROUP BY 1, 2, 3, 4, 5, 6; \
-    INSERT INTO backup_counts (config_key, status, backup_type, source, \"trigger\", backups, size_bytes) \
-    SELECT config_key, status, backup_type, source, \"trigger\", COUNT(*), COALESCE(SUM(size_bytes), 0) \
-    FROM backups GROUP BY 1, 2, 3, 4, 5; \
-    INSERT INTO backup_steps (sort_by, step, config_key, status, backup_type, source, \"trigger\", backups) \
-    SELECT 'completedAt', to_char(completed_at, 'YYYY-MM-DD'), config_key, status, backup_type, source, \"trigger\", COUNT(*) \
-    FROM backups GROUP BY 2, 3, 4, 5, 6, 7; \
-    INSERT INTO backup_steps (sort_by, step, config_key, status, backup_type, source, \"trigger\", backups) \
-    SELECT 'sizeBytes', lpad(rpad(left(size_bytes::text, 2), length(size_bytes::text), '0'), 19, '0'), \
-    config_key, status, backup_type, source, \"trigger\", COUNT(*) FROM backups GROUP BY 2, 3, 4, 5, 6, 7";
-
 fn seed(url: &str) {
-    let schedule = "INSERT INTO backup_schedules (id, config_key, name, is_enabled, backup_type, backup_source, \
-                    cron_expression, timezone, retention_days, max_backups, created_at, updated_at) VALUES \
-                    ('00000000-0000-7000-8000-000000000001', 'default', 's', TRUE, 'FULL', 'FILES', '0 2 * * *', \
-                    'UTC', 30, 1000, '2026-01-01 00:00:00', '2026-01-01 00:00:00');";
     if let Some(path) = url.strip_prefix("sqlite://") {
         let mut connection = SqliteConnection::establish(path).unwrap();
-        let numbers = format!(
-            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s)"
-        );
-        let at = "strftime('%Y-%m-%d %H:%M:%S', 1735689600 + n * 60, 'unixepoch')";
-        let stamp = "strftime('%Y-%m-%dT%H-%M-%S', 1735689600 + n * 60, 'unixepoch')";
-        let sql = fill(&numbers, at, stamp, "printf('00000000-0000-7000-8000-%012d', n)");
         connection
             .batch_execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000")
             .unwrap();
         connection
-            .batch_execute(&format!("BEGIN; {schedule} {sql}; COMMIT; ANALYZE"))
+            .batch_execute(&format!("BEGIN; {}; COMMIT; ANALYZE", sample_catalog::sqlite(ROWS)))
             .unwrap();
         // Else whoever writes next moves the whole of it from the write-ahead file to the catalog's.
         connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
         std::fs::File::open(path).unwrap().sync_all().unwrap();
     } else {
         let mut connection = PgConnection::establish(url).unwrap();
-        let at = "to_timestamp(1735689600 + n * 60) AT TIME ZONE 'UTC'";
-        let sql = fill(
-            &format!("generate_series(1, {ROWS}) AS n"),
-            at,
-            "to_char(to_timestamp(1735689600 + n * 60) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24-MI-SS')",
-            "'00000000-0000-7000-8000-' || lpad(n::text, 12, '0')",
-        );
-        // Filled row by row, the index of grams takes many times as long; and counted row by row in one transaction, the
-        // counts leave a million versions of a few rows to be looked through.
-        let index: IndexDefinition =
-            diesel::sql_query("SELECT indexdef FROM pg_indexes WHERE indexname = 'backups_by_grams'")
-                .get_result(&mut connection)
-                .unwrap();
         connection
-            .batch_execute(&format!(
-                "DROP INDEX backups_by_grams; ALTER TABLE backups DISABLE TRIGGER USER; {schedule} {sql}; \
-                 ALTER TABLE backups ENABLE TRIGGER USER; {COUNTS}; SET maintenance_work_mem = '256MB'; {}; ANALYZE",
-                index.indexdef
-            ))
+            .batch_execute(&format!("BEGIN; {}; COMMIT", sample_catalog::postgres(ROWS)))
             .unwrap();
         connection.batch_execute("VACUUM ANALYZE").unwrap();
     }
@@ -171,6 +97,7 @@ async fn fire_a_hundred(url: &str) {
             last_verify_passed_at: None,
             start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
+            consolidate_every: None,
             created_at: clock.now(),
             updated_at: clock.now(),
             created_by: None,
@@ -209,7 +136,7 @@ async fn main() {
         return;
     }
     let base = BackupListOptions::default();
-    let schedule: ScheduleId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+    let schedule: ScheduleId = sample_catalog::SCHEDULE.parse().unwrap();
     let lists = [
         ("the first page", base.clone()),
         (

@@ -63,6 +63,7 @@ pub(crate) struct BackupRow {
     pub(crate) lease_expires_at: Option<Time>,
     #[expect(dead_code, reason = "likewise")]
     key_fingerprint: Option<String>,
+    pub(crate) consolidated_from: Option<Word<BackupId>>,
 }
 
 impl From<BackupRow> for Backup {
@@ -86,6 +87,7 @@ impl From<BackupRow> for Backup {
             contents: row.contents.map(|contents| contents.0),
             warnings: row.warnings.0,
             base_id: word(row.base_id),
+            consolidated_from: word(row.consolidated_from),
             protected: row.protected,
             verified_at: time(row.verified_at),
             verify_level: word(row.verify_level),
@@ -246,7 +248,8 @@ pub(crate) fn insert_untold(tx: &mut Tx<'_>, new: &NewBackup) -> TxResult<Backup
     Ok(insert_row(tx, new, &name, tx.now)?.into())
 }
 
-fn insert_row(
+/// A row that waits, of a backup of this name and time.
+pub(crate) fn insert_row(
     tx: &mut Tx<'_>,
     new: &NewBackup,
     name: &str,

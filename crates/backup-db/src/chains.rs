@@ -38,7 +38,7 @@ impl Store {
     }
 }
 
-fn links(tx: &mut Tx<'_>, config_key: &str) -> TxResult<Vec<Link>> {
+pub(crate) fn links(tx: &mut Tx<'_>, config_key: &str) -> TxResult<Vec<Link>> {
     let lost = crate::retention::lost(tx)?;
     let mut known = HashSet::new();
     let mut links: Vec<Link> = Vec::new();

@@ -144,10 +144,16 @@ pub(crate) fn removable(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
         .filter(verifications::status.eq_any(active))
         .select(verifications::id)
         .load(tx.db)?;
+    let consolidations: Vec<String> = backups::table
+        .filter(backups::consolidated_from.eq(id.to_string()))
+        .filter(backups::status.eq_any(active))
+        .select(backups::id)
+        .load(tx.db)?;
     let jobs: Vec<String> = restores
         .into_iter()
         .map(|id| format!("restore {id}"))
         .chain(checks.into_iter().map(|id| format!("verification {id}")))
+        .chain(consolidations.into_iter().map(|id| format!("consolidation {id}")))
         .chain(readings::of(tx, id)?.into_iter().map(|id| format!("download {id}")))
         .collect();
     if jobs.is_empty() {

@@ -68,12 +68,12 @@ pub enum Error {
     /// A protected backup is not deleted.
     #[error("backup {0} is protected (HINT: Lift the protection first.)")]
     Protected(BackupId),
-    /// A backup that a restore, a verification or a download reads is not deleted.
+    /// A backup that a restore, a verification, a consolidation or a download reads is not deleted.
     #[error("backup {id} is in use by {}", .jobs.join(", "))]
     InUse {
         /// The backup.
         id: BackupId,
-        /// The jobs that read it, as `restore ID`, `verification ID` or `download ID`.
+        /// The jobs that read it, as `restore ID`, `verification ID`, `consolidation ID` or `download ID`.
         jobs: Vec<String>,
     },
     /// A restore whose replacement cannot be ended.
@@ -102,6 +102,25 @@ pub enum Error {
         id: BackupId,
         /// Every backup that cannot be restored without it, the ones to delete first first.
         dependents: Vec<BackupId>,
+    },
+    /// A backup that builds on nothing is FULL already.
+    #[error("backup {0} builds on no other (HINT: Only what builds on another can be made into a full one.)")]
+    StandsAlone(BackupId),
+    /// A backup that cannot be restored is no good to make another of.
+    #[error("backup {id} cannot be restored: {problem} (HINT: Use another one.)")]
+    Damaged {
+        /// The backup.
+        id: BackupId,
+        /// What is wrong with it, or with what it builds on.
+        problem: String,
+    },
+    /// One FULL backup at a time is made of a backup.
+    #[error("backup {by} is being made of backup {id} already (HINT: Wait for its end, or cancel it.)")]
+    BeingConsolidated {
+        /// The backup.
+        id: BackupId,
+        /// The one that is made of it.
+        by: BackupId,
     },
     /// There is one already, with the same unique name.
     #[error("there is already a {what} {name}")]

@@ -34,6 +34,8 @@ pub struct CompletedBackup {
     pub backup_type: BackupType,
     /// The backup it builds on.
     pub base_id: Option<BackupId>,
+    /// The backup that it is made of.
+    pub consolidated_from: Option<BackupId>,
     /// Where the archive is.
     pub storage_path: String,
     /// Bytes stored.
@@ -57,6 +59,7 @@ impl From<&Receipt> for CompletedBackup {
         Self {
             backup_type: receipt.backup_type,
             base_id: receipt.base_id,
+            consolidated_from: receipt.consolidated_from,
             storage_path: receipt.storage_path.clone(),
             size_bytes: receipt.size_bytes,
             source_bytes: receipt.source_bytes,
@@ -310,6 +313,7 @@ pub(crate) fn write_results(tx: &mut Tx<'_>, id: &str, done: &CompletedBackup) -
         .set((
             backups::backup_type.eq(done.backup_type.as_str()),
             backups::base_id.eq(done.base_id.map(|id| id.to_string())),
+            backups::consolidated_from.eq(done.consolidated_from.map(|id| id.to_string())),
             backups::storage_path.eq(&done.storage_path),
             backups::size_bytes.eq(big(done.size_bytes)),
             backups::source_bytes.eq(big(done.source_bytes)),

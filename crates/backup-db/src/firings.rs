@@ -27,7 +27,7 @@ use crate::{Error, Store};
 const ON_TIME: TimeDelta = TimeDelta::seconds(60);
 
 /// As the index of the few that wait or run says it.
-const ACTIVE: &str = "status IN ('PENDING', 'IN_PROGRESS')";
+pub(crate) const ACTIVE: &str = "status IN ('PENDING', 'IN_PROGRESS')";
 
 /// How long firings are kept to be looked at.
 const KEPT: TimeDelta = TimeDelta::days(100);
@@ -349,6 +349,8 @@ fn standing(tx: &mut Tx<'_>, schedules: &[Schedule]) -> TxResult<Standing> {
     let running: Vec<Option<String>> = backups::table
         .filter(backups::schedule_id.eq_any(&ids))
         .filter(sql::<Bool>(ACTIVE))
+        // What is made of another reads nothing that is backed up: it holds no instant up.
+        .filter(backups::consolidated_from.is_null())
         .select(backups::schedule_id)
         .load(tx.db)?;
     let mut open = |kind: AlertKind| -> TxResult<HashSet<String>> {
@@ -423,6 +425,7 @@ fn running(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Option<BackupId>> {
     let row: Option<Word<BackupId>> = backups::table
         .filter(backups::schedule_id.eq(id.to_string()))
         .filter(sql::<Bool>(ACTIVE))
+        .filter(backups::consolidated_from.is_null())
         .select(backups::id)
         .first(tx.db)
         .optional()?;

@@ -132,6 +132,12 @@ macro_rules! job_table {
                     .filter(dsl::status.eq(JobStatus::Pending.as_str()))
                     .filter(dsl::started_at.is_null())
                     .filter(dsl::created_at.le(asked_before.naive_utc()))
+                    // What is made of another backup is dated as that one, and may be taken up since it was asked for.
+                    .filter(
+                        dsl::run_after
+                            .is_null()
+                            .or(dsl::run_after.le(asked_before.naive_utc())),
+                    )
                     .select(Row::as_select())
                     .load(tx.db)?;
                 let mut failed = Vec::new();

@@ -9,6 +9,7 @@ mod backups;
 mod chains;
 mod claims;
 mod configs;
+mod consolidations;
 mod deletion;
 mod dialect;
 mod error;

@@ -1,8 +1,10 @@
 //! Bringing the catalog's tables up to this program's version.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use diesel::backend::Backend;
+use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tracing::info;
 
@@ -18,18 +20,47 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs the migrations that the catalog lacks. A process that finds none to run takes no lock; of several that start at
-/// once on one server, one runs them and the others wait.
-pub(crate) fn migrate(db: &mut Db) -> Result<(), Cause> {
+/// Why the tables are not as this program needs them.
+pub(crate) enum Failure {
+    /// A newer program has migrated them: this is a migration that this one does not know. Nothing was changed.
+    Newer(String),
+    /// A migration did not run, or the database does not answer.
+    Failed(Cause),
+}
+
+impl<E: Into<Cause>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// How the tables stand to this program.
+enum State {
+    Behind,
+    UpToDate,
+    /// They have this migration, which this program does not know.
+    Ahead(String),
+}
+
+/// Runs the migrations that the catalog lacks; none where it has one that is unknown. A process that finds none to run
+/// takes no lock; of several that start at once on one server, one runs them and the others wait.
+pub(crate) fn migrate(db: &mut Db) -> Result<(), Failure> {
     // Of several processes that ask an empty server at once, all but one may be told an error: the table of migrations is
     // just being made. Under the lock it is there, or the error is a real one.
-    if let Ok(false) = pending(db) {
-        return Ok(());
+    match state(db) {
+        Ok(State::UpToDate) => return Ok(()),
+        Ok(State::Ahead(version)) => return Err(Failure::Newer(version)),
+        Ok(State::Behind) | Err(_) => {}
     }
     lock_migrations(db)?;
     let done = run_all(db);
     unlock_migrations(db)?;
-    done
+    done?;
+    // A newer program may have been the faster one.
+    match state(db)? {
+        State::Ahead(version) => Err(Failure::Newer(version)),
+        State::Behind | State::UpToDate => Ok(()),
+    }
 }
 
 /// Runs them. On SQLite there is no lock that is held from one to the next: another process may be at it too, and then each
@@ -64,10 +95,32 @@ fn applied(db: &mut Db) -> Result<usize, Cause> {
 }
 
 fn pending(db: &mut Db) -> Result<bool, Cause> {
+    Ok(matches!(state(db)?, State::Behind))
+}
+
+fn state(db: &mut Db) -> Result<State, Cause> {
     match db {
-        Db::Pg(connection) => connection.has_pending_migration(POSTGRES),
-        Db::Sqlite(connection) => connection.has_pending_migration(SQLITE),
+        Db::Pg(connection) => compare(connection, POSTGRES),
+        Db::Sqlite(connection) => compare(connection, SQLITE),
     }
+}
+
+fn compare<DB: Backend>(
+    connection: &mut impl MigrationHarness<DB>,
+    source: EmbeddedMigrations,
+) -> Result<State, Cause> {
+    let migrations = MigrationSource::<DB>::migrations(&source)?;
+    let known: BTreeSet<MigrationVersion<'_>> = migrations.iter().map(|one| one.name().version()).collect();
+    // The newest first.
+    let applied = connection.applied_migrations()?;
+    if let Some(unknown) = applied.iter().find(|version| !known.contains(version)) {
+        return Ok(State::Ahead(unknown.to_string()));
+    }
+    Ok(if applied.len() < known.len() {
+        State::Behind
+    } else {
+        State::UpToDate
+    })
 }
 
 fn run<DB: Backend>(connection: &mut impl MigrationHarness<DB>, source: EmbeddedMigrations) -> Result<(), Cause> {

@@ -3,8 +3,8 @@
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::notification::{BackupReport, Report};
-use backup_core::{Backup, BackupId, JobStatus};
-use chrono::TimeDelta;
+use backup_core::{Backup, BackupId, BackupType, JobStatus};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use crate::alerts::{open, raise, resolve};
@@ -24,11 +24,16 @@ pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
             // Only of what has just been made: a rebuilt catalog brings back many at once.
             if let Some(schedule) = &schedule {
                 drill(tx, backup, schedule)?;
+                crate::consolidations::ask_where_due(tx, backup, schedule)?;
             }
         }
         JobStatus::Failed => failed(tx, backup, schedule.as_ref())?,
         // Whoever cancelled it knows.
         _ => return Ok(()),
+    }
+    if backup.consolidated_from.is_some() {
+        // Nothing new is saved by it; that it failed is told by its alert.
+        return Ok(());
     }
     enqueue(
         tx,
@@ -40,12 +45,15 @@ pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
 /// A good backup has come to be: its schedule's last failure is over.
 pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     let ended = backup.completed_at.unwrap_or(tx.now);
-    // One that was found again may be older than the failure.
-    let failure = open(tx, AlertKind::BackupFailed, &subject(backup))?;
-    if failure.is_some_and(|alert| alert.raised_at <= ended) {
-        resolve(tx, AlertKind::BackupFailed, &subject(backup))?;
+    // What is made of another saves nothing new: it makes up for no backup that failed.
+    let is_new = backup.consolidated_from.is_none();
+    if is_new {
+        over(tx, AlertKind::BackupFailed, backup, ended)?;
+        crate::chains::mended(tx, &backup.config_key, backup.source, ended)?;
     }
-    crate::chains::mended(tx, &backup.config_key, backup.source, ended)?;
+    if backup.backup_type == BackupType::Full {
+        over(tx, AlertKind::ConsolidationFailed, backup, ended)?;
+    }
     let Some(schedule) = schedule_of(tx, backup)? else {
         return Ok(());
     };
@@ -53,6 +61,9 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     diesel::update(backups::table.filter(backups::id.eq(backup.id.to_string())))
         .set(backups::expires_at.eq(expires_at.naive_utc()))
         .execute(tx.db)?;
+    if !is_new {
+        return Ok(());
+    }
     let ended_at = ended.naive_utc();
     diesel::update(
         backup_schedules::table
@@ -67,6 +78,15 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     )
     .set(backup_schedules::last_success_at.eq(ended_at))
     .execute(tx.db)?;
+    Ok(())
+}
+
+/// Ends the alert of a failure before `ended`: a backup that was found again may be older than it.
+fn over(tx: &mut Tx<'_>, kind: AlertKind, backup: &Backup, ended: DateTime<Utc>) -> TxResult<()> {
+    let failure = open(tx, kind, &subject(backup))?;
+    if failure.is_some_and(|alert| alert.raised_at <= ended) {
+        resolve(tx, kind, &subject(backup))?;
+    }
     Ok(())
 }
 
@@ -92,15 +112,25 @@ fn drill(tx: &mut Tx<'_>, backup: &Backup, schedule: &ScheduleRow) -> TxResult<(
 
 fn failed(tx: &mut Tx<'_>, backup: &Backup, schedule: Option<&ScheduleRow>) -> TxResult<()> {
     let error = backup.error_message.as_deref().unwrap_or_default();
-    let mut alert = NewAlert::new(
-        AlertKind::BackupFailed,
-        subject(backup),
-        format!("backup {} failed: {error}", backup.name),
-    )
-    .severity(AlertSeverity::Critical)
-    .with(CONFIG_DETAIL, &backup.config_key)
-    .with("backup", &backup.name)
-    .with("error", error);
+    let name = &backup.name;
+    let (kind, severity, message) = match backup.consolidated_from {
+        None => (
+            AlertKind::BackupFailed,
+            AlertSeverity::Critical,
+            format!("backup {name} failed: {error}"),
+        ),
+        // The chain that it was to be made of is as good as before, or an alert of its own tells.
+        Some(of) => (
+            AlertKind::ConsolidationFailed,
+            AlertSeverity::Warning,
+            format!("no full backup could be made of backup {of}: {error}"),
+        ),
+    };
+    let mut alert = NewAlert::new(kind, subject(backup), message)
+        .severity(severity)
+        .with(CONFIG_DETAIL, &backup.config_key)
+        .with("backup", &backup.name)
+        .with("error", error);
     if let Some(schedule) = schedule {
         alert = alert.with("schedule", &schedule.name);
     }

@@ -70,14 +70,18 @@ impl Store {
 }
 
 fn newest(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<Option<BackupSummary>> {
-    let id: Option<String> = backups::table
+    let found: Option<(String, Option<String>)> = backups::table
         .filter(backups::status.eq(status.as_str()))
         .filter(backups::deleting.eq(false))
         .order((backups::created_at.desc(), backups::id.desc()))
-        .select(backups::id)
+        .select((backups::id, backups::consolidated_from))
         .first(tx.db)
         .optional()?;
-    Ok(summaries(tx, id.as_slice())?.pop())
+    let Some((id, origin)) = found else { return Ok(None) };
+    // What is made of another holds nothing newer: that one tells when, as long as it is there.
+    let ids: Vec<String> = origin.into_iter().chain([id]).collect();
+    let good = |one: &BackupSummary| one.backup.status == status && !one.backup.deleting;
+    Ok(summaries(tx, &ids)?.into_iter().find(good))
 }
 
 /// How many backups of this state there are, and how many bytes they store.

@@ -46,6 +46,7 @@ pub(crate) struct ScheduleRow {
     verify_percent: i32,
     pub(crate) last_verify_asked_at: Option<Time>,
     last_verify_passed_at: Option<Time>,
+    pub(crate) consolidate_every: Option<i64>,
     start_window: Option<Word<StartWindow>>,
 }
 
@@ -86,6 +87,7 @@ impl From<ScheduleRow> for Schedule {
             last_run_at: time(row.last_run_at),
             last_success_at: time(row.last_success_at),
             last_verify_passed_at: time(row.last_verify_passed_at),
+            consolidate_every: row.consolidate_every.map(small),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             created_by: word(row.created_by),
@@ -206,7 +208,9 @@ impl Store {
                 .execute(tx.db)?;
             if rows > 0 {
                 firings::forget(tx, id)?;
-                crate::alerts::resolve(tx, AlertKind::BackupFailed, &id.to_string())?;
+                for kind in [AlertKind::BackupFailed, AlertKind::ConsolidationFailed] {
+                    crate::alerts::resolve(tx, kind, &id.to_string())?;
+                }
                 append(tx, EventKind::Schedule, &id)?;
             }
             Ok(rows > 0)
@@ -317,6 +321,7 @@ struct Columns {
     verify_when: &'static str,
     verify_level: &'static str,
     verify_percent: i32,
+    consolidate_every: Option<i64>,
     start_window: Option<String>,
 }
 
@@ -342,6 +347,7 @@ fn columns(schedule: &Schedule, now: DateTime<Utc>) -> Columns {
         verify_when: schedule.verification.when.as_str(),
         verify_level: schedule.verification.level.as_str(),
         verify_percent: i32::from(schedule.verification.percent),
+        consolidate_every: schedule.consolidate_every.map(Into::into),
         start_window: schedule.start_window.map(|window| window.to_string()),
     }
 }

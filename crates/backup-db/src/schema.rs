@@ -131,6 +131,7 @@ diesel::table! {
         verify_percent -> Integer,
         last_verify_asked_at -> Nullable<Timestamp>,
         last_verify_passed_at -> Nullable<Timestamp>,
+        consolidate_every -> Nullable<BigInt>,
         start_window -> Nullable<Text>,
     }
 }
@@ -174,6 +175,7 @@ diesel::table! {
         lease_token -> Nullable<Text>,
         lease_expires_at -> Nullable<Timestamp>,
         key_fingerprint -> Nullable<Text>,
+        consolidated_from -> Nullable<Text>,
     }
 }
 

@@ -39,8 +39,11 @@ const GRAM: usize = 3;
 /// longer.
 const GRAMS: usize = 12;
 
-/// Of these so many on SQLite, which reads every list of rows that it is given; PostgreSQL begins with the shortest.
+/// Of these so many: each is another list of rows to be gone through.
 const RAREST: usize = 4;
+
+/// So many texts tell PostgreSQL which those are.
+const TEXTS: usize = 200;
 
 /// And none that more than nine in ten rows have: such a list is long and shuts out nothing.
 const RARE: (usize, usize) = (9, 10);
@@ -71,14 +74,19 @@ pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -
             .load(tx.db)?;
     } else {
         let sample = sample(tx, options, &text)?;
+        let all_read = sample.ids.len() < SAMPLE;
         hits = sample.hits;
         hits.truncate(enough + 1);
-        if !sample.all_read && hits.len() <= enough {
+        if !all_read && hits.len() <= enough {
             let query = if hits.len() >= MANY {
                 ordered(filtered(tx.db, ids.into_boxed(), options, Way::Order), options)
             } else {
                 let query = filtered(tx.db, ids.into_boxed(), options, Way::Text);
-                sorted(having_grams(tx.db, query, &text, &sample.texts), options)
+                let texts = match tx.db {
+                    Db::Sqlite(_) => sample.texts,
+                    Db::Pg(_) => texts_of(tx.db, &sample.ids)?,
+                };
+                sorted(having_grams(tx.db, query, &text, &texts), options)
             };
             hits = containing(tx.db, query, &text).limit(limit).load(tx.db)?;
         }
@@ -105,12 +113,11 @@ fn few_of(db: &Db, way: Way) -> u64 {
 
 /// What the first rows of a list tell.
 struct Sample {
+    ids: Vec<String>,
     /// Those that contain the text.
     hits: Vec<String>,
     /// The texts of all of them, on SQLite.
     texts: Vec<String>,
-    /// There are no other rows.
-    all_read: bool,
 }
 
 /// Looks at the first rows. PostgreSQL would not read the order in an index alone if the texts were to come along; SQLite
@@ -127,8 +134,8 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
         let ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
         let hits = containing_among(tx.db, &ids, text)?;
         return Ok(Sample {
-            all_read: ids.len() < SAMPLE,
-            hits: ids.into_iter().filter(|id| hits.contains(id)).collect(),
+            hits: ids.iter().filter(|id| hits.contains(*id)).cloned().collect(),
+            ids,
             texts: Vec::new(),
         });
     }
@@ -140,10 +147,24 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
     );
     let rows: Vec<(String, String)> = ordered(query, options).limit(limit).load(tx.db)?;
     let hits = rows.iter().filter(|(_, whole)| whole.contains(text));
-    Ok(Sample {
-        all_read: rows.len() < SAMPLE,
-        hits: hits.map(|(id, _)| id.clone()).collect(),
-        texts: rows.into_iter().map(|(_, whole)| whole).collect(),
+    let hits = hits.map(|(id, _)| id.clone()).collect();
+    let (ids, texts) = rows.into_iter().unzip();
+    Ok(Sample { ids, hits, texts })
+}
+
+/// The texts of some of these backups, enough to tell which grams are rare.
+fn texts_of(db: &mut Db, ids: &[String]) -> TxResult<Vec<String>> {
+    let step = (ids.len() / TEXTS).max(1);
+    let some: Vec<&String> = ids.iter().step_by(step).collect();
+    Ok(match db {
+        Db::Pg(connection) => backups::table
+            .filter(backups::id.eq_any(some))
+            .select(backups::search_text)
+            .load(connection)?,
+        Db::Sqlite(connection) => backups::table
+            .filter(backups::id.eq_any(some))
+            .select(backups::search_text)
+            .load(connection)?,
     })
 }
 
@@ -202,7 +223,7 @@ fn having_grams<'a, SqlType: 'a>(
         ),
         Db::Pg(_) => {
             let grams = if whole {
-                joined(&grams(&letters), '\'', " & ")
+                joined(&rarest(grams(&letters), texts), '\'', " & ")
             } else {
                 joined(&[text.to_owned()], '\'', "") + ":*"
             };
@@ -215,29 +236,37 @@ fn having_grams<'a, SqlType: 'a>(
     }
 }
 
-/// The text's grams; of a long text some, as far apart as can be.
-fn grams(letters: &[char]) -> Vec<String> {
+/// The text's grams and where they begin; of a long text some, as far apart as can be.
+fn grams(letters: &[char]) -> Vec<(usize, String)> {
     let last = letters.len().saturating_sub(GRAM);
     let steps = last.min(GRAMS - 1);
-    let mut grams: Vec<String> = (0..=steps)
-        .map(|step| letters.iter().skip(last * step / steps.max(1)).take(GRAM).collect())
+    let mut grams: Vec<(usize, String)> = (0..=steps)
+        .map(|step| last * step / steps.max(1))
+        .map(|at| (at, letters.iter().skip(at).take(GRAM).collect()))
         .collect();
-    grams.dedup();
+    grams.dedup_by(|(_, one), (_, other)| one == other);
     grams
 }
 
-/// Those grams that the fewest of these texts have.
-fn rarest(grams: Vec<String>, texts: &[String]) -> Vec<String> {
+/// Those grams that the fewest of these texts have. Two that overlap come together more often than by chance, and shut out
+/// little more than one: where there is a choice, none does.
+fn rarest(grams: Vec<(usize, String)>, texts: &[String]) -> Vec<String> {
     let having = |gram: &String| texts.iter().filter(|text| text.contains(gram.as_str())).count();
-    let mut counted: Vec<(usize, String)> = grams.into_iter().map(|gram| (having(&gram), gram)).collect();
-    counted.sort_by_key(|(texts, _)| *texts);
+    let counted = grams.into_iter().map(|(at, gram)| (having(&gram), at, gram));
+    let mut rest: Vec<(usize, usize, String)> = counted.collect();
+    rest.sort_by_key(|(texts, ..)| *texts);
     let (many, of) = RARE;
-    let rare = counted
-        .iter()
-        .filter(|(having, _)| having * of <= texts.len() * many)
-        .count();
-    counted.truncate(rare.clamp(1, RAREST));
-    counted.into_iter().map(|(_, gram)| gram).collect()
+    let rare = rest.iter().filter(|(having, ..)| having * of <= texts.len() * many);
+    let rare = rare.count().max(1);
+    rest.truncate(rare);
+    let mut taken: Vec<(usize, String)> = Vec::new();
+    while taken.len() < RAREST && !rest.is_empty() {
+        let apart = |at: usize| taken.iter().all(|(other, _)| at.abs_diff(*other) >= GRAM);
+        let next = rest.iter().position(|(_, at, _)| apart(*at)).unwrap_or(0);
+        let (_, at, gram) = rest.remove(next);
+        taken.push((at, gram));
+    }
+    taken.into_iter().map(|(_, gram)| gram).collect()
 }
 
 /// The grams as a query of either database's language.
@@ -266,7 +295,10 @@ mod tests {
 
     #[test]
     fn the_grams_of_a_text_reach_from_its_beginning_to_its_end() {
-        let of = |text: &str| grams(&text.chars().collect::<Vec<_>>()).join("|");
+        let of = |text: &str| {
+            let found = grams(&text.chars().collect::<Vec<_>>()).into_iter();
+            found.map(|(_, gram)| gram).collect::<Vec<_>>().join("|")
+        };
         assert_eq!(of("abc"), "abc");
         assert_eq!(of("每晚備份"), "每晚備|晚備份");
         assert_eq!(of("abcdef"), "abc|bcd|cde|def");
@@ -280,7 +312,16 @@ mod tests {
     fn the_rarest_grams_are_taken() {
         let texts = ["abcdef", "abcd", "abc"].map(str::to_owned);
         let taken = rarest(grams(&"abcdefg".chars().collect::<Vec<_>>()), &texts);
-        assert_eq!(taken, ["efg", "cde", "def", "bcd"]);
+        assert_eq!(taken, ["efg", "bcd", "cde", "def"]);
+    }
+
+    #[test]
+    fn what_overlaps_is_taken_last() {
+        // No text of this year has any gram of the date.
+        let texts = ["full-2026-11-25", "full-2026-11-26", "other-2026-11-26"].map(str::to_owned);
+        let taken = rarest(grams(&"full-2025-03".chars().collect::<Vec<_>>()), &texts);
+        assert_eq!(taken[..2], ["025", "-03"], "{taken:?}");
+        assert!(taken.contains(&"ful".to_owned()), "{taken:?}");
     }
 
     #[test]

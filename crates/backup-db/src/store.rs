@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 
 use crate::dialect::{self, Verdict};
 use crate::error::{Error, TxError, TxResult};
-use crate::migrate::migrate;
+use crate::migrate::{Failure, migrate};
 use crate::pool::{self, Db, Link, Manager, unavailable};
 use crate::url::Target;
 
@@ -74,8 +74,8 @@ impl Store {
     /// folder are made when missing, for this user alone.
     ///
     /// # Errors
-    /// [`Error::Refused`] where a person has to act (an unknown URL, a wrong password, no rights), [`Error::Unavailable`]
-    /// where the database does not answer.
+    /// [`Error::Refused`] where a person has to act (an unknown URL, a wrong password, no rights, a catalog that a newer
+    /// version has migrated, which is left as it is), [`Error::Unavailable`] where the database does not answer.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let target = Target::parse(url)?;
         let pool = pool::pool(target.clone(), CONNECTIONS);
@@ -214,18 +214,28 @@ impl Inner {
     fn prepare(&self) -> Result<(), Error> {
         let manager = Manager::new(self.target.clone());
         let Link { mut db, .. } = manager.connect()?;
-        migrate(&mut db).map_err(|error| {
-            let reason = error.to_string();
-            if db.ping().is_ok() {
+        let catalog = self.target.to_string();
+        migrate(&mut db).map_err(|failure| match failure {
+            Failure::Newer(version) => Error::Refused {
+                catalog,
+                reason: format!(
+                    "a newer version of this program has used it (migration {version} is unknown to this one)"
+                ),
+                hint: "Start that version or a newer one, or name the copy of the catalog from before the upgrade."
+                    .to_owned(),
+                source: None,
+            },
+            Failure::Failed(error) => {
+                let reason = error.to_string();
+                if db.ping().is_err() {
+                    return unavailable(&self.target, &reason);
+                }
                 Error::Refused {
-                    catalog: self.target.to_string(),
+                    catalog,
                     reason: format!("its tables cannot be brought up to date: {reason}"),
-                    hint: "Check that the user may create tables, and that no newer program has used this catalog."
-                        .to_owned(),
+                    hint: "Check that the user may create tables.".to_owned(),
                     source: Some(error),
                 }
-            } else {
-                unavailable(&self.target, &reason)
             }
         })
     }

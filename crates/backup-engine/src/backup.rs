@@ -6,6 +6,7 @@
 
 mod base;
 mod commit;
+mod consolidation;
 mod recover;
 mod sources;
 mod write;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use backup_core::receipt::{Codec, archive_path, receipt_path};
 use backup_core::{Backup, BackupType, PipelineError, Receipt, Step, WarningCode};
 use backup_db::BackupOutcome;
+use backup_storage::Upload;
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
@@ -66,14 +68,7 @@ pub(crate) async fn run(
     held.tell(|| engine.store.set_storage_path(held.lease(), &plan.path))
         .await
         .map_err(JobError::catalog)?;
-    let sources = sources::of(engine, held, backup, &plan).await?;
-    let made = match (attempt(engine, held, backup, &plan, sources).await, &plan.base) {
-        (Err(JobError::Failed(error @ PipelineError::Integrity { .. })), Some(base)) => {
-            let repository = plan.place.repository(engine);
-            Err(base::examine(engine, held, &repository, &base.receipt, error).await)
-        }
-        (made, _) => made,
-    };
+    let made = attempt(engine, held, backup, &plan).await;
     if let Err(error) = &made {
         // What another worker holds now is not ours to remove, and only the catalog knows who holds it.
         if !matches!(error, JobError::LeaseLost) && held.owned().await.is_ok() {
@@ -88,19 +83,32 @@ pub(crate) async fn run(
     made.map(|receipt| completed(&receipt))
 }
 
-async fn attempt(
+async fn attempt(engine: &Engine, held: &HeldLease, backup: &Backup, plan: &Plan) -> Result<Receipt, JobError> {
+    let (upload, written) = match backup.consolidated_from {
+        Some(origin) => consolidation::write(engine, held, backup, plan, origin).await?,
+        None => write_sources(engine, held, backup, plan).await?,
+    };
+    held.job().begin(Step::Upload, 0);
+    commit::commit(engine, held, backup, plan, upload, written).await
+}
+
+async fn write_sources(
     engine: &Engine,
     held: &HeldLease,
     backup: &Backup,
     plan: &Plan,
-    sources: Vec<write::Part>,
-) -> Result<Receipt, JobError> {
+) -> Result<(Upload, write::Written), JobError> {
     let job = held.job();
+    let sources = sources::of(engine, held, backup, plan).await?;
     let sources = write::prepare(sources, job).await?;
     engine.checkpoint(crate::Checkpoint::BeforeFirstByte).await?;
-    let (upload, written) = write::write(engine, job, backup, plan, sources).await?;
-    job.begin(Step::Upload, 0);
-    commit::commit(engine, held, backup, plan, upload, written).await
+    match (write::write(engine, job, backup, plan, sources).await, &plan.base) {
+        (Err(JobError::Failed(error @ PipelineError::Integrity { .. })), Some(base)) => {
+            let repository = plan.place.repository(engine);
+            Err(base::examine(engine, held, &repository, &base.receipt, error).await)
+        }
+        (written, _) => written,
+    }
 }
 
 /// The place of a job's configuration.

@@ -9,7 +9,7 @@ mod upload;
 
 pub(crate) use download::BlobSource;
 pub(crate) use throttle::Throttle;
-pub(crate) use upload::{abort, cancelled, start_upload};
+pub(crate) use upload::{UploadSink, abort, cancelled, start_upload};
 
 use backup_core::PipelineError;
 

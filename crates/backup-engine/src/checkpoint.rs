@@ -15,6 +15,8 @@ text_enum! {
         InFiles => "in-files",
         /// Inside the configuration's part.
         InConfig => "in-config",
+        /// Inside what is made of another backup.
+        InChain => "in-chain",
         /// Every byte is handed to the storage, nothing is visible.
         BeforeCommit => "before-commit",
         /// The blob is whole, and the receipt is not there.
@@ -53,7 +55,7 @@ pub(crate) fn none() -> Checkpoints {
 /// Kills the process at `at`, as `kill -9` would: nothing is cleaned up. For the end-to-end fault tests; a released program
 /// does not have it.
 #[cfg(debug_assertions)]
-pub fn abort_at(at: Checkpoint) -> Checkpoints {
+pub(crate) fn abort_at(at: Checkpoint) -> Checkpoints {
     Arc::new(move |reached| {
         if reached == at {
             std::process::abort();

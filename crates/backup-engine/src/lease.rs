@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinHandle;
 
 use crate::logging::Action;
-use crate::progress::percent;
+use crate::progress::{Course, percent};
 
 /// How long the end of a job is told to a catalog that does not answer, in leases. After that another worker finds the
 /// receipt, or the lack of it, and says the same.
@@ -40,6 +40,7 @@ pub(crate) struct HeldLease {
     store: Store,
     clock: Arc<dyn Clock>,
     lease: Lease,
+    course: Course,
     length: Duration,
     job: JobControl,
     expires_at: Mutex<DateTime<Utc>>,
@@ -52,6 +53,7 @@ impl HeldLease {
         store: Store,
         clock: Arc<dyn Clock>,
         lease: Lease,
+        course: Course,
         length: Duration,
         job: JobControl,
     ) -> Arc<Self> {
@@ -60,6 +62,7 @@ impl HeldLease {
             clock,
             expires_at: Mutex::new(lease.expires_at),
             lease,
+            course,
             length,
             job,
             reason: AtomicU8::new(StopReason::None as u8),
@@ -129,7 +132,7 @@ impl HeldLease {
     /// have taken the job.
     async fn beat(&self) {
         let (step, done, total) = self.job.position();
-        let progress = percent(self.lease.kind, step, done, total);
+        let progress = percent(self.course, step, done, total);
         let beat = self.store.heartbeat(&self.lease, progress, step, self.length);
         let problem = match tokio::time::timeout(BEAT_TIMEOUT, beat).await {
             Ok(Ok(heartbeat)) => {

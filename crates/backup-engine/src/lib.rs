@@ -37,8 +37,6 @@ mod worker;
 
 pub use backup_notify::Language as MessageLanguage;
 pub use backup_notify::smtp::Mailer;
-#[cfg(debug_assertions)]
-pub use checkpoint::abort_at;
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use engine::{Engine, JobSettings, MAX_ATTEMPTS, Parts};
 pub use error::Error;

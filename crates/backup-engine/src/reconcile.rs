@@ -71,10 +71,17 @@ impl Engine {
     pub async fn reconcile(&self) -> Result<Reconciled, Error> {
         let mut found = Reconciled::default();
         let mut first_error = None;
+        // Dependents come first: where one of them stays, so does what it builds on.
+        let mut needed = HashSet::new();
         for backup in self.store.deleting().await? {
+            if needed.contains(&backup.id) {
+                needed.extend(backup.base_id);
+                continue;
+            }
             match self.remove_marked(&backup).await {
                 Ok(()) => found.deletions.push(backup.id),
                 Err(error) => {
+                    needed.extend(backup.base_id);
                     first_error.get_or_insert(error);
                 }
             }

@@ -6,6 +6,7 @@
 mod catalog;
 mod database;
 mod drill;
+mod fault;
 mod files;
 mod keys;
 mod log;
@@ -21,6 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use catalog::CatalogArgs;
 pub use database::DatabaseArgs;
 pub use drill::DrillArgs;
+pub use fault::FaultArgs;
 pub use files::{ConfigArgs, FilesArgs};
 pub use keys::KeyArgs;
 pub use log::{LogArgs, LogFormat};

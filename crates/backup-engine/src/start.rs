@@ -50,14 +50,10 @@ impl Engine {
             .await
             .map_err(PipelineError::from)?;
         let storage = BlobStore::open(&settings.storage).await.map_err(PipelineError::from)?;
-        let engine = Self::new(store, storage, keys, settings, clock, random)
+        Ok(Self::new(store, storage, keys, settings, clock, random)
             .with_mailer(mailer)
-            .with_installation(installation);
-        #[cfg(debug_assertions)]
-        if let Some(at) = args.worker.fault_at {
-            return Ok(engine.with_checkpoints(crate::abort_at(at)));
-        }
-        Ok(engine)
+            .with_installation(installation)
+            .with_checkpoints(args.worker.fault.checkpoints()))
     }
 }
 

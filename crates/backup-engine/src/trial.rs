@@ -1,12 +1,14 @@
-//! Trying a configuration before it is trusted: its storage, its database, and whether its backups are still found.
+//! Trying a configuration before it is trusted: its storage, its database, its files, and whether its backups are still
+//! found.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use backup_core::config::BackupConfig;
 use backup_core::notification::Webhook;
 use backup_core::{IdGenerator, JobControl, NotificationId, PipelineError};
 use backup_notify::{Error as NotifyError, Language, templates};
-use backup_sources::{DatabaseAccess, DatabaseSource};
+use backup_sources::{DatabaseAccess, DatabaseSource, FilesSource};
 use backup_storage::BlobStore;
 use futures_util::future::join_all;
 
@@ -43,6 +45,17 @@ impl Engine {
         }
         let job = JobControl::new(SILENCE);
         blocking(move || DatabaseSource::new(settings).check_access(&job)).await
+    }
+
+    /// Looks whether the folder of uploaded files that a configuration names can be read. Returns its path.
+    ///
+    /// # Errors
+    /// What does not work, and what to do.
+    pub async fn try_files(&self, config: &BackupConfig) -> Result<PathBuf, PipelineError> {
+        let folder = self.upload_dir(Some(config));
+        let source = FilesSource::new(folder.clone());
+        blocking(move || source.check_access()).await?;
+        Ok(folder)
     }
 
     /// Sends a message to every address and every webhook of a configuration, which only says that it arrives.

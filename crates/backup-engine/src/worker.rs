@@ -154,6 +154,7 @@ impl Worker {
             self.engine.store.clone(),
             self.engine.clock.clone(),
             claimed.lease.clone(),
+            (&claimed.job).into(),
             settings.lease,
             JobControl::new(settings.stall_timeout),
         );

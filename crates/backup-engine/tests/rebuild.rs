@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use backup_core::config::BackupConfig;
-use backup_core::{Backup, BackupSource, JobControl, PipelineError, ScheduleId};
+use backup_core::{Backup, BackupSource, BackupType, JobControl, PipelineError, ScheduleId};
 use backup_engine::{Engine, Error, Rebuild, Rebuilt};
 use kit::{Place, ask_for, backup, ended, fire, nightly, start};
 
@@ -97,6 +97,49 @@ async fn backups_schedules_and_settings_come_back_from_the_storage() {
     assert_eq!(engine.reconcile().await.unwrap(), backup_engine::Reconciled::default());
     let next = fire(&place, &engine).await;
     assert_eq!(next.schedule_id, Some(schedule.id));
+}
+
+/// A full backup of a chain that is made last of all holds the settings of the time that it is of.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_those_of_the_newest_point_in_time() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let first = backup(&engine, BackupSource::Config).await;
+    place.clock.advance(chrono::TimeDelta::days(1));
+    let id = kit::ask_as(&engine, "default", BackupType::Incremental, BackupSource::Config).await;
+    let worker = start(&engine);
+    let old = ended(&engine, id).await;
+    assert_eq!(old.base_id, Some(first.id));
+    place.clock.advance(chrono::TimeDelta::days(1));
+    let schedule = nightly(&engine, |_| {}).await.id;
+    let newest = backup(&engine, BackupSource::Config).await;
+    place.clock.advance(chrono::TimeDelta::days(1));
+    let ids = backup_core::IdGenerator::new(engine.clock.clone(), std::sync::Arc::new(backup_core::OsRandom));
+    let made = engine.store.consolidate_backup(old.id, ids.next().unwrap(), None).await;
+    let made = ended(&engine, made.unwrap().id).await;
+    worker.stop().await;
+    assert_eq!(
+        made.status,
+        backup_core::JobStatus::Completed,
+        "{:?}",
+        made.error_message
+    );
+
+    for (number, expected) in [newest.id, made.id, first.id].into_iter().enumerate() {
+        place.catalog = format!("sqlite://{}", place.path(&format!("new {number}.db")).display());
+        let lost = place.engine().await;
+        let rebuilt = rebuild(&lost, &job()).await.0.unwrap();
+        assert_eq!(rebuilt.settings.unwrap().backup_id, expected);
+        let has_schedule = lost.store.get_schedule(schedule).await.unwrap().is_some();
+        assert_eq!(has_schedule, expected == newest.id);
+        let row = kit::row(&lost, expected).await;
+        assert_eq!(row.created_at, kit::row(&engine, expected).await.created_at);
+        // With that one gone, the next in time: the chain's end is gone with the full one that was made of it.
+        lost.delete_backup(expected, false).await.unwrap();
+        if expected == newest.id {
+            lost.delete_backup(old.id, false).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use backup_core::retention::Verdict;
-use backup_core::{JobStatus, PipelineError};
+use backup_core::{BackupSource, BackupType, JobStatus, PipelineError};
 use backup_db::RetentionScope;
 use backup_engine::Checkpoint;
-use kit::{Place, fire, nightly, row, stored};
+use kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_backup_lets_the_oldest_go_and_the_preview_said_so() {
@@ -82,6 +82,34 @@ async fn a_storage_that_fails_at_any_step_loses_no_record_and_leaves_nothing_for
         );
         assert_eq!(engine.expire_backups(schedule.id).await.unwrap(), [], "{step:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_stays_while_the_storage_does_not_let_go_of_what_builds_on_it() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let full = backup(&engine, BackupSource::Files).await;
+    std::fs::write(place.uploads().join("new"), "new").unwrap();
+    let id = ask_as(&engine, "default", BackupType::Incremental, BackupSource::Files).await;
+    let worker = start(&engine);
+    let on_it = ended(&engine, id).await;
+    worker.stop().await;
+    assert_eq!(on_it.base_id, Some(full.id));
+    // A folder that is not empty stands in the place of its archive.
+    let archive = place.path("storage").join(on_it.storage_path.as_ref().unwrap());
+    std::fs::remove_file(&archive).unwrap();
+    std::fs::create_dir(&archive).unwrap();
+    std::fs::write(archive.join("in the way"), "").unwrap();
+
+    engine.delete_backup(full.id, true).await.unwrap_err();
+    engine.reconcile().await.unwrap_err();
+    assert!(row(&engine, on_it.id).await.deleting);
+    assert!(row(&engine, full.id).await.deleting);
+    assert!(place.path("storage").join(full.storage_path.unwrap()).is_file());
+
+    std::fs::remove_dir_all(&archive).unwrap();
+    assert_eq!(engine.reconcile().await.unwrap().deletions, [on_it.id, full.id]);
+    assert_eq!(stored(&engine).await, (vec![], vec![]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use backup_core::{
     SystemClock,
 };
 use backup_db::{Firing, FiringOutcome, Store};
-use backup_tests::chance::Chance;
+use backup_tests::dice::Dice;
 use backup_tests::postgres::Postgres;
 use backup_tests::process::Running;
 use backup_tests::system::{Catalog, Storage, System};
@@ -50,7 +50,7 @@ async fn two_schedulers_that_are_killed_fire_each_instant_once_on_sqlite() {
 
 async fn survive(mut system: System, url: &str, schedulers: usize) {
     system.set("BACKUP_LEASE_SECONDS", "4");
-    let mut chance = Chance::from_environment();
+    let mut dice = Dice::from_environment();
     let clock = Arc::new(SystemClock);
     let store = Store::open(url, clock.clone()).await.unwrap();
     // Its clock stands at a time that is long past, so that what it reckons as next is due at once.
@@ -72,8 +72,8 @@ async fn survive(mut system: System, url: &str, schedulers: usize) {
             schedules.push(overdue.create_schedule(schedule).await.unwrap());
         }
         // Not to wait for anything: the moment of death is what differs from round to round.
-        tokio::time::sleep(Duration::from_millis(chance.below(2500))).await;
-        let victim = usize::try_from(chance.below(schedulers as u64)).unwrap();
+        tokio::time::sleep(Duration::from_millis(dice.below(2500))).await;
+        let victim = usize::try_from(dice.below(schedulers as u64)).unwrap();
         running.swap_remove(victim).kill9();
         running.push(start(&system));
         round += 1;
@@ -210,6 +210,7 @@ fn schedule(ids: &IdGenerator, cron: &str, name: &str) -> Schedule {
         last_verify_passed_at: None,
         start_window: None,
         verification: backup_core::schedule::VerifyPolicy::default(),
+        consolidate_every: None,
         created_at: now,
         updated_at: now,
         created_by: None,

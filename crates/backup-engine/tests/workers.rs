@@ -15,7 +15,7 @@ use backup_core::{
     SystemClock,
 };
 use backup_db::Store;
-use backup_tests::chance::Chance;
+use backup_tests::dice::Dice;
 use backup_tests::postgres::Postgres;
 use backup_tests::process::Running;
 use backup_tests::system::{Catalog, Storage, System, stored_paths};
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_mins(3);
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_are_killed_do_each_job_exactly_once() {
     let (jobs, workers) = (number("BACKUP_SOAK_JOBS", 300), number("BACKUP_SOAK_WORKERS", 4));
-    let mut chance = Chance::from_environment();
+    let mut dice = Dice::from_environment();
     let postgres = Postgres::shared();
     let mut system = System::with(postgres, Catalog::Postgres(postgres), Storage::Folder);
     system.set("BACKUP_LEASE_SECONDS", "4");
@@ -49,7 +49,7 @@ async fn workers_that_are_killed_do_each_job_exactly_once() {
     let mut moved = Instant::now();
     loop {
         // Not to wait for anything: the moment of death is what differs from round to round.
-        tokio::time::sleep(Duration::from_millis(chance.below(BETWEEN))).await;
+        tokio::time::sleep(Duration::from_millis(dice.below(BETWEEN))).await;
         assert!(of_limited(&system) <= LIMIT, "more jobs run than may");
         let active = store.overview().await.unwrap().active_backups;
         if active < left {
@@ -63,7 +63,7 @@ async fn workers_that_are_killed_do_each_job_exactly_once() {
             "{left} jobs are not done\n{}",
             running[0].stderr()
         );
-        let victim = usize::try_from(chance.below(workers)).unwrap();
+        let victim = usize::try_from(dice.below(workers)).unwrap();
         if !is_last_chance(&system, &running[victim]) {
             logs.push(running.swap_remove(victim).kill9().stderr);
             running.push(system.worker(&[]));

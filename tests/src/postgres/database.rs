@@ -48,15 +48,25 @@ impl Database {
     }
 
     /// The database as plain SQL by `pg_dump`, for comparisons: what differs from run to run (the `\restrict` token) is
-    /// taken out. Two databases with the same dump are the same.
+    /// taken out, and the rows of each table are sorted, since the server puts rows of different lengths where there is room.
+    /// Two databases with the same dump are the same.
     pub fn dump(&self) -> String {
         let mut command = client(&self.bin, "pg_dump", self.port, &self.password);
         let output = tools::run(command.args(["--dbname", &conninfo(&self.name)])).expect("pg_dump");
         let text = String::from_utf8(output.stdout).expect("a dump in UTF-8");
-        let kept = text
+        let mut lines = text
             .lines()
             .filter(|line| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict "));
-        kept.fold(String::new(), |all, line| all + line + "\n")
+        let mut dump = String::with_capacity(text.len());
+        while let Some(line) = lines.next() {
+            dump.extend([line, "\n"]);
+            if line.starts_with("COPY ") && line.ends_with(" FROM stdin;") {
+                let mut rows: Vec<&str> = lines.by_ref().take_while(|line| *line != "\\.").collect();
+                rows.sort_unstable();
+                dump.extend(rows.into_iter().chain(["\\."]).flat_map(|row| [row, "\n"]));
+            }
+        }
+        dump
     }
 
     /// The names of all tables, with schema and quoted as needed, and how many rows each holds itself (for partitioned

@@ -1,44 +1,80 @@
 //! Restores by the API, and what a system was like before and after them.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::System;
-use crate::{poll, tools, tree, unique};
+use crate::tree::{self, Scratch};
+use crate::{poll, tools};
 
 /// How long a restore may take on a busy machine.
 const RESTORE: Duration = Duration::from_mins(3);
 
 /// Database and files as they were at one moment.
+#[derive(Debug)]
 pub struct State {
     dump: String,
-    files: PathBuf,
+    files: Scratch,
+}
+
+impl State {
+    /// The copy of the files.
+    pub fn tree(&self) -> PathBuf {
+        self.files.path().join("tree")
+    }
 }
 
 impl System {
     /// Remembers database and files as they are now.
     pub fn state(&self) -> State {
-        let files = self.folder().join(format!("state-{}", unique()));
-        tools::run(
-            std::process::Command::new("cp")
-                .arg("-a")
-                .arg(self.uploads())
-                .arg(&files),
-        )
-        .expect("a copy");
-        State {
+        let state = State {
             dump: self.database.dump(),
-            files,
-        }
+            files: Scratch::new(),
+        };
+        let mut copy = Command::new("cp");
+        copy.args(["-a", "-T"]).arg(self.uploads()).arg(state.tree());
+        tools::run(&mut copy).expect("a copy");
+        state
     }
 
     /// What of database and files is not as in `state`, bit by bit; empty: nothing.
     pub fn differences(&self, state: &State) -> Vec<String> {
-        let mut found = tree::compare(&state.files, &self.uploads());
+        let mut found = tree::compare(&state.tree(), &self.uploads());
         if self.database.dump() != state.dump {
             found.push("the database".to_owned());
+        }
+        found
+    }
+
+    /// What a backup of this source, restored by `backupctl` into new places, brings back otherwise than it is in `state`;
+    /// empty: nothing.
+    pub fn restored_differences(&self, id: &str, source: &str, state: &State) -> Vec<String> {
+        let (database, into) = (self.new_database(), Scratch::new());
+        let files = into.path().join("files");
+        let (url, shown) = (database.url(), files.display().to_string());
+        let mut restore = vec!["restore", id];
+        if source != "FILES" {
+            restore.extend(["--to-database", &url]);
+        }
+        if source != "DATABASE" {
+            restore.extend(["--to-files", &shown]);
+        }
+        let done = self.backupctl(&restore).expect(0);
+        assert_eq!(done.temporary_files, Vec::<PathBuf>::new());
+        let mut found = Vec::new();
+        if source != "FILES" {
+            let dump = database.dump();
+            let other = state.dump.lines().zip(dump.lines()).find(|(then, now)| then != now);
+            found.extend(other.map(|(then, now)| format!("the database: {then:?} became {now:?}")));
+            if found.is_empty() && dump.len() != state.dump.len() {
+                found.push("the database: one dump is the beginning of the other".to_owned());
+            }
+        }
+        if source != "DATABASE" {
+            found.extend(tree::compare(&state.tree(), &files));
         }
         found
     }

@@ -62,7 +62,7 @@ fn write(path: &Path, content: impl AsRef<[u8]>) {
 }
 
 /// Bytes that no compressor makes smaller; the same for the same seed.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(in crate::tree) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state ^= state << 13;

@@ -11,7 +11,7 @@ pub(crate) async fn consolidate(settings: &Settings, id: &str) -> Result<(), Fai
     let receipt = repository.find_prefix(id).await?;
     let job = job(settings)?;
     let progress = Progress::of(settings, &job, Unit::Bytes);
-    let made = repository.consolidate(&receipt, &full_options(), &job).await;
+    let made = repository.consolidate(&receipt, &full_options(settings), &job).await;
     drop(progress);
     let full = made?;
     if settings.json {

@@ -31,7 +31,7 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
         bad += 1;
         output::message(&error.full_text());
     }
-    good.sort_by_key(|receipt| Reverse((receipt.started_at, receipt.id)));
+    good.sort_by_key(|receipt| Reverse((receipt.created_at, receipt.id)));
     if settings.json {
         let receipts = good.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
         output::json(&Value::from(receipts))?;
@@ -40,7 +40,7 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
             output::line(&format!(
                 "{}  {}  {:<12} {:<11} {:>10}  {}",
                 receipt.id,
-                receipt.started_at.format("%Y-%m-%d %H:%M:%SZ"),
+                receipt.created_at.format("%Y-%m-%d %H:%M:%SZ"),
                 receipt.backup_type,
                 receipt.source,
                 human(receipt.size_bytes),
@@ -74,8 +74,15 @@ pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
             "builds on",
             receipt.base_id.map_or_else(String::new, |base| base.to_string()),
         ),
+        (
+            "made of",
+            receipt
+                .consolidated_from
+                .map_or_else(String::new, |origin| origin.to_string()),
+        ),
         ("source", receipt.source.to_string()),
         ("trigger", receipt.trigger.to_string()),
+        ("created", receipt.created_at.to_rfc3339()),
         ("started", receipt.started_at.to_rfc3339()),
         ("completed", receipt.completed_at.to_rfc3339()),
         (

@@ -55,7 +55,7 @@ pub(crate) async fn decrypt(settings: &Settings, id: &str, full: bool, out: &Pat
     let progress = follow(settings, &job, &target);
     let decrypted = if full && receipt.base_id.is_some() {
         repository
-            .write_full(&receipt, writer, true, &full_options(), &job)
+            .write_full(&receipt, writer, true, &full_options(settings), &job)
             .await
     } else {
         repository.decrypt(&receipt, writer, &job).await

@@ -52,7 +52,7 @@ const FILTERS: &[(&str, &str)] = &[
         "dateFrom=2025-02-01&dateTo=2026-07-31&status=FAILED",
     ),
     ("q, in all", "q=backup-"),
-    ("q, in all, offset 480", "q=backup-&offset=480"),
+    ("q, in all, offset 180", "q=backup-&offset=180"),
     ("q, one letter in all", "q=a"),
     ("q, in a quarter", "q=full_system"),
     ("q, in 1 of 100, two letters", "q=%E5%82%99%E4%BB%BD"),

@@ -35,6 +35,13 @@ impl From<CatalogError> for ApiError {
             CatalogError::HasDependents { dependents, .. } => {
                 Self::conflict("backup_dependents").details(json!({ "dependents": dependents }))
             }
+            CatalogError::StandsAlone(_) => Self::conflict("backup_stands_alone"),
+            CatalogError::Damaged { problem, .. } => {
+                Self::conflict("backup_damaged").details(json!({ "problem": problem }))
+            }
+            CatalogError::BeingConsolidated { by, .. } => {
+                Self::conflict("backup_consolidating").details(json!({ "backupId": by }))
+            }
             CatalogError::AlreadyExists { what, name } => {
                 Self::conflict("already_exists").details(json!({ "what": what, "name": name }))
             }

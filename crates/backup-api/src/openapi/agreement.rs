@@ -50,7 +50,7 @@ fn bodies_are_read_as_documented() {
     let mut schedule = json!({
         "name": "x", "description": "x", "backupType": "FULL", "backupSource": "FILES", "cronExpression": "0 2 * * *",
         "timezone": "UTC", "isEnabled": true, "configKey": "x", "verifyWhen": "EACH", "verifyLevel": "RESTORE",
-        "verifyPercent": 1, "startWindow": "22:00-06:00",
+        "verifyPercent": 1, "consolidateEvery": 1, "startWindow": "22:00-06:00",
     });
     for (name, value) in keep.as_object().unwrap() {
         schedule[name] = value.clone();

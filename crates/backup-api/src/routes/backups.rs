@@ -144,7 +144,7 @@ pub(crate) async fn get_backup(
     params(DeleteQuery),
     responses(
         (status = 200, body = MessageBody),
-        (status = 409, description = "`backup_running`, `backup_protected`, `backup_in_use`: a restore, verification or download reads it, \
+        (status = 409, description = "`backup_running`, `backup_protected`, `backup_in_use`: a restore, verification, consolidation or download reads it, \
             `backup_dependents`: others build on it."),
     )
 )]

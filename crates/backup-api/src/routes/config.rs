@@ -152,6 +152,10 @@ pub(crate) async fn test_config(
     };
     let tried = match what {
         ConfigPart::Storage => engine.try_storage(&config).await.map(|name| result.detail = name),
+        ConfigPart::Files => engine
+            .try_files(&config)
+            .await
+            .map(|folder| result.detail = folder.display().to_string()),
         ConfigPart::Notification => {
             let installation = api.settings.public_url.as_ref().map(url::Url::as_str);
             let sent = engine.try_notification(&config, language.of_messages(), installation);

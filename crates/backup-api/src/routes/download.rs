@@ -248,6 +248,7 @@ async fn send_full(
         compressors: engine.settings.compressors,
         clock: engine.clock.clone(),
         random: engine.random.clone(),
+        checkpoints: engine.checkpoints.clone(),
     };
     let pieces = written_by(job.clone(), move |out| async move {
         repository.write_full(&receipt, out, decrypted, &options, &job).await

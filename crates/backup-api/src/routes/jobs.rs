@@ -1,7 +1,9 @@
-//! What can be done to a backup's job, and to a good backup: cancel, verify.
+//! What can be done to a backup's job, and to a good backup: cancel, verify, consolidate.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use backup_core::BackupType;
 use backup_db::NewVerification;
+use backup_engine::Action;
 
 use crate::app::Api;
 use crate::audit;
@@ -10,7 +12,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::http::body::{Body, NoBody};
 use crate::http::params::Query;
 use crate::language::Language;
-use crate::routes::backups::find_backup;
+use crate::routes::backups::{find_backup, refuse_without_room};
 use crate::wire::backup::{BackupAccepted, BackupBody, Verify};
 use crate::wire::restore::{VerificationAccepted, VerificationBody};
 
@@ -80,5 +82,48 @@ pub(crate) async fn verify_backup(
     Ok(HttpResponse::Accepted().json(VerificationAccepted {
         verification: VerificationBody::from(record),
         message: language.say("verify_started", &[]),
+    }))
+}
+
+/// Asks for a full backup that is made of one which builds on others, from the storage alone: of the same point in time, and
+/// with nothing that it builds on. The backup itself stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/admin/backup/{id}/consolidate",
+    responses(
+        (status = 202, body = BackupAccepted),
+        (status = 409, description = "`backup_stands_alone`: it builds on no other. `backup_unavailable`: it is not a good backup. \
+            `backup_damaged`: it, or one that it builds on, cannot be restored; `details` says why. `backup_consolidating`: that \
+            has been asked for already. `quota_exceeded`: the configuration refuses what its quota has no room for."),
+    )
+)]
+pub(crate) async fn consolidate_backup(
+    api: web::Data<Api>,
+    caller: Caller,
+    language: Language,
+    request: HttpRequest,
+    _: Query<()>,
+    _: NoBody,
+) -> ApiResult {
+    let origin = find_backup(&api, &request).await?.backup;
+    refuse_without_room(&api, &origin.config_key, origin.source, BackupType::Full).await?;
+    let backup = api
+        .store
+        .consolidate_backup(origin.id, api.ids.next()?, caller.user_id())
+        .await
+        .map_err(ApiError::in_state("backup_unavailable"))?;
+    audit::record(&api, &request, &caller, audit::consolidate(&origin)).await?;
+    tracing::info!(
+        action = %Action::BackupRequested, backup_id = %backup.id,
+        "backup {}, which is made of {}, was asked for", backup.name, origin.id
+    );
+    let summary = api
+        .store
+        .get_backup(backup.id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("backup_not_found"))?;
+    Ok(HttpResponse::Accepted().json(BackupAccepted {
+        backup: BackupBody::new(summary, language),
+        message: language.say("consolidation_started", &[]),
     }))
 }

@@ -56,6 +56,9 @@ pub(crate) struct BackupBody {
     /// The backup it builds on.
     #[schema(value_type = Option<types::Id>)]
     base_id: Option<BackupId>,
+    /// The backup that it is made of, where it is a full one made of a chain; that one may be gone by now.
+    #[schema(value_type = Option<types::Id>)]
+    consolidated_from: Option<BackupId>,
     /// It is never expired nor deleted.
     protected: bool,
     /// When it was last verified.
@@ -67,6 +70,7 @@ pub(crate) struct BackupBody {
     started_at: Option<DateTime<Utc>>,
     completed_at: Option<DateTime<Utc>>,
     expires_at: Option<DateTime<Utc>>,
+    /// When it was asked for; of one that is made of another, when that one was: the time that it is of.
     created_at: DateTime<Utc>,
     /// The user who asked for it.
     #[schema(value_type = Option<types::Id>)]
@@ -123,6 +127,7 @@ impl BackupBody {
             contents: backup.contents.map(ContentsBody::from),
             warnings: backup.warnings.into_iter().map(WarningBody::from).collect(),
             base_id: backup.base_id,
+            consolidated_from: backup.consolidated_from,
             protected: backup.protected,
             verified_at: backup.verified_at,
             verify_level: backup.verify_level,

@@ -63,6 +63,8 @@ pub(crate) struct ScheduleBody {
     verify_level: VerifyLevel,
     /// How many of a hundred, where SAMPLED.
     verify_percent: u8,
+    /// How many backups may build on each other before a full one is made of the newest; null: that is never done.
+    consolidate_every: Option<u32>,
     /// When a backup of it was last found good that thoroughly.
     last_verify_passed_at: Option<DateTime<Utc>>,
     /// When it fires next; null where it is not enabled.
@@ -113,6 +115,7 @@ impl ScheduleBody {
             verify_when: schedule.verification.when,
             verify_level: schedule.verification.level,
             verify_percent: schedule.verification.percent,
+            consolidate_every: schedule.consolidate_every,
             last_verify_passed_at: schedule.last_verify_passed_at,
             next_run_at: schedule.next_run_at,
             last_run_at: schedule.last_run_at,

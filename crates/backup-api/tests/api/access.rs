@@ -87,6 +87,7 @@ const ROUTES: &[Row] = &[
     ("GET", "/api/admin/backup/{id}/contents/file", admins(400)),
     ("HEAD", "/api/admin/backup/{id}/contents/file", admins(400)),
     ("POST", "/api/admin/backup/{id}/verify", operators(404)),
+    ("POST", "/api/admin/backup/{id}/consolidate", operators(404)),
     ("POST", "/api/admin/backup/{id}/restore", admins(400)),
     ("POST", "/api/admin/backup/{id}/restore/plan", admins(400)),
     ("GET", "/api/admin/restore", readers(200)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use backup_core::{BackupSource, BackupTrigger, BackupType};
+use backup_core::{BackupId, BackupSource, BackupTrigger, BackupType};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ on_both_catalogs!(
     lists_are_ordered_and_cut_into_pages,
     a_waiting_backup_is_cancelled_at_once,
     a_backup_is_shown_with_what_hangs_together,
+    a_full_backup_is_made_of_one_that_builds_on_others,
     a_protected_backup_stays,
     a_running_backup_is_not_deleted,
     verifications_and_restores_are_asked_for,
@@ -232,6 +233,67 @@ async fn a_backup_is_shown_with_what_hangs_together(app: TestApp) {
         app.audited().await,
         ["LOGIN", "LOGIN", "BACKUP_DELETE", "BACKUP_DELETE"]
     );
+}
+
+async fn a_full_backup_is_made_of_one_that_builds_on_others(app: TestApp) {
+    let admin = app.as_admin().await;
+    let of = async |kind, base| {
+        app.clock.advance(TimeDelta::minutes(1));
+        let new = app.new_backup_of(kind, BackupSource::Files, BackupTrigger::Manual, "before the 更新");
+        let id = new.await.id;
+        app.complete_on(id, 1000, base).await;
+        id
+    };
+    let consolidate = async |id: BackupId| {
+        let path = format!("/api/admin/backup/{id}/consolidate");
+        admin.post(&path, "").await
+    };
+    let base = of(BackupType::Full, None).await;
+    let next = of(BackupType::Incremental, Some(base)).await;
+    consolidate(base).await.refused(409, "backup_stands_alone");
+    consolidate(app.ids.next().unwrap())
+        .await
+        .refused(404, "backup_not_found");
+    app.clock.advance(TimeDelta::hours(1));
+    let accepted = consolidate(next).await.expect(202).json();
+    assert_eq!(accepted["message"], "已開始合成完整備份");
+    let made = &accepted["backup"];
+    for (field, value) in [
+        ("name", json!("backup-files-full-2026-11-24T00-02-00")),
+        ("type", json!("FULL")),
+        ("source", json!("FILES")),
+        ("status", json!("PENDING")),
+        ("trigger", json!("MANUAL")),
+        ("createdAt", json!("2026-11-24T00:02:00Z")),
+        ("description", json!("before the 更新")),
+        ("consolidatedFrom", json!(next)),
+        ("baseId", json!(null)),
+    ] {
+        assert_eq!(made[field], value, "{field}");
+    }
+    let again = consolidate(next).await.refused(409, "backup_consolidating");
+    assert_eq!(again.json()["details"]["backupId"], made["id"]);
+    let id = made["id"].as_str().unwrap();
+    let waiting = admin.post(&format!("/api/admin/backup/{id}/consolidate"), "").await;
+    waiting.refused(409, "backup_unavailable");
+    app.open_storage().await;
+    admin
+        .delete(&format!("/api/admin/backup/{base}?cascade=true"))
+        .await
+        .refused(409, "backup_in_use");
+    app.store.condemn_backup(base, "bits flipped").await.unwrap();
+    admin
+        .post(&format!("/api/admin/backup/{id}/cancel"), "")
+        .await
+        .expect(200);
+    let refused = consolidate(next).await.refused(409, "backup_damaged");
+    assert!(
+        refused.json()["details"]["problem"]
+            .as_str()
+            .unwrap()
+            .contains("bits flipped")
+    );
+    assert_eq!(app.audited().await, ["LOGIN", "BACKUP_CONSOLIDATE", "BACKUP_CANCEL"]);
 }
 
 async fn a_protected_backup_stays(app: TestApp) {

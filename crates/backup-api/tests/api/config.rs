@@ -1,6 +1,7 @@
 //! Configurations over HTTP: what holds, what is changed, what is tried, and what catalog and storage do not share.
 
 use std::fs;
+use std::path::Path;
 
 use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::{BackupId, BackupSource, JobStatus};
@@ -333,6 +334,16 @@ async fn a_test_really_connects(app: TestApp) {
         );
     }
     database.psql(&format!("DROP ROLE {reader}"));
+    let files = async |folder: &Path| {
+        let config = json!({ "uploadDir": folder.display().to_string() });
+        test(json!({ "what": "FILES", "config": config })).await
+    };
+    let (ok, detail, _) = files(app.folder.path()).await;
+    assert!(ok && Path::new(&detail) == app.folder.path(), "{detail}");
+    for wrong in [file.as_path(), &app.folder.path().join("there-is-none")] {
+        let (ok, detail, _) = files(wrong).await;
+        assert!(!ok && detail.contains("UPLOAD_DIR"), "{detail}");
+    }
     let (ok, detail, _) = test(json!({ "what": "NOTIFICATION" })).await;
     assert!(!ok && detail.contains("SMTP_URL"), "{detail}");
     assert!(app.audited().await.contains(&"CONFIG_TEST".to_owned()));

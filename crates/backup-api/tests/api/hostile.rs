@@ -417,6 +417,8 @@ async fn no_schedule_and_no_preview_takes_nonsense(app: TestApp) {
         ("keepWeekly", json!(u64::MAX), "field_invalid"),
         ("keepMonthly", json!(true), "field_invalid"),
         ("keepYearly", json!([1]), "field_invalid"),
+        ("consolidateEvery", json!(0), "field_invalid"),
+        ("consolidateEvery", json!(201), "field_invalid"),
         ("isEnabled", json!("yes"), "field_invalid"),
         ("configKey", json!({}), "field_invalid"),
         ("nextRunAt", json!("2026-11-24T00:00:00Z"), "field_unknown"),

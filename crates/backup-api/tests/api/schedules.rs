@@ -51,6 +51,7 @@ async fn a_schedule_is_made_changed_and_removed(app: TestApp) {
         // It is eight o'clock in Taipei.
         "nextRunAt": "2026-11-24T18:00:00Z", "lastRunAt": null, "lastSuccessAt": null,
         "verifyWhen": "NEVER", "verifyLevel": "RESTORE", "verifyPercent": 10, "lastVerifyPassedAt": null,
+        "consolidateEvery": null,
         "createdAt": "2026-11-24T00:00:00Z", "updatedAt": "2026-11-24T00:00:00Z", "createdBy": app.admin.id.to_string(),
         "_count": { "backups": 0 },
     });
@@ -67,7 +68,8 @@ async fn a_schedule_is_made_changed_and_removed(app: TestApp) {
         "name": "hourly", "description": "d", "backupType": "FULL", "backupSource": "DATABASE", "cronExpression": "@hourly",
         "timezone": "UTC", "retentionDays": 3650, "maxBackups": 1000, "keepHourly": 0, "keepDaily": 7, "keepWeekly": 4,
         "keepMonthly": 12, "keepYearly": 1000, "isEnabled": false, "configKey": "default",
-        "verifyWhen": "SAMPLED", "verifyLevel": "CONTENT", "verifyPercent": 100, "startWindow": "22:00-06:00",
+        "verifyWhen": "SAMPLED", "verifyLevel": "CONTENT", "verifyPercent": 100,
+        "consolidateEvery": 200, "startWindow": "22:00-06:00",
     });
     let second = make(&admin, other.clone()).await;
     for (field, value) in other.as_object().unwrap() {
@@ -154,7 +156,8 @@ async fn a_change_changes_only_what_is_sent(app: TestApp) {
     let mut patched = async |change: Value| {
         let answer = admin.patch(&one, &change).await.expect(200).json()["schedule"].clone();
         for (field, value) in change.as_object().unwrap() {
-            let stays = value.is_null() && field != "description" && !field.starts_with("keep");
+            let goes = ["description", "consolidateEvery"].contains(&field.as_str()) || field.starts_with("keep");
+            let stays = value.is_null() && !goes;
             if !stays {
                 expected[field] = value.clone();
             }
@@ -173,6 +176,8 @@ async fn a_change_changes_only_what_is_sent(app: TestApp) {
         json!({ "maxBackups": 3 }),
         json!({ "keepDaily": null, "keepYearly": 2 }),
         json!({ "keepHourly": 24, "keepWeekly": 0, "keepMonthly": 6 }),
+        json!({ "consolidateEvery": 7 }),
+        json!({ "consolidateEvery": null }),
         json!({ "name": null, "timezone": null, "retentionDays": null, "isEnabled": null, "cronExpression": null }),
     ] {
         let answer = patched(change).await;

@@ -292,6 +292,7 @@ impl TestApp {
             last_verify_passed_at: None,
             start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
+            consolidate_every: None,
             created_at: now,
             updated_at: now,
             created_by: Some(self.admin.id),
@@ -324,6 +325,7 @@ impl TestApp {
                 BackupType::Full
             },
             base_id: base,
+            consolidated_from: None,
             storage_path: format!("2026/11-24/{id}.tar.gz.enc"),
             size_bytes: size,
             source_bytes: size,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { adminPage, expectAccessible, expectFits, LOOKS, logIn, newPage, picture, url } from './console'
+import { adminPage, expectReadable, logIn, newPage, url } from './console'
 
 it('tells who did what, narrowed to what is looked for, and gives it away', async () => {
   const page = await adminPage()
@@ -54,13 +54,5 @@ it('is not offered to who may not read it, and says so where they come by its ad
 
 it('is readable by everybody', async () => {
   const page = await adminPage({ colorScheme: 'light' })
-  for (const { scheme, size, viewport } of LOOKS) {
-    await page.emulateMedia({ colorScheme: scheme })
-    await page.setViewportSize(viewport)
-    await page.goto(`${url}audit`)
-    await page.locator('tr[data-audit]').first().waitFor()
-    await expectAccessible(page)
-    await expectFits(page)
-    await picture(page, `audit-${scheme}-${size}`)
-  }
+  await expectReadable(page, 'audit', 'audit', 'tr[data-audit]')
 })

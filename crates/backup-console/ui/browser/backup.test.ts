@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { adminPage, DESKTOP, expectAccessible, expectFits, PHONE, picture, url } from './console'
+import { adminPage, expectAccessible, expectReadable, picture, url } from './console'
 import { newestBackup } from './wizard'
 
 it('shows one backup whole, verifies it, and says so when that is over', async () => {
@@ -87,23 +87,42 @@ it('says what the server says of what is not there', async () => {
 it('is readable by everybody: light and dark, phone and desktop', async () => {
   const page = await adminPage({ colorScheme: 'light' })
   const backup = await newestBackup(page)
-  for (const scheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme: scheme })
-    for (const [size, viewport] of [
-      ['phone', PHONE],
-      ['desktop', DESKTOP],
-    ] as const) {
-      await page.setViewportSize(viewport)
-      for (const [name, path, there] of [
-        ['backup', `backups/${backup.id}`, 'dl'],
-        ['archive', `backups/${backup.id}/contents?path=files`, 'tr[data-entry]'],
-      ] as const) {
-        await page.goto(url + path)
-        await page.locator(there).first().waitFor()
-        await expectAccessible(page)
-        await expectFits(page)
-        await picture(page, `${name}-${scheme}-${size}`)
-      }
-    }
+  await expectReadable(page, 'backup', `backups/${backup.id}`, 'dl')
+  await expectReadable(page, 'archive', `backups/${backup.id}/contents?path=files`, 'tr[data-entry]')
+})
+
+it('makes a full backup of one that builds on another, and says what it is of', async () => {
+  const page = await adminPage()
+  const make = async (type: string) => {
+    const made = await page.request.post(`${url}api/admin/backup`, { data: { type, source: 'FILES' } })
+    const { backup } = await made.json()
+    const state = async () =>
+      (await (await page.request.get(`${url}api/admin/backup/${backup.id}`)).json()).backup.status
+    await expect.poll(state, { timeout: 60_000 }).toBe('COMPLETED')
+    return backup as { id: string; name: string }
   }
+  await make('FULL')
+  const dependent = await make('INCREMENTAL')
+  await page.goto(`${url}backups/${dependent.id}`)
+  await page.getByRole('button', { name: /的操作$/ }).click()
+  await page.getByRole('menuitem', { name: '合成完整備份' }).click()
+  const dialog = page.getByRole('dialog', { name: '合成完整備份' })
+  await dialog.getByText(/直接在儲存空間合成一個新的完整備份/).waitFor()
+  await expectAccessible(page)
+  await picture(page, 'consolidate')
+  await dialog.getByRole('button', { name: '合成', exact: true }).click()
+  await page.getByText('已開始合成完整備份', { exact: false }).waitFor()
+  await dialog.waitFor({ state: 'detached' })
+
+  await page.goto(`${url}backups`)
+  const row = page.locator('tr[data-backup]', {
+    has: page.getByRole('img', { name: '由備份鏈合成：內容與另一個備份相同' }),
+  })
+  await row.getByText('完成', { exact: true }).waitFor({ timeout: 60_000 })
+  await row.getByRole('link').first().click()
+  await page.getByText('由此備份合成，內容相同；該備份可能已不存在：').waitFor()
+  await page.getByRole('link', { name: dependent.id }).waitFor()
+  await page.getByText('此備份獨立完整，恢復時不需要其他備份。').waitFor()
+  await expectAccessible(page)
+  await expectFits(page)
 })

@@ -17,6 +17,15 @@ export const url = given('CONSOLE_URL')
 export const email = given('CONSOLE_EMAIL')
 export const password = given('CONSOLE_PASSWORD')
 
+/** What opens the archives. */
+export const passphrase = given('CONSOLE_PASSPHRASE')
+
+/** Has the test that runs this do something to the system, and waits until it is done. */
+export async function ask(what: string): Promise<void> {
+  const answer = await fetch(given('CONSOLE_CONTROL') + what)
+  expect(answer.status, what).toBe(204)
+}
+
 export const PHONE = { width: 390, height: 844 }
 export const DESKTOP = { width: 1440, height: 900 }
 
@@ -97,6 +106,46 @@ export async function expectFits(page: Page): Promise<void> {
     document.documentElement.clientWidth,
   ])
   expect(needed, page.url()).toBeLessThanOrEqual(there ?? 0)
+}
+
+/** Asserts that whatever can be operated is reached by the Tab key alone. */
+export async function expectReachable(page: Page): Promise<void> {
+  const all = await page.evaluate(() => {
+    const wanted = 'a[href], button, input, select, textarea, summary, [role=button], [role=switch]'
+    // One of a group is reached by Tab, the others by the arrows.
+    const grouped = '[role=radiogroup], [role=tablist], [type=radio]'
+    const found = [...document.querySelectorAll<HTMLElement>(wanted)].filter(
+      each => each.checkVisibility() && !each.matches(':disabled') && !each.closest(grouped),
+    )
+    for (const [index, each] of found.entries()) each.dataset.reach = String(index)
+    ;(document.activeElement as HTMLElement | null)?.blur()
+    return found.map(each => each.outerHTML.slice(0, 200))
+  })
+  const reached = new Set<number>()
+  for (let tabs = 0; tabs < all.length * 2 + 20 && reached.size < all.length; tabs += 1) {
+    await page.keyboard.press('Tab')
+    const index = await page.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset.reach)
+    if (index !== undefined) reached.add(Number(index))
+  }
+  expect(
+    all.filter((_, index) => !reached.has(index)),
+    `not reached at ${page.url()}`,
+  ).toEqual([])
+}
+
+/** Asserts that everybody can read and operate a page, and keeps its pictures. `there` is on it once it is loaded. */
+export async function expectReadable(page: Page, name: string, path: string, there: string): Promise<void> {
+  for (const { scheme, size, viewport } of LOOKS) {
+    await page.emulateMedia({ colorScheme: scheme })
+    await page.setViewportSize(viewport)
+    await page.goto(url + path)
+    await page.locator(there).first().waitFor()
+    await expect.poll(() => page.getByText(/^(載入中|Loading)/).count()).toBe(0)
+    await expectAccessible(page)
+    await expectFits(page)
+    await picture(page, `${name}-${scheme}-${size}`)
+  }
+  await expectReachable(page)
 }
 
 /** Keeps a picture of the page where `CONSOLE_SCREENSHOTS` names a folder. */

@@ -1,19 +1,27 @@
-import { createHash } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
+import { createHash, scryptSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import {
   adminPage,
-  DESKTOP,
   email,
   expectAccessible,
-  expectFits,
+  expectReadable,
   logIn,
   newPage,
-  PHONE,
+  passphrase,
   password,
   picture,
   url,
 } from './console'
+
+/** What tar lists of an archive that openssl opens, as the recovery sheet says. */
+function openedByHand(file: string): string {
+  const key = scryptSync(passphrase, 'backup-salt-v1', 32).toString('hex')
+  const iv = readFileSync(file).subarray(0, 16).toString('hex')
+  const line = 'tail -c +17 "$0" | openssl enc -d -aes-256-cbc -K "$1" -iv "$2" | tar tzf -'
+  return execFileSync('sh', ['-c', line, file, key, iv], { encoding: 'utf8' })
+}
 
 it('refuses a wrong password with the words of the server, and lets the right one in', async () => {
   const page = await newPage()
@@ -34,6 +42,8 @@ it('refuses a wrong password with the words of the server, and lets the right on
   }
   expect(await page.locator('[data-health]').getAttribute('data-health')).toBe('risk')
   await page.getByText('尚無任何成功的備份。').waitFor()
+  await page.getByRole('link', { name: '新增排程' }).click()
+  await page.getByRole('dialog', { name: '新增備份排程' }).waitFor()
 })
 
 it('makes a backup and shows it through to its end without being loaded again', async () => {
@@ -95,6 +105,7 @@ it('verifies, downloads, protects and deletes', async () => {
       .update(readFileSync(await download.path()))
       .digest('hex'),
   ).toBe(backup.checksum)
+  expect(openedByHand(await download.path())).toContain('config.json')
 
   await act('保護')
   await row.getByRole('img', { name: /已保護/ }).waitFor()
@@ -142,23 +153,6 @@ it('is readable by everybody: two languages, light and dark, phone and desktop',
   await page.getByRole('button', { name: '語言' }).click()
   await page.getByRole('menuitem', { name: 'English' }).click()
   await page.getByRole('heading', { level: 1, name: 'Backup management' }).waitFor()
-  for (const scheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme: scheme })
-    for (const [size, viewport] of [
-      ['phone', PHONE],
-      ['desktop', DESKTOP],
-    ] as const) {
-      await page.setViewportSize(viewport)
-      for (const [name, path, there] of [
-        ['overview', '', '[data-health]'],
-        ['backups', 'backups', 'tr[data-backup]'],
-      ] as const) {
-        await page.goto(url + path)
-        await page.locator(there).first().waitFor()
-        await expectAccessible(page)
-        await expectFits(page)
-        await picture(page, `${name}-${scheme}-${size}`)
-      }
-    }
-  }
+  await expectReadable(page, 'overview', '', '[data-health]')
+  await expectReadable(page, 'backups', 'backups', 'tr[data-backup]')
 })

@@ -227,6 +227,7 @@ pub(crate) fn receipt(catalog: &Catalog, id: BackupId, base_id: Option<BackupId>
         completed_at: at,
         storage_path: "2026/11-23/y.tar.gz.enc".to_owned(),
         base_id,
+        consolidated_from: None,
         schedule_id: Some(catalog.id()),
         contents: BackupContents::default(),
         warnings: Vec::new(),

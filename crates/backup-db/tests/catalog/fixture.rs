@@ -137,6 +137,7 @@ impl Catalog {
             last_verify_passed_at: None,
             start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
+            consolidate_every: None,
             created_at: start(),
             updated_at: start(),
             created_by: None,
@@ -230,6 +231,7 @@ impl Catalog {
         CompletedBackup {
             backup_type: BackupType::Full,
             base_id: None,
+            consolidated_from: None,
             storage_path: "2026/11-23/x.tar.gz.enc".to_owned(),
             size_bytes,
             source_bytes: size_bytes * 3,

@@ -4,6 +4,7 @@
 mod alerts;
 mod chains;
 mod claims;
+mod consolidations;
 mod deletion;
 mod drills;
 mod events;

@@ -8,7 +8,12 @@ use backup_core::SystemClock;
 use backup_db::{Error, Store};
 use backup_tests::postgres::Postgres;
 
-use crate::fixture::{Catalog, at_once};
+use crate::fixture::{Catalog, at_once, on_both};
+
+on_both!(
+    a_catalog_that_a_newer_version_has_migrated_is_refused_and_left_alone,
+    a_migration_that_is_missing_below_an_unknown_one_is_not_run,
+);
 
 async fn open(url: &str) -> Result<Store, Error> {
     Store::open(url, Arc::new(SystemClock)).await
@@ -146,4 +151,33 @@ async fn processes_that_start_at_once_on_an_empty_file_all_start() {
     for store in stores {
         store.unwrap();
     }
+}
+
+/// Puts down that a later version has been here.
+fn migrate_into_the_future(catalog: &Catalog) {
+    let sql = "INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')";
+    catalog.sql(sql).unwrap();
+}
+
+async fn a_catalog_that_a_newer_version_has_migrated_is_refused_and_left_alone(catalog: Catalog) {
+    let id = catalog.completed(None).await;
+    migrate_into_the_future(&catalog);
+    let text = refused(&catalog.url).await;
+    assert!(
+        text.contains("newer version") && text.contains("20991231000000") && text.contains("HINT"),
+        "{text}"
+    );
+    catalog
+        .sql("DELETE FROM __diesel_schema_migrations WHERE version = '20991231000000'")
+        .unwrap();
+    assert!(catalog.another().await.get_backup(id).await.unwrap().is_some());
+}
+
+async fn a_migration_that_is_missing_below_an_unknown_one_is_not_run(catalog: Catalog) {
+    migrate_into_the_future(&catalog);
+    let last = "(SELECT max(version) FROM __diesel_schema_migrations WHERE version < '2099')";
+    let forget = format!("DELETE FROM __diesel_schema_migrations WHERE version = {last}");
+    catalog.sql(&forget).unwrap();
+    // Run again, it would fail on what it has made, and say so.
+    assert!(refused(&catalog.url).await.contains("newer version"));
 }

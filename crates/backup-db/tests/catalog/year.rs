@@ -12,6 +12,7 @@ use backup_core::list::BackupListOptions;
 use backup_core::schedule::Schedule;
 use backup_core::{BackupId, BackupType, JobStatus, ManualClock, ScheduleId};
 use backup_db::{Error, Fired, FiringOutcome, ScheduleListOptions, Store};
+use backup_tests::dice::Dice;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::fixture::{Catalog, on_both};
@@ -76,27 +77,6 @@ async fn a_year_of_a_thousand_schedules_fires_each_instant_once() {
     eprintln!("{counts:?} in {:.0?}", begun.elapsed());
 }
 
-/// Numbers that look random, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
-    }
-
-    fn of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.below(values.len() as u64) as usize]
-    }
-
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-}
-
 /// A process that fires schedules, with a clock of its own.
 struct Scheduler {
     /// `None`: it was killed.
@@ -143,7 +123,7 @@ impl<'a> Simulation<'a> {
         catalog.clock.set(begin);
         let mut simulation = Self {
             catalog,
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             now: begin,
             schedulers: Vec::new(),
             long: Vec::new(),

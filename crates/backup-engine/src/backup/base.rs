@@ -90,7 +90,7 @@ async fn look(
     match open(engine, held, repository, id).await? {
         Ok(base) => Ok(Looked::Good(Box::new(base))),
         Err(fault) if fault.is_broken() => {
-            condemn(engine, held, fault).await?;
+            condemn(engine, held, &fault).await?;
             Ok(Looked::Changed)
         }
         Err(Fault {
@@ -107,7 +107,7 @@ async fn hold(engine: &Engine, held: &HeldLease, backup: &Backup, base: Option<B
 }
 
 /// Reads receipt and index of the backup and of all that it builds on, and asks for the length of each archive.
-async fn open(
+pub(super) async fn open(
     engine: &Engine,
     held: &HeldLease,
     repository: &Repository,
@@ -149,7 +149,7 @@ pub(super) async fn examine(
     error: PipelineError,
 ) -> JobError {
     match repository.verify_chain(base, VerifyLevel::Checksum, held.job()).await {
-        Err(fault) if fault.is_broken() => match condemn(engine, held, fault).await {
+        Err(fault) if fault.is_broken() => match condemn(engine, held, &fault).await {
             Ok(()) => JobError::Again(error),
             Err(error) => error,
         },
@@ -157,7 +157,8 @@ pub(super) async fn examine(
     }
 }
 
-async fn condemn(engine: &Engine, held: &HeldLease, fault: Fault) -> Result<(), JobError> {
+/// Says in the catalog of what is at fault, and of all that builds on it, that it cannot be restored.
+pub(super) async fn condemn(engine: &Engine, held: &HeldLease, fault: &Fault) -> Result<(), JobError> {
     let (at, problem) = (fault.at, fault.error.full_text());
     tracing::error!(
         action = %Action::ChainBroken, backup_id = %at, error = problem,

@@ -80,6 +80,7 @@ fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> R
         completed_at: engine.clock.now(),
         storage_path: plan.path.clone(),
         base_id: plan.base.as_ref().map(|base| base.receipt.id),
+        consolidated_from: backup.consolidated_from,
         schedule_id: backup.schedule_id,
         contents: written.contents,
         warnings: written.warnings,

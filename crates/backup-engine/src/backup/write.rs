@@ -7,9 +7,10 @@ use backup_core::{
     ArchiveSeal, ArchiveSink, Backup, BackupContents, Entry, EntryPath, JobControl, PipelineError, Source, Step,
 };
 use backup_storage::Upload;
+use chrono::{DateTime, Utc};
 
 use super::Plan;
-use crate::bridge::{abort, blocking, cancelled, start_upload};
+use crate::bridge::{UploadSink, abort, blocking, cancelled, start_upload};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::engine::Engine;
 use crate::job::JobError;
@@ -50,46 +51,61 @@ pub(super) async fn write(
     plan: &Plan,
     parts: Vec<Part>,
 ) -> Result<(Upload, Written), JobError> {
-    // Compressed it is less, so parts of this size are never too many.
     let expected = parts.iter().map(|part| part.expected).sum();
+    let options = options(engine, backup, plan, plan.started_at);
+    let base = plan.base.as_ref().map(|base| base.chain.archive.clone());
+    let (writing, writer, keys) = (job.clone(), engine.clone(), plan.place.keys.clone());
+    into_upload(engine, job, plan, expected, move |sink| {
+        let (engine, sink, key) = (writer, Box::new(sink), keys.current());
+        let random = &*engine.random;
+        let mut archive = match &base {
+            Some(base) => ArchiveWriter::create_on(base, sink, key, options, random)?,
+            None => ArchiveWriter::create(sink, key, options, random)?,
+        };
+        let mut contents = BackupContents::default();
+        for part in &parts {
+            write_part(&engine, &mut archive, part, &writing, &mut contents)?;
+        }
+        writing.begin(Step::Archive, 0);
+        let seal = archive.finish()?;
+        Ok(Written {
+            seal,
+            contents,
+            warnings: writing.warnings(),
+            source_bytes: writing.bytes_read(),
+        })
+    })
+    .await
+}
+
+/// How the archive is written; `of`: the point in time that it holds.
+pub(super) fn options(engine: &Engine, backup: &Backup, plan: &Plan, of: DateTime<Utc>) -> WriterOptions {
+    WriterOptions {
+        codec: plan.codec,
+        encrypt: plan.encrypt,
+        archive_id: *backup.id.as_bytes(),
+        workers: engine.settings.compressors,
+        created_at_secs: of.timestamp(),
+    }
+}
+
+/// Lets `write` write an archive into an upload, which is complete then and not yet committed. The archive is not expected to
+/// be larger than `expected` bytes.
+pub(super) async fn into_upload(
+    engine: &Engine,
+    job: &JobControl,
+    plan: &Plan,
+    expected: u64,
+    write: impl FnOnce(UploadSink) -> Result<Written, PipelineError> + Send + 'static,
+) -> Result<(Upload, Written), JobError> {
+    // Compressed it is less, so parts of this size are never too many.
     let upload = tokio::select! {
         upload = plan.place.storage.upload_sized(&plan.path, Some(expected)) => upload,
         () = cancelled(job) => return Err(JobError::Stopped),
     };
     let upload = upload.map_err(|error| JobError::storage(error.into()))?;
     let (sink, transfer) = start_upload(upload, job.clone(), plan.limit, engine.throttle.clone());
-    let options = WriterOptions {
-        codec: plan.codec,
-        encrypt: plan.encrypt,
-        archive_id: *backup.id.as_bytes(),
-        workers: engine.settings.compressors,
-        created_at_secs: plan.started_at.timestamp(),
-    };
-    let archive = {
-        let (engine, job) = (engine.clone(), job.clone());
-        let keys = plan.place.keys.clone();
-        let base = plan.base.as_ref().map(|base| base.chain.archive.clone());
-        blocking(move || {
-            let (sink, key, random) = (Box::new(sink), keys.current(), &*engine.random);
-            let mut archive = match &base {
-                Some(base) => ArchiveWriter::create_on(base, sink, key, options, random)?,
-                None => ArchiveWriter::create(sink, key, options, random)?,
-            };
-            let mut contents = BackupContents::default();
-            for part in &parts {
-                write_part(&engine, &mut archive, part, &job, &mut contents)?;
-            }
-            job.begin(Step::Archive, 0);
-            let seal = archive.finish()?;
-            Ok(Written {
-                seal,
-                contents,
-                warnings: job.warnings(),
-                source_bytes: job.bytes_read(),
-            })
-        })
-        .await
-    };
+    let archive = blocking(move || write(sink)).await;
     match (archive, transfer.done().await) {
         (Ok(written), Ok(upload)) => Ok((upload, written)),
         // Where the storage failed the archive could only notice that nobody took its bytes.

@@ -33,6 +33,8 @@ pub(super) async fn newest(
     tell: &(dyn Fn(&PipelineError) + Sync),
 ) -> Result<Found, PipelineError> {
     let (mut paths, receipts) = before(repository, None).await?;
+    // The newest of those that are made of others: their paths tell when that was done, not of which time they are.
+    let mut made: Option<Receipt> = None;
     loop {
         let mut fetched = stream::iter(paths.iter().rev())
             .map(async |path| repository.receipt_at(path).await)
@@ -44,20 +46,46 @@ pub(super) async fn newest(
                 Ok(_) | Err(PipelineError::Integrity { .. } | PipelineError::WrongKey { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            match read(repository, &receipt, job).await {
-                Ok(export) => {
-                    let export = Some((receipt.id, export));
+            if receipt.consolidated_from.is_some() {
+                if made.as_ref().is_none_or(|made| made.created_at < receipt.created_at) {
+                    made = Some(receipt);
+                }
+                continue;
+            }
+            let newer = made.take_if(|made| made.created_at > receipt.created_at);
+            for receipt in newer.iter().chain([&receipt]) {
+                if let Some(export) = try_read(repository, receipt, job, tell).await? {
+                    let export = Some(export);
                     return Ok(Found { export, receipts });
                 }
-                Err(error @ (PipelineError::Unavailable { .. } | PipelineError::Cancelled)) => return Err(error),
-                Err(error) => tell(&error),
             }
         }
         drop(fetched);
         let Some(oldest) = paths.first().filter(|_| paths.len() == HELD).cloned() else {
-            return Ok(Found { export: None, receipts });
+            let export = match &made {
+                Some(receipt) => try_read(repository, receipt, job, tell).await?,
+                None => None,
+            };
+            return Ok(Found { export, receipts });
         };
         (paths, _) = before(repository, Some(&oldest)).await?;
+    }
+}
+
+/// The export of a backup, and which one that is; `None` where it cannot be read, which is told of.
+async fn try_read(
+    repository: &Repository,
+    receipt: &Receipt,
+    job: &JobControl,
+    tell: &(dyn Fn(&PipelineError) + Sync),
+) -> Result<Option<(BackupId, ConfigExport)>, PipelineError> {
+    match read(repository, receipt, job).await {
+        Ok(export) => Ok(Some((receipt.id, export))),
+        Err(error @ (PipelineError::Unavailable { .. } | PipelineError::Cancelled)) => Err(error),
+        Err(error) => {
+            tell(&error);
+            Ok(None)
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use backup_archive::{ArchiveReader, BaseName};
-use backup_core::{BackupId, JobControl, PipelineError, Receipt};
+use backup_core::{BackupId, EntryKind, EntryPath, JobControl, PipelineError, Receipt};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Repository;
+use super::file::{ArchivedFile, find, holds_under};
 use crate::bridge::{BlobSource, blocking};
 
 /// Bases that are opened at once.
@@ -123,6 +124,39 @@ impl Chain {
     /// Bytes that are stored of the whole chain, whose last archive `receipt` is of.
     pub(crate) fn stored_bytes(&self, receipt: &Receipt) -> u64 {
         receipt.size_bytes + self.bases.iter().map(|base| base.size_bytes).sum::<u64>()
+    }
+
+    /// One entry of a part, ready to be read; of a hard link the file that it is another name of.
+    ///
+    /// # Errors
+    /// `NotFound` where the backup does not hold it.
+    pub(crate) async fn file(&self, part: &str, path: &EntryPath) -> Result<ArchivedFile, PipelineError> {
+        let archive = self.archive.clone();
+        let (part, path) = (part.to_owned(), path.clone());
+        blocking(move || {
+            let mut entry = find(&archive, &part, &path)?;
+            if let EntryKind::HardLink { target } = &entry.kind {
+                entry = find(&archive, &part, target)?;
+            }
+            Ok(ArchivedFile { archive, part, entry })
+        })
+        .await
+    }
+
+    /// Those of these paths of a part of which the backup holds nothing.
+    pub(crate) async fn lacking(&self, part: &str, paths: &[EntryPath]) -> Result<Vec<EntryPath>, PipelineError> {
+        let archive = self.archive.clone();
+        let (part, mut paths) = (part.to_owned(), paths.to_vec());
+        blocking(move || {
+            let mut lacking = Vec::new();
+            for path in paths.drain(..).filter(|path| !path.is_root()) {
+                if archive.find(&part, &path)?.is_none() && !holds_under(&archive, &part, &path)? {
+                    lacking.push(path);
+                }
+            }
+            Ok(lacking)
+        })
+        .await
     }
 
     /// Reads every stored byte of the chain and compares it with what was written, the oldest archive first. To be called

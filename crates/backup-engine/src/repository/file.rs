@@ -77,6 +77,11 @@ pub(super) fn find(archive: &ArchiveReader, part: &str, path: &EntryPath) -> Res
     archive.find(part, path)?.ok_or_else(|| no_entry(part, path))
 }
 
+/// Whether anything stands under this path, be it an entry itself or not.
+pub(super) fn holds_under(archive: &ArchiveReader, part: &str, path: &EntryPath) -> Result<bool, PipelineError> {
+    Ok(!archive.list(part, path, None, 1)?.is_empty())
+}
+
 pub(super) fn no_entry(part: &str, path: &EntryPath) -> PipelineError {
     PipelineError::not_found(
         format!("the backup does not hold '{part}/{path}'"),

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use backup_archive::{ArchiveWriter, ByteSink, WriterOptions};
+use backup_archive::{ArchiveKey, ArchiveWriter, ByteSink, WriterOptions};
 use backup_core::receipt::{archive_path, receipt_path};
 use backup_core::{
     ArchiveSeal, BackupId, BackupType, Clock, IdGenerator, JobControl, ManualClock, PipelineError, Random, Receipt,
@@ -9,11 +9,13 @@ use backup_core::{
 };
 use backup_storage::Upload;
 use bytes::Bytes;
+use chrono::TimeDelta;
 
-use super::Repository;
 use super::file::unwritable;
+use super::{Chain, Repository};
 use crate::backup::remove_all;
 use crate::bridge::{abort, blocking, cancelled, start_upload};
+use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::receipts;
 
 /// What making an archive needs beside the backup.
@@ -25,6 +27,27 @@ pub struct FullOptions {
     pub clock: Arc<dyn Clock>,
     /// Randomness for keys and identifiers.
     pub random: Arc<dyn Random>,
+    /// Called at each checkpoint of a consolidation.
+    pub checkpoints: Checkpoints,
+}
+
+impl FullOptions {
+    /// For an archive `id` of what `receipt` stands for.
+    fn writer(&self, receipt: &Receipt, id: BackupId, encrypt: bool) -> WriterOptions {
+        WriterOptions {
+            codec: receipt.archive.codec,
+            encrypt,
+            archive_id: *id.as_bytes(),
+            workers: self.compressors,
+            // Of the point in time that it stands for: files that were touched since are not taken for unchanged.
+            created_at_secs: receipt.started_at.timestamp(),
+        }
+    }
+
+    async fn checkpoint(&self, reached: Checkpoint) -> Result<(), PipelineError> {
+        let checkpoints = self.checkpoints.clone();
+        blocking(move || checkpoints(reached)).await
+    }
 }
 
 impl Repository {
@@ -45,7 +68,9 @@ impl Repository {
         let out = Arc::new(Mutex::new(out));
         let sink = Box::new(WriteSink(out.clone()));
         let encrypt = receipt.archive.encrypted && !decrypted;
-        self.copy(receipt, receipt.id, encrypt, sink, options, job).await?;
+        let chain = self.open_whole(receipt, job).await?;
+        let writer = options.writer(receipt, receipt.id, encrypt);
+        self.copy(chain, receipt, writer, sink, options, job).await?;
         blocking(move || {
             let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
             out.flush().map_err(unwritable)
@@ -70,22 +95,27 @@ impl Repository {
                 "Only what builds on another backup can be made into a full one.",
             ));
         }
-        // By its time it stands beside the one that it is made of.
-        let then = Arc::new(ManualClock::new(receipt.created_at));
+        // By its time it stands beside the one that it is made of, and behind it.
+        let then = Arc::new(ManualClock::new(receipt.created_at + TimeDelta::milliseconds(1)));
         let id: BackupId = IdGenerator::new(then, options.random.clone())
             .next()
             .map_err(|error| PipelineError::failed("the system's randomness cannot be read", "").because(error))?;
         let (codec, encrypted) = (receipt.archive.codec, receipt.archive.encrypted);
         let path = archive_path(id, receipt.started_at, codec, encrypted);
         let receipt_path = receipt_path(id, receipt.started_at);
-        let expected = Some(receipt.source_bytes);
-        let (sink, transfer) = start_upload(
-            self.storage.upload_sized(&path, expected).await?,
-            job.clone(),
-            None,
-            None,
-        );
-        let copied = self.copy(receipt, id, encrypted, Box::new(sink), options, job).await;
+        // Of a long chain this takes its time, in which an upload that gets no byte would pass for what a dead one left.
+        let chain = self.open_whole(receipt, job).await?;
+        options.checkpoint(Checkpoint::BeforeFirstByte).await?;
+        let size = receipt.contents.size_bytes();
+        let upload = self.storage.upload_sized(&path, Some(size)).await?;
+        let (sink, transfer) = start_upload(upload, job.clone(), None, None);
+        let sink = Box::new(Watched {
+            sink,
+            at: Some(Checkpoint::InChain),
+            checkpoints: options.checkpoints.clone(),
+        });
+        let writer = options.writer(receipt, id, encrypted);
+        let copied = self.copy(chain, receipt, writer, sink, options, job).await;
         let (upload, seal) = match (transfer.done().await, copied) {
             (Ok(upload), Ok(seal)) => (upload, seal),
             (Ok(upload), Err(error)) => {
@@ -102,18 +132,20 @@ impl Repository {
         };
         let mut full = Receipt {
             id,
-            description: Some(described(receipt)),
             backup_type: BackupType::Full,
             size_bytes: seal.size_bytes,
+            // As many as a full backup of then would have read.
+            source_bytes: size,
             checksum: seal.sha256.clone(),
             completed_at: options.clock.now(),
             storage_path: path.clone(),
             base_id: None,
+            consolidated_from: Some(receipt.id),
             archive: seal,
             mac: String::new(),
             ..receipt.clone()
         };
-        let put = self.put(upload, &mut full, &receipt_path, job).await;
+        let put = self.put(upload, &mut full, &receipt_path, options, job).await;
         if put.is_err()
             && let Err(error) = remove_all(&self.storage, &path, &receipt_path).await
         {
@@ -132,8 +164,10 @@ impl Repository {
         upload: Upload,
         full: &mut Receipt,
         receipt_path: &str,
+        options: &FullOptions,
         job: &JobControl,
     ) -> Result<(), PipelineError> {
+        options.checkpoint(Checkpoint::BeforeCommit).await?;
         let size = tokio::select! {
             size = upload.finish() => size?,
             () = cancelled(job) => return Err(PipelineError::Cancelled),
@@ -144,48 +178,56 @@ impl Repository {
                 "Check the storage, then try again.",
             ));
         }
+        options.checkpoint(Checkpoint::BeforeReceipt).await?;
         let file = receipts::sign(full, self.keys.current())?;
-        Ok(self.storage.put_receipt(receipt_path, file).await?)
+        self.storage.put_receipt(receipt_path, file).await?;
+        options.checkpoint(Checkpoint::BeforeRow).await
+    }
+
+    /// Opens the backup with all that it builds on, and checks every stored byte of it.
+    async fn open_whole(&self, receipt: &Receipt, job: &JobControl) -> Result<Chain, PipelineError> {
+        let chain = self.open_chain(receipt, job).await?;
+        let (receipt, job) = (receipt.clone(), job.clone());
+        blocking(move || {
+            job.begin(Step::Verify, chain.stored_bytes(&receipt));
+            chain.verify_stored(&receipt, &job)?;
+            Ok(chain)
+        })
+        .await
     }
 
     /// Writes all that the backup holds into an archive that builds on nothing.
     async fn copy(
         &self,
+        chain: Chain,
         receipt: &Receipt,
-        id: BackupId,
-        encrypt: bool,
+        writer: WriterOptions,
         sink: Box<dyn ByteSink>,
         options: &FullOptions,
         job: &JobControl,
     ) -> Result<ArchiveSeal, PipelineError> {
-        let chain = self.open_chain(receipt, job).await?;
-        let writer = WriterOptions {
-            codec: receipt.archive.codec,
-            encrypt,
-            archive_id: *id.as_bytes(),
-            workers: options.compressors,
-            // Of the point in time that it stands for: files that were touched since are not taken for unchanged.
-            created_at_secs: receipt.started_at.timestamp(),
-        };
         let (keys, random) = (self.keys.clone(), options.random.clone());
         let (receipt, job) = (receipt.clone(), job.clone());
-        blocking(move || {
-            job.begin(Step::Verify, chain.stored_bytes(&receipt));
-            chain.verify_stored(&receipt, &job)?;
-            job.begin(Step::Archive, receipt.contents.size_bytes());
-            let mut archive = ArchiveWriter::create(sink, keys.current(), writer, &*random)?;
-            chain.archive.copy_to(&mut archive, &job)?;
-            archive.finish()
-        })
-        .await
+        blocking(move || chain.copy(&receipt, sink, keys.current(), writer, &*random, &job)).await
     }
 }
 
-fn described(receipt: &Receipt) -> String {
-    let made = format!("consolidated from backup {}", receipt.id);
-    match &receipt.description {
-        Some(description) => format!("{description} ({made})"),
-        None => made,
+impl Chain {
+    /// Writes all that the chain holds at its last archive, which `receipt` is of, into an archive that builds on nothing. To
+    /// be called on a blocking thread.
+    pub(crate) fn copy(
+        &self,
+        receipt: &Receipt,
+        sink: Box<dyn ByteSink>,
+        key: &ArchiveKey,
+        options: WriterOptions,
+        random: &dyn Random,
+        job: &JobControl,
+    ) -> Result<ArchiveSeal, PipelineError> {
+        job.begin(Step::Archive, receipt.contents.size_bytes());
+        let mut archive = ArchiveWriter::create(sink, key, options, random)?;
+        self.archive.copy_to(&mut archive, job)?;
+        archive.finish()
     }
 }
 
@@ -196,5 +238,19 @@ impl<W: Write + Send> ByteSink for WriteSink<W> {
     fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         out.write_all(&bytes).map_err(unwritable)
+    }
+}
+
+/// An archive's bytes on their way to an upload, with a checkpoint behind the first of them.
+struct Watched<S> {
+    sink: S,
+    at: Option<Checkpoint>,
+    checkpoints: Checkpoints,
+}
+
+impl<S: ByteSink> ByteSink for Watched<S> {
+    fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
+        self.sink.write(bytes)?;
+        self.at.take().map_or(Ok(()), |at| (self.checkpoints)(at))
     }
 }

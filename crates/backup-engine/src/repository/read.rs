@@ -3,7 +3,7 @@ use std::io::Write;
 use backup_archive::decrypt_to;
 use backup_core::{Entry, EntryKind, EntryPath, JobControl, PipelineError, Receipt, Step};
 
-use super::file::{ArchivedFile, find, no_entry, unwritable};
+use super::file::{ArchivedFile, find, holds_under, no_entry, unwritable};
 use super::{Repository, unwatched};
 use crate::bridge::{BlobSource, blocking};
 
@@ -35,7 +35,7 @@ impl Repository {
                 match archive.find(&part, &folder)? {
                     Some(entry) if entry.kind == EntryKind::Directory => {}
                     // Behind the last entry of a folder that has none of its own.
-                    None if !archive.list(&part, &folder, None, 1)?.is_empty() => {}
+                    None if holds_under(&archive, &part, &folder)? => {}
                     _ => return Err(no_entry(&part, &folder)),
                 }
             }
@@ -65,16 +65,7 @@ impl Repository {
         path: &EntryPath,
         job: &JobControl,
     ) -> Result<ArchivedFile, PipelineError> {
-        let archive = self.open(receipt, job).await?;
-        let (part, path) = (part.to_owned(), path.clone());
-        blocking(move || {
-            let mut entry = find(&archive, &part, &path)?;
-            if let EntryKind::HardLink { target } = &entry.kind {
-                entry = find(&archive, &part, target)?;
-            }
-            Ok(ArchivedFile { archive, part, entry })
-        })
-        .await
+        self.open_chain(receipt, job).await?.file(part, path).await
     }
 
     /// Writes the content of one file into `out` by reading only the members that hold it. Every byte has been checked.

@@ -10,8 +10,10 @@ use crate::bridge::blocking;
 use crate::engine::Engine;
 use crate::places::Place;
 
-/// The part of an archive that holds the database, and what in it tells what a server must have.
+/// The parts of an archive that hold the database and the files.
 const DATABASE_PART: &str = "database";
+const FILES_PART: &str = "files";
+/// What of the database's part tells what a server must have.
 const ABOUT: &str = "about.json";
 /// The most that is read of it, in bytes.
 const MAX_ABOUT: u64 = 64 << 20;
@@ -27,25 +29,36 @@ pub(super) async fn make(
     let mut plan = RestorePlan {
         backup_id: order.backup_id,
         mode: order.options.mode,
-        archives: vec![PlannedArchive {
-            backup_id: receipt.id,
-            storage_path: receipt.storage_path.clone(),
-            size_bytes: receipt.size_bytes,
-        }],
-        // Once to check it, once to restore it.
-        read_bytes: receipt.size_bytes.saturating_mul(2),
+        archives: vec![archive(receipt)],
+        read_bytes: 0,
         parts: Vec::new(),
         makes_safety_backup: false,
         keeps_old_hours: None,
         warnings: Vec::new(),
         refusals: Vec::new(),
     };
-    if let Some(database) = &way.database {
-        let found = match about(place, engine, receipt, job).await {
-            Ok(about) => look_at_database(database, about, order, receipt, job).await?,
-            Err(error @ (PipelineError::Unavailable { .. } | PipelineError::Cancelled)) => return Err(error),
-            Err(error) => unreadable(RestorePart::Database, &error),
-        };
+    let found = look_at_archives(place, engine, receipt, way, job).await;
+    let about = match found {
+        Ok(found) => {
+            plan.archives.extend(found.bases.iter().map(archive));
+            plan.refusals.extend(found.refusals);
+            found.about
+        }
+        Err(error @ (PipelineError::Unavailable { .. } | PipelineError::Cancelled)) => return Err(error),
+        Err(error) => {
+            plan.refusals.push(Refusal::new(
+                RefusalCode::ArchiveUnreadable,
+                error.to_string(),
+                "Restore another backup.",
+            ));
+            None
+        }
+    };
+    // Once to check them, once to restore them.
+    let stored: u64 = plan.archives.iter().map(|archive| archive.size_bytes).sum();
+    plan.read_bytes = stored.saturating_mul(2);
+    if let (Some(database), Some(about)) = (&way.database, about) {
+        let found = look_at_database(database, about, order, receipt, job).await?;
         add(&mut plan, found, database.is_configured, order);
     }
     if let Some(files) = &way.files {
@@ -81,14 +94,53 @@ fn add(plan: &mut RestorePlan, found: TargetPlan, is_configured: bool, order: &O
     plan.refusals.extend(found.refusals);
 }
 
-/// What a server must have, as the archive says it before the dump.
-async fn about(place: &Place, engine: &Engine, receipt: &Receipt, job: &JobControl) -> Result<Vec<u8>, PipelineError> {
-    let path = EntryPath::new(ABOUT).map_err(|error| PipelineError::failed(error.to_string(), ""))?;
-    let file = place
-        .repository(engine)
-        .file(receipt, DATABASE_PART, &path, job)
-        .await?;
-    file.read(MAX_ABOUT).await
+fn archive(receipt: &Receipt) -> PlannedArchive {
+    PlannedArchive {
+        backup_id: receipt.id,
+        storage_path: receipt.storage_path.clone(),
+        size_bytes: receipt.size_bytes,
+    }
+}
+
+/// What the archives say, before anything else is looked at.
+struct Found {
+    /// What the backup builds on.
+    bases: Vec<Receipt>,
+    /// What a server must have, where the database is to be restored.
+    about: Option<Vec<u8>>,
+    refusals: Vec<Refusal>,
+}
+
+async fn look_at_archives(
+    place: &Place,
+    engine: &Engine,
+    receipt: &Receipt,
+    way: &Way,
+    job: &JobControl,
+) -> Result<Found, PipelineError> {
+    let chain = place.repository(engine).open_chain(receipt, job).await?;
+    let about = if way.database.is_some() {
+        let path = EntryPath::new(ABOUT).map_err(|error| PipelineError::failed(error.to_string(), ""))?;
+        Some(chain.file(DATABASE_PART, &path).await?.read(MAX_ABOUT).await?)
+    } else {
+        None
+    };
+    let lacking = match &way.files {
+        Some(files) => chain.lacking(FILES_PART, &files.paths).await?,
+        None => Vec::new(),
+    };
+    let refusals = lacking.iter().map(|path| {
+        Refusal::new(
+            RefusalCode::NotInBackup,
+            format!("the backup's files do not hold '{path}'"),
+            "Give paths as the backup's contents show them.",
+        )
+    });
+    Ok(Found {
+        refusals: refusals.collect(),
+        bases: chain.bases,
+        about,
+    })
 }
 
 async fn look_at_database(
@@ -140,22 +192,4 @@ async fn look_at_files(
         FilesTarget::new(way.names.live.into(), FilesTargetOptions::default()).plan(needed, entries, &job)
     })
     .await
-}
-
-fn unreadable(part: RestorePart, error: &PipelineError) -> TargetPlan {
-    TargetPlan {
-        part: PlannedPart {
-            part,
-            target: String::new(),
-            replaces: None,
-            needed_bytes: 0,
-            free_bytes: None,
-        },
-        warnings: Vec::new(),
-        refusals: vec![Refusal::new(
-            RefusalCode::ArchiveUnreadable,
-            error.to_string(),
-            "Restore another backup.",
-        )],
-    }
 }

@@ -38,6 +38,8 @@ pub(super) struct FilesWay {
     /// An empty folder that is there is filled where it is.
     is_in_place: bool,
     pub(super) is_configured: bool,
+    /// Only these; empty: all.
+    pub(super) paths: Vec<EntryPath>,
 }
 
 impl DatabaseWay {
@@ -98,6 +100,7 @@ impl Way {
                 names: ReplacedFolder::of(&live, order.attempt),
                 is_in_place: false,
                 is_configured: FolderSwap::resolve(&configured).is_ok_and(|configured| configured == live),
+                paths: paths(options)?,
             });
         }
         if options.restore_config && contents.config.is_some() {
@@ -160,12 +163,6 @@ impl Way {
         engine: &Engine,
         options: &RestoreOptions,
     ) -> Result<Vec<Box<dyn Target>>, PipelineError> {
-        let mut paths = Vec::with_capacity(options.paths.len());
-        for path in &options.paths {
-            paths.push(EntryPath::new(path.as_bytes()).map_err(|error| {
-                PipelineError::refused(error.to_string(), "Give paths as the backup's contents show them.")
-            })?);
-        }
         let database = self.database.as_ref().map(|database| {
             if database.is_in_place {
                 database.settings.clone()
@@ -191,7 +188,7 @@ impl Way {
             staging,
             jobs: engine.settings.compressors,
             files,
-            paths,
+            paths: self.files.as_ref().map_or_else(Vec::new, |files| files.paths.clone()),
             config: self.config.clone(),
         };
         Ok(into.targets())
@@ -248,6 +245,16 @@ fn gone(removed: std::io::Result<()>, path: &Path) -> Result<(), PipelineError> 
         .because(error)),
         _ => Ok(()),
     }
+}
+
+/// The paths that are asked for, which are given as the backup's contents show them.
+fn paths(options: &RestoreOptions) -> Result<Vec<EntryPath>, PipelineError> {
+    let read = |path: &String| {
+        EntryPath::from_shown(path).map_err(|error| {
+            PipelineError::refused(error.to_string(), "Give paths as the backup's contents show them.")
+        })
+    };
+    options.paths.iter().map(read).collect()
 }
 
 fn missing(name: &str) -> PipelineError {

@@ -5,6 +5,8 @@ use backup_core::chain::ChainLimits;
 use backup_core::receipt::Codec;
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 
+use super::FaultArgs;
+
 /// How jobs are run.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Jobs")]
@@ -102,10 +104,9 @@ pub struct WorkerArgs {
     )]
     pub compression: Codec,
 
-    /// Checkpoint at which the process kills itself; not in a released program
-    #[cfg(debug_assertions)]
-    #[arg(long = "backup-fault-at", env = "BACKUP_FAULT_AT", value_name = "CHECKPOINT")]
-    pub fault_at: Option<crate::Checkpoint>,
+    /// Where it kills itself, for tests.
+    #[command(flatten)]
+    pub fault: FaultArgs,
 }
 
 impl WorkerArgs {

@@ -222,6 +222,7 @@ mod tests {
                     when,
                     ..VerifyPolicy::default()
                 },
+                consolidate_every: None,
                 next_run_at: None,
                 last_run_at: None,
                 last_success_at: None,

@@ -213,6 +213,7 @@ pub(crate) async fn nightly(engine: &Engine, change: impl FnOnce(&mut Schedule))
         last_verify_passed_at: None,
         start_window: None,
         verification: backup_core::schedule::VerifyPolicy::default(),
+        consolidate_every: None,
         created_at: now,
         updated_at: now,
         created_by: None,

@@ -18,6 +18,7 @@ use crate::Language;
 /// | `BACKUP_FAILED` | `backup` (its name), `error`, `schedule` where one fired |
 /// | `BACKUP_LOST` | `backup` (its identifier), `missing` (`receipt` or `archive`) |
 /// | `CHAIN_BROKEN` | `config`, `backup` (its name), `dependents` (how many), `error` |
+/// | `CONSOLIDATION_FAILED` | `config`, `backup` (its name), `error`, `schedule` where one asked |
 /// | `STORAGE_USAGE` | `config`, `percent`, `step` |
 /// | `SCHEDULE_MISSED` | `schedule` (its name), `since` (RFC 3339), `missed` (how many runs) |
 /// | `SCHEDULE_SKIPPED` | `schedule`, `at` (RFC 3339) |

@@ -67,9 +67,11 @@ pub(super) fn installation(installation: Option<&str>) -> Values {
 /// What the alert is about, by the name that people know it by: its subject may be an identifier.
 fn about(report: &AlertReport) -> &str {
     let name = match report.kind {
-        AlertKind::BackupFailed | AlertKind::BackupLost | AlertKind::ChainBroken | AlertKind::VerificationFailed => {
-            "backup"
-        }
+        AlertKind::BackupFailed
+        | AlertKind::BackupLost
+        | AlertKind::ChainBroken
+        | AlertKind::ConsolidationFailed
+        | AlertKind::VerificationFailed => "backup",
         AlertKind::ScheduleMissed | AlertKind::ScheduleSkipped | AlertKind::DrillOverdue => "schedule",
         AlertKind::KeyMissing => "fingerprint",
         AlertKind::StorageUsage

@@ -56,6 +56,7 @@ struct ExportedSchedule<'a> {
     verify_when: &'a str,
     verify_level: &'a str,
     verify_percent: u8,
+    consolidate_every: Option<u32>,
     start_window: Option<String>,
 }
 
@@ -163,6 +164,7 @@ fn schedule(schedule: &Schedule) -> ExportedSchedule<'_> {
         verify_when: schedule.verification.when.as_str(),
         verify_level: schedule.verification.level.as_str(),
         verify_percent: schedule.verification.percent,
+        consolidate_every: schedule.consolidate_every,
         start_window: schedule.start_window.map(|window| window.to_string()),
     }
 }

@@ -170,6 +170,7 @@ struct ScheduleItem {
     verify_when: Option<VerifyWhen>,
     verify_level: Option<VerifyLevel>,
     verify_percent: Option<u8>,
+    consolidate_every: Option<u32>,
     start_window: Option<String>,
 }
 
@@ -182,6 +183,7 @@ impl ScheduleItem {
                 level: self.verify_level.unwrap_or(standard.level),
                 percent: self.verify_percent.unwrap_or(standard.percent),
             },
+            consolidate_every: self.consolidate_every,
             id: self.id,
             config_key: self.config_key,
             name: self.name,

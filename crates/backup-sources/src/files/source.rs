@@ -35,6 +35,18 @@ impl FilesSource {
         self
     }
 
+    /// Asks whether the folder is there and lets itself be read. What is in it is not looked at.
+    ///
+    /// # Errors
+    /// Where it is not or does not, and what to do.
+    pub fn check_access(&self) -> Result<(), PipelineError> {
+        self.check()?;
+        match std::fs::read_dir(&self.root) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::io("read the upload folder", &self.root, error).into()),
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
         let hint = "Create the folder, mount it, or set UPLOAD_DIR to the right one.";
         match std::fs::metadata(&self.root) {

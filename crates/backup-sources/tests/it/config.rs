@@ -56,6 +56,7 @@ pub(crate) fn inputs(paths: &[&Path]) -> ConfigInputs {
             last_verify_passed_at: None,
             start_window: None,
             verification: backup_core::schedule::VerifyPolicy::default(),
+            consolidate_every: None,
             created_at: now,
             updated_at: now,
             created_by: None,
@@ -120,6 +121,7 @@ fn the_export_is_read_back_and_says_what_it_lacks() {
         keep_yearly: Some(1),
     };
     inputs.schedules[0].is_enabled = false;
+    inputs.schedules[0].consolidate_every = Some(7);
     let mut shop = BackupConfig::defaults("shop", inputs.exported_at);
     shop.storage_url = Some("az://other/shop".to_owned());
     shop.database_port = Some(6_543);

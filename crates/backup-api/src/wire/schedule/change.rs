@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use utoipa::ToSchema;
 
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::{Change, Fields, FromFields};
+use crate::http::body::{Change, Fields, FromFields, number_within};
 use crate::openapi::types;
 use crate::wire::cron::{take_cron, take_zone, zone_or_default};
 use crate::wire::retention::{take_days, take_keep, take_max};
@@ -17,6 +17,11 @@ fn set<T>(change: Option<T>, to: &mut T) {
     if let Some(value) = change {
         *to = value;
     }
+}
+
+/// Takes `consolidateEvery`.
+fn take_every(fields: &mut Fields) -> ApiResult<Option<u32>> {
+    fields.number("consolidateEvery", number_within(&Schedule::CONSOLIDATE_EVERY))
 }
 
 /// The longest name, in characters.
@@ -76,6 +81,9 @@ pub(crate) struct CreateSchedule {
     /// How many of a hundred, where SAMPLED.
     #[schema(value_type = Option<u8>, minimum = 1, maximum = 100, default = 10)]
     verify_percent: u8,
+    /// How many backups may build on each other before a full one is made of the newest, from the storage alone.
+    #[schema(minimum = 1, maximum = 200)]
+    consolidate_every: Option<u32>,
     /// Whether it fires.
     #[schema(value_type = Option<bool>, default = true)]
     is_enabled: bool,
@@ -109,6 +117,7 @@ impl FromFields for CreateSchedule {
                 .take("verifyLevel", "invalid_verify_level")?
                 .unwrap_or(verification.level),
             verify_percent: fields.number("verifyPercent", 1..=100)?.unwrap_or(verification.percent),
+            consolidate_every: take_every(fields)?,
             is_enabled: fields.flag("isEnabled", true)?,
             config_key: fields
                 .text("configKey", 50)?
@@ -149,6 +158,7 @@ impl CreateSchedule {
                 level: self.verify_level,
                 percent: self.verify_percent,
             },
+            consolidate_every: self.consolidate_every,
             created_at: now,
             updated_at: now,
             created_by: by,
@@ -162,8 +172,8 @@ fn take_window(fields: &mut Fields) -> ApiResult<Option<StartWindow>> {
     window.map_err(|error: WindowError| ApiError::field("field_invalid", "startWindow", error.to_string()))
 }
 
-/// Changes to a schedule; what is absent stays. `null` takes away the description, the hours and each `keep…`, and is the same as
-/// absent for the others.
+/// Changes to a schedule; what is absent stays. `null` takes away the description, the hours, each `keep…` and
+/// `consolidateEvery`, and is the same as absent for the others.
 #[derive(Debug, Clone, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct UpdateSchedule {
@@ -202,6 +212,8 @@ pub(crate) struct UpdateSchedule {
     verify_level: Option<VerifyLevel>,
     #[schema(minimum = 1, maximum = 100)]
     verify_percent: Option<u8>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    consolidate_every: Change<u32>,
     is_enabled: Option<bool>,
     /// Its backups so far stay with the configuration that made them.
     #[schema(min_length = 1, max_length = 50)]
@@ -229,6 +241,7 @@ impl FromFields for UpdateSchedule {
             verify_when: fields.take("verifyWhen", "field_invalid")?,
             verify_level: fields.take("verifyLevel", "invalid_verify_level")?,
             verify_percent: fields.number("verifyPercent", 1..=100)?,
+            consolidate_every: fields.change("consolidateEvery", take_every)?,
             is_enabled: fields.take("isEnabled", "field_invalid")?,
             config_key: fields.given("configKey", |fields| fields.text("configKey", 50))?,
         })
@@ -248,6 +261,7 @@ impl UpdateSchedule {
         self.start_window.apply(&mut schedule.start_window);
         set(self.is_enabled, &mut schedule.is_enabled);
         set(self.config_key, &mut schedule.config_key);
+        self.consolidate_every.apply(&mut schedule.consolidate_every);
         let verification = &mut schedule.verification;
         set(self.verify_when, &mut verification.when);
         set(self.verify_level, &mut verification.level);
@@ -283,6 +297,7 @@ impl UpdateSchedule {
             (self.verify_when.is_some(), "verifyWhen"),
             (self.verify_level.is_some(), "verifyLevel"),
             (self.verify_percent.is_some(), "verifyPercent"),
+            (self.consolidate_every.is_given(), "consolidateEvery"),
             (self.is_enabled.is_some(), "isEnabled"),
             (self.config_key.is_some(), "configKey"),
         ];

@@ -7,6 +7,8 @@ export class Failure extends Error {
   /** The server's stable code; `unreachable` where it did not answer. */
   readonly code: string
   readonly details: Record<string, unknown>
+  /** What the server adds for who wants to know more, in English; `null` where it adds values or nothing. */
+  readonly remark: string | null
   /** What the server's log knows the request by. */
   readonly requestId: string | null
 
@@ -15,7 +17,8 @@ export class Failure extends Error {
     this.name = 'Failure'
     this.status = status
     this.code = body.code ?? (status === 0 ? 'unreachable' : `http_${status}`)
-    this.details = (body.details ?? {}) as Record<string, unknown>
+    this.details = (typeof body.details === 'object' ? (body.details ?? {}) : {}) as Record<string, unknown>
+    this.remark = typeof body.details === 'string' ? body.details : null
     this.requestId = requestId
   }
 

@@ -78,6 +78,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('@/audit/AuditPage'), 'AuditPage'),
 })
 
+const orphans = createRoute({
+  getParentRoute: () => inside,
+  path: '/orphans',
+  component: lazyRouteComponent(() => import('@/orphans/OrphansPage'), 'OrphansPage'),
+})
+
 const backup = createRoute({
   getParentRoute: () => inside,
   path: '/backups/$backupId',
@@ -125,5 +131,6 @@ export const routeTree = root.addChildren([
     settings,
     recovery,
     audit,
+    orphans,
   ]),
 ])

@@ -25,6 +25,10 @@ export function themeIn(t: TFunction): MantineThemeOverride {
     components: {
       Badge: { defaultProps: { tt: 'none', radius: 'sm', miw: 'max-content' } },
       Notification: { defaultProps: { closeButtonProps } },
+      // By keyboard too, which is not so by itself.
+      PasswordInput: {
+        defaultProps: { visibilityToggleButtonProps: { tabIndex: 0, 'aria-label': t('showTyped') } },
+      },
       Modal: { defaultProps: { closeButtonProps } },
       // A page has one banner, and a dialog is not it.
       ModalHeader: { defaultProps: { renderRoot: (props: ComponentProps<'div'>) => <div {...props} /> } },

@@ -12,6 +12,7 @@ import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import type { Entry } from '@/api/schema'
 import { formatNumber, formatSize } from '@/i18n/format'
+import { CardTable } from '@/ui/CardTable'
 import { FailureNotice } from '@/ui/FailureNotice'
 import { Loading } from '@/ui/Loading'
 import { TimeDisplay } from '@/ui/TimeDisplay'
@@ -57,32 +58,37 @@ export function FolderTable({ backupId, path, name, end }: Props) {
   return (
     <>
       {entries.length > 0 && (
-        <Table.ScrollContainer minWidth={end ? 520 : 420} type="native">
-          <Table verticalSpacing={6} highlightOnHover aria-label={path || t('parts')}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('field.name')}</Table.Th>
-                <Table.Th>{t('field.size')}</Table.Th>
-                <Table.Th>{t('field.modified')}</Table.Th>
-                <Table.Th>{t('field.mode')}</Table.Th>
-                {end && <Table.Th>{t('field.actions')}</Table.Th>}
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {entries.map(entry => (
-                <Table.Tr key={entry.path} data-entry={entry.path}>
-                  <Table.Td maw={420}>
-                    <EntryName entry={entry}>{name(entry)}</EntryName>
-                  </Table.Td>
-                  <Table.Td>{entry.kind === 'FILE' ? formatSize(entry.sizeBytes) : '-'}</Table.Td>
-                  <Table.Td>{entry.modifiedAt ? <TimeDisplay at={entry.modifiedAt} /> : '-'}</Table.Td>
-                  <Table.Td ff="monospace">{entry.mode ?? '-'}</Table.Td>
-                  {end && <Table.Td>{end(entry)}</Table.Td>}
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <CardTable
+          label={path || t('parts')}
+          minWidth={end ? 520 : 420}
+          head={
+            <>
+              <Table.Th>{t('field.name')}</Table.Th>
+              <Table.Th>{t('field.size')}</Table.Th>
+              <Table.Th>{t('field.modified')}</Table.Th>
+              <Table.Th>{t('field.mode')}</Table.Th>
+              {end && <Table.Th>{t('field.actions')}</Table.Th>}
+            </>
+          }
+        >
+          {entries.map(entry => (
+            <Table.Tr key={entry.path} data-entry={entry.path}>
+              <Table.Td maw={420}>
+                <EntryName entry={entry}>{name(entry)}</EntryName>
+              </Table.Td>
+              <Table.Td data-label={t('field.size')}>
+                {entry.kind === 'FILE' ? formatSize(entry.sizeBytes) : '-'}
+              </Table.Td>
+              <Table.Td data-label={t('field.modified')}>
+                {entry.modifiedAt ? <TimeDisplay at={entry.modifiedAt} /> : '-'}
+              </Table.Td>
+              <Table.Td data-label={t('field.mode')} ff="monospace">
+                {entry.mode ?? '-'}
+              </Table.Td>
+              {end && <Table.Td>{end(entry)}</Table.Td>}
+            </Table.Tr>
+          ))}
+        </CardTable>
       )}
       {entries.length === 0 && !folder.error && <Text size="sm">{t('empty')}</Text>}
       <FailureNotice

@@ -1,6 +1,7 @@
 import { Button, Table, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import type { AuditEntry } from '@/api/schema'
+import { CardTable } from '@/ui/CardTable'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 import { ACTIONS, isKnown, RESOURCES } from './actions'
 import type { AuditSearch } from './search'
@@ -15,25 +16,25 @@ interface Props {
 export function AuditTable({ entries, isStale, onChange }: Props) {
   const { t } = useTranslation('audit')
   return (
-    <Table.ScrollContainer minWidth={880} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-      <Table aria-busy={isStale} opacity={isStale ? 0.7 : 1}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t('field.at')}</Table.Th>
-            <Table.Th>{t('field.user')}</Table.Th>
-            <Table.Th>{t('field.action')}</Table.Th>
-            <Table.Th>{t('field.description')}</Table.Th>
-            <Table.Th>{t('field.resource')}</Table.Th>
-            <Table.Th>{t('field.address')}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {entries.map(entry => (
-            <AuditRow key={entry.id} entry={entry} onChange={onChange} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <CardTable
+      label={t('title')}
+      minWidth={880}
+      isStale={isStale}
+      head={
+        <>
+          <Table.Th>{t('field.at')}</Table.Th>
+          <Table.Th>{t('field.user')}</Table.Th>
+          <Table.Th>{t('field.action')}</Table.Th>
+          <Table.Th>{t('field.description')}</Table.Th>
+          <Table.Th>{t('field.resource')}</Table.Th>
+          <Table.Th>{t('field.address')}</Table.Th>
+        </>
+      }
+    >
+      {entries.map(entry => (
+        <AuditRow key={entry.id} entry={entry} onChange={onChange} />
+      ))}
+    </CardTable>
   )
 }
 
@@ -46,16 +47,18 @@ function AuditRow({ entry, onChange }: { entry: AuditEntry; onChange: Props['onC
       <Table.Td>
         <TimeDisplay at={entry.at} />
       </Table.Td>
-      <Table.Td className="wrap-anywhere">
+      <Table.Td data-label={t('field.user')} className="wrap-anywhere">
         {/* What the system does by itself comes from no address. */}
         {entry.user?.displayName ?? (entry.address ? t('nobody') : t('system'))}
         {entry.user && <Text size="xs">{entry.user.email}</Text>}
       </Table.Td>
-      <Table.Td>{isKnown(ACTIONS, action) ? t(`action.${action}`) : action}</Table.Td>
+      <Table.Td data-label={t('field.action')}>
+        {isKnown(ACTIONS, action) ? t(`action.${action}`) : action}
+      </Table.Td>
       <Table.Td maw={360} className="wrap-anywhere">
         {entry.description}
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('field.resource')}>
         {resource}
         {resourceId && (
           <Button
@@ -69,7 +72,7 @@ function AuditRow({ entry, onChange }: { entry: AuditEntry; onChange: Props['onC
           </Button>
         )}
       </Table.Td>
-      <Table.Td>{entry.address ?? '-'}</Table.Td>
+      <Table.Td data-label={t('field.address')}>{entry.address ?? '-'}</Table.Td>
     </Table.Tr>
   )
 }

@@ -1,5 +1,5 @@
 import type { paths } from '@/api/schema'
-import { text, wholeNumber } from '@/app/search'
+import { day, endOf, startOf, text, wholeNumber } from '@/app/search'
 
 /** Entries on a page. */
 export const PAGE = 50
@@ -36,18 +36,22 @@ export function toFilter({ page: _, from, to, ...same }: AuditSearch): Omit<Quer
   const given = Object.fromEntries(Object.entries(same).filter(([, value]) => value !== undefined))
   return {
     ...given,
-    // A day of the viewer's, which is another span than the server's day in UTC.
-    ...(from && { from: new Date(`${from}T00:00:00`).toISOString() }),
-    ...(to && { to: new Date(`${to}T23:59:59.999`).toISOString() }),
+    ...(from && { from: startOf(from) }),
+    ...(to && { to: endOf(to) }),
   }
 }
 
-/** Whether anything narrows the list. */
-export function isNarrowed({ page: _, ...filters }: AuditSearch): boolean {
-  return Object.values(filters).some(value => value !== undefined)
-}
+/** All of it. */
+export const NO_FILTERS = {
+  userId: undefined,
+  action: undefined,
+  resourceType: undefined,
+  resourceId: undefined,
+  from: undefined,
+  to: undefined,
+} as const satisfies AuditSearch
 
-function day(value: unknown): string | undefined {
-  const given = text(value)
-  return given && /^\d{4}-\d\d-\d\d$/.test(given) && !Number.isNaN(Date.parse(given)) ? given : undefined
+/** Whether anything narrows the list. */
+export function isNarrowed(search: AuditSearch): boolean {
+  return Object.keys(NO_FILTERS).some(name => search[name as keyof typeof NO_FILTERS] !== undefined)
 }

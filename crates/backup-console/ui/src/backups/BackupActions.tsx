@@ -8,6 +8,7 @@ import {
   IconLockOpen,
   IconRestore,
   IconShieldCheck,
+  IconStack2,
   IconTrash,
 } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -17,9 +18,10 @@ import { refresh } from '@/api/queries'
 import type { Backup, VerifyLevel } from '@/api/schema'
 import { useCan } from '@/session/me'
 import { isActive } from '@/ui/badges'
+import { CancelModal } from '@/ui/CancelModal'
 import { useFailureMessage } from '@/ui/FailureNotice'
 import { MenuItemLink } from '@/ui/links'
-import { CancelBackupModal } from './CancelBackupModal'
+import { ConsolidateBackupModal } from './ConsolidateBackupModal'
 import { DeleteBackupModal } from './DeleteBackupModal'
 import { downloadBackup } from './download'
 
@@ -29,7 +31,7 @@ const LEVELS = ['CHECKSUM', 'CONTENT', 'RESTORE'] as const satisfies VerifyLevel
 export function BackupActions({ backup, onDeleted }: { backup: Backup; onDeleted?: () => void }) {
   const { t } = useTranslation('backups')
   const can = useCan()
-  const [asks, setAsks] = useState<'cancel' | 'delete' | null>(null)
+  const [asks, setAsks] = useState<'cancel' | 'consolidate' | 'delete' | null>(null)
   const failureMessage = useFailureMessage()
   const onError = (error: unknown) =>
     notifications.show({ color: 'red', title: backup.name, message: failureMessage(error), autoClose: false })
@@ -100,6 +102,14 @@ export function BackupActions({ backup, onDeleted }: { backup: Backup; onDeleted
                 {t(`verify.${level}`)}
               </Menu.Item>
             ))}
+          {isGood && backup.baseId && (
+            <Menu.Item
+              leftSection={<IconStack2 size={16} aria-hidden />}
+              onClick={() => setAsks('consolidate')}
+            >
+              {t('consolidate.action')}
+            </Menu.Item>
+          )}
           {isGood && can('ADMIN') && (
             <Menu.Item
               leftSection={
@@ -125,7 +135,8 @@ export function BackupActions({ backup, onDeleted }: { backup: Backup; onDeleted
           )}
         </Menu.Dropdown>
       </Menu>
-      {asks === 'cancel' && <CancelBackupModal backup={backup} onClose={() => setAsks(null)} />}
+      {asks === 'cancel' && <CancelModal kind="backups" job={backup} onClose={() => setAsks(null)} />}
+      {asks === 'consolidate' && <ConsolidateBackupModal backup={backup} onClose={() => setAsks(null)} />}
       {asks === 'delete' && (
         <DeleteBackupModal backup={backup} onClose={() => setAsks(null)} onDeleted={onDeleted} />
       )}

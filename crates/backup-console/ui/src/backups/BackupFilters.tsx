@@ -1,9 +1,10 @@
-import { Button, Group, NativeSelect, TextInput } from '@mantine/core'
+import { TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconSearch } from '@tabler/icons-react'
 import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type BackupSearch, isNarrowed, SOURCES, STATUSES, TRIGGERS, TYPES } from './search'
+import { DayFilters, FilterBar, SelectFilter } from '@/ui/filters'
+import { type BackupSearch, isNarrowed, NO_FILTERS, SOURCES, STATUSES, TRIGGERS, TYPES } from './search'
 
 /** How long the search waits for the next key. */
 const TYPING = 300
@@ -17,71 +18,36 @@ interface Props {
 
 export function BackupFilters({ search, onChange }: Props) {
   const { t } = useTranslation(['backups', 'common'])
-  const all = { value: '', label: t('filter.all') }
-  const given = <T extends string>(value: T | '') => value || undefined
   return (
-    <Group component="section" aria-label={t('filter.label')} align="flex-end" gap="sm">
+    <FilterBar isNarrowed={isNarrowed(search)} onClear={() => onChange(NO_FILTERS)}>
       <SearchInput value={search.q} onChange={q => onChange({ q })} />
-      <NativeSelect
+      <SelectFilter
         label={t('field.status')}
-        value={search.status ?? ''}
-        data={[all, ...STATUSES.map(value => ({ value, label: t(`common:status.${value}`) }))]}
-        onChange={event =>
-          onChange({ status: given(event.currentTarget.value as (typeof STATUSES)[number]) })
-        }
+        value={search.status}
+        data={STATUSES.map(value => ({ value, label: t(`common:status.${value}`) }))}
+        onChange={status => onChange({ status })}
       />
-      <NativeSelect
+      <SelectFilter
         label={t('field.type')}
-        value={search.type ?? ''}
-        data={[all, ...TYPES.map(value => ({ value, label: t(`common:type.${value}`) }))]}
-        onChange={event => onChange({ type: given(event.currentTarget.value as (typeof TYPES)[number]) })}
+        value={search.type}
+        data={TYPES.map(value => ({ value, label: t(`common:type.${value}`) }))}
+        onChange={type => onChange({ type })}
       />
-      <NativeSelect
+      <SelectFilter
         label={t('field.source')}
-        value={search.source ?? ''}
-        data={[all, ...SOURCES.map(value => ({ value, label: t(`common:source.${value}`) }))]}
-        onChange={event => onChange({ source: given(event.currentTarget.value as (typeof SOURCES)[number]) })}
+        value={search.source}
+        data={SOURCES.map(value => ({ value, label: t(`common:source.${value}`) }))}
+        onChange={source => onChange({ source })}
       />
-      <NativeSelect
+      <SelectFilter
         label={t('field.trigger')}
-        value={search.trigger ?? ''}
-        data={[all, ...TRIGGERS.map(value => ({ value, label: t(`common:trigger.${value}`) }))]}
-        onChange={event =>
-          onChange({ trigger: given(event.currentTarget.value as (typeof TRIGGERS)[number]) })
-        }
+        value={search.trigger}
+        data={TRIGGERS.map(value => ({ value, label: t(`common:trigger.${value}`) }))}
+        onChange={trigger => onChange({ trigger })}
       />
-      <TextInput
-        type="date"
-        label={t('filter.from')}
-        value={search.from ?? ''}
-        max={search.to}
-        onChange={event => onChange({ from: given(event.currentTarget.value) })}
-      />
-      <TextInput
-        type="date"
-        label={t('filter.to')}
-        value={search.to ?? ''}
-        min={search.from}
-        onChange={event => onChange({ to: given(event.currentTarget.value) })}
-      />
-      {isNarrowed(search) && (
-        <Button variant="subtle" onClick={() => onChange(NOTHING)}>
-          {t('filter.clear')}
-        </Button>
-      )}
-    </Group>
+      <DayFilters from={search.from} to={search.to} onChange={onChange} />
+    </FilterBar>
   )
-}
-
-const NOTHING: Partial<BackupSearch> = {
-  q: undefined,
-  status: undefined,
-  type: undefined,
-  source: undefined,
-  trigger: undefined,
-  scheduleId: undefined,
-  from: undefined,
-  to: undefined,
 }
 
 /** Asks once nobody types any more. What is typed is the field's own until then. */

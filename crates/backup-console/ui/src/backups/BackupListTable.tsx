@@ -3,6 +3,7 @@ import { IconArrowDown, IconArrowsSort, IconArrowUp } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Backup } from '@/api/schema'
+import { CardTable } from '@/ui/CardTable'
 import { BackupRow } from './BackupRow'
 import { type BackupSearch, isNarrowed } from './search'
 
@@ -18,43 +19,43 @@ export function BackupListTable({ backups, search, onChange, isStale }: Props) {
   const { t } = useTranslation('backups')
   const sorting = { search, onChange }
   return (
-    <Table.ScrollContainer minWidth={900} type="native" aria-busy={isStale}>
-      <Table verticalSpacing="xs" highlightOnHover aria-label={t('title')}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t('field.name')}</Table.Th>
-            <Table.Th>{t('field.type')}</Table.Th>
-            <Table.Th>{t('field.source')}</Table.Th>
-            <Table.Th>{t('field.status')}</Table.Th>
-            <SortableTh by="sizeBytes" {...sorting}>
-              {t('field.size')}
-            </SortableTh>
-            <SortableTh by="createdAt" {...sorting}>
-              {t('field.created')}
-            </SortableTh>
-            <SortableTh by="completedAt" {...sorting}>
-              {t('field.completed')}
-            </SortableTh>
-            <Table.Th>{t('field.verified')}</Table.Th>
-            <Table.Th>{t('field.actions')}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody opacity={isStale ? 0.6 : 1}>
-          {backups.map(backup => (
-            <BackupRow key={backup.id} backup={backup} />
-          ))}
-          {backups.length === 0 && (
-            <Table.Tr>
-              <Table.Td colSpan={9}>
-                <Text ta="center" p="md">
-                  {isNarrowed(search) ? t('list.noMatch') : t('list.empty')}
-                </Text>
-              </Table.Td>
-            </Table.Tr>
-          )}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <CardTable
+      label={t('title')}
+      minWidth={900}
+      isStale={isStale}
+      head={
+        <>
+          <Table.Th>{t('field.name')}</Table.Th>
+          <Table.Th>{t('field.type')}</Table.Th>
+          <Table.Th>{t('field.source')}</Table.Th>
+          <Table.Th>{t('field.status')}</Table.Th>
+          <SortableTh by="sizeBytes" {...sorting}>
+            {t('field.size')}
+          </SortableTh>
+          <SortableTh by="createdAt" {...sorting}>
+            {t('field.created')}
+          </SortableTh>
+          <SortableTh by="completedAt" {...sorting}>
+            {t('field.completed')}
+          </SortableTh>
+          <Table.Th>{t('field.verified')}</Table.Th>
+          <Table.Th>{t('field.actions')}</Table.Th>
+        </>
+      }
+    >
+      {backups.map(backup => (
+        <BackupRow key={backup.id} backup={backup} />
+      ))}
+      {backups.length === 0 && (
+        <Table.Tr>
+          <Table.Td colSpan={9}>
+            <Text ta="center" p="md">
+              {isNarrowed(search) ? t('list.noMatch') : t('list.empty')}
+            </Text>
+          </Table.Td>
+        </Table.Tr>
+      )}
+    </CardTable>
   )
 }
 

@@ -1,5 +1,5 @@
 import { Group, Table, Text, Tooltip } from '@mantine/core'
-import { IconGitBranch, IconLock } from '@tabler/icons-react'
+import { IconGitBranch, IconLock, IconStack2 } from '@tabler/icons-react'
 import { memo } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Backup } from '@/api/schema'
@@ -10,36 +10,71 @@ import { TimeDisplay } from '@/ui/TimeDisplay'
 import { BackupActions } from './BackupActions'
 import { VerifyState } from './VerifyState'
 
-/** One backup of the list. Memorised: of a page of rows an event draws one anew. */
-export const BackupRow = memo(function BackupRow({ backup }: { backup: Backup }) {
+/** One backup of the list. Memorised: of a page of rows an event draws one anew, and of a running one its status alone. */
+export const BackupRow = memo(function BackupRow({ backup }: Props) {
+  const { t } = useTranslation('backups')
   return (
     <Table.Tr data-backup={backup.id}>
-      <Table.Td maw={320}>
-        <BackupName backup={backup} />
-      </Table.Td>
-      <Table.Td>
-        <TypeBadge type={backup.type} />
-      </Table.Td>
-      <Table.Td>
-        <SourceBadge source={backup.source} />
-      </Table.Td>
-      <Table.Td maw={240}>
+      <NameCells backup={backup} />
+      <Table.Td data-label={t('field.status')} maw={240}>
         <StatusBadge job={backup} label={backup.name} />
       </Table.Td>
-      <Table.Td>{formatSize(backup.sizeBytes)}</Table.Td>
-      <Table.Td>
-        <TimeDisplay at={backup.createdAt} />
-      </Table.Td>
-      <Table.Td>{backup.completedAt ? <TimeDisplay at={backup.completedAt} /> : '-'}</Table.Td>
-      <Table.Td maw={200}>{backup.status === 'COMPLETED' ? <VerifyState backup={backup} /> : '-'}</Table.Td>
-      <Table.Td>
-        <BackupActions backup={backup} />
-      </Table.Td>
+      <OtherCells backup={backup} />
     </Table.Tr>
   )
 })
 
-function BackupName({ backup }: { backup: Backup }) {
+interface Props {
+  backup: Backup
+}
+
+/** Whether nothing has changed but how far the backup is, which it says every second. */
+function hasOnlyGoneOn({ backup: before }: Props, { backup: now }: Props): boolean {
+  const names = Object.keys(now) as (keyof Backup)[]
+  return names.every(name => name === 'progress' || name === 'currentStep' || before[name] === now[name])
+}
+
+const NameCells = memo(function NameCells({ backup }: Props) {
+  const { t } = useTranslation('backups')
+  return (
+    <>
+      <Table.Td maw={320}>
+        <BackupName backup={backup} />
+      </Table.Td>
+      <Table.Td data-label={t('field.type')}>
+        <TypeBadge type={backup.type} />
+      </Table.Td>
+      <Table.Td data-label={t('field.source')}>
+        <SourceBadge source={backup.source} />
+      </Table.Td>
+    </>
+  )
+}, hasOnlyGoneOn)
+
+const OtherCells = memo(function OtherCells({ backup }: Props) {
+  const { t } = useTranslation('backups')
+  return (
+    <>
+      <Table.Td data-label={t('field.size')} style={{ whiteSpace: 'nowrap' }}>
+        {formatSize(backup.sizeBytes)}
+      </Table.Td>
+      <Table.Td data-label={t('field.created')}>
+        <TimeDisplay at={backup.createdAt} />
+      </Table.Td>
+      <Table.Td data-label={t('field.completed')}>
+        {backup.completedAt ? <TimeDisplay at={backup.completedAt} /> : '-'}
+      </Table.Td>
+      <Table.Td data-label={t('field.verified')} maw={200}>
+        {backup.status === 'COMPLETED' ? <VerifyState backup={backup} /> : '-'}
+      </Table.Td>
+      <Table.Td data-end>
+        <BackupActions backup={backup} />
+      </Table.Td>
+    </>
+  )
+}, hasOnlyGoneOn)
+
+function BackupName({ backup }: Props) {
   const { t } = useTranslation('backups')
   return (
     <>
@@ -55,6 +90,7 @@ function BackupName({ backup }: { backup: Backup }) {
         </AnchorLink>
         {backup.protected && <Mark Icon={IconLock} label={t('row.protected')} />}
         {backup.baseId && <Mark Icon={IconGitBranch} label={t('row.dependent')} />}
+        {backup.consolidatedFrom && <Mark Icon={IconStack2} label={t('row.consolidated')} />}
       </Group>
       {backup.description && (
         <Text size="xs" className="wrap-anywhere" lineClamp={2}>

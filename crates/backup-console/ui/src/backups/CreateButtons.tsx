@@ -1,7 +1,7 @@
 import { Button, Group, Stack } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconDatabase, IconPlus, IconRefresh } from '@tabler/icons-react'
-import { lazy, Suspense } from 'react'
+import { lazy, type ReactNode, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useCan } from '@/session/me'
 import { FailureNotice } from '@/ui/FailureNotice'
@@ -9,8 +9,8 @@ import { useCreateBackup } from './useCreateBackup'
 
 const CreateBackupModal = lazy(() => import('./CreateBackupModal'))
 
-/** The ways to a backup now: everything, the database alone, or as one says. */
-export function CreateButtons() {
+/** The ways to a backup now: everything, the database alone, or as one says; `children` stand behind them. */
+export function CreateButtons({ children }: { children?: ReactNode }) {
   const { t } = useTranslation('backups')
   const can = useCan()
   const [isOpen, { open, close }] = useDisclosure()
@@ -39,6 +39,7 @@ export function CreateButtons() {
         <Button variant="default" leftSection={<IconPlus size={18} aria-hidden />} onClick={open}>
           {t('create.more')}
         </Button>
+        {children}
       </Group>
       <FailureNotice error={create.error} title={t('create.failed')} />
       {isOpen && (

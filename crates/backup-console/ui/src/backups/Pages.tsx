@@ -1,7 +1,8 @@
-import { Group, NativeSelect, Pagination, Text } from '@mantine/core'
+import { Group, NativeSelect, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import type { BackupList } from '@/api/schema'
 import { formatNumber } from '@/i18n/format'
+import { PageLinks } from '@/ui/PageLinks'
 import { type BackupSearch, PAGE_SIZES } from './search'
 
 interface Props {
@@ -13,7 +14,6 @@ interface Props {
 export function Pages({ list, search, onChange }: Props) {
   const { t } = useTranslation('backups')
   const size = search.size ?? PAGE_SIZES[0]
-  const pages = Math.ceil(list.total / size)
   return (
     <Group justify="space-between">
       <NativeSelect
@@ -26,18 +26,7 @@ export function Pages({ list, search, onChange }: Props) {
         }}
       />
       {!list.totalIsExact && <Text size="sm">{t('list.narrow', { total: formatNumber(list.total) })}</Text>}
-      {pages > 1 && (
-        <Pagination
-          component="nav"
-          aria-label={t('list.pages')}
-          total={pages}
-          value={search.page ?? 1}
-          onChange={page => onChange({ page: page === 1 ? undefined : page })}
-          withEdges
-          getItemProps={page => ({ 'aria-label': `${t('list.pages')} ${page}` })}
-          getControlProps={control => ({ 'aria-label': t(`list.${control}`) })}
-        />
-      )}
+      <PageLinks total={list.total} size={size} page={search.page} onChange={page => onChange({ page })} />
     </Group>
   )
 }

@@ -1,5 +1,5 @@
 import type { BackupSource, BackupTrigger, BackupType, JobStatus, paths } from '@/api/schema'
-import { oneOf, text, wholeNumber } from '@/app/search'
+import { day, endOf, oneOf, startOf, text, wholeNumber } from '@/app/search'
 
 export const STATUSES = [
   'PENDING',
@@ -58,24 +58,24 @@ export function toQuery({ from, to, page = 1, size = PAGE_SIZES[0], ...same }: B
     ...given,
     limit: size,
     offset: (page - 1) * size,
-    // A day of the viewer's, which is another span than the server's day in UTC.
-    ...(from && { dateFrom: new Date(`${from}T00:00:00`).toISOString() }),
-    ...(to && { dateTo: new Date(`${to}T23:59:59.999`).toISOString() }),
+    ...(from && { dateFrom: startOf(from) }),
+    ...(to && { dateTo: endOf(to) }),
   }
 }
 
-/** Whether anything narrows the list. */
-export function isNarrowed({
-  page: _,
-  size: __,
-  sortBy: ___,
-  sortOrder: ____,
-  ...filters
-}: BackupSearch): boolean {
-  return Object.values(filters).some(value => value !== undefined)
-}
+/** All of it, in the order and in pages of the size that were chosen. */
+export const NO_FILTERS = {
+  q: undefined,
+  status: undefined,
+  type: undefined,
+  source: undefined,
+  trigger: undefined,
+  scheduleId: undefined,
+  from: undefined,
+  to: undefined,
+} as const satisfies BackupSearch
 
-function day(value: unknown): string | undefined {
-  const given = text(value)
-  return given && /^\d{4}-\d\d-\d\d$/.test(given) && !Number.isNaN(Date.parse(given)) ? given : undefined
+/** Whether anything narrows the list. */
+export function isNarrowed(search: BackupSearch): boolean {
+  return Object.keys(NO_FILTERS).some(name => search[name as keyof typeof NO_FILTERS] !== undefined)
 }

@@ -5,6 +5,8 @@ import type backups from './zh-TW/backups.json'
 import type charts from './zh-TW/charts.json'
 import type common from './zh-TW/common.json'
 import type detail from './zh-TW/detail.json'
+import type guide from './zh-TW/guide.json'
+import type orphans from './zh-TW/orphans.json'
 import type overview from './zh-TW/overview.json'
 import type recovery from './zh-TW/recovery.json'
 import type restore from './zh-TW/restore.json'
@@ -23,6 +25,8 @@ declare module 'i18next' {
       audit: typeof audit
       charts: typeof charts
       detail: typeof detail
+      guide: typeof guide
+      orphans: typeof orphans
       recovery: typeof recovery
       restore: typeof restore
       schedules: typeof schedules

@@ -2,6 +2,7 @@ import { NavLink } from '@mantine/core'
 import {
   IconCalendarClock,
   IconDatabaseExport,
+  IconFileUnknown,
   IconLayoutDashboard,
   IconListDetails,
   IconRestore,
@@ -17,6 +18,7 @@ const PAGES = [
   { to: '/backups', label: 'navigation.backups', Icon: IconDatabaseExport, access: 'READ' },
   { to: '/schedules', label: 'navigation.schedules', Icon: IconCalendarClock, access: 'READ' },
   { to: '/restores', label: 'navigation.restores', Icon: IconRestore, access: 'READ' },
+  { to: '/orphans', label: 'navigation.orphans', Icon: IconFileUnknown, access: 'ADMIN' },
   { to: '/settings', label: 'navigation.settings', Icon: IconSettings, access: 'READ' },
   { to: '/audit', label: 'navigation.audit', Icon: IconListDetails, access: 'ADMIN' },
 ] as const satisfies { to: string; label: string; Icon: typeof IconLayoutDashboard; access: Access }[]

@@ -1,12 +1,16 @@
 import { Badge, Group, Stack } from '@mantine/core'
+import { IconCalendarPlus } from '@tabler/icons-react'
 import { lazy } from 'react'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import { CreateButtons } from '@/backups/CreateButtons'
+import { useCan } from '@/session/me'
+import { ButtonLink } from '@/ui/links'
 import { PageHeader } from '@/ui/PageHeader'
 import { Section } from '@/ui/Section'
 import { ActiveJobs } from './ActiveJobs'
 import { AlertList } from './AlertList'
+import { FirstRun } from './guide/FirstRun'
 import { HealthSentence } from './HealthSentence'
 import { StatusCards } from './StatusCards'
 import { ScheduleStrips } from './strip/ScheduleStrips'
@@ -17,6 +21,7 @@ const Charts = lazy(() => import('./charts/Charts'))
 /** The overview: in five seconds, whether the data is safe. */
 export function BackupManagement() {
   const { t } = useTranslation(['overview', 'common', 'charts'])
+  const can = useCan()
   const { data: status } = $api.useSuspenseQuery('get', '/api/admin/backup/status')
   return (
     <Stack>
@@ -30,8 +35,20 @@ export function BackupManagement() {
         </Group>
       </PageHeader>
       <HealthSentence status={status} />
+      <FirstRun status={status} />
       <StatusCards status={status} />
-      <CreateButtons />
+      <CreateButtons>
+        {can('ADMIN') && (
+          <ButtonLink
+            to="/schedules"
+            search={{ create: true }}
+            variant="default"
+            leftSection={<IconCalendarPlus size={18} aria-hidden />}
+          >
+            {t('addSchedule')}
+          </ButtonLink>
+        )}
+      </CreateButtons>
       <Section title={t('jobs.title')}>
         <ActiveJobs />
       </Section>

@@ -10,11 +10,16 @@ export function StatusCards({ status }: { status: Status }) {
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }}>
       <AutoBackupStatus isEnabled={status.isAutoBackupEnabled} />
-      <LastBackupInfo at={status.lastSuccessful?.completedAt} />
+      <LastBackupInfo at={savedAt(status.lastSuccessful)} />
       <StorageUsageDisplay storage={status.storage} />
       <NextScheduledBackup at={status.nextScheduled} />
     </SimpleGrid>
   )
+}
+
+/** What is made of another backup holds nothing newer than that did, however late it was made. */
+function savedAt(last: Status['lastSuccessful']) {
+  return last?.consolidatedFrom ? last.createdAt : last?.completedAt
 }
 
 function AutoBackupStatus({ isEnabled }: { isEnabled: boolean }) {

@@ -10,13 +10,13 @@ import { timings } from '@/backups/detail/timings'
 import { formatDuration } from '@/i18n/format'
 import { useCan } from '@/session/me'
 import { isActive, StatusBadge } from '@/ui/badges'
+import { CancelModal } from '@/ui/CancelModal'
 import { Fact, Facts } from '@/ui/Facts'
 import { AnchorLink, ButtonLink } from '@/ui/links'
 import { PageHeader } from '@/ui/PageHeader'
 import { Section } from '@/ui/Section'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 import { BackupName } from './BackupName'
-import { CancelRestoreModal } from './CancelRestoreModal'
 import { ReplacementState } from './ReplacementState'
 import { RestoredParts } from './RestoredParts'
 
@@ -64,7 +64,7 @@ function OneRestore({ restoreId }: { restoreId: string }) {
       <Section title={t('facts.title')}>
         <RestoreFacts restore={restore} />
       </Section>
-      {asks && <CancelRestoreModal restore={restore} onClose={() => setAsks(false)} />}
+      {asks && <CancelModal kind="restore" job={{ id: restore.id }} onClose={() => setAsks(false)} />}
     </Stack>
   )
 }

@@ -1,4 +1,4 @@
-import { Pagination, Stack, Table, Text } from '@mantine/core'
+import { Stack, Table, Text } from '@mantine/core'
 import { IconRestore } from '@tabler/icons-react'
 import { keepPreviousData } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
@@ -7,10 +7,12 @@ import { $api } from '@/api/client'
 import type { Restore } from '@/api/schema'
 import { useCan } from '@/session/me'
 import { StatusBadge } from '@/ui/badges'
+import { CardTable } from '@/ui/CardTable'
 import { FailureNotice } from '@/ui/FailureNotice'
 import { Loading } from '@/ui/Loading'
 import { AnchorLink, ButtonLink } from '@/ui/links'
 import { PageHeader } from '@/ui/PageHeader'
+import { PageLinks } from '@/ui/PageLinks'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 import { BackupName } from './BackupName'
 import { RestoredParts } from './RestoredParts'
@@ -32,7 +34,6 @@ export function RestoresPage() {
     { params: { query: { limit: PAGE, offset: (page - 1) * PAGE } } },
     { placeholderData: keepPreviousData },
   )
-  const pages = Math.ceil((list.data?.total ?? 0) / PAGE)
   return (
     <Stack>
       <PageHeader title={t('title')}>
@@ -46,36 +47,31 @@ export function RestoresPage() {
       {list.isPending && <Loading />}
       {list.data?.restores.length === 0 && <Text size="sm">{t('none')}</Text>}
       {list.data && list.data.restores.length > 0 && (
-        <Table.ScrollContainer minWidth={640} type="native" aria-busy={list.isPlaceholderData}>
-          <Table verticalSpacing="xs" highlightOnHover aria-label={t('title')}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('field.created')}</Table.Th>
-                <Table.Th>{t('field.action')}</Table.Th>
-                <Table.Th>{t('field.status')}</Table.Th>
-                <Table.Th>{t('field.backup')}</Table.Th>
-                <Table.Th>{t('field.parts')}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {list.data.restores.map(restore => (
-                <Row key={restore.id} restore={restore} />
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <CardTable
+          label={t('title')}
+          minWidth={640}
+          isStale={list.isPlaceholderData}
+          head={
+            <>
+              <Table.Th>{t('field.created')}</Table.Th>
+              <Table.Th>{t('field.action')}</Table.Th>
+              <Table.Th>{t('field.status')}</Table.Th>
+              <Table.Th>{t('field.backup')}</Table.Th>
+              <Table.Th>{t('field.parts')}</Table.Th>
+            </>
+          }
+        >
+          {list.data.restores.map(restore => (
+            <Row key={restore.id} restore={restore} />
+          ))}
+        </CardTable>
       )}
-      {pages > 1 && (
-        <Pagination
-          component="nav"
-          aria-label={t('pages.label')}
-          total={pages}
-          value={page}
-          onChange={to => void navigate({ search: to === 1 ? {} : { page: to } })}
-          getItemProps={to => ({ 'aria-label': `${t('pages.label')} ${to}` })}
-          getControlProps={control => ({ 'aria-label': t(`pages.${control}`) })}
-        />
-      )}
+      <PageLinks
+        total={list.data?.total ?? 0}
+        size={PAGE}
+        page={page}
+        onChange={to => void navigate({ search: to ? { page: to } : {} })}
+      />
     </Stack>
   )
 }
@@ -90,14 +86,14 @@ function Row({ restore }: { restore: Restore }) {
           <TimeDisplay at={restore.createdAt} />
         </AnchorLink>
       </Table.Td>
-      <Table.Td>{action}</Table.Td>
-      <Table.Td maw={280}>
+      <Table.Td data-label={t('field.action')}>{action}</Table.Td>
+      <Table.Td data-label={t('field.status')} maw={280}>
         <StatusBadge job={restore} label={action} />
       </Table.Td>
-      <Table.Td maw={320}>
+      <Table.Td data-label={t('field.backup')} maw={320}>
         <BackupName id={restore.backupId} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('field.parts')}>
         <RestoredParts options={restore.options} />
       </Table.Td>
     </Table.Tr>

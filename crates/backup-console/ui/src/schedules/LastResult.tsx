@@ -1,18 +1,22 @@
-import { Anchor, Group } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
+import { Group } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import type { Schedule } from '@/api/schema'
 import { StatusBadge } from '@/ui/badges'
 import { FailureNotice } from '@/ui/FailureNotice'
+import { AnchorLink } from '@/ui/links'
 import { TimeDisplay } from '@/ui/TimeDisplay'
+
+/** The newest backups, among which there is one that the schedule itself made. */
+const LOOKED_AT = 5
 
 /** How the newest backup of a schedule went or goes, and the way to all of them. */
 export function LastResult({ schedule }: { schedule: Schedule }) {
   const { t } = useTranslation('schedules')
-  const query = { scheduleId: schedule.id, limit: 1 }
+  const query = { scheduleId: schedule.id, limit: LOOKED_AT }
   const { data, error } = $api.useQuery('get', '/api/admin/backup', { params: { query } })
-  const last = data?.backups[0]
+  // What is made of another is no run of the schedule.
+  const last = data?.backups.find(backup => !backup.consolidatedFrom) ?? data?.backups[0]
   return (
     <>
       <FailureNotice error={error} />
@@ -26,13 +30,9 @@ export function LastResult({ schedule }: { schedule: Schedule }) {
       )}
       {schedule._count.backups > 0 && (
         <Group>
-          <Anchor
-            size="sm"
-            underline="always"
-            renderRoot={props => <Link to="/backups" search={{ scheduleId: schedule.id }} {...props} />}
-          >
+          <AnchorLink to="/backups" search={{ scheduleId: schedule.id }} size="sm" underline="always">
             {t('count', { count: schedule._count.backups })}
-          </Anchor>
+          </AnchorLink>
         </Group>
       )}
     </>

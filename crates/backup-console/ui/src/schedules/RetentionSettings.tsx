@@ -1,12 +1,12 @@
-import { Fieldset, NumberInput, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Fieldset, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
-import { Controller, useFormContext, useWatch } from 'react-hook-form'
+import { useWatch } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import type { Schedule } from '@/api/schema'
-import { RANGES, type ScheduleValues, scheduleSchema } from './form'
+import { type ScheduleValues, scheduleSchema } from './form'
+import { NumberField } from './NumberField'
 import { RetentionPreview } from './RetentionPreview'
 import { KEEPS, retentionWords } from './retention'
-import { useFieldError } from './useFieldError'
 
 /** How long the preview waits for the next key. */
 const TYPING = 300
@@ -65,36 +65,5 @@ function Preview({ schedule, timezone, configKey, ...policy }: PreviewProps) {
       <Text size="sm">{retentionWords(policy, t)}</Text>
       <RetentionPreview of={of} />
     </>
-  )
-}
-
-type NumberName = 'retentionDays' | 'maxBackups' | (typeof KEEPS)[number]
-
-function NumberField({ name, label }: { name: NumberName; label: string }) {
-  const { control } = useFormContext<ScheduleValues>()
-  const fieldError = useFieldError()
-  const isOptional = name !== 'retentionDays' && name !== 'maxBackups'
-  const [min, max] = isOptional ? RANGES.keep : RANGES[name]
-  return (
-    <Controller
-      control={control}
-      name={name}
-      render={({ field: { value, onChange, ...field } }) => (
-        <NumberInput
-          {...field}
-          label={label}
-          value={value ?? ''}
-          onChange={given => onChange(given === '' && isOptional ? null : given)}
-          required={!isOptional}
-          min={min}
-          max={max}
-          allowDecimal={false}
-          allowNegative={false}
-          clampBehavior="none"
-          hideControls={isOptional}
-          error={fieldError(name)}
-        />
-      )}
-    />
   )
 }

@@ -48,6 +48,11 @@ export function ScheduleCard({ schedule }: { schedule: Schedule }) {
             )}
           </Fact>
           <Fact label={t('field.retention')}>{retentionWords(schedule, t)}</Fact>
+          {schedule.consolidateEvery != null && schedule.backupType !== 'FULL' && (
+            <Fact label={t('field.consolidate')}>
+              {t('consolidate', { count: schedule.consolidateEvery })}
+            </Fact>
+          )}
           <Fact label={t('field.last')}>
             <LastResult schedule={schedule} />
           </Fact>

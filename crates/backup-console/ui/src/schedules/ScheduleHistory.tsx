@@ -1,10 +1,11 @@
-import { Anchor, Badge, Modal, Table, Text } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
+import { Badge, Modal, Table, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import type { Firing, Schedule, ScheduleDetails } from '@/api/schema'
+import { CardTable } from '@/ui/CardTable'
 import { FailureNotice } from '@/ui/FailureNotice'
 import { Loading } from '@/ui/Loading'
+import { AnchorLink } from '@/ui/links'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 
 const COLORS = { STARTED: 'green', CAUGHT_UP: 'yellow', SKIPPED: 'red' } as const
@@ -27,54 +28,54 @@ function Firings({ schedule }: { schedule: ScheduleDetails }) {
   const { t } = useTranslation('schedules')
   if (schedule.firings.length === 0) return <Text>{t('history.none')}</Text>
   return (
-    <Table.ScrollContainer minWidth={480} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t('history.scheduled')}</Table.Th>
-            <Table.Th>{t('history.outcome')}</Table.Th>
-            <Table.Th>{t('history.recorded')}</Table.Th>
-            <Table.Th>{t('history.backup')}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {schedule.firings.map(firing => (
-            <Table.Tr key={firing.scheduledAt}>
-              <Table.Td>
-                <TimeDisplay at={firing.scheduledAt} />
-              </Table.Td>
-              <Table.Td>
-                <Badge color={COLORS[firing.outcome]} variant="light" autoContrast>
-                  {t(`history.${firing.outcome}`)}
-                </Badge>
-                {firing.missed > 0 && <Text size="xs">{t('history.missed', { count: firing.missed })}</Text>}
-              </Table.Td>
-              <Table.Td>
-                <TimeDisplay at={firing.recordedAt} />
-              </Table.Td>
-              <Table.Td>
-                <FiredBackup firing={firing} schedule={schedule} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <CardTable
+      label={t('history.title', { name: schedule.name })}
+      minWidth={480}
+      head={
+        <>
+          <Table.Th>{t('history.scheduled')}</Table.Th>
+          <Table.Th>{t('history.outcome')}</Table.Th>
+          <Table.Th>{t('history.recorded')}</Table.Th>
+          <Table.Th>{t('history.backup')}</Table.Th>
+        </>
+      }
+    >
+      {schedule.firings.map(firing => (
+        <Table.Tr key={firing.scheduledAt}>
+          <Table.Td>
+            <TimeDisplay at={firing.scheduledAt} />
+          </Table.Td>
+          <Table.Td data-label={t('history.outcome')}>
+            <Badge color={COLORS[firing.outcome]} variant="light" autoContrast>
+              {t(`history.${firing.outcome}`)}
+            </Badge>
+            {firing.missed > 0 && <Text size="xs">{t('history.missed', { count: firing.missed })}</Text>}
+          </Table.Td>
+          <Table.Td data-label={t('history.recorded')}>
+            <TimeDisplay at={firing.recordedAt} />
+          </Table.Td>
+          <Table.Td data-label={t('history.backup')}>
+            <FiredBackup firing={firing} schedule={schedule} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </CardTable>
   )
 }
 
 function FiredBackup({ firing, schedule }: { firing: Firing; schedule: ScheduleDetails }) {
   const { t } = useTranslation('schedules')
-  if (!firing.backupId) return firing.outcome === 'SKIPPED' ? '-' : t('history.gone')
-  const q = firing.backupId
+  const { backupId } = firing
+  if (!backupId) return firing.outcome === 'SKIPPED' ? '-' : t('history.gone')
   return (
-    <Anchor
+    <AnchorLink
+      to="/backups/$backupId"
+      params={{ backupId }}
       size="sm"
       underline="always"
       className="wrap-anywhere"
-      renderRoot={props => <Link to="/backups" search={{ q }} {...props} />}
     >
-      {schedule.backups.find(backup => backup.id === q)?.name ?? q}
-    </Anchor>
+      {schedule.backups.find(({ id }) => id === backupId)?.name ?? backupId}
+    </AnchorLink>
   )
 }

@@ -1,16 +1,18 @@
 import { NativeSelect, SimpleGrid, Textarea, TextInput } from '@mantine/core'
-import { useFormContext } from 'react-hook-form'
+import { useFormContext, useWatch } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import { SOURCES, TYPES } from '@/backups/search'
 import { FailureNotice } from '@/ui/FailureNotice'
 import type { ScheduleValues } from './form'
+import { NumberField } from './NumberField'
 import { useFieldError } from './useFieldError'
 
 /** What the schedule is called and what it backs up. */
 export function SourceSettings() {
   const { t } = useTranslation(['schedules', 'common'])
-  const { register } = useFormContext<ScheduleValues>()
+  const { register, control } = useFormContext<ScheduleValues>()
+  const backupType = useWatch({ control, name: 'backupType' })
   const fieldError = useFieldError()
   const { data, error } = $api.useQuery('get', '/api/admin/backup/configs')
   const configs = data?.configs ?? []
@@ -47,6 +49,13 @@ export function SourceSettings() {
           {...register('backupSource')}
         />
       </SimpleGrid>
+      {backupType !== 'FULL' && (
+        <NumberField
+          name="consolidateEvery"
+          label={t('modal.consolidateEvery')}
+          description={t('modal.consolidateHint')}
+        />
+      )}
       <FailureNotice error={error} />
       {configs.length > 1 && (
         <NativeSelect

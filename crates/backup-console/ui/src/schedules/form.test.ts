@@ -40,6 +40,7 @@ it('refuses numbers that the server would refuse', () => {
     maxBackups: 1.5,
     keepYearly: 1001,
     verifyPercent: 101,
+    consolidateEvery: 201,
     startWindow: '22:00-24:00',
   }
   const { error } = scheduleSchema.safeParse(values)
@@ -49,5 +50,6 @@ it('refuses numbers that the server would refuse', () => {
     'maxBackups',
     'keepYearly',
     'verifyPercent',
+    'consolidateEvery',
   ])
 })

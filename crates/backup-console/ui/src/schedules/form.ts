@@ -10,6 +10,7 @@ export const RANGES = {
   maxBackups: [1, 1000],
   keep: [0, 1000],
   verifyPercent: [1, 100],
+  consolidateEvery: [1, 200],
 } as const
 
 /** Characters that the server takes. */
@@ -40,6 +41,7 @@ export const scheduleSchema = z.object({
   verifyWhen: z.enum(VERIFY_WHEN),
   verifyLevel: z.enum(VERIFY_LEVELS),
   verifyPercent: within(RANGES.verifyPercent),
+  consolidateEvery: within(RANGES.consolidateEvery).nullable(),
   isEnabled: z.boolean(),
 })
 
@@ -65,6 +67,7 @@ const PROPOSED: ScheduleValues = {
   verifyWhen: 'NEVER',
   verifyLevel: 'RESTORE',
   verifyPercent: 10,
+  consolidateEvery: null,
   isEnabled: true,
 }
 

@@ -12,8 +12,8 @@ import { type ConfigForm, useConfigForm } from './useConfigForm'
 interface Props {
   title: string
   config: BackupConfig
-  /** What "test connection" tries; without it there is no such button. */
-  test?: TestConfig['what']
+  /** What can be tried, each by a button. */
+  tests?: TestConfig['what'][]
   children: ReactNode
 }
 
@@ -27,7 +27,7 @@ export function useSettings(): ConfigForm {
 }
 
 /** A part of a configuration: a form for who may change it, and a list for everybody else. */
-export function ConfigSection({ title, config, test: what, children }: Props) {
+export function ConfigSection({ title, config, tests = [], children }: Props) {
   const { t } = useTranslation('settings')
   const can = useCan()
   const settings = useConfigForm(config)
@@ -47,16 +47,18 @@ export function ConfigSection({ title, config, test: what, children }: Props) {
                   <Button type="submit" loading={save.isPending} disabled={!form.formState.isDirty}>
                     {t('save')}
                   </Button>
-                  {what && (
+                  {tests.map(what => (
                     <Button
+                      key={what}
                       variant="default"
                       leftSection={<IconPlugConnected size={18} aria-hidden />}
-                      loading={test.isPending}
+                      loading={test.isPending && test.variables.body.what === what}
+                      disabled={test.isPending}
                       onClick={() => tryOut(what)}
                     >
-                      {what === 'NOTIFICATION' ? t('test.notification') : t('test.connection')}
+                      {t(`test.${what}`)}
                     </Button>
-                  )}
+                  ))}
                   {form.formState.isDirty && (
                     <Button variant="subtle" onClick={discard}>
                       {t('discard')}

@@ -63,7 +63,6 @@ export default function CreateUserModal({ onClose }: { onClose: () => void }) {
             label={t('user.initialPassword')}
             description={t('user.passwordHint', { min: MIN_PASSWORD })}
             autoComplete="new-password"
-            visibilityToggleButtonProps={{ 'aria-label': t('secret.show') }}
             error={formState.errors.password && t('user.passwordInvalid', { min: MIN_PASSWORD })}
             {...register('password')}
           />

@@ -1,8 +1,8 @@
-import { Alert, Anchor, Code, Text } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
+import { Alert, Code, Text } from '@mantine/core'
 import { useWatch } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import type { BackupConfig } from '@/api/schema'
+import { AnchorLink } from '@/ui/links'
 import { ConfigSection, useSettings } from './ConfigSection'
 import { SecretSetting, SwitchSetting } from './fields'
 
@@ -21,9 +21,9 @@ export function EncryptionSettings({ config }: { config: BackupConfig }) {
       <SwitchSetting name="encryptionEnabled" />
       <PlainWarning />
       <SecretSetting name="encryptionKey" description={t('hint.encryptionKey')} />
-      <Anchor size="sm" underline="always" renderRoot={props => <Link to="/recovery" {...props} />}>
+      <AnchorLink to="/recovery" size="sm" underline="always">
         {t('recovery.open')}
-      </Anchor>
+      </AnchorLink>
     </ConfigSection>
   )
 }

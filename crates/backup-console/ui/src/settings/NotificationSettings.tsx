@@ -10,7 +10,7 @@ export function NotificationSettings({ config }: { config: BackupConfig }) {
   const { t } = useTranslation(['settings', 'common'])
   return (
     <Stack>
-      <ConfigSection title={t('tab.notifications')} config={config} test="NOTIFICATION">
+      <ConfigSection title={t('tab.notifications')} config={config} tests={['NOTIFICATION']}>
         <SwitchSetting name="notifyOnFailure" />
         <SwitchSetting name="notifyOnSuccess" />
         <ListSetting

@@ -36,7 +36,6 @@ export default function PasswordModal({ user, onClose }: { user: User; onClose: 
             required
             data-autofocus
             autoComplete="new-password"
-            visibilityToggleButtonProps={{ 'aria-label': t('secret.show') }}
             error={errors.password && t('user.passwordInvalid', { min: MIN_PASSWORD })}
             {...register('password', { minLength: MIN_PASSWORD, maxLength: MAX_PASSWORD, required: true })}
           />
@@ -44,7 +43,6 @@ export default function PasswordModal({ user, onClose }: { user: User; onClose: 
             label={t('user.passwordAgain')}
             required
             autoComplete="new-password"
-            visibilityToggleButtonProps={{ 'aria-label': t('secret.show') }}
             error={errors.again && t('user.passwordDiffers')}
             {...register('again', { validate: (again, { password }) => again === password })}
           />

@@ -1,11 +1,12 @@
-import { Anchor, Stack, Tabs } from '@mantine/core'
-import { getRouteApi, Link } from '@tanstack/react-router'
+import { Stack, Tabs } from '@mantine/core'
+import { getRouteApi } from '@tanstack/react-router'
 import type { ComponentType } from 'react'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import type { BackupConfig } from '@/api/schema'
 import { useCan } from '@/session/me'
 import { Boundary } from '@/ui/Boundary'
+import { AnchorLink } from '@/ui/links'
 import { PageHeader } from '@/ui/PageHeader'
 import { ConfigPicker, DEFAULT } from './ConfigPicker'
 import { EncryptionSettings } from './EncryptionSettings'
@@ -54,9 +55,9 @@ export function SettingsPage() {
   return (
     <Stack>
       <PageHeader title={t('title')}>
-        <Anchor size="sm" underline="always" renderRoot={props => <Link to="/recovery" {...props} />}>
+        <AnchorLink to="/recovery" size="sm" underline="always">
           {t('recovery.title')}
-        </Anchor>
+        </AnchorLink>
       </PageHeader>
       <Tabs
         value={tab}

@@ -7,7 +7,7 @@ import { NumberSetting, SecretSetting, TextSetting } from './fields'
 export function SourceSettings({ config }: { config: BackupConfig }) {
   const { t } = useTranslation('settings')
   return (
-    <ConfigSection title={t('tab.source')} config={config} test="DATABASE">
+    <ConfigSection title={t('tab.source')} config={config} tests={['DATABASE', 'FILES']}>
       <TextSetting name="databaseHost" />
       <NumberSetting name="databasePort" />
       <TextSetting name="databaseName" />

@@ -8,7 +8,7 @@ import { SecretSetting, SelectSetting, SwitchSetting, TextSetting } from './fiel
 export function StorageSettings({ config }: { config: BackupConfig }) {
   const { t } = useTranslation('settings')
   return (
-    <ConfigSection title={t('tab.storage')} config={config} test="STORAGE">
+    <ConfigSection title={t('tab.storage')} config={config} tests={['STORAGE']}>
       <Text size="sm" className="wrap-anywhere">
         {t('storage.now', { storage: config.storage })}
       </Text>

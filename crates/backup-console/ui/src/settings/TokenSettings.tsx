@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import { refresh } from '@/api/queries'
 import type { Token } from '@/api/schema'
+import { CardTable } from '@/ui/CardTable'
 import { ConfirmModal } from '@/ui/ConfirmModal'
 import { Section } from '@/ui/Section'
 import { TimeDisplay } from '@/ui/TimeDisplay'
@@ -48,56 +49,55 @@ function TokenTable() {
   if (tokens.length === 0) return <Text size="sm">{t('token.none')}</Text>
   return (
     <>
-      <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t('token.name')}</Table.Th>
-              <Table.Th>{t('token.scope')}</Table.Th>
-              <Table.Th>{t('token.lastUsed')}</Table.Th>
-              <Table.Th>{t('token.expires')}</Table.Th>
-              <Table.Th>{t('created')}</Table.Th>
-              <Table.Th>{t('actions')}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {tokens.map(token => (
-              <Table.Tr key={token.id}>
-                <Table.Td maw={280} className="wrap-anywhere">
-                  {token.name}
-                </Table.Td>
-                <Table.Td>
-                  <Badge variant="default">{t(`token.may.${token.scope}`)}</Badge>
-                </Table.Td>
-                <Table.Td>
-                  {token.lastUsedAt ? <TimeDisplay at={token.lastUsedAt} /> : t('token.unused')}
-                </Table.Td>
-                <Table.Td>
-                  {token.expiresAt ? <TimeDisplay at={token.expiresAt} /> : t('token.forever')}
-                  {token.expiresAt && Date.parse(token.expiresAt) < now && (
-                    <Badge color="red" variant="light">
-                      {t('token.expired')}
-                    </Badge>
-                  )}
-                </Table.Td>
-                <Table.Td>
-                  <TimeDisplay at={token.createdAt} />
-                </Table.Td>
-                <Table.Td>
-                  <ActionIcon
-                    variant="subtle"
-                    color="red"
-                    aria-label={t('token.deleteNamed', { name: token.name })}
-                    onClick={() => setRemoved(token)}
-                  >
-                    <IconTrash size={18} aria-hidden />
-                  </ActionIcon>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <CardTable
+        label={t('tab.tokens')}
+        minWidth={720}
+        head={
+          <>
+            <Table.Th>{t('token.name')}</Table.Th>
+            <Table.Th>{t('token.scope')}</Table.Th>
+            <Table.Th>{t('token.lastUsed')}</Table.Th>
+            <Table.Th>{t('token.expires')}</Table.Th>
+            <Table.Th>{t('created')}</Table.Th>
+            <Table.Th>{t('actions')}</Table.Th>
+          </>
+        }
+      >
+        {tokens.map(token => (
+          <Table.Tr key={token.id}>
+            <Table.Td maw={280} className="wrap-anywhere">
+              {token.name}
+            </Table.Td>
+            <Table.Td data-label={t('token.scope')}>
+              <Badge variant="default">{t(`token.may.${token.scope}`)}</Badge>
+            </Table.Td>
+            <Table.Td data-label={t('token.lastUsed')}>
+              {token.lastUsedAt ? <TimeDisplay at={token.lastUsedAt} /> : t('token.unused')}
+            </Table.Td>
+            <Table.Td data-label={t('token.expires')}>
+              {token.expiresAt ? <TimeDisplay at={token.expiresAt} /> : t('token.forever')}
+              {token.expiresAt && Date.parse(token.expiresAt) < now && (
+                <Badge color="red" variant="light">
+                  {t('token.expired')}
+                </Badge>
+              )}
+            </Table.Td>
+            <Table.Td data-label={t('created')}>
+              <TimeDisplay at={token.createdAt} />
+            </Table.Td>
+            <Table.Td data-end>
+              <ActionIcon
+                variant="subtle"
+                color="red"
+                aria-label={t('token.deleteNamed', { name: token.name })}
+                onClick={() => setRemoved(token)}
+              >
+                <IconTrash size={18} aria-hidden />
+              </ActionIcon>
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </CardTable>
       {removed && <DeleteToken token={removed} onClose={() => setRemoved(null)} />}
     </>
   )

@@ -6,6 +6,7 @@ import { $api } from '@/api/client'
 import { refresh } from '@/api/queries'
 import type { Role, User } from '@/api/schema'
 import { useMe } from '@/session/me'
+import { CardTable } from '@/ui/CardTable'
 import { ConfirmModal } from '@/ui/ConfirmModal'
 import { FailureNotice } from '@/ui/FailureNotice'
 import { Section } from '@/ui/Section'
@@ -53,30 +54,29 @@ function UserTable() {
   return (
     <Stack>
       <FailureNotice error={update.error} title={t('saveFailed')} />
-      <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t('user.name')}</Table.Th>
-              <Table.Th>{t('user.role')}</Table.Th>
-              <Table.Th>{t('user.active')}</Table.Th>
-              <Table.Th>{t('user.lastLogin')}</Table.Th>
-              <Table.Th>{t('created')}</Table.Th>
-              <Table.Th>{t('actions')}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {users.map(user => (
-              <UserRow
-                key={user.id}
-                user={user}
-                isPending={update.isPending}
-                onChange={body => update.mutate({ params: { path: { id: user.id } }, body })}
-              />
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <CardTable
+        label={t('tab.users')}
+        minWidth={720}
+        head={
+          <>
+            <Table.Th>{t('user.name')}</Table.Th>
+            <Table.Th>{t('user.role')}</Table.Th>
+            <Table.Th>{t('user.active')}</Table.Th>
+            <Table.Th>{t('user.lastLogin')}</Table.Th>
+            <Table.Th>{t('created')}</Table.Th>
+            <Table.Th>{t('actions')}</Table.Th>
+          </>
+        }
+      >
+        {users.map(user => (
+          <UserRow
+            key={user.id}
+            user={user}
+            isPending={update.isPending}
+            onChange={body => update.mutate({ params: { path: { id: user.id } }, body })}
+          />
+        ))}
+      </CardTable>
     </Stack>
   )
 }
@@ -102,7 +102,7 @@ function UserRow({ user, isPending, onChange }: RowProps) {
           {user.email}
         </Text>
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('user.role')}>
         <NativeSelect
           size="xs"
           aria-label={t('user.roleOf', { name: user.email })}
@@ -112,7 +112,7 @@ function UserRow({ user, isPending, onChange }: RowProps) {
           onChange={({ currentTarget: { value } }) => onChange({ role: ROLES.find(each => each === value) })}
         />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('user.active')}>
         <Switch
           aria-label={t('user.activeOf', { name: user.email })}
           checked={user.isActive}
@@ -121,13 +121,13 @@ function UserRow({ user, isPending, onChange }: RowProps) {
           onChange={() => onChange({ isActive: !user.isActive })}
         />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('user.lastLogin')}>
         <TimeDisplay at={user.lastLoginAt} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('created')}>
         <TimeDisplay at={user.createdAt} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-end>
         <Menu position="bottom-end">
           <Menu.Target>
             <ActionIcon variant="subtle" color="gray" aria-label={t('menu', { name: user.email })}>

@@ -80,7 +80,6 @@ export default function WebhookModal({ config, webhook, onClose }: Props) {
             placeholder={webhook ? '***' : 'https://'}
             required={!webhook}
             autoComplete="off"
-            visibilityToggleButtonProps={{ 'aria-label': t('secret.show') }}
             {...register('url')}
           />
           {preset === 'GENERIC' && (

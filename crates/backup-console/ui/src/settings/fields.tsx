@@ -99,7 +99,6 @@ export function SecretSetting({ name, description }: { name: Secret; description
         error={error}
         placeholder={isSet ? '***' : ''}
         autoComplete="new-password"
-        visibilityToggleButtonProps={{ 'aria-label': t('secret.show') }}
         {...form.register(name)}
       />
       <Text size="xs" mt={4}>

@@ -14,11 +14,13 @@ interface Props {
   error: unknown
   isPending: boolean
   isDisabled?: boolean
+  /** It takes nothing away. */
+  isHarmless?: boolean
   onConfirm: () => void
   onClose: () => void
 }
 
-/** Asks before something that cannot be undone, and stays open with the server's message where that is refused. */
+/** Asks before something that cannot be undone, or that is to be understood first, and stays open with the server's message where that is refused. */
 export function ConfirmModal({ title, children, confirm, dismiss, failed, error, ...rest }: Props) {
   const { t } = useTranslation()
   return (
@@ -30,7 +32,12 @@ export function ConfirmModal({ title, children, confirm, dismiss, failed, error,
           <Button variant="default" onClick={rest.onClose} data-autofocus>
             {dismiss ?? t('action.cancel')}
           </Button>
-          <Button color="red" onClick={rest.onConfirm} loading={rest.isPending} disabled={rest.isDisabled}>
+          <Button
+            {...(!rest.isHarmless && { color: 'red' })}
+            onClick={rest.onConfirm}
+            loading={rest.isPending}
+            disabled={rest.isDisabled}
+          >
             {confirm}
           </Button>
         </Group>

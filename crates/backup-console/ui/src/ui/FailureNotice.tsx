@@ -23,6 +23,11 @@ export function FailureNotice({ error, title, onRetry }: Props) {
         <Text size="sm" className="wrap-anywhere">
           {message(error)}
         </Text>
+        {error instanceof Failure && error.remark && (
+          <Text size="xs" className="wrap-anywhere" lang="en">
+            {error.remark}
+          </Text>
+        )}
         {requestId && (
           <Text size="xs" ff="monospace">
             {t('failure.request', { id: requestId })}

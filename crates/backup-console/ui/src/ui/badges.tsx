@@ -54,7 +54,7 @@ export function isActive(job: Pick<Job, 'status'>): boolean {
 export function StatusBadge({ job, label }: { job: Job; label: string }) {
   const { t } = useTranslation()
   return (
-    <Stack gap={4} miw={110}>
+    <Stack gap={4} miw={job.status === 'IN_PROGRESS' ? 110 : undefined}>
       <Badge color={STATUS_COLORS[job.status]} variant="light">
         {t(`status.${job.status}`)}
         {job.status === 'IN_PROGRESS' && ` ${job.progress}%`}

@@ -1,9 +1,9 @@
-import type { QueryClient, QueryKey } from '@tanstack/react-query'
+import { notifyManager, type QueryClient, type QueryKey } from '@tanstack/react-query'
 import { queryClient } from '../queries'
 import type { paths } from '../schema'
 import type { ServerEvent } from './events'
 
-type Row = { id: string; status?: unknown; [field: string]: unknown }
+type Row = { id: string; status?: unknown; deleted?: boolean; [field: string]: unknown }
 type Path = keyof paths
 
 /** What the cache holds of a kind of record: lists below a field, single ones, and what is counted from them. */
@@ -40,14 +40,18 @@ const KINDS: Record<string, { list: Path; rows: string; one?: Path; field: strin
 
 /** How long events are gathered before the pages are drawn anew: a storm of them is one change in a while. */
 const GATHER = 200
-/** How often lists and counts are read anew at the most. */
+/** How many times as long as drawing takes is gathered, so that most of the time is left for whoever uses the page. */
+const BREATH = 4
+/** How often lists and counts are read anew at the most; events are never gathered for longer. */
 const REREAD = 2_000
 
 /** Brings events into the cache. */
 export class Applier {
   private readonly client: QueryClient
-  private readonly waiting = new Map<string, ServerEvent>()
+  /** Of each kind the newest of each record. */
+  private waiting = new Map<string, Map<string, Row>>()
   private readonly stale = new Set<Path>()
+  private pause = GATHER
   private gathering: ReturnType<typeof setTimeout> | undefined
   private rereading: ReturnType<typeof setTimeout> | undefined
 
@@ -57,56 +61,77 @@ export class Applier {
 
   /** Takes events in; the newest of each record counts. */
   add(events: ServerEvent[]): void {
-    for (const event of events) {
-      if (event.name === 'reset') void this.client.invalidateQueries()
-      else this.waiting.set(`${event.name} ${event.record.id}`, event)
+    for (const { name, record } of events) {
+      if (name === 'reset') {
+        void this.client.invalidateQueries()
+        continue
+      }
+      const records = this.waiting.get(name) ?? new Map<string, Row>()
+      this.waiting.set(name, records.set(record.id, record))
     }
-    this.gathering ??= setTimeout(() => this.flush(), GATHER)
+    this.gathering ??= setTimeout(() => this.flush(), this.pause)
   }
 
-  /** Brings what was gathered into the cache now. */
+  /** Brings what was gathered into the cache now, all of it at once. */
   flush(): void {
     clearTimeout(this.gathering)
     this.gathering = undefined
-    for (const event of this.waiting.values()) this.apply(event)
-    this.waiting.clear()
+    const begun = performance.now()
+    const gathered = this.waiting
+    this.waiting = new Map()
+    notifyManager.batch(() => {
+      for (const [name, records] of gathered) this.apply(name, records)
+    })
+    // Comes after what was drawn for it.
+    setTimeout(() => {
+      this.pause = Math.min(REREAD, Math.max(GATHER, (performance.now() - begun) * BREATH))
+    })
     if (this.stale.size > 0) this.rereading ??= setTimeout(() => this.reread(), REREAD / 4)
   }
 
-  private apply({ name, record }: ServerEvent): void {
+  private apply(name: string, records: Map<string, Row>): void {
     const kind = KINDS[name]
     if (!kind) return
-    let counts = record.deleted === true
-    let listed = false
+    const listed = new Set<string>()
+    let counts = name !== 'backup'
     this.patch(kind.list, list => {
       const rows = list[kind.rows] as Row[] | undefined
-      const at = rows?.findIndex(row => row.id === record.id) ?? -1
-      if (!rows || at < 0 || record.deleted) return list
-      listed = true
-      counts ||= rows[at]?.status !== record.status
-      return { ...list, [kind.rows]: rows.with(at, { ...rows[at], ...record }) }
+      if (!rows?.some(({ id }) => records.has(id))) return list
+      const changed = rows.map(row => {
+        const record = records.get(row.id)
+        if (!record || record.deleted) return row
+        listed.add(row.id)
+        counts ||= row.status !== record.status
+        return { ...row, ...record }
+      })
+      return { ...list, [kind.rows]: changed }
     })
-    if (kind.one && !record.deleted) {
-      this.patch(
-        kind.one,
-        answer => ({ ...answer, [kind.field]: { ...(answer[kind.field] as Row), ...record } }),
-        key => (key[2] as { params?: { path?: { id?: string } } })?.params?.path?.id === record.id,
-      )
+    if (kind.one) {
+      this.patch(kind.one, (answer, key) => {
+        const { id } = (key[2] as { params: { path: { id: string } } }).params.path
+        const record = records.get(id)
+        if (!record || record.deleted) return answer
+        return { ...answer, [kind.field]: { ...(answer[kind.field] as Row), ...record } }
+      })
     }
-    if (counts || !listed || name !== 'backup') {
+    // What no list shows may belong into one, and what is gone does not.
+    if (counts || listed.size < records.size) {
       for (const path of [kind.list, ...kind.counted]) this.stale.add(path)
     }
   }
 
+  /** Changes whatever was read from a path. */
   private patch(
     path: Path,
-    change: (data: Record<string, unknown>) => Record<string, unknown>,
-    matches: (key: QueryKey) => boolean = () => true,
+    change: (data: Record<string, unknown>, key: QueryKey) => Record<string, unknown>,
   ): void {
-    this.client.setQueriesData<Record<string, unknown>>(
-      { predicate: ({ queryKey }) => queryKey[1] === path && matches(queryKey) },
-      data => data && change(data),
-    )
+    const read = this.client.getQueriesData<Record<string, unknown>>({
+      predicate: ({ queryKey }) => queryKey[1] === path,
+    })
+    for (const [key, data] of read) {
+      const changed = data && change(data, key)
+      if (changed !== data) this.client.setQueryData(key, changed)
+    }
   }
 
   private reread(): void {

@@ -16,7 +16,7 @@ export function BackupFacts({ backup }: { backup: BackupDetails }) {
   return (
     <Facts>
       {backup.description && <Fact name={t('facts.description')}>{backup.description}</Fact>}
-      <Fact name={t('facts.created')}>
+      <Fact name={t(backup.consolidatedFrom ? 'facts.point' : 'facts.created')}>
         <TimeDisplay at={backup.createdAt} />
       </Fact>
       <Fact name={t('facts.by')}>

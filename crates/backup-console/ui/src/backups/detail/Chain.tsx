@@ -7,7 +7,7 @@ import { TimeDisplay } from '@/ui/TimeDisplay'
 /** What a backup needs to be restored, and what needs it and so keeps it. */
 export function Chain({ backup }: { backup: BackupDetails }) {
   const { t } = useTranslation('detail')
-  const { base, baseId, dependents } = backup
+  const { base, baseId, consolidatedFrom, dependents } = backup
   return (
     <Stack gap="sm">
       {baseId ? (
@@ -25,6 +25,23 @@ export function Chain({ backup }: { backup: BackupDetails }) {
         </div>
       ) : (
         <Text size="sm">{t('chain.alone')}</Text>
+      )}
+      {consolidatedFrom && (
+        <div>
+          <Text size="sm">{t('chain.madeOf')}</Text>
+          <List size="sm">
+            <List.Item className="wrap-anywhere">
+              <AnchorLink
+                to="/backups/$backupId"
+                params={{ backupId: consolidatedFrom }}
+                size="sm"
+                underline="always"
+              >
+                {consolidatedFrom}
+              </AnchorLink>
+            </List.Item>
+          </List>
+        </div>
       )}
       {dependents[0] && (
         <div>

@@ -1,9 +1,12 @@
 import type { Backup } from '@/api/schema'
 
-type Times = Pick<Backup, 'createdAt' | 'startedAt' | 'completedAt'>
+type Times = Pick<Backup, 'createdAt' | 'startedAt' | 'completedAt' | 'consolidatedFrom'>
 
-/** Milliseconds that a backup waited for a worker and that it took; `null` where that is not known yet. */
-export function timings({ createdAt, startedAt, completedAt }: Times): {
+/**
+ * Milliseconds that a backup waited for a worker and that it took; `null` where that is not known. One that is made of
+ * another is dated as that one, so that nobody knows how long it waited.
+ */
+export function timings({ createdAt, startedAt, completedAt, consolidatedFrom }: Times): {
   waited: number | null
   took: number | null
 } {
@@ -11,7 +14,7 @@ export function timings({ createdAt, startedAt, completedAt }: Times): {
     at ? Date.parse(at) : null,
   )
   return {
-    waited: started != null && created != null ? Math.max(0, started - created) : null,
+    waited: started != null && created != null && !consolidatedFrom ? Math.max(0, started - created) : null,
     took: started != null && completed != null ? Math.max(0, completed - started) : null,
   }
 }
@@ -19,7 +22,7 @@ export function timings({ createdAt, startedAt, completedAt }: Times): {
 /** Bytes read from the sources a second; `null` where it was too short to tell. */
 export function bytesPerSecond(backup: Times & Pick<Backup, 'sourceBytes'>): number | null {
   const { took } = timings(backup)
-  return took !== null && took >= 1000 && typeof backup.sourceBytes === 'number'
+  return took !== null && took >= 1000 && !backup.consolidatedFrom && typeof backup.sourceBytes === 'number'
     ? Math.round(backup.sourceBytes / (took / 1000))
     : null
 }

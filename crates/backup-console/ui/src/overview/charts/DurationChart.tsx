@@ -13,14 +13,25 @@ import { axis, COLORS, timeAxis, tooltip } from './looks'
 /** Backups that are drawn at the most, the newest. */
 const SHOWN = 200
 
+/** Seconds, so that the axis has no marks in between, which would be called the same. */
+function seconds(took: number | null): number | null {
+  return took === null ? null : took / 1000
+}
+
+function inWords(value: number): string {
+  return formatDuration(value * 1000)
+}
+
 /** How long good backups took, by what they save. */
 export function DurationChart({ days }: { days: number }) {
   const { t } = useTranslation(['charts', 'common'])
   const dateFrom = dayAfter(dayIn('UTC', useNow()), -days)
   const query = { status: 'COMPLETED' as const, dateFrom, limit: SHOWN }
-  const { backups, total } = $api.useSuspenseQuery('get', '/api/admin/backup', { params: { query } }).data
+  const page = $api.useSuspenseQuery('get', '/api/admin/backup', { params: { query } }).data
+  // What is made of another reads nothing that is backed up.
+  const backups = page.backups.filter(backup => !backup.consolidatedFrom)
   const points = backups
-    .map(backup => ({ at: Date.parse(backup.createdAt), [backup.source]: timings(backup).took }))
+    .map(backup => ({ at: Date.parse(backup.createdAt), [backup.source]: seconds(timings(backup).took) }))
     .reverse()
   const sources = SOURCES.filter(source => backups.some(backup => backup.source === source))
   const newest = backups[0]
@@ -30,12 +41,12 @@ export function DurationChart({ days }: { days: number }) {
     <Figure title={t('duration.title')} summary={summary} isEmpty={points.length < 2}>
       <LineChart responsive data={points} accessibilityLayer={false} style={{ width: '100%', height: 240 }}>
         <CartesianGrid stroke={COLORS.grid} vertical={false} />
-        <XAxis dataKey="at" {...timeAxis(days)} />
-        <YAxis {...axis} tickFormatter={formatDuration} width={64} domain={[0, 'auto']} />
+        <XAxis dataKey="at" {...timeAxis(points)} />
+        <YAxis {...axis} tickFormatter={inWords} width={64} domain={[0, 'auto']} allowDecimals={false} />
         <Tooltip
           {...tooltip}
           labelFormatter={at => formatTime(new Date(Number(at)).toISOString())}
-          formatter={value => formatDuration(Number(value))}
+          formatter={value => inWords(Number(value))}
         />
         <Legend wrapperStyle={{ fontSize: 12 }} />
         {sources.map((source, index) => (
@@ -51,7 +62,7 @@ export function DurationChart({ days }: { days: number }) {
           />
         ))}
       </LineChart>
-      {total > SHOWN && <Text size="xs">{t('duration.newest', { count: SHOWN })}</Text>}
+      {page.total > SHOWN && <Text size="xs">{t('duration.newest', { count: SHOWN })}</Text>}
     </Figure>
   )
 }

@@ -28,7 +28,7 @@ export function GrowthChart({ days }: { days: number }) {
     <Figure title={t('growth.title')} summary={summary} isEmpty={points.length < 2}>
       <AreaChart responsive data={points} accessibilityLayer={false} style={{ width: '100%', height: 240 }}>
         <CartesianGrid stroke={COLORS.grid} vertical={false} />
-        <XAxis dataKey="at" {...timeAxis(days)} />
+        <XAxis dataKey="at" {...timeAxis(points)} />
         <YAxis
           {...axis}
           tickFormatter={formatSize}

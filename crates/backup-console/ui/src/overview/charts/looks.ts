@@ -19,12 +19,19 @@ export const axis = {
   tickLine: false,
 } as const
 
-/** The axis of time; over so many days. */
-export function timeAxis(days: number) {
-  const format = new Intl.DateTimeFormat(currentLanguage(), {
-    month: 'numeric',
-    ...(days > 90 ? { year: '2-digit' } : { day: 'numeric' }),
-  })
+const DAY = 86_400_000
+
+/** The axis of time, in words that tell these points apart. */
+export function timeAxis(points: { at: number }[]) {
+  const days = ((points.at(-1)?.at ?? 0) - (points[0]?.at ?? 0)) / DAY
+  const format = new Intl.DateTimeFormat(
+    currentLanguage(),
+    days > 90
+      ? { year: '2-digit', month: 'numeric' }
+      : days > 2
+        ? { month: 'numeric', day: 'numeric' }
+        : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+  )
   return {
     ...axis,
     type: 'number',

@@ -32,6 +32,11 @@ it('counts days as the zone of the schedule has them', () => {
   expect(days.at(-1)).toMatchObject({ day: '2026-03-20', state: 'good', good: 1 })
 })
 
+it('takes what is made of another backup for no run', () => {
+  const made = { ...backup(20, 'FAILED'), id: 'made', consolidatedFrom: 'b20' }
+  expect(states(schedule, [firing(20)], [made, backup(20)], NOW)).toEqual({ '03-20': 'good' })
+})
+
 it('shows what failed, and what ran while its backup is no longer kept', () => {
   const firings = [firing(20), firing(19), firing(18), firing(17, { outcome: 'SKIPPED', backupId: null })]
   expect(states(schedule, firings, [backup(20, 'IN_PROGRESS'), backup(19, 'FAILED')], NOW)).toEqual({

@@ -45,7 +45,7 @@ export function dayAfter(day: string, days: number): string {
 export function daysOf(
   schedule: Pick<Schedule, 'timezone' | 'isEnabled' | 'nextRunAt'>,
   firings: Pick<Firing, 'scheduledAt' | 'outcome' | 'backupId' | 'missed'>[],
-  backups: Pick<Backup, 'id' | 'status' | 'createdAt'>[],
+  backups: Pick<Backup, 'id' | 'status' | 'createdAt' | 'consolidatedFrom'>[],
   now: number,
 ): Day[] {
   const today = dayIn(schedule.timezone, now)
@@ -60,6 +60,8 @@ export function daysOf(
   const day = (moment: string) => dayIn(schedule.timezone, Date.parse(moment))
 
   for (const backup of backups) {
+    // What is made of another is no run.
+    if (backup.consolidatedFrom) continue
     const what =
       backup.status === 'COMPLETED'
         ? 'good'

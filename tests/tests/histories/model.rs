@@ -1,0 +1,98 @@
+//! What should be there, by the rules that people are told and not by the code that follows them.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use backup_tests::system::restores::State;
+use serde_json::Value;
+
+/// A backup, and what was there when it was made.
+pub(crate) struct Point {
+    /// As the API shows it.
+    pub(crate) backup: Value,
+    pub(crate) state: Rc<State>,
+    pub(crate) protected: bool,
+}
+
+impl Point {
+    pub(crate) fn id(&self) -> &str {
+        self.backup["id"].as_str().unwrap()
+    }
+
+    pub(crate) fn source(&self) -> &str {
+        self.backup["source"].as_str().unwrap()
+    }
+
+    pub(crate) fn base(&self) -> Option<&str> {
+        self.backup["baseId"].as_str()
+    }
+
+    fn is_full(&self) -> bool {
+        self.backup["type"] == "FULL"
+    }
+
+    fn is_of(&self, schedule: &str) -> bool {
+        self.backup["scheduleId"] == schedule
+    }
+}
+
+/// What the next backup builds on, the newest that it may; identifiers ascend with time.
+pub(crate) fn base<'a>(points: &'a [Point], backup_type: &str, source: &str) -> Option<&'a str> {
+    let fits = |point: &&Point| match backup_type {
+        "FULL" => false,
+        "DIFFERENTIAL" => point.is_full() && point.source() == source,
+        _ => point.source() == source,
+    };
+    points.iter().filter(fits).map(Point::id).max()
+}
+
+/// All that cannot be restored without this one.
+pub(crate) fn dependents(points: &[Point], id: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::from([id.to_owned()]);
+    loop {
+        let more = points
+            .iter()
+            .filter(|point| point.base().is_some_and(|base| found.contains(base)));
+        let more: Vec<String> = more.map(|point| point.id().to_owned()).collect();
+        let before = found.len();
+        found.extend(more);
+        if found.len() == before {
+            break;
+        }
+    }
+    found.remove(id);
+    found
+}
+
+/// What is still there once a schedule's retention has let go what it may: of its own all but the newest `most`, unless it
+/// is protected, the newest of its source, or something that stays builds on it.
+pub(crate) fn retained(points: &[Point], schedule: &str, most: usize) -> BTreeSet<String> {
+    let mut own: Vec<&Point> = points.iter().filter(|point| point.is_of(schedule)).collect();
+    own.sort_by_key(|point| std::cmp::Reverse(point.id().to_owned()));
+    let (mut places, mut sources) = (most, BTreeSet::new());
+    let mut stay: BTreeSet<String> = points
+        .iter()
+        .filter(|point| !point.is_of(schedule))
+        .map(|point| point.id().to_owned())
+        .collect();
+    for point in own {
+        let newest = sources.insert(point.source());
+        let has_place = !point.protected && places > 0;
+        places -= usize::from(has_place);
+        if newest || has_place || point.protected {
+            stay.insert(point.id().to_owned());
+        }
+    }
+    loop {
+        let needed = points
+            .iter()
+            .filter(|point| stay.contains(point.id()))
+            .filter_map(Point::base);
+        let needed: Vec<String> = needed.map(str::to_owned).collect();
+        let before = stay.len();
+        stay.extend(needed);
+        if stay.len() == before {
+            return stay;
+        }
+    }
+}
