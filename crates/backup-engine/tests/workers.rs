@@ -30,7 +30,7 @@ const LIMIT: u32 = 2;
 const BETWEEN: u64 = 1_500;
 
 /// How long nothing may happen before the test gives up: a lease runs out in four seconds.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_are_killed_do_each_job_exactly_once() {
