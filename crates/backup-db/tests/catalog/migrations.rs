@@ -74,6 +74,12 @@ fn declared() -> Columns {
 #[test]
 fn both_databases_have_the_same_migrations() {
     assert_eq!(names("sqlite"), names("postgres"));
+    // Which ones are done is remembered by what stands before the underscore: of two that share it, one is never done.
+    let versions: BTreeSet<String> = names("sqlite")
+        .iter()
+        .filter_map(|name| Some(name.split_once('_')?.0.to_owned()))
+        .collect();
+    assert_eq!(versions.len(), names("sqlite").len(), "two migrations have one version");
     for name in names("sqlite") {
         for file in ["up.sql", "down.sql"] {
             assert!(
