@@ -112,8 +112,8 @@ export async function expectFits(page: Page): Promise<void> {
 export async function expectReachable(page: Page): Promise<void> {
   const all = await page.evaluate(() => {
     const wanted = 'a[href], button, input, select, textarea, summary, [role=button], [role=switch]'
-    // One of a group is reached by Tab, the others by the arrows.
-    const grouped = '[role=radiogroup], [role=tablist], [type=radio]'
+    // One of a group is reached by Tab, the others by the arrows; what is hidden repeats for the mouse what keys do.
+    const grouped = '[role=radiogroup], [role=tablist], [type=radio], [aria-hidden=true]'
     const found = [...document.querySelectorAll<HTMLElement>(wanted)].filter(
       each => each.checkVisibility() && !each.matches(':disabled') && !each.closest(grouped),
     )

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { it } from 'vitest'
+import { expect, it } from 'vitest'
 import { adminPage, PHONE, url } from './console'
 
 const folder = join(process.env.CONSOLE_SCREENSHOTS ?? '.', 'readme')
@@ -31,10 +31,11 @@ it.each(['en', 'zh-TW'])('takes the pictures of the README: %s', async language 
     localStorage.setItem('backup-language', chosen)
     localStorage.setItem('backup-guide', '{"state":"closed"}')
   }, language)
+  page.setDefaultTimeout(60_000)
   const show = async (path: string, there: string) => {
     await page.goto(url + path)
     await page.locator(there).first().waitFor()
-    await page.waitForLoadState('networkidle')
+    await expect.poll(() => page.getByText(/^(載入中|Loading)/).count(), { timeout: 60_000 }).toBe(0)
   }
   await show('', 'figure svg')
   await keep(page, `overview-${language}`)
@@ -46,4 +47,4 @@ it.each(['en', 'zh-TW'])('takes the pictures of the README: %s', async language 
   await page.setViewportSize(PHONE)
   await show('', '[data-health]')
   await keep(page, `phone-${language}`)
-})
+}, 300_000)
