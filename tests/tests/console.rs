@@ -240,6 +240,7 @@ fn many() -> u32 {
 }
 
 #[test]
+#[ignore = "it compares figures, which a machine that is busy with other things spoils: asked for by --ignored"]
 fn a_crowd_of_backups_and_a_storm_of_events_leave_the_page_quick() {
     let postgres = Postgres::shared();
     let mut system = System::with(postgres, Catalog::Postgres(postgres), Storage::Folder);

@@ -25,26 +25,30 @@ async function keep(page: Page, name: string): Promise<void> {
   writeFileSync(join(folder, `${name}.webp`), Buffer.from(webp.replace(/^.*,/, ''), 'base64'))
 }
 
-it.each(['en', 'zh-TW'])('takes the pictures of the README: %s', async language => {
-  const page = await adminPage({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
-  await page.evaluate(chosen => {
-    localStorage.setItem('backup-language', chosen)
-    localStorage.setItem('backup-guide', '{"state":"closed"}')
-  }, language)
-  page.setDefaultTimeout(60_000)
-  const show = async (path: string, there: string) => {
-    await page.goto(url + path)
-    await page.locator(there).first().waitFor()
-    await expect.poll(() => page.getByText(/^(載入中|Loading)/).count(), { timeout: 60_000 }).toBe(0)
-  }
-  await show('', 'figure svg')
-  await keep(page, `overview-${language}`)
-  await show('schedules?create=true', '[role=dialog] time')
-  await keep(page, `schedule-${language}`)
-  await page.emulateMedia({ colorScheme: 'dark' })
-  await show('backups', 'tr[data-backup]')
-  await keep(page, `backups-${language}`)
-  await page.setViewportSize(PHONE)
-  await show('', '[data-health]')
-  await keep(page, `phone-${language}`)
-}, 300_000)
+it.each(['en', 'zh-TW'])(
+  'takes the pictures of the README: %s',
+  async language => {
+    const page = await adminPage({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
+    await page.evaluate(chosen => {
+      localStorage.setItem('backup-language', chosen)
+      localStorage.setItem('backup-guide', '{"state":"closed"}')
+    }, language)
+    page.setDefaultTimeout(60_000)
+    const show = async (path: string, there: string) => {
+      await page.goto(url + path)
+      await page.locator(there).first().waitFor()
+      await expect.poll(() => page.getByText(/^(載入中|Loading)/).count(), { timeout: 60_000 }).toBe(0)
+    }
+    await show('', 'figure svg')
+    await keep(page, `overview-${language}`)
+    await show('schedules?create=true', '[role=dialog] time')
+    await keep(page, `schedule-${language}`)
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await show('backups', 'tr[data-backup]')
+    await keep(page, `backups-${language}`)
+    await page.setViewportSize(PHONE)
+    await show('', '[data-health]')
+    await keep(page, `phone-${language}`)
+  },
+  300_000,
+)
