@@ -45,8 +45,8 @@ mod tests {
 
     #[test]
     fn uploads_at_once_take_turns_and_share_the_rate() {
-        let begun = Instant::now();
         let throttle = Throttle::new(2 << 20);
+        let begun = Instant::now();
         // Each of three uploads asks for the next piece once its last one has gone.
         let mut at = [begun; 3];
         for _ in 0..10 {
