@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { adminPage, expectAccessible, expectReadable, picture, url } from './console'
+import { adminPage, expectAccessible, expectFits, expectReadable, picture, url } from './console'
 import { newestBackup } from './wizard'
 
 it('shows one backup whole, verifies it, and says so when that is over', async () => {
