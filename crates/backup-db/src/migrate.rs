@@ -100,16 +100,16 @@ fn pending(db: &mut Db) -> Result<bool, Cause> {
 
 fn state(db: &mut Db) -> Result<State, Cause> {
     match db {
-        Db::Pg(connection) => compare(connection, POSTGRES),
-        Db::Sqlite(connection) => compare(connection, SQLITE),
+        Db::Pg(connection) => compare(connection, &POSTGRES),
+        Db::Sqlite(connection) => compare(connection, &SQLITE),
     }
 }
 
 fn compare<DB: Backend>(
     connection: &mut impl MigrationHarness<DB>,
-    source: EmbeddedMigrations,
+    source: &EmbeddedMigrations,
 ) -> Result<State, Cause> {
-    let migrations = MigrationSource::<DB>::migrations(&source)?;
+    let migrations = MigrationSource::<DB>::migrations(source)?;
     let known: BTreeSet<MigrationVersion<'_>> = migrations.iter().map(|one| one.name().version()).collect();
     // The newest first.
     let applied = connection.applied_migrations()?;
