@@ -28,7 +28,7 @@ fn consolidate(system: &System, id: &str) -> Answer {
     system.api().send("POST", &path, None)
 }
 
-fn asked(answer: Answer) -> String {
+fn asked(answer: &Answer) -> String {
     answer.expect(202)["backup"]["id"].as_str().unwrap().to_owned()
 }
 
@@ -65,12 +65,12 @@ fn made_full(mut system: System) {
         code(&consolidate(&system, first.id())),
         (409, json!("backup_stands_alone"))
     );
-    let id = asked(consolidate(&system, last.id()));
+    let id = asked(&consolidate(&system, last.id()));
     assert_eq!(
         code(&consolidate(&system, last.id())),
         (409, json!("backup_consolidating"))
     );
-    let middle = asked(consolidate(&system, points[2].id()));
+    let middle = asked(&consolidate(&system, points[2].id()));
     assert_eq!(code(&delete_all(&system, first.id())), (409, json!("backup_in_use")));
     let worker = system.worker(&[]);
     let made = system.completed(&id);
@@ -122,7 +122,7 @@ fn a_worker_killed_anywhere_leaves_a_true_catalog() {
     let (first, last) = (&points[0], &points[2]);
     let mut stored: Vec<Value> = points.iter().map(|point| point.backup.clone()).collect();
     for (checkpoint, whole) in CHECKPOINTS {
-        let id = asked(consolidate(&system, last.id()));
+        let id = asked(&consolidate(&system, last.id()));
         let died = system.worker(&[("BACKUP_FAULT_AT", checkpoint)]).wait();
         assert_eq!(died.code, None, "{checkpoint}: {}{}", died.stdout, died.stderr);
         assert_eq!(system.backup(&id)["status"], "IN_PROGRESS", "{checkpoint}");

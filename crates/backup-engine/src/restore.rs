@@ -222,7 +222,7 @@ async fn make(
 ) -> Result<Option<Replacement>, JobError> {
     let job = held.job();
     repository
-        .restore(receipt, way.targets(engine, &record.options)?, job)
+        .restore(receipt, way.targets(engine, &record.options), job)
         .await?;
     engine.checkpoint(Checkpoint::RestoreWhole).await?;
     if !way.exchanges() {

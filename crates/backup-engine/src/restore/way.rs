@@ -158,11 +158,7 @@ impl Way {
     }
 
     /// The targets, in the order in which a backup holds its parts.
-    pub(super) fn targets(
-        &self,
-        engine: &Engine,
-        options: &RestoreOptions,
-    ) -> Result<Vec<Box<dyn Target>>, PipelineError> {
+    pub(super) fn targets(&self, engine: &Engine, options: &RestoreOptions) -> Vec<Box<dyn Target>> {
         let database = self.database.as_ref().map(|database| {
             if database.is_in_place {
                 database.settings.clone()
@@ -191,7 +187,7 @@ impl Way {
             paths: self.files.as_ref().map_or_else(Vec::new, |files| files.paths.clone()),
             config: self.config.clone(),
         };
-        Ok(into.targets())
+        into.targets()
     }
 
     /// Removes what this attempt made beside. To be called while nothing has been exchanged.
