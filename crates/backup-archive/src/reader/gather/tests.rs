@@ -143,11 +143,11 @@ fn members_that_are_needed_round_and_round_are_decoded_once_while_they_fit() {
 
 #[test]
 fn a_chain_that_is_too_long_for_the_memory_gets_slower_by_degrees() {
-    // Each batch needs twice as much as is kept. What drives out the next one would cost eight times; how much is found again
-    // depends a little on which thread comes first.
-    let times = round_and_round(127, 64 << 10);
+    // Each batch needs twice as much as is kept. What drives out the next one would cost eight times, whichever thread comes
+    // first; that decides a little, so the best of three counts.
+    let times = (0..3).map(|_| round_and_round(127, 64 << 10)).fold(f64::MAX, f64::min);
     println!("{times:.2} times");
-    assert!((2.0..6.0).contains(&times), "{times}");
+    assert!((2.0..5.0).contains(&times), "{times}");
 }
 
 #[test]
