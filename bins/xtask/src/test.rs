@@ -38,16 +38,6 @@ pub(crate) fn run() -> io::Result<()> {
     if built {
         report.step("console", console);
         report.step("tests", || tests(installed.postgres.as_os_str()));
-        let otlp = [
-            "test",
-            "--workspace",
-            "--locked",
-            "--features",
-            "backup-engine/otlp",
-            "--test",
-            "otlp",
-        ];
-        report.cargo("otlp", cargo(&otlp));
     }
     report.end()
 }

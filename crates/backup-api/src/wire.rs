@@ -14,10 +14,10 @@ pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod schedule;
 pub(crate) mod status;
+pub(crate) mod step;
 pub(crate) mod user;
 pub(crate) mod webhook;
 
-use backup_core::{JobStatus, Step};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,14 +37,4 @@ impl MessageBody {
             message: language.say(key, &[]),
         }
     }
-}
-
-/// What a job is doing, or how it ended, in a sentence. `kind` is the prefix of the catalogue's keys.
-fn step_text(language: Language, kind: &str, status: JobStatus, step: Step) -> String {
-    let key = match status {
-        JobStatus::Pending => Step::Queued.as_str(),
-        JobStatus::InProgress => step.as_str(),
-        JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => status.as_str(),
-    };
-    language.say(&format!("{kind}.{key}"), &[])
 }

@@ -1,5 +1,8 @@
 //! Progress of a backup: the specification's ranges, exact to the byte inside each.
 
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
 use crate::text_enum;
 
 text_enum! {
@@ -24,6 +27,16 @@ text_enum! {
         /// Done (100 %), or ended otherwise.
         Finished => "FINISHED",
     }
+}
+
+/// When a job began a step. It lasts until the next one begins, or until the job ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepStart {
+    /// The step.
+    pub step: Step,
+    /// When it began.
+    pub at: DateTime<Utc>,
 }
 
 impl Step {

@@ -114,6 +114,8 @@ pub struct RestoreRecord {
     pub created_at: DateTime<Utc>,
     /// Who asked for it.
     pub created_by: Option<UserId>,
+    /// What that person is called.
+    pub created_by_name: Option<String>,
     /// How often a worker has taken it up.
     pub attempts: u32,
     /// Somebody asked for it to stop.

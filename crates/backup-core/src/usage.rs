@@ -90,16 +90,18 @@ pub struct UsageSample {
 /// What an administrator wants to see first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatusOverview {
-    /// The newest good backup.
+    /// The good backup that ended last.
     pub last_successful: Option<BackupSummary>,
-    /// The newest failed one.
+    /// The failed one that ended last.
     pub last_failed: Option<BackupSummary>,
     /// When the next schedule fires.
     pub next_scheduled: Option<DateTime<Utc>>,
     /// Whether any schedule is enabled.
     pub is_auto_backup_enabled: bool,
-    /// How many backups wait or run.
+    /// How many backups run.
     pub active_backups: u64,
+    /// How many wait.
+    pub queued_backups: u64,
     /// What the good ones take up.
     pub usage: StorageUsage,
     /// The pause of the whole system, while there is one.

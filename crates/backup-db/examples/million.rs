@@ -17,7 +17,7 @@ use backup_core::{
     BackupId, BackupSource, BackupTrigger, BackupType, Clock, IdGenerator, JobStatus, ManualClock, NewBackup, OsRandom,
     ScheduleId, Step, SystemClock,
 };
-use backup_db::{ScheduleListOptions, Store};
+use backup_db::{JobPosition, ScheduleListOptions, Store};
 use backup_tests::sample_catalog;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
@@ -360,7 +360,7 @@ async fn main() {
     })
     .await;
     measure_often("heartbeat", WRITES, || {
-        store.heartbeat(&lease, 10, Step::Files, Duration::from_mins(1))
+        store.heartbeat(&lease, JobPosition::new(10, Step::Files), Duration::from_mins(1))
     })
     .await;
     store.close().await.unwrap();

@@ -53,16 +53,8 @@ pub(crate) struct BackupRow {
     pub(crate) expires_at: Option<Time>,
     pub(crate) schedule_id: Option<Word<ScheduleId>>,
     pub(crate) deleting: bool,
-    #[expect(dead_code, reason = "the statements that return all columns return this one too")]
-    search_text: String,
-    #[expect(dead_code, reason = "likewise")]
-    run_after: Option<Time>,
-    #[expect(dead_code, reason = "likewise")]
-    lease_owner: Option<String>,
     pub(crate) lease_token: Option<String>,
     pub(crate) lease_expires_at: Option<Time>,
-    #[expect(dead_code, reason = "likewise")]
-    key_fingerprint: Option<String>,
     pub(crate) consolidated_from: Option<Word<BackupId>>,
 }
 
@@ -282,7 +274,7 @@ pub(crate) fn insert_row(
                 backups::search_text.eq(search_text(new.id, name, new.description.as_deref())),
             ),
         ))
-        .returning(backups::all_columns)
+        .returning(BackupRow::as_returning())
         .get_result(tx.db)?)
 }
 

@@ -133,7 +133,7 @@ fn ask(
             backups::consolidated_from.eq(origin.to_string()),
             backups::run_after.eq(tx.now.naive_utc()),
         ))
-        .returning(backups::all_columns)
+        .returning(BackupRow::as_returning())
         .get_result(tx.db)?;
     append(tx, EventKind::Backup, &id)?;
     Ok(row.into())

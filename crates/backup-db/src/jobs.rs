@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use backup_core::restore::{RestoreRecord, VerificationRecord};
-use backup_core::{Backup, BackupId, JobStatus, RestoreId, Step, VerificationId, text_enum};
+use backup_core::{Backup, BackupId, JobStatus, RestoreId, Step, StepStart, VerificationId, text_enum};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{TxError, TxResult};
@@ -77,6 +77,28 @@ pub enum Job {
     Verification(VerificationRecord),
 }
 
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobPosition {
+    /// Percent, 0 to 100.
+    pub progress: u8,
+    /// What it is doing.
+    pub step: Step,
+    /// When each of its steps began, this one included; empty where nobody notes it.
+    pub steps: Vec<StepStart>,
+}
+
+impl JobPosition {
+    /// The position of a job whose steps nobody notes.
+    pub fn new(progress: u8, step: Step) -> Self {
+        Self {
+            progress,
+            step,
+            steps: Vec::new(),
+        }
+    }
+}
+
 /// The answer to a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
@@ -117,24 +139,29 @@ macro_rules! for_kind {
 pub(crate) use for_kind;
 
 impl Store {
-    /// Says that the worker is alive: extends the lease by `lease_for` from now, records how far the job is (percent, 0 to
-    /// 100), and brings back whether it should stop.
+    /// Says that the worker is alive: extends the lease by `lease_for` from now, records how far the job is, and
+    /// brings back whether it should stop.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] where the job is no longer this worker's.
     pub async fn heartbeat(
         &self,
         lease: &Lease,
-        progress: u8,
-        step: Step,
+        at: JobPosition,
         lease_for: Duration,
     ) -> Result<Heartbeat, Error> {
         let lease = lease.clone();
         self.write(
             "heartbeat",
-            move |tx| for_kind!(lease.kind, jobs => jobs::heartbeat(tx, &lease, progress.min(100), step, lease_for)),
+            move |tx| for_kind!(lease.kind, jobs => jobs::heartbeat(tx, &lease, &at, lease_for)),
         )
         .await
+    }
+
+    /// When each step of a job's last attempt began, as its worker noted; none where there is no such job.
+    pub async fn steps_of(&self, kind: JobKind, id: &str) -> Result<Vec<StepStart>, Error> {
+        let id = id.to_owned();
+        self.read("steps_of", move |tx| for_kind!(kind, jobs => jobs::steps(tx, &id))).await
     }
 
     /// Gives a job back because the worker stops: it waits again, and the attempt does not count.

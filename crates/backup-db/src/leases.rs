@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use backup_core::{JobStatus, Step, Transition};
+use backup_core::{JobStatus, Step, StepStart, Transition};
 use diesel::prelude::*;
 
 use crate::error::TxResult;
-use crate::jobs::{CancelResult, ClaimedJob, Heartbeat, Job, JobKind, Lease, add, lost, new_token};
+use crate::jobs::{CancelResult, ClaimedJob, Heartbeat, Job, JobKind, JobPosition, Lease, add, lost, new_token};
 use crate::store::Tx;
-use crate::types::{Time, small};
+use crate::types::{Json, Time, json, small};
 use crate::{Error, EventKind};
 
 /// What is to be done to a job that its worker ends.
@@ -82,8 +82,9 @@ macro_rules! job_table {
                     dsl::progress.eq(0),
                     dsl::current_step.eq(Step::Preparing.as_str()),
                     dsl::run_after.eq(None::<chrono::NaiveDateTime>),
+                    dsl::steps.eq("[]"),
                 ))
-                .returning($table::all_columns)
+                .returning(Row::as_returning())
                 .get_result(tx.db)
                 .optional()?;
                 let Some(mut row) = row else {
@@ -165,20 +166,21 @@ macro_rules! job_table {
             pub(crate) fn heartbeat(
                 tx: &mut Tx<'_>,
                 lease: &Lease,
-                progress: u8,
-                step: Step,
+                at: &JobPosition,
                 lease_for: Duration,
             ) -> TxResult<Heartbeat> {
                 let row = held(tx, lease)?;
                 let expires_at = add(tx.now, lease_for);
+                let progress = i32::from(at.progress.min(100));
                 diesel::update($table::table.filter(dsl::id.eq(&lease.id)))
                     .set((
                         dsl::lease_expires_at.eq(expires_at.naive_utc()),
-                        dsl::progress.eq(i32::from(progress)),
-                        dsl::current_step.eq(step.as_str()),
+                        dsl::progress.eq(progress),
+                        dsl::current_step.eq(at.step.as_str()),
+                        dsl::steps.eq(json(&at.steps)?),
                     ))
                     .execute(tx.db)?;
-                if row.progress != i32::from(progress) || row.current_step.0 != step {
+                if row.progress != progress || row.current_step.0 != at.step {
                     announce(tx, &row)?;
                 }
                 Ok(Heartbeat {
@@ -281,6 +283,16 @@ macro_rules! job_table {
                     .execute(tx.db)?;
                 announce(tx, &row)?;
                 Ok(true)
+            }
+
+            /// When the steps of the job's last attempt began.
+            pub(crate) fn steps(tx: &mut Tx<'_>, id: &str) -> TxResult<Vec<StepStart>> {
+                let steps: Option<Json<Vec<StepStart>>> = $table::table
+                    .filter(dsl::id.eq(id))
+                    .select(dsl::steps)
+                    .first(tx.db)
+                    .optional()?;
+                Ok(steps.map(|steps| steps.0).unwrap_or_default())
             }
 
             pub(crate) fn count(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<u64> {

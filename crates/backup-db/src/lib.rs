@@ -58,7 +58,7 @@ pub use error::Error;
 pub use events::{EVENTS_KEPT, Event, EventKind};
 pub use finish::{BackupOutcome, CompletedBackup, Finished, RestoreOutcome, VerificationOutcome};
 pub use firings::{Fired, Firing, FiringOutcome};
-pub use jobs::{CancelResult, ClaimedJob, Heartbeat, Job, JobKind, Lease};
+pub use jobs::{CancelResult, ClaimedJob, Heartbeat, Job, JobKind, JobPosition, Lease};
 pub use keys::KeyUse;
 pub use logins::LoginLimits;
 pub use notifications::{ClaimedNotification, Delivery};

@@ -4,7 +4,7 @@ use backup_core::JobStatus;
 use backup_core::list::BackupSummary;
 use backup_core::usage::{ConfigUsage, StatusOverview, StorageUsage};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable};
+use diesel::sql_types::{BigInt, Bool, Nullable};
 
 use crate::backups::summaries;
 use crate::error::TxResult;
@@ -29,7 +29,8 @@ impl Store {
                 last_failed: newest(tx, JobStatus::Failed)?,
                 is_auto_backup_enabled: enabled.is_some(),
                 next_scheduled: crate::firings::next_firing_at(tx)?,
-                active_backups: totals(tx, JobStatus::Pending)?.0 + totals(tx, JobStatus::InProgress)?.0,
+                active_backups: totals(tx, JobStatus::InProgress)?.0,
+                queued_backups: totals(tx, JobStatus::Pending)?.0,
                 usage: usage(tx)?,
                 pause: crate::pause::current(tx)?,
             })
@@ -69,19 +70,31 @@ impl Store {
     }
 }
 
+/// The backup that ended last in this way. One that is made of another holds nothing newer than that one, by whose time it
+/// counts where that one is gone.
 fn newest(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<Option<BackupSummary>> {
-    let found: Option<(String, Option<String>)> = backups::table
+    let ended: Option<(String, Option<Time>)> = backups::table
         .filter(backups::status.eq(status.as_str()))
-        .filter(backups::deleting.eq(false))
-        .order((backups::created_at.desc(), backups::id.desc()))
-        .select((backups::id, backups::consolidated_from))
+        .filter(backups::completed_at.is_not_null())
+        .filter(verbatim::<Bool>("NOT deleting AND consolidated_from IS NULL"))
+        .order((backups::completed_at.desc(), backups::id.desc()))
+        .select((backups::id, backups::completed_at))
         .first(tx.db)
         .optional()?;
-    let Some((id, origin)) = found else { return Ok(None) };
-    // What is made of another holds nothing newer: that one tells when, as long as it is there.
-    let ids: Vec<String> = origin.into_iter().chain([id]).collect();
-    let good = |one: &BackupSummary| one.backup.status == status && !one.backup.deleting;
-    Ok(summaries(tx, &ids)?.into_iter().find(good))
+    let made: Option<(String, Time)> = backups::table
+        .filter(backups::status.eq(status.as_str()))
+        .filter(verbatim::<Bool>("NOT deleting AND consolidated_from IS NOT NULL"))
+        .order((backups::created_at.desc(), backups::id.desc()))
+        .select((backups::id, backups::created_at))
+        .first(tx.db)
+        .optional()?;
+    let (ended, at) = ended.unzip();
+    let id = match made {
+        Some((id, of)) if at.flatten().is_none_or(|at| at.0 < of.0) => Some(id),
+        _ => ended,
+    };
+    let Some(id) = id else { return Ok(None) };
+    Ok(summaries(tx, &[id])?.pop())
 }
 
 /// How many backups of this state there are, and how many bytes they store.

@@ -3,17 +3,22 @@
 use backup_core::restore::{Replacement, RestoreAction, RestoreMode, RestoreOptions, RestoreRecord};
 use backup_core::{BackupId, JobStatus, RestoreId, Step, UserId, Warning};
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::schema::restore_records;
 use crate::store::Tx;
 use crate::types::{Json, Time, Word, json, small, time, word};
+use crate::verbatim::{Verbatim, verbatim};
 use crate::{Error, Store};
 
 mod replaced;
 
 pub(crate) use replaced::{completed, may_cancel};
+
+/// What the person is called who asked for a restore.
+const CREATED_BY_NAME: &str = "(SELECT display_name FROM users WHERE users.id = restore_records.created_by)";
 
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = restore_records)]
@@ -28,6 +33,9 @@ pub(crate) struct RestoreRow {
     completed_at: Option<Time>,
     created_at: Time,
     created_by: Option<Word<UserId>>,
+    #[diesel(select_expression = verbatim::<Nullable<Text>>(CREATED_BY_NAME))]
+    #[diesel(select_expression_type = Verbatim<Nullable<Text>>)]
+    created_by_name: Option<String>,
     pub(crate) attempts: i32,
     pub(crate) cancel_requested: bool,
     restore_database: bool,
@@ -39,13 +47,7 @@ pub(crate) struct RestoreRow {
     paths: Json<Vec<String>>,
     tables: Json<Vec<String>>,
     safety_backup: bool,
-    #[expect(dead_code, reason = "the statements that return all columns return this one too")]
-    run_after: Option<Time>,
-    #[expect(dead_code, reason = "likewise")]
-    lease_owner: Option<String>,
     pub(crate) lease_token: Option<String>,
-    #[expect(dead_code, reason = "likewise")]
-    lease_expires_at: Option<Time>,
     pub(crate) action: Word<RestoreAction>,
     pub(crate) of_restore_id: Option<Word<RestoreId>>,
     pub(crate) config_key: String,
@@ -91,6 +93,7 @@ impl From<RestoreRow> for RestoreRecord {
             completed_at: time(row.completed_at),
             created_at: row.created_at.0,
             created_by: word(row.created_by),
+            created_by_name: row.created_by_name,
             attempts: small(row.attempts.into()),
             cancel_requested: row.cancel_requested,
         }

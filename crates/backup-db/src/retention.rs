@@ -96,7 +96,7 @@ impl Store {
             };
             for (id, over) in misdated.iter().take(AT_ONCE) {
                 diesel::update(backups::table.filter(backups::id.eq(id)))
-                    .set(backups::expires_at.eq(over.naive_utc()))
+                    .set(backups::expires_at.eq(over.map(|over| over.naive_utc())))
                     .execute(tx.db)?;
             }
             let mut needed = HashSet::new();
@@ -164,8 +164,8 @@ struct Found {
     /// What each candidate builds on.
     bases: HashMap<BackupId, Option<BackupId>>,
     /// The backups that show another day than the one on which they are too old, and that day, which changes with the
-    /// schedule.
-    misdated: Vec<(String, DateTime<Utc>)>,
+    /// schedule; none where the schedule is for another configuration by now.
+    misdated: Vec<(String, Option<DateTime<Utc>>)>,
 }
 
 /// `None`: nothing is to be done, or the schedule is gone.
@@ -286,19 +286,27 @@ pub(crate) fn lost(tx: &mut Tx<'_>) -> TxResult<HashSet<String>> {
     Ok(subjects.into_iter().collect())
 }
 
-fn misdated(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<Vec<(String, DateTime<Utc>)>> {
-    type Row = (String, Time, Option<Time>);
+fn misdated(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<Vec<(String, Option<DateTime<Utc>>)>> {
+    type Row = (String, String, Time, Option<Time>);
     let rows: Vec<Row> = backups::table
         .filter(backups::schedule_id.eq(schedule.id.to_string()))
         .filter(backups::status.eq(JobStatus::Completed.as_str()))
         .filter(backups::deleting.eq(false))
-        .select((backups::id, backups::created_at, backups::expires_at))
+        .select((
+            backups::id,
+            backups::config_key,
+            backups::created_at,
+            backups::expires_at,
+        ))
         .load(tx.db)?;
     let days = TimeDelta::days(schedule.retention.retention_days.into());
     Ok(rows
         .into_iter()
-        .map(|(id, created_at, expires_at)| (id, created_at.0 + days, expires_at))
-        .filter(|(_, over, shown)| shown.map(|at| at.0) != Some(*over))
+        .map(|(id, key, created_at, shown)| {
+            let over = (key == schedule.config_key).then(|| created_at.0 + days);
+            (id, over, shown)
+        })
+        .filter(|(_, over, shown)| shown.map(|at| at.0) != *over)
         .map(|(id, over, _)| (id, over))
         .collect())
 }
@@ -325,7 +333,7 @@ fn let_it_go(tx: &mut Tx<'_>, schedule: &Schedule, decision: &Decision) -> TxRes
             action: "BACKUP_EXPIRE".to_owned(),
             resource_type: "Backup".to_owned(),
             resource_id: Some(id.to_string()),
-            description: format!("{} of schedule {}: {}", row.name, schedule.name, rules.join(", ")),
+            description: format!("刪除過期備份: {}（排程 {}：{}）", row.name, schedule.name, rules.join("、")),
             address: None,
         },
     )?;

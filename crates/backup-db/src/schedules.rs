@@ -6,7 +6,7 @@ use backup_core::retention::Retention;
 use backup_core::schedule::{Schedule, StartWindow, VerifyPolicy, VerifyWhen};
 use backup_core::{AlertKind, BackupSource, BackupType, ScheduleId, UserId, VerifyLevel};
 use chrono::{DateTime, Utc};
-use diesel::dsl::count_star;
+use diesel::dsl::{count_star, max};
 use diesel::prelude::*;
 
 use crate::error::TxResult;
@@ -102,9 +102,11 @@ pub struct ScheduleSummary {
     pub schedule: Schedule,
     /// How many backups.
     pub backups: u64,
+    /// When the newest of them was asked for, whether it fired or somebody asked.
+    pub last_backup_at: Option<DateTime<Utc>>,
 }
 
-/// Which schedules, oldest first.
+/// Which schedules, oldest first unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScheduleListOptions {
     /// Only this configuration's.
@@ -113,6 +115,8 @@ pub struct ScheduleListOptions {
     pub limit: u32,
     /// How many to pass over.
     pub offset: u64,
+    /// The newest first: for people. To go through all of them oldest first misses none that is made meanwhile.
+    pub newest_first: bool,
 }
 
 /// One page of the schedules.
@@ -204,6 +208,10 @@ impl Store {
     /// Removes a schedule; its backups stay. `false`: there was none.
     pub async fn delete_schedule(&self, id: ScheduleId) -> Result<bool, Error> {
         self.write("delete_schedule", move |tx| {
+            // Without it nothing lets its backups go any more.
+            diesel::update(backups::table.filter(backups::schedule_id.eq(id.to_string())))
+                .set(backups::expires_at.eq(None::<chrono::NaiveDateTime>))
+                .execute(tx.db)?;
             let rows = diesel::delete(backup_schedules::table.filter(backup_schedules::id.eq(id.to_string())))
                 .execute(tx.db)?;
             if rows > 0 {
@@ -233,11 +241,15 @@ impl Store {
         self.read("list_schedules", move |tx| {
             let mut all = backup_schedules::table.select(count_star()).into_boxed();
             let mut page = backup_schedules::table
-                .order((backup_schedules::created_at, backup_schedules::id))
                 .limit(i64::from(options.limit))
                 .offset(big(options.offset))
                 .select(ScheduleRow::as_select())
                 .into_boxed();
+            page = if options.newest_first {
+                page.order((backup_schedules::created_at.desc(), backup_schedules::id.desc()))
+            } else {
+                page.order((backup_schedules::created_at, backup_schedules::id))
+            };
             if let Some(key) = &options.config_key {
                 all = all.filter(backup_schedules::config_key.eq(key));
                 page = page.filter(backup_schedules::config_key.eq(key));
@@ -381,18 +393,25 @@ fn changed(tx: &mut Tx<'_>, id: ScheduleId) -> TxResult<Schedule> {
 
 fn summaries(tx: &mut Tx<'_>, rows: Vec<ScheduleRow>) -> TxResult<Vec<ScheduleSummary>> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.0.to_string()).collect();
-    let made: Vec<(Option<String>, i64)> = backups::table
+    let made: Vec<(Option<String>, i64, Option<Time>)> = backups::table
         .filter(backups::schedule_id.eq_any(ids))
         .filter(backups::deleting.eq(false))
         .group_by(backups::schedule_id)
-        .select((backups::schedule_id, count_star()))
+        .select((backups::schedule_id, count_star(), max(backups::created_at)))
         .load(tx.db)?;
-    let made: HashMap<String, i64> = made.into_iter().filter_map(|(id, count)| Some((id?, count))).collect();
+    let made: HashMap<String, (i64, Option<Time>)> = made
+        .into_iter()
+        .filter_map(|(id, count, newest)| Some((id?, (count, newest))))
+        .collect();
     Ok(rows
         .into_iter()
-        .map(|row| ScheduleSummary {
-            backups: made.get(&row.id.0.to_string()).copied().map_or(0, count),
-            schedule: row.into(),
+        .map(|row| {
+            let (backups, newest) = made.get(&row.id.0.to_string()).copied().unwrap_or_default();
+            ScheduleSummary {
+                backups: count(backups),
+                last_backup_at: time(newest),
+                schedule: row.into(),
+            }
         })
         .collect())
 }

@@ -176,6 +176,7 @@ diesel::table! {
         lease_expires_at -> Nullable<Timestamp>,
         key_fingerprint -> Nullable<Text>,
         consolidated_from -> Nullable<Text>,
+        steps -> Text,
     }
 }
 
@@ -278,6 +279,7 @@ diesel::table! {
         kept_until -> Nullable<Timestamp>,
         warnings -> Text,
         skip_tablespaces -> Bool,
+        steps -> Text,
     }
 }
 
@@ -301,6 +303,7 @@ diesel::table! {
         lease_token -> Nullable<Text>,
         lease_expires_at -> Nullable<Timestamp>,
         config_key -> Text,
+        steps -> Text,
     }
 }
 

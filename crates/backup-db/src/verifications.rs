@@ -28,13 +28,7 @@ pub(crate) struct VerificationRow {
     created_by: Option<Word<UserId>>,
     pub(crate) attempts: i32,
     pub(crate) cancel_requested: bool,
-    #[expect(dead_code, reason = "the statements that return all columns return this one too")]
-    run_after: Option<Time>,
-    #[expect(dead_code, reason = "likewise")]
-    lease_owner: Option<String>,
     pub(crate) lease_token: Option<String>,
-    #[expect(dead_code, reason = "likewise")]
-    lease_expires_at: Option<Time>,
     pub(crate) config_key: String,
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backup_core::{Clock, JobControl, PipelineError};
-use backup_db::{Error as CatalogError, Lease, Store};
+use backup_db::{Error as CatalogError, JobPosition, Lease, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinHandle;
 
@@ -128,12 +128,22 @@ impl HeldLease {
         }
     }
 
+    /// Tells the catalog how far the job came, since it may end before the next heartbeat.
+    pub(crate) async fn note(&self) {
+        self.beat().await;
+    }
+
     /// One heartbeat. A catalog that does not answer loses the lease only once it has expired: until then nobody else can
     /// have taken the job.
     async fn beat(&self) {
         let (step, done, total) = self.job.position();
         let progress = percent(self.course, step, done, total);
-        let beat = self.store.heartbeat(&self.lease, progress, step, self.length);
+        let at = JobPosition {
+            progress,
+            step,
+            steps: self.job.steps(),
+        };
+        let beat = self.store.heartbeat(&self.lease, at, self.length);
         let problem = match tokio::time::timeout(BEAT_TIMEOUT, beat).await {
             Ok(Ok(heartbeat)) => {
                 *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = heartbeat.expires_at;

@@ -156,7 +156,7 @@ impl Worker {
             claimed.lease.clone(),
             (&claimed.job).into(),
             settings.lease,
-            JobControl::new(settings.stall_timeout),
+            JobControl::timed(settings.stall_timeout, self.engine.clock.clone()),
         );
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|other| other.strong_count() > 0);

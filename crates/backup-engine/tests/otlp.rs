@@ -1,4 +1,4 @@
-//! What is logged and how long it takes reaches a collector. Built with the feature `otlp` only.
+//! What is logged and how long it takes reaches a collector. With the feature `otlp` only, which the programs have by default.
 #![cfg(feature = "otlp")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 

@@ -107,7 +107,8 @@ async fn settle(store: &Store, schedules: &mut [Schedule]) -> DateTime<Utc> {
     loop {
         let next = store.next_firing_at().await.unwrap();
         let all_fired = next.is_none_or(|at| at > store.clock().now());
-        let active = store.overview().await.unwrap().active_backups;
+        let overview = store.overview().await.unwrap();
+        let active = overview.active_backups + overview.queued_backups;
         if all_fired && active == 0 {
             return disabled_at;
         }

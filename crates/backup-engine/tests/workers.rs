@@ -51,7 +51,8 @@ async fn workers_that_are_killed_do_each_job_exactly_once() {
         // Not to wait for anything: the moment of death is what differs from round to round.
         tokio::time::sleep(Duration::from_millis(dice.below(BETWEEN))).await;
         assert!(of_limited(&system) <= LIMIT, "more jobs run than may");
-        let active = store.overview().await.unwrap().active_backups;
+        let overview = store.overview().await.unwrap();
+        let active = overview.active_backups + overview.queued_backups;
         if active < left {
             (left, moved) = (active, Instant::now());
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use backup_tests::tools;
 use serde_json::Value;
 
-use super::package::{FEATURES, PROGRAMS};
+use super::package::PROGRAMS;
 use super::text;
 use crate::cargo::cargo;
 use crate::failed;
@@ -101,7 +101,7 @@ fn used() -> io::Result<BTreeSet<(String, String)>> {
     for program in PROGRAMS {
         tree.args(["--package", program]);
     }
-    let listed = text(tree.args(["--features", FEATURES]))?;
+    let listed = text(&mut tree)?;
     let pair = |line: &str| {
         let (name, rest) = line.split_once(" v")?;
         Some((name.to_owned(), rest.split(' ').next()?.to_owned()))

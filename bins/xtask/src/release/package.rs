@@ -17,9 +17,6 @@ use crate::failed;
 /// What is released.
 pub(super) const PROGRAMS: [&str; 3] = ["api-server", "scheduler", "backupctl"];
 
-/// What the programs of a release have beside what each has by itself.
-pub(super) const FEATURES: &str = "backup-engine/otlp";
-
 /// Shells, and how the file is called by which each finds completions.
 const SHELLS: [(&str, &str); 3] = [
     ("bash", "backupctl.bash"),
@@ -99,7 +96,7 @@ pub(super) const STEPS: [Step; 6] = [
 ];
 
 fn build(place: &Place) -> io::Result<()> {
-    let mut build = cargo(&["build", "--release", "--locked", "--workspace", "--features", FEATURES]);
+    let mut build = cargo(&["build", "--release", "--locked", "--workspace"]);
     for program in PROGRAMS {
         build.args(["--bin", program]);
     }

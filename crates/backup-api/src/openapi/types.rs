@@ -48,6 +48,7 @@ text_enums! {
     Role = backup_core::user::Role,
     SortBy = backup_core::list::SortBy,
     SortOrder = backup_core::list::SortOrder,
+    Step = backup_core::Step,
     TokenScope = backup_core::user::TokenScope,
     VerifyLevel = backup_core::VerifyLevel,
     VerifyWhen = backup_core::schedule::VerifyWhen,

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::list::{BackupListOptions, BackupSummary};
 use backup_core::{Backup, BackupId, BackupSource, BackupTrigger, BackupType, NewBackup};
+use backup_db::JobKind;
 use backup_engine::{Action, Room};
 use serde_json::json;
 
@@ -19,6 +20,7 @@ use crate::wire::backup::{
     CreateBackup, DeleteQuery, Protect,
 };
 use crate::wire::restore::RestoreBody;
+use crate::wire::step::StepBody;
 
 /// Restores that a backup is shown with.
 const RESTORES: u32 = 5;
@@ -124,8 +126,10 @@ pub(crate) async fn get_backup(
     for dependent in api.store.dependents(id).await? {
         dependents.extend(api.store.get_backup(dependent.id).await?);
     }
+    let steps = api.store.steps_of(JobKind::Backup, &id.to_string()).await?;
     let say = |summary| BackupBody::new(summary, language);
     let backup = BackupDetails {
+        steps: StepBody::all(&steps, summary.backup.completed_at),
         backup: say(summary),
         restores: restores
             .into_iter()

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::restore::{ReplacementStage, RestoreAction, RestoreMode, RestoreOptions, RestoreRecord};
 use backup_core::{BackupSource, PipelineError, RestoreId};
-use backup_db::{NewRestore, RestoreListOptions};
+use backup_db::{JobKind, NewRestore, RestoreListOptions};
 
 use crate::app::Api;
 use crate::audit;
@@ -14,8 +14,9 @@ use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::routes::backups::find_backup;
 use crate::wire::restore::{
-    CreateRestore, Page, RestoreAccepted, RestoreAnswer, RestoreBody, RestoreListBody, RestorePlanAnswer,
+    CreateRestore, Page, RestoreAccepted, RestoreAnswer, RestoreBody, RestoreDetails, RestoreListBody, RestorePlanAnswer,
 };
+use crate::wire::step::StepBody;
 use serde_json::json;
 
 /// Asks for a restore: writes the job and answers at once; a worker takes it up.
@@ -176,9 +177,12 @@ pub(crate) async fn get_restore(
     _: Query<()>,
 ) -> ApiResult {
     let restore = find_restore(&api, path_id(&request)?).await?;
-    Ok(HttpResponse::Ok().json(RestoreAnswer {
+    let steps = api.store.steps_of(JobKind::Restore, &restore.id.to_string()).await?;
+    let restore = RestoreDetails {
+        steps: StepBody::all(&steps, restore.completed_at),
         restore: RestoreBody::new(restore, language),
-    }))
+    };
+    Ok(HttpResponse::Ok().json(RestoreAnswer { restore }))
 }
 
 /// Asks a waiting or running restore to stop.

@@ -41,7 +41,7 @@ async fn read(api: &Api, id: ScheduleId) -> ApiResult<ScheduleSummary> {
     api.store.get_schedule(id).await?.ok_or_else(not_found)
 }
 
-/// A page of schedules, oldest first.
+/// A page of schedules, newest first.
 #[utoipa::path(
     get,
     path = "/api/admin/backup/schedule",

@@ -14,7 +14,7 @@ use crate::language::Language;
 use crate::openapi::types;
 use crate::wire::contents::{ContentsBody, WarningBody};
 use crate::wire::restore::RestoreBody;
-use crate::wire::step_text;
+use crate::wire::step::{StepBody, step_text};
 
 /// A backup.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,8 +91,14 @@ pub(crate) struct BackupBody {
 /// Who asked for it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct UserName {
+pub(crate) struct UserName {
     display_name: String,
+}
+
+impl UserName {
+    pub(crate) fn new(display_name: String) -> Self {
+        Self { display_name }
+    }
 }
 
 /// The schedule that fired.
@@ -137,7 +143,7 @@ impl BackupBody {
             expires_at: backup.expires_at,
             created_at: backup.created_at,
             created_by: backup.created_by,
-            created_by_user: created_by_name.map(|display_name| UserName { display_name }),
+            created_by_user: created_by_name.map(UserName::new),
             schedule_id: backup.schedule_id,
             schedule: schedule_name.map(|name| ScheduleName { name }),
             attempts: backup.attempts,
@@ -178,6 +184,8 @@ pub(crate) struct BackupDetails {
     pub(crate) base: Option<BackupBody>,
     /// The backups that build on it.
     pub(crate) dependents: Vec<BackupBody>,
+    /// What its last attempt did, one after the other.
+    pub(crate) steps: Vec<StepBody>,
 }
 
 /// A page of the list.

@@ -13,8 +13,9 @@ use crate::http::body::{Fields, FromFields};
 use crate::http::params::{FromParams, Params};
 use crate::language::Language;
 use crate::openapi::types;
+use crate::wire::backup::UserName;
 use crate::wire::contents::WarningBody;
-use crate::wire::step_text;
+use crate::wire::step::{StepBody, step_text};
 
 mod plan;
 
@@ -51,6 +52,12 @@ pub(crate) struct RestoreBody {
     current_step: String,
     /// Why it failed, with what to do.
     error_message: Option<String>,
+    /// As in the options.
+    restore_database: bool,
+    /// As in the options.
+    restore_files: bool,
+    /// As in the options.
+    restore_config: bool,
     options: RestoreOptionsBody,
     started_at: Option<DateTime<Utc>>,
     completed_at: Option<DateTime<Utc>>,
@@ -58,6 +65,7 @@ pub(crate) struct RestoreBody {
     /// The user who asked for it.
     #[schema(value_type = Option<types::Id>)]
     created_by: Option<UserId>,
+    created_by_user: Option<UserName>,
     /// How often a worker has taken it up.
     attempts: u32,
     /// Somebody asked for it to stop.
@@ -127,11 +135,15 @@ impl RestoreBody {
             status: restore.status,
             progress: restore.progress,
             error_message: restore.error_message,
+            restore_database: restore.options.restore_database,
+            restore_files: restore.options.restore_files,
+            restore_config: restore.options.restore_config,
             options: restore.options.into(),
             started_at: restore.started_at,
             completed_at: restore.completed_at,
             created_at: restore.created_at,
             created_by: restore.created_by,
+            created_by_user: restore.created_by_name.map(UserName::new),
             attempts: restore.attempts,
             cancel_requested: restore.cancel_requested,
         }
@@ -141,7 +153,16 @@ impl RestoreBody {
 /// One restore.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RestoreAnswer {
+    pub(crate) restore: RestoreDetails,
+}
+
+/// One restore with what it did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RestoreDetails {
+    #[serde(flatten)]
     pub(crate) restore: RestoreBody,
+    /// What its last attempt did, one after the other.
+    pub(crate) steps: Vec<StepBody>,
 }
 
 /// A restore that was asked for, or asked to stop.

@@ -69,7 +69,7 @@ pub(crate) struct ScheduleBody {
     last_verify_passed_at: Option<DateTime<Utc>>,
     /// When it fires next; null where it is not enabled.
     next_run_at: Option<DateTime<Utc>>,
-    /// The last instant that was fired.
+    /// The last instant that was fired, or when a backup of it was asked for since.
     last_run_at: Option<DateTime<Utc>>,
     /// When its newest good backup ended.
     last_success_at: Option<DateTime<Utc>>,
@@ -91,7 +91,11 @@ struct Count {
 
 impl ScheduleBody {
     pub(crate) fn new(summary: ScheduleSummary, language: Language) -> Self {
-        let ScheduleSummary { schedule, backups } = summary;
+        let ScheduleSummary {
+            schedule,
+            backups,
+            last_backup_at,
+        } = summary;
         let cron = CronExpression::parse(&schedule.cron_expression).ok();
         Self {
             id: schedule.id,
@@ -118,7 +122,7 @@ impl ScheduleBody {
             consolidate_every: schedule.consolidate_every,
             last_verify_passed_at: schedule.last_verify_passed_at,
             next_run_at: schedule.next_run_at,
-            last_run_at: schedule.last_run_at,
+            last_run_at: schedule.last_run_at.max(last_backup_at),
             last_success_at: schedule.last_success_at,
             created_at: schedule.created_at,
             updated_at: schedule.updated_at,
@@ -238,6 +242,7 @@ impl From<ScheduleQuery> for ScheduleListOptions {
             config_key: query.config_key,
             limit: query.limit,
             offset: query.offset,
+            newest_first: true,
         }
     }
 }

@@ -19,16 +19,18 @@ use crate::wire::pause::PauseBody;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Status)]
 pub(crate) struct StatusBody {
-    /// The newest good backup.
+    /// The good backup that ended last.
     last_successful: Option<BackupBody>,
-    /// The newest failed backup.
+    /// The failed backup that ended last.
     last_failed: Option<BackupBody>,
     /// When the next schedule fires.
     next_scheduled: Option<DateTime<Utc>>,
     /// Whether any schedule is enabled.
     is_auto_backup_enabled: bool,
-    /// Backups that wait or run.
+    /// Backups that run.
     active_backups: u64,
+    /// Backups that wait.
+    queued_backups: u64,
     storage: StorageBody,
     /// The pause of the whole system, while there is one.
     pause: Option<PauseBody>,
@@ -80,6 +82,7 @@ impl StatusBody {
             next_scheduled: overview.next_scheduled,
             is_auto_backup_enabled: overview.is_auto_backup_enabled,
             active_backups: overview.active_backups,
+            queued_backups: overview.queued_backups,
             pause: overview.pause.map(PauseBody::from),
             alerts: alerts
                 .into_iter()

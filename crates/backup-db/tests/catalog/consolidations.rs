@@ -8,7 +8,7 @@ use backup_core::schedule::Schedule;
 use backup_core::{
     AlertKind, Backup, BackupId, BackupSource, BackupTrigger, BackupType, JobStatus, NewAlert, ScheduleId, Step,
 };
-use backup_db::{BackupOutcome, CompletedBackup, Error, FiringOutcome};
+use backup_db::{BackupOutcome, CompletedBackup, Error, FiringOutcome, JobPosition};
 
 use crate::deletion::receipt;
 use crate::fixture::{Catalog, backup_of, on_both};
@@ -169,7 +169,7 @@ async fn the_chain_is_held_until_it_has_ended(catalog: Catalog) {
     let long = Duration::from_hours(300 * 24);
     catalog
         .store
-        .heartbeat(&claimed.lease, 10, Step::Verify, long)
+        .heartbeat(&claimed.lease, JobPosition::new(10, Step::Verify), long)
         .await
         .unwrap();
     catalog.advance(100 * 24 * 3_600);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use backup_core::{AlertKind, NewAlert, Step};
-use backup_db::{EVENTS_KEPT, EventKind};
+use backup_db::{EVENTS_KEPT, EventKind, JobPosition};
 
 use crate::fixture::{Catalog, LEASE, at_once, on_both};
 
@@ -19,12 +19,12 @@ async fn each_change_is_an_event(catalog: Catalog) {
     let (id, lease) = catalog.running().await;
     catalog
         .store
-        .heartbeat(&lease, 10, Step::Database, LEASE)
+        .heartbeat(&lease, JobPosition::new(10, Step::Database), LEASE)
         .await
         .unwrap();
     catalog
         .store
-        .heartbeat(&lease, 10, Step::Database, LEASE)
+        .heartbeat(&lease, JobPosition::new(10, Step::Database), LEASE)
         .await
         .unwrap();
     let alert = catalog

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use backup_core::contents::{BackupContents, FilesContents, Warning, WarningCode};
 use backup_core::restore::{RestoreMode, RestoreOptions};
-use backup_core::{BackupId, BackupType, JobStatus, RestoreId, Step, VerificationId, VerifyLevel};
+use backup_core::{BackupId, BackupType, JobStatus, RestoreId, Step, StepStart, VerificationId, VerifyLevel};
 use backup_db::{
-    BackupOutcome, CancelResult, CompletedBackup, Error, Finished, Job, JobKind, NewRestore, NewVerification,
+    BackupOutcome, CancelResult, CompletedBackup, Error, Finished, Job, JobKind, JobPosition, NewRestore, NewVerification,
     RestoreListOptions, RestoreOutcome, Store, VerificationOutcome,
 };
 
@@ -19,6 +19,7 @@ on_both!(
     restores_go_before_checks_before_backups_and_older_before_newer,
     a_backup_goes_from_asked_for_to_done,
     progress_and_the_wish_to_stop_travel_by_heartbeat,
+    the_steps_of_the_last_attempt_are_kept,
     an_expired_lease_is_taken_over_and_the_old_worker_can_write_nothing,
     a_live_lease_is_nobody_elses,
     a_job_that_was_tried_too_often_is_handed_out_to_be_ended,
@@ -212,7 +213,7 @@ async fn a_backup_goes_from_asked_for_to_done(catalog: Catalog) {
 async fn progress_and_the_wish_to_stop_travel_by_heartbeat(catalog: Catalog) {
     let (id, lease) = catalog.running().await;
     catalog.advance(10);
-    let beat = catalog.store.heartbeat(&lease, 42, Step::Files, LEASE).await.unwrap();
+    let beat = catalog.store.heartbeat(&lease, JobPosition::new(42, Step::Files), LEASE).await.unwrap();
     assert!(!beat.cancel_requested);
     assert_eq!(beat.expires_at, lease.expires_at + chrono::TimeDelta::seconds(10));
     let row = catalog.backup(id).await;
@@ -221,7 +222,7 @@ async fn progress_and_the_wish_to_stop_travel_by_heartbeat(catalog: Catalog) {
     assert!(
         catalog
             .store
-            .heartbeat(&lease, 43, Step::Files, LEASE)
+            .heartbeat(&lease, JobPosition::new(43, Step::Files), LEASE)
             .await
             .unwrap()
             .cancel_requested
@@ -232,6 +233,45 @@ async fn progress_and_the_wish_to_stop_travel_by_heartbeat(catalog: Catalog) {
         .await
         .unwrap();
     assert_eq!(catalog.backup(id).await.status, JobStatus::Cancelled);
+}
+
+async fn the_steps_of_the_last_attempt_are_kept(catalog: Catalog) {
+    let (id, lease) = catalog.running().await;
+    let steps_of = async || {
+        catalog
+            .store
+            .steps_of(JobKind::Backup, &id.to_string())
+            .await
+            .unwrap()
+    };
+    let noted = |steps: &[Step]| -> Vec<StepStart> {
+        let at = catalog.clock_now();
+        steps.iter().map(|step| StepStart { step: *step, at }).collect()
+    };
+    assert!(steps_of().await.is_empty());
+    let first = noted(&[Step::Preparing, Step::Database]);
+    let at = JobPosition {
+        steps: first.clone(),
+        ..JobPosition::new(20, Step::Database)
+    };
+    catalog.store.heartbeat(&lease, at, LEASE).await.unwrap();
+    assert_eq!(steps_of().await, first);
+
+    // Another worker begins anew.
+    catalog.advance(61);
+    let taken = catalog.claim().await.unwrap();
+    assert!(taken.taken_over && steps_of().await.is_empty());
+    let second = noted(&[Step::Preparing]);
+    let at = JobPosition {
+        steps: second.clone(),
+        ..JobPosition::new(5, Step::Preparing)
+    };
+    catalog.store.heartbeat(&taken.lease, at, LEASE).await.unwrap();
+    let failed = BackupOutcome::Failed {
+        message: "no".to_owned(),
+    };
+    catalog.store.finish_backup(&taken.lease, failed).await.unwrap();
+    assert_eq!(steps_of().await, second, "they outlast the job");
 }
 
 async fn an_expired_lease_is_taken_over_and_the_old_worker_can_write_nothing(catalog: Catalog) {
@@ -246,7 +286,7 @@ async fn an_expired_lease_is_taken_over_and_the_old_worker_can_write_nothing(cat
     let done = || BackupOutcome::Completed(Box::new(catalog.results(666)));
     let store = &catalog.store;
     let lost = [
-        store.heartbeat(&old, 99, Step::Upload, LEASE).await.map(|_| ()),
+        store.heartbeat(&old, JobPosition::new(99, Step::Upload), LEASE).await.map(|_| ()),
         store.set_storage_path(&old, "elsewhere").await,
         store.set_base(&old, BackupType::Full, None).await,
         store.release(&old).await,
@@ -299,7 +339,7 @@ async fn a_live_lease_is_nobody_elses(catalog: Catalog) {
     assert!(catalog.claim().await.is_none());
     catalog
         .store
-        .heartbeat(&lease, 1, Step::Preparing, LEASE)
+        .heartbeat(&lease, JobPosition::new(1, Step::Preparing), LEASE)
         .await
         .unwrap();
     catalog.advance(59);
@@ -491,7 +531,7 @@ async fn a_restore_ends_as_its_worker_says(catalog: Catalog) {
         assert!(matches!(&claimed.job, Job::Restore(job) if job.id == id && job.options == everything()));
         catalog
             .store
-            .heartbeat(&claimed.lease, 50, Step::Database, LEASE)
+            .heartbeat(&claimed.lease, JobPosition::new(50, Step::Database), LEASE)
             .await
             .unwrap();
         assert_eq!(catalog.store.get_restore(id).await.unwrap().unwrap().progress, 50);

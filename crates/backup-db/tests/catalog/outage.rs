@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backup_core::{JobStatus, ManualClock, Step};
-use backup_db::{BackupOutcome, Error, Finished, Store};
+use backup_db::{BackupOutcome, Error, Finished, JobPosition, Store};
 use backup_tests::postgres::Postgres;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
@@ -58,7 +58,7 @@ async fn a_server_that_goes_away_and_comes_back() {
         .await;
         on_server(stop).await.unwrap();
         away(store.ping()).await;
-        away(store.heartbeat(&lease, 10, Step::Files, LEASE)).await;
+        away(store.heartbeat(&lease, JobPosition::new(10, Step::Files), LEASE)).await;
         away(store.list_backups(&backup_core::list::BackupListOptions::default())).await;
         away(store.claim_job("w", LEASE, 3, None)).await;
         let lost = at_once(20, |_| {
@@ -77,7 +77,7 @@ async fn a_server_that_goes_away_and_comes_back() {
         while store.ping().await.is_err() {
             assert!(back.elapsed() < PATIENCE);
         }
-        let beat = store.heartbeat(&lease, 20, Step::Files, LEASE).await.unwrap();
+        let beat = store.heartbeat(&lease, JobPosition::new(20, Step::Files), LEASE).await.unwrap();
         assert!(!beat.cancel_requested);
         let failed = BackupOutcome::Failed {
             message: "done with".to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backup_core::retention::Retention;
 use backup_core::schedule::Schedule;
 use backup_core::{AlertKind, JobStatus, Step};
-use backup_db::{BackupOutcome, Error, FiringOutcome};
+use backup_db::{BackupOutcome, Error, FiringOutcome, JobPosition};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, LEASE, on_both, start};
@@ -26,7 +26,7 @@ async fn nothing_is_taken_up_while_the_system_is_paused_and_what_runs_goes_on(ca
     // Nobody is to blame for what waits.
     catalog.advance(30);
     let done = BackupOutcome::Completed(Box::new(catalog.results(1_000)));
-    catalog.store.heartbeat(&lease, 50, Step::Files, LEASE).await.unwrap();
+    catalog.store.heartbeat(&lease, JobPosition::new(50, Step::Files), LEASE).await.unwrap();
     catalog.store.finish_backup(&lease, done).await.unwrap();
     assert_eq!(catalog.backup(id).await.status, JobStatus::Completed);
     assert_eq!(catalog.store.fail_waiting("no key", Duration::ZERO).await.unwrap(), 0);

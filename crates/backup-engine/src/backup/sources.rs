@@ -61,8 +61,18 @@ async fn exported(engine: &Engine) -> Result<ConfigInputs, CatalogError> {
         environment: engine.settings.environment.clone(),
         paths: engine.settings.config_paths.clone(),
         exported_at: engine.clock.now(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: application_version(&engine.settings.environment),
     })
+}
+
+/// The version of the application that is backed up, as its environment says; the specification's where it does not.
+fn application_version(environment: &[(String, String)]) -> String {
+    let named = environment.iter().find(|(name, _)| name == "APP_VERSION");
+    named
+        .map(|(_, version)| version.as_str())
+        .filter(|version| !version.is_empty())
+        .unwrap_or("1.0.0")
+        .to_owned()
 }
 
 async fn every_schedule(store: &Store) -> Result<Vec<Schedule>, CatalogError> {

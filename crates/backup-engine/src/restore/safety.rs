@@ -29,7 +29,7 @@ pub(super) async fn make(
             backup_type: BackupType::Full,
             source: source(way, plan),
             trigger: BackupTrigger::PreRestore,
-            description: Some(format!("還原前備份: {}", record.id)),
+            description: Some(format!("恢復前自動備份: {}", record.id)),
             created_by: record.created_by,
             schedule_id: None,
         };

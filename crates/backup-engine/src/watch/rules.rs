@@ -32,7 +32,7 @@ pub(super) fn usage(configs: &[BackupConfig], usage: &[ConfigUsage], environment
             continue;
         };
         let percent = used.total_size_bytes as f64 / quota as f64 * 100.0;
-        let Some(step) = steps.iter().rev().find(|step| percent >= f64::from(**step)) else {
+        let Some(step) = steps.iter().rev().find(|step| percent > f64::from(**step)) else {
             continue;
         };
         let is_last = steps.len() > 1 && steps.last() == Some(step);
@@ -188,16 +188,17 @@ mod tests {
     fn usage_is_an_alert_from_the_first_step_and_critical_from_the_last() {
         let of = |configs: &[BackupConfig], bytes| usage(configs, &[used(bytes)], Some(1000)).pop();
         assert_eq!(of(&[], 799), None);
-        let warning = of(&[], 800).unwrap();
+        assert_eq!(of(&[], 800), None, "more than that, not as much");
+        let warning = of(&[], 801).unwrap();
         assert_eq!(
             (warning.severity, warning.details["step"].as_str()),
             (AlertSeverity::Warning, "80")
         );
-        assert_eq!(of(&[], 949).unwrap().details["step"], "90");
+        assert_eq!(of(&[], 950).unwrap().details["step"], "90");
         assert_eq!(of(&[], 2000).unwrap().severity, AlertSeverity::Critical);
         let mut config = BackupConfig::defaults("default", now());
         config.usage_alert_percents = vec![50];
-        assert_eq!(of(&[config.clone()], 500).unwrap().severity, AlertSeverity::Warning);
+        assert_eq!(of(&[config.clone()], 501).unwrap().severity, AlertSeverity::Warning);
         config.usage_alert_percents = Vec::new();
         assert_eq!(of(&[config], 5000), None);
         assert_eq!(usage(&[], &[used(5000)], None), Vec::new());

@@ -72,9 +72,12 @@ async fn run_backup(engine: &Engine, held: &HeldLease, row: &Backup, exhausted: 
     tracing::info!(action = %Action::BackupStarted, backup_id = %row.id, "backup {} started", row.name);
     let outcome = match settle(held, backup::run(engine, held, row, exhausted).await) {
         End::Done(outcome) => outcome,
-        End::Failed(error) => BackupOutcome::Failed {
-            message: error.full_text(),
-        },
+        End::Failed(error) => {
+            held.note().await;
+            BackupOutcome::Failed {
+                message: error.full_text(),
+            }
+        }
         End::Cancelled => BackupOutcome::Cancelled,
         other => return give_back(engine, held, other).await,
     };

@@ -61,6 +61,18 @@ export function formatDuration(milliseconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`
 }
 
+/** A length of time to a tenth of a second below a minute, as [`formatDuration`] from there on. */
+export function formatSeconds(milliseconds: number): string {
+  if (milliseconds >= 59_950) return formatDuration(milliseconds)
+  return new Intl.NumberFormat(currentLanguage(), {
+    style: 'unit',
+    unit: 'second',
+    unitDisplay: 'short',
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  }).format(Math.max(0, milliseconds) / 1000)
+}
+
 /** A number with separators. */
 export function formatNumber(number: number): string {
   return new Intl.NumberFormat(currentLanguage()).format(number)

@@ -11,6 +11,7 @@ const WELL: Status = {
   nextScheduled: null,
   isAutoBackupEnabled: true,
   activeBackups: 0,
+  queuedBackups: 0,
   alerts: [],
   storage: { totalSizeBytes: 1, backupCount: 1, quotaBytes: 100, usagePercent: 80 },
 }

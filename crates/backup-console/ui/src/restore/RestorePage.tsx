@@ -15,6 +15,7 @@ import { Fact, Facts } from '@/ui/Facts'
 import { AnchorLink, ButtonLink } from '@/ui/links'
 import { PageHeader } from '@/ui/PageHeader'
 import { Section } from '@/ui/Section'
+import { StepTable } from '@/ui/StepTable'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 import { BackupName } from './BackupName'
 import { ReplacementState } from './ReplacementState'
@@ -30,7 +31,7 @@ export function RestorePage() {
 }
 
 function OneRestore({ restoreId }: { restoreId: string }) {
-  const { t } = useTranslation(['restore', 'detail'])
+  const { t } = useTranslation(['restore', 'detail', 'common'])
   const can = useCan()
   const [asks, setAsks] = useState(false)
   const { restore } = $api.useSuspenseQuery('get', '/api/admin/restore/{id}', {
@@ -64,6 +65,11 @@ function OneRestore({ restoreId }: { restoreId: string }) {
       <Section title={t('facts.title')}>
         <RestoreFacts restore={restore} />
       </Section>
+      {restore.steps.length > 0 && (
+        <Section title={t('common:step.title')}>
+          <StepTable steps={restore.steps} />
+        </Section>
+      )}
       {asks && <CancelModal kind="restore" job={{ id: restore.id }} onClose={() => setAsks(false)} />}
     </Stack>
   )
@@ -127,6 +133,9 @@ function RestoreFacts({ restore }: { restore: Restore }) {
       <Fact name={t('field.created')}>
         <TimeDisplay at={restore.createdAt} />
       </Fact>
+      {restore.createdByUser && (
+        <Fact name={t('facts.by')}>{restore.createdByUser.displayName}</Fact>
+      )}
       {restore.completedAt && (
         <Fact name={t('facts.ended')}>
           <TimeDisplay at={restore.completedAt} />

@@ -111,7 +111,10 @@ export class Applier {
         const { id } = (key[2] as { params: { path: { id: string } } }).params.path
         const record = records.get(id)
         if (!record || record.deleted) return answer
-        return { ...answer, [kind.field]: { ...(answer[kind.field] as Row), ...record } }
+        const shown = answer[kind.field] as Row
+        // The record in an event does not have its steps.
+        if (shown.currentStep !== record.currentStep) this.stale.add(kind.one as Path)
+        return { ...answer, [kind.field]: { ...shown, ...record } }
       })
     }
     // What no list shows may belong into one, and what is gone does not.

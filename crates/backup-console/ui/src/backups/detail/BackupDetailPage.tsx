@@ -8,6 +8,7 @@ import { SourceBadge, StatusBadge, TriggerBadge, TypeBadge } from '@/ui/badges'
 import { ButtonLink } from '@/ui/links'
 import { PageHeader } from '@/ui/PageHeader'
 import { Section } from '@/ui/Section'
+import { StepTable } from '@/ui/StepTable'
 import { BackupActions } from '../BackupActions'
 import { BackupFacts } from './BackupFacts'
 import { BackupHistory } from './BackupHistory'
@@ -21,7 +22,7 @@ const route = getRouteApi('/inside/backups/$backupId')
 
 /** Everything about one backup, and what can be done with it. */
 export function BackupDetailPage() {
-  const { t } = useTranslation('detail')
+  const { t } = useTranslation(['detail', 'common'])
   const { backupId } = route.useParams()
   const navigate = useNavigate()
   const can = useCan()
@@ -78,6 +79,11 @@ export function BackupDetailPage() {
       <Section title={t('facts.title')}>
         <BackupFacts backup={backup} />
       </Section>
+      {backup.steps.length > 0 && (
+        <Section title={t('common:step.title')}>
+          <StepTable steps={backup.steps} />
+        </Section>
+      )}
       {backup.contents && (
         <Section title={t('contents.title')}>
           <ContentsTable contents={backup.contents} />

@@ -41,7 +41,7 @@ export function GuideStep({ step, isDone, config, status, onPassed }: Props) {
     folder: () => trial('FILES', 'source', config.uploadDir),
     storage: () => trial('STORAGE', 'storage', config.storage),
     key: () => <KeepKey config={config} onKept={onPassed} />,
-    backup: () => <FirstBackup isActive={status.activeBackups > 0} />,
+    backup: () => <FirstBackup isActive={status.activeBackups + status.queuedBackups > 0} />,
     verify: () => <FirstDrill backup={status.lastSuccessful} />,
     schedule: () => (
       <ButtonLink to="/schedules" search={{ create: true }} size="xs">

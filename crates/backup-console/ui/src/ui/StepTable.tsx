@@ -1,0 +1,35 @@
+import { Table } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+import type { JobStep } from '@/api/schema'
+import { formatSeconds } from '@/i18n/format'
+import { TimeDisplay } from './TimeDisplay'
+
+/** What a job did one after the other, and how long each step took. */
+export function StepTable({ steps }: { steps: JobStep[] }) {
+  const { t } = useTranslation()
+  return (
+    <Table.ScrollContainer minWidth={320} type="native">
+      <Table aria-label={t('step.title')}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{t('step.name')}</Table.Th>
+            <Table.Th>{t('step.began')}</Table.Th>
+            <Table.Th>{t('step.took')}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {steps.map(({ step, startedAt, durationMs }, number) => (
+            // A step may come twice in the same microsecond; its place never changes.
+            <Table.Tr key={number}>
+              <Table.Td>{t(`step.${step}`)}</Table.Td>
+              <Table.Td>
+                <TimeDisplay at={startedAt} />
+              </Table.Td>
+              <Table.Td>{durationMs == null ? t('step.running') : formatSeconds(durationMs)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  )
+}
