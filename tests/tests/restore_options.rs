@@ -119,7 +119,7 @@ fn a_plan_names_every_archive_and_each_path_that_is_not_there() {
         system.api().post(&path, &restore(paths)).expect(200)["plan"].clone()
     };
     // As the contents show it.
-    let shown = r"folder/odd\\\xff\x0a";
+    let shown = r"files/folder/odd\\\xff\x0a";
     let made = plan(&[shown, "new"]);
     let archives: Vec<&Value> = made["archives"]
         .as_array()
@@ -129,7 +129,7 @@ fn a_plan_names_every_archive_and_each_path_that_is_not_there() {
         .collect();
     assert_eq!(archives, [&last["id"], &full["id"]], "{made:#}");
     assert_eq!(made["refusals"], json!([]), "{made:#}");
-    let made = plan(&["nowhere", "folder", "folder/odd"]);
+    let made = plan(&["files/nowhere", "folder", "folder/odd"]);
     let refusals = made["refusals"].as_array().unwrap();
     let found: Vec<(&str, bool)> = refusals
         .iter()

@@ -21,7 +21,7 @@ const ROWS: u64 = 100_000;
 /// Runs the demo; without `once`, stays until the process is ended. All it made ends and goes with it, by Ctrl-C too.
 pub(crate) fn run(once: bool) -> io::Result<()> {
     say("installing what is missing, building the programs");
-    let installed = setup::run()?;
+    let installed = setup::programs()?;
     let programs = cargo::build_programs(&["api-server", "backupctl"], false)?;
 
     say("starting PostgreSQL, filling a database and an upload folder");

@@ -14,11 +14,17 @@ pub(crate) struct Installed {
     pub(crate) postgres: PathBuf,
 }
 
-/// Finds or installs the tools that the build needs (Perl, make and a C compiler), PostgreSQL and Azurite.
+/// Finds or installs all that the tests need: what [`programs`] does, and Azurite.
 pub(crate) fn run() -> io::Result<Installed> {
+    let installed = programs()?;
+    tools::azurite::install()?;
+    Ok(installed)
+}
+
+/// Finds or installs what the build and the programs need: Perl, make, a C compiler, and PostgreSQL.
+pub(crate) fn programs() -> io::Result<Installed> {
     build_tools()?;
     let postgres = tools::postgres::install()?;
-    tools::azurite::install()?;
     Ok(Installed { postgres })
 }
 

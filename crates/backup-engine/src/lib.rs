@@ -37,6 +37,7 @@ mod worker;
 
 pub use backup_notify::Language as MessageLanguage;
 pub use backup_notify::smtp::Mailer;
+pub use backup_sources::shown_path;
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use engine::{Engine, JobSettings, MAX_ATTEMPTS, Parts};
 pub use error::Error;

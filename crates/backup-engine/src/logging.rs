@@ -97,6 +97,8 @@ text_enum! {
         LoginRefused => "login_refused",
         /// A request was answered.
         HttpRequest => "http_request",
+        /// A part of the program failed in a way that it was not written for.
+        Panicked => "panicked",
         /// Anything that carries no action of its own.
         Diagnostic => "diagnostic",
     }
@@ -133,7 +135,13 @@ pub fn init(args: &LogArgs, service: &'static str, clock: Arc<dyn Clock>) -> Res
             format!("the log cannot be started: {error}"),
             "Start it once in a process.",
         )
-    })
+    })?;
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("of an unknown kind");
+        tracing::error!(action = %Action::Panicked, at, "a panic: {what}");
+    }));
+    Ok(())
 }
 
 /// Ends the log: to be called before the process ends, so that what is exported is not cut short.

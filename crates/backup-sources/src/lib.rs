@@ -17,4 +17,6 @@ pub use database::{
     DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, ScratchServer, check_dump,
 };
 pub use error::Error;
-pub use files::{FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState};
+pub use files::{
+    FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState, shown_path,
+};

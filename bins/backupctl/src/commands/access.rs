@@ -4,7 +4,7 @@ use std::sync::Arc;
 use backup_api::{UnfitAccount, check_email, check_password, hash_password, hash_secret, name_from_email, new_token};
 use backup_core::user::{Role, TokenScope};
 use backup_core::{Clock, IdGenerator, OsRandom, SystemClock};
-use backup_db::NewUser;
+use backup_db::{NewAuditEntry, NewUser};
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -42,7 +42,10 @@ pub(crate) async fn add_user(
         password_hash: Some(hash),
         oidc_subject: None,
     };
-    let user = catalog(settings).await?.create_or_revive_user(new).await?;
+    let store = catalog(settings).await?;
+    let user = store.create_or_revive_user(new).await?;
+    let act = act("USER_CREATE", "User", &user.id, format!("創建使用者: {}", user.email));
+    store.append_audit(act).await?;
     if settings.json {
         return output::json(&json!({
             "id": user.id, "email": user.email, "displayName": user.display_name, "role": user.role,
@@ -60,10 +63,12 @@ pub(crate) async fn create_token(
 ) -> Result<(), Failure> {
     let secret = new_token(&OsRandom).map_err(|error| no_randomness(&error))?;
     let expires_at = expires_days.map(|days| SystemClock.now() + TimeDelta::days(days.into()));
-    let token = catalog(settings)
-        .await?
+    let store = catalog(settings).await?;
+    let token = store
         .create_token(name, &hash_secret(&secret), scope, None, expires_at)
         .await?;
+    let act = act("TOKEN_CREATE", "ApiToken", &token.id, format!("創建權杖: {}", token.name));
+    store.append_audit(act).await?;
     if settings.json {
         return output::json(&json!({
             "id": token.id, "name": token.name, "scope": token.scope,
@@ -71,6 +76,18 @@ pub(crate) async fn create_token(
         }));
     }
     output::line(secret.expose_secret())
+}
+
+/// What the audit log says of an act of nobody who is logged in.
+fn act(action: &str, resource_type: &str, id: &impl ToString, description: String) -> NewAuditEntry {
+    NewAuditEntry {
+        user_id: None,
+        action: action.to_owned(),
+        resource_type: resource_type.to_owned(),
+        resource_id: Some(id.to_string()),
+        description: format!("{description} (backupctl)"),
+        address: None,
+    }
 }
 
 /// The first line of stdin.

@@ -1,7 +1,6 @@
 use std::thread::available_parallelism;
 
-use backup_core::EntryPath;
-use backup_engine::RestoreInto;
+use backup_engine::{RestoreInto, shown_path};
 use serde_json::json;
 
 use crate::cli::{RestoreArgs, Settings};
@@ -31,9 +30,7 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
         into.database = Some(settings.database.settings_of_url(url)?);
     }
     for path in &args.paths {
-        let path = path.strip_prefix("files/").unwrap_or(path).trim_end_matches('/');
-        let path = EntryPath::new(path).map_err(|error| Failure::usage(error.to_string()))?;
-        into.paths.push(path);
+        into.paths.push(shown_path(path).map_err(|error| Failure::usage(error.to_string()))?);
     }
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(&args.backup.id).await?;

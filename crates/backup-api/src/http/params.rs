@@ -184,10 +184,10 @@ fn parse_moment(text: &str, end_of_day: bool) -> Option<DateTime<Utc>> {
     ((0..=9999).contains(&chrono::Datelike::year(&moment))).then_some(moment)
 }
 
-/// A path segment as an identifier.
-pub(crate) fn path_id<Id: FromStr<Err: Display>>(request: &HttpRequest) -> ApiResult<Id> {
+/// A path segment as an identifier; what is none identifies nothing, which `missing` says.
+pub(crate) fn path_id<Id: FromStr>(request: &HttpRequest, missing: &'static str) -> ApiResult<Id> {
     let text = request.match_info().get("id").unwrap_or_default();
-    text.parse().map_err(|error| ApiError::field("invalid_id", "id", error))
+    text.parse().map_err(|_| ApiError::not_found(missing))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) async fn acknowledge_alert(
     _: Query<()>,
     _: NoBody,
 ) -> ApiResult {
-    let id: AlertId = path_id(&request)?;
+    let id: AlertId = path_id(&request, "alert_not_found")?;
     let alert = api.store.acknowledge_alert(id).await?;
     audit::record(&api, &request, &caller, audit::acknowledge_alert(&alert)).await?;
     Ok(HttpResponse::Ok().json(AlertAnswer {

@@ -27,7 +27,7 @@ const RESTORES: u32 = 5;
 
 /// The backup of the request's path.
 pub(crate) async fn find_backup(api: &Api, request: &HttpRequest) -> ApiResult<BackupSummary> {
-    let id: BackupId = path_id(request)?;
+    let id: BackupId = path_id(request, "backup_not_found")?;
     api.store
         .get_backup(id)
         .await?

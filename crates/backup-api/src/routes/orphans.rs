@@ -41,7 +41,7 @@ pub(crate) async fn adopt_orphan(
     _: Query<()>,
     _: NoBody,
 ) -> ApiResult {
-    let id: BackupId = path_id(&request)?;
+    let id: BackupId = path_id(&request, "backup_not_found")?;
     let backup = api.engine()?.adopt_orphan(id).await.map_err(refusal)?;
     audit::record(&api, &request, &caller, audit::adopt(&backup)).await?;
     let summary = api
@@ -71,7 +71,7 @@ pub(crate) async fn remove_orphan(
     _: Query<()>,
     _: NoBody,
 ) -> ApiResult {
-    let id: BackupId = path_id(&request)?;
+    let id: BackupId = path_id(&request, "backup_not_found")?;
     api.engine()?.remove_orphan(id).await.map_err(refusal)?;
     audit::record(&api, &request, &caller, audit::remove_orphan(id)).await?;
     Ok(HttpResponse::Ok().json(MessageBody::new(language, "orphan_removed")))

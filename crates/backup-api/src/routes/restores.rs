@@ -176,7 +176,7 @@ pub(crate) async fn get_restore(
     request: HttpRequest,
     _: Query<()>,
 ) -> ApiResult {
-    let restore = find_restore(&api, path_id(&request)?).await?;
+    let restore = find_restore(&api, path_id(&request, "restore_not_found")?).await?;
     let steps = api.store.steps_of(JobKind::Restore, &restore.id.to_string()).await?;
     let restore = RestoreDetails {
         steps: StepBody::all(&steps, restore.completed_at),
@@ -199,7 +199,7 @@ pub(crate) async fn cancel_restore(
     _: Query<()>,
     _: NoBody,
 ) -> ApiResult {
-    let restore = find_restore(&api, path_id(&request)?).await?;
+    let restore = find_restore(&api, path_id(&request, "restore_not_found")?).await?;
     let swaps = restore
         .replacement
         .as_ref()
@@ -269,7 +269,7 @@ async fn end_replacement(
     request: &HttpRequest,
     action: RestoreAction,
 ) -> ApiResult {
-    let of = find_restore(api, path_id(request)?).await?.id;
+    let of = find_restore(api, path_id(request, "restore_not_found")?).await?.id;
     let restore = api.store.end_replacement(of, action, caller.user_id()).await?;
     let (act, message) = match action {
         RestoreAction::RollBack => (audit::roll_back_restore(of), "restore_rolling_back"),

@@ -34,7 +34,7 @@ fn not_found() -> ApiError {
 
 /// The schedule of the request's path.
 async fn find(api: &Api, request: &HttpRequest) -> ApiResult<ScheduleSummary> {
-    read(api, path_id(request)?).await
+    read(api, path_id(request, "schedule_not_found")?).await
 }
 
 async fn read(api: &Api, id: ScheduleId) -> ApiResult<ScheduleSummary> {
@@ -137,7 +137,7 @@ pub(crate) async fn update_schedule(
     body: Body<UpdateSchedule>,
     _: Query<()>,
 ) -> ApiResult {
-    let id: ScheduleId = path_id(&request)?;
+    let id: ScheduleId = path_id(&request, "schedule_not_found")?;
     let change = body.0;
     let mut tries = 0;
     let (schedule, backups) = loop {

@@ -76,7 +76,7 @@ pub(crate) async fn delete_token(
     _: Query<()>,
     _: NoBody,
 ) -> ApiResult {
-    let id: TokenId = path_id(&request)?;
+    let id: TokenId = path_id(&request, "token_not_found")?;
     let missing = || ApiError::not_found("token_not_found");
     let token = api
         .store

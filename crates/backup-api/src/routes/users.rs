@@ -81,7 +81,7 @@ pub(crate) async fn update_user(
     body: Body<UpdateUser>,
     _: Query<()>,
 ) -> ApiResult {
-    let id: UserId = path_id(&request)?;
+    let id: UserId = path_id(&request, "user_not_found")?;
     let given = body.0.given();
     let UpdateUser {
         display_name,
@@ -125,7 +125,7 @@ pub(crate) async fn delete_user(
     _: Query<()>,
     _: NoBody,
 ) -> ApiResult {
-    let id: UserId = path_id(&request)?;
+    let id: UserId = path_id(&request, "user_not_found")?;
     if caller.user_id() == Some(id) {
         return Err(ApiError::conflict("user_self"));
     }

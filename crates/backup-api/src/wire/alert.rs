@@ -17,7 +17,7 @@ use crate::openapi::types;
 #[into_params(parameter_in = Query)]
 pub(crate) struct AlertQuery {
     /// Only the open ones, or all.
-    #[param(inline, value_type = Option<types::AlertState>, default = "OPEN")]
+    #[param(inline, value_type = Option<types::AlertState>, default = "ALL")]
     pub(crate) state: AlertState,
     /// How many at the most.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
@@ -31,7 +31,7 @@ impl FromParams for AlertQuery {
     fn from_params(params: &mut Params) -> ApiResult<Self> {
         let (limit, offset) = params.page(50, 200)?;
         Ok(Self {
-            state: params.take("state")?.unwrap_or(AlertState::Open),
+            state: params.take("state")?.unwrap_or(AlertState::All),
             limit,
             offset,
         })

@@ -267,7 +267,7 @@ pub(crate) struct CreateRestore {
     target_dir: Option<String>,
     #[schema(value_type = types::RestoreMode)]
     mode: RestoreMode,
-    /// Only these paths of the files, as the contents show them, in mode NEW; none: all.
+    /// Only these paths of the files, as the contents show them (`files/a/b`), in mode NEW; none: all.
     #[schema(value_type = Option<Vec<String>>, max_items = 1000, min_length = 1, max_length = 4096)]
     paths: Vec<String>,
     /// Only these tables of the database, as `schema.name`, in mode NEW; none: all.

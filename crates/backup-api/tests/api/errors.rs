@@ -94,7 +94,7 @@ async fn parameters_are_read_strictly(app: TestApp) {
         let field = query.split('=').next().unwrap();
         assert_eq!(response.json()["details"]["field"], field, "{query}");
     }
-    admin.get("/api/admin/backup/1").await.refused(400, "invalid_id");
+    admin.get("/api/admin/backup/1").await.refused(404, "backup_not_found");
 }
 
 async fn what_is_not_there_says_so(app: TestApp) {

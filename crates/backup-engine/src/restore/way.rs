@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use backup_core::restore::{ReplacedDatabase, ReplacedFolder, Replacement, ReplacementStage, RestoreOptions};
 use backup_core::{EntryPath, JobControl, PipelineError, Receipt, Target};
-use backup_sources::{DatabaseSettings, DatabaseSwap, DatabaseSwapState, FolderSwap};
+use backup_sources::{DatabaseSettings, DatabaseSwap, DatabaseSwapState, FolderSwap, shown_path};
 
 use super::{Order, RestoreInto};
 use crate::bridge::blocking;
@@ -246,7 +246,7 @@ fn gone(removed: std::io::Result<()>, path: &Path) -> Result<(), PipelineError> 
 /// The paths that are asked for, which are given as the backup's contents show them.
 fn paths(options: &RestoreOptions) -> Result<Vec<EntryPath>, PipelineError> {
     let read = |path: &String| {
-        EntryPath::from_shown(path).map_err(|error| {
+        shown_path(path).map_err(|error| {
             PipelineError::refused(error.to_string(), "Give paths as the backup's contents show them.")
         })
     };

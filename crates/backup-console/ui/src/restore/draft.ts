@@ -1,3 +1,4 @@
+import { FILES } from '@/archive/path'
 import type { Backup, BackupConfig, Contents, CreateRestore, RestoreMode } from '@/api/schema'
 
 /** What is being filled in, step by step. */
@@ -86,7 +87,7 @@ export function toBody(draft: Draft): CreateRestore {
     ...(mode === 'NEW'
       ? {
           ...(restoreDatabase && tables.length > 0 && { tables }),
-          ...(restoreFiles && paths.length > 0 && { paths }),
+          ...(restoreFiles && paths.length > 0 && { paths: paths.map(path => FILES + path) }),
         }
       : { safetyBackup: draft.safetyBackup, keepOldHours: draft.keepOldHours }),
   }
