@@ -61,6 +61,10 @@ const SCENARIOS: &[Scenario] = &[
         run: incremental::run,
     },
     Scenario {
+        name: "chain",
+        run: chain::run,
+    },
+    Scenario {
         name: "scheduler",
         run: scheduler::run,
     },
@@ -74,7 +78,7 @@ const SCENARIOS: &[Scenario] = &[
 pub(crate) struct Args {
     /// What to measure: `backup`, a whole backup beside the peers; `restore`, of the database, the files, and one file of
     /// 10 GB; `catalog`, lists with a million backups; `api`, the same over HTTP; `download`, of 5 GB; `incremental`,
-    /// backups that build on others; `scheduler`, with a hundred thousand schedules; `workers`, up to eight of them on one
+    /// backups that build on others; `chain`, the restore of fifty of them; `scheduler`, with a hundred thousand schedules; `workers`, up to eight of them on one
     /// catalog. Default: all
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name)))]
     names: Vec<String>,

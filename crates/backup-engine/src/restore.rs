@@ -224,6 +224,14 @@ async fn make(
     repository
         .restore(receipt, way.targets(engine, &record.options), job)
         .await?;
+    if let Some(config) = &way.config {
+        // Of its settings none is put in force: what is right today is for people to tell.
+        job.warn(
+            backup_core::WarningCode::Other,
+            Some(config.display().to_string()),
+            "the configuration was restored into this folder of the machine that ran the restore: compare, and put in place what is needed",
+        );
+    }
     engine.checkpoint(Checkpoint::RestoreWhole).await?;
     if !way.exchanges() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The end of scenario `incremental`: a chain of many links restores about as fast as a full backup.
+//! Scenario `chain`: a chain of many links restores about as fast as a full backup.
 
 use std::io;
 use std::path::Path;
@@ -6,24 +6,26 @@ use std::time::Instant;
 
 use backup_tests::tools;
 
+use super::Args;
 use super::data::Data;
 use super::incremental::{Bed, middle};
 use super::table;
+use crate::cargo;
 use crate::failed;
+use crate::setup::Installed;
 
 /// Backups that build on the full one.
 const LINKS: u32 = 50;
-
-/// How often each is restored.
-const ROUNDS: usize = 3;
 
 /// The restore of the last link in restores of a full backup of the same state.
 const OF_THE_FULL: f64 = 1.5;
 
 /// Makes a chain, a full backup of the same state, and restores both in turn.
-pub(super) fn run(data: &Data, programs: &Path, keep: &Path) -> io::Result<()> {
-    println!("\nmaking a chain of {LINKS}, each after a change of 1 % of the rows");
-    let bed = Bed::new(data, programs, keep)?;
+pub(super) fn run(args: &Args, installed: &Installed) -> io::Result<()> {
+    let data = Data::ready(args, installed)?;
+    let programs = cargo::build_programs(&["api-server", "backupctl"], true)?;
+    println!("making a chain of {LINKS}, each after a change of 1 % of the rows");
+    let bed = Bed::new(&data, &programs, &args.keep()?)?;
     bed.link("FULL")?;
     let mut last = String::new();
     for round in 1..=LINKS {
@@ -32,9 +34,9 @@ pub(super) fn run(data: &Data, programs: &Path, keep: &Path) -> io::Result<()> {
     }
     let full = bed.link("FULL")?;
     let (mut of_chain, mut of_full) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        of_full.push(restore(data, programs, &bed, &full)?);
-        of_chain.push(restore(data, programs, &bed, &last)?);
+    for _ in 0..args.rounds {
+        of_full.push(restore(&data, &programs, &bed, &full)?);
+        of_chain.push(restore(&data, &programs, &bed, &last)?);
     }
     let (chain, full) = (middle(of_chain), middle(of_full));
     println!("a restore takes {full:.1} s of the full backup and {chain:.1} s of the chain\n");
