@@ -287,7 +287,11 @@ fn check_shown(system: &System, backup: &Value) {
     assert_eq!(status["lastSuccessful"]["id"], id);
     assert_eq!(status["storage"]["totalSizeBytes"], stored.len());
     assert_eq!(status["storage"]["backupCount"], 1);
-    assert_eq!(status["activeBackups"], 0);
+    assert_eq!(
+        (&status["activeBackups"], &status["queuedBackups"]),
+        (&0.into(), &0.into())
+    );
+    check_steps(system, id);
 
     let receipt: Value = serde_json::from_slice(&system.blobs.read(&receipt_path)).expect("a receipt in JSON");
     let same = [
@@ -316,6 +320,22 @@ fn check_shown(system: &System, backup: &Value) {
         assert_eq!(listed[0][field], backup[field], "{field} of the list");
         assert_eq!(shown[field], backup[field], "{field} of show");
     }
+}
+
+/// What it did, one after the other, up to its end.
+fn check_steps(system: &System, id: &str) {
+    let backup = system.api().get(&format!("/api/admin/backup/{id}")).expect(200)["backup"].clone();
+    let steps = backup["steps"].as_array().unwrap();
+    let names: Vec<&str> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["PREPARING", "DATABASE", "FILES", "CONFIG", "ARCHIVE", "UPLOAD"],
+        "{steps:#?}"
+    );
+    assert!(
+        steps.iter().all(|step| step["durationMs"].is_u64()),
+        "each has ended: {steps:#?}"
+    );
 }
 
 /// The configuration that was saved, and the secrets that were not.

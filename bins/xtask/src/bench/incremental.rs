@@ -1,5 +1,5 @@
 //! Scenario `incremental`: what a backup that builds on another one stores and takes, after a change of one in a hundred rows
-//! and files and after none; and what a chain of many costs when it is restored.
+//! and files and after none.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::data::{Data, generator};
 use super::ours::completed_as;
 use super::served::Served;
-use super::{Args, chain, table};
+use super::{Args, table};
 use crate::setup::Installed;
 use crate::{cargo, failed};
 
