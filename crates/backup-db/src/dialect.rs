@@ -37,10 +37,11 @@ pub(crate) fn begin_read(db: &mut Db) -> QueryResult<()> {
 /// means that there are no races, no deadlocks and no serialisation failures, and that both databases behave alike.
 pub(crate) fn begin_write(db: &mut Db) -> QueryResult<()> {
     match db {
-        Db::Pg(connection) => {
-            AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN")?;
-            connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
-        }
+        // In one word: a server may be far away. Where the second half of it fails, the connection is not used again.
+        Db::Pg(connection) => AnsiTransactionManager::begin_transaction_sql(
+            connection,
+            &format!("BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})"),
+        ),
         Db::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE"),
     }
 }
