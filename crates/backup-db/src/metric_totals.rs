@@ -156,11 +156,8 @@ pub(crate) fn ended(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
 
 /// The step that a number lies in.
 fn step(bounds: &[i64], number: i64) -> i64 {
-    bounds
-        .iter()
-        .copied()
-        .find(|bound| number <= *bound)
-        .unwrap_or(ENDLESS)
+    let mut steps = bounds.iter().copied();
+    steps.find(|bound| number <= *bound).unwrap_or(ENDLESS)
 }
 
 /// One more backup in a step.
