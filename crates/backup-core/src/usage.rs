@@ -59,8 +59,6 @@ pub struct ScheduleHealth {
 /// What a machine that watches wants to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Monitor {
-    /// The oldest schedules, at most [`Self::SCHEDULES`].
-    pub schedules: Vec<ScheduleHealth>,
     /// How many schedules are enabled.
     pub enabled_schedules: u64,
     /// Backups whose last verification found something wrong.
@@ -69,11 +67,6 @@ pub struct Monitor {
     pub last_verified_at: Option<DateTime<Utc>>,
     /// Alerts that are open.
     pub open_alerts: u64,
-}
-
-impl Monitor {
-    /// How many schedules are told of one by one: whoever has more watches the alerts.
-    pub const SCHEDULES: u32 = 1000;
 }
 
 /// A sample of the usage, kept as history.

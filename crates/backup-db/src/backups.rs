@@ -286,11 +286,13 @@ pub(crate) fn search_text(id: BackupId, name: &str, description: Option<&str>) -
 /// See [`Store::adopt_backup`].
 pub(crate) fn adopt(tx: &mut Tx<'_>, receipt: &Receipt) -> TxResult<Backup> {
     let id = receipt.id;
-    if let Some(row) = find(tx, id)? {
+    // One that had ended was counted then, and one that the catalog does not know was not made here.
+    let ends_now = if let Some(row) = find(tx, id)? {
         let held = row.status.0 == JobStatus::InProgress && row.lease_expires_at.is_some_and(|at| at.0 > tx.now);
         if held || row.deleting || row.status.0 == JobStatus::Completed {
             return Ok(row.into());
         }
+        row.status.0.is_active()
     } else {
         let new = NewBackup {
             id,
@@ -303,7 +305,8 @@ pub(crate) fn adopt(tx: &mut Tx<'_>, receipt: &Receipt) -> TxResult<Backup> {
             schedule_id: known_schedule(tx, receipt.schedule_id)?,
         };
         insert_row(tx, &new, &receipt.name, receipt.created_at)?;
-    }
+        false
+    };
     let text = id.to_string();
     write_results(tx, &text, &CompletedBackup::from(receipt))?;
     // A lease that ran out is void from here on: its token goes.
@@ -322,6 +325,9 @@ pub(crate) fn adopt(tx: &mut Tx<'_>, receipt: &Receipt) -> TxResult<Backup> {
         .execute(tx.db)?;
     append(tx, EventKind::Backup, &id)?;
     let backup: Backup = present(tx, id)?.into();
+    if ends_now {
+        crate::metric_totals::ended(tx, &backup)?;
+    }
     crate::outcome::succeeded(tx, &backup)?;
     Ok(present(tx, id)?.into())
 }

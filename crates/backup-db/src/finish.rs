@@ -277,7 +277,9 @@ impl Store {
 
     /// Brings a receipt that was found in storage into the catalog, as a COMPLETED backup: for a catalog that was lost, and
     /// for a backup whose worker died between its receipt and its row. A backup that a worker still holds, that is being
-    /// deleted, or that is COMPLETED already, is left as it is. Gives back the row as it stands then.
+    /// deleted, or that is COMPLETED already, is left as it is. Gives back the row as it stands then. In
+    /// [`Self::ended_backups`] it is counted where it waited or ran until now: what had ended was counted then, and what the
+    /// catalog did not know was not made in it.
     ///
     /// # Errors
     /// [`Error::NotFound`] where the backup that it builds on is gone or being deleted, [`Error::WrongState`] where that one

@@ -214,7 +214,14 @@ impl Store {
             if kind == JobKind::Restore {
                 crate::restores::may_cancel(tx, &id)?;
             }
-            for_kind!(kind, jobs => jobs::cancel(tx, &id))
+            let result = for_kind!(kind, jobs => jobs::cancel(tx, &id))?;
+            if kind == JobKind::Backup
+                && result == CancelResult::Cancelled
+                && let Some(row) = backup_jobs::row(tx, &id)?
+            {
+                crate::outcome::told(tx, &row.into())?;
+            }
+            Ok(result)
         })
         .await
     }

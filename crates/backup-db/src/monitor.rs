@@ -1,5 +1,6 @@
 //! What a machine that watches wants to know.
 
+use backup_core::ScheduleId;
 use backup_core::schedule::Schedule;
 use backup_core::usage::{Monitor, ScheduleHealth};
 use diesel::prelude::*;
@@ -10,15 +11,9 @@ use crate::types::{Time, count, time};
 use crate::{Error, Store};
 
 impl Store {
-    /// How each schedule is doing, what verifications found, and how many alerts are open.
+    /// How many schedules fire, what verifications found, and how many alerts are open.
     pub async fn monitor(&self) -> Result<Monitor, Error> {
         self.read("monitor", |tx| {
-            let rows: Vec<ScheduleRow> = backup_schedules::table
-                .order((backup_schedules::created_at, backup_schedules::id))
-                .limit(i64::from(Monitor::SCHEDULES))
-                .select(ScheduleRow::as_select())
-                .load(tx.db)?;
-            let schedules = rows.into_iter().map(|row| health(&row.into())).collect();
             let enabled: i64 = backup_schedules::table
                 .filter(backup_schedules::is_enabled.eq(true))
                 .count()
@@ -39,12 +34,26 @@ impl Store {
                 .count()
                 .get_result(tx.db)?;
             Ok(Monitor {
-                schedules,
                 enabled_schedules: count(enabled),
                 verify_failed: count(failed),
                 last_verified_at: time(newest.flatten()),
                 open_alerts: count(open),
             })
+        })
+        .await
+    }
+
+    /// How the schedules behind `after` are doing, in the order of their identifiers, at most `limit`: to go through all of
+    /// them.
+    pub async fn schedule_health(&self, after: Option<ScheduleId>, limit: u32) -> Result<Vec<ScheduleHealth>, Error> {
+        self.read("schedule_health", move |tx| {
+            let rows: Vec<ScheduleRow> = backup_schedules::table
+                .filter(backup_schedules::id.gt(after.map_or_else(String::new, |id| id.to_string())))
+                .order(backup_schedules::id)
+                .limit(i64::from(limit))
+                .select(ScheduleRow::as_select())
+                .load(tx.db)?;
+            Ok(rows.into_iter().map(|row| health(&row.into())).collect())
         })
         .await
     }

@@ -1,5 +1,5 @@
-//! What the end of a backup or verification means beyond its own row: for the schedule, the alerts and the messages. Part of
-//! the transaction that ends the job, so that none of it is ever forgotten or said twice.
+//! What the end of a backup or verification means beyond its own row: for the totals, the schedule, the alerts and the
+//! messages. Part of the transaction that ends the job, so that none of it is ever forgotten or said twice.
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::notification::{BackupReport, Report};
@@ -15,8 +15,9 @@ use crate::schema::{backup_schedules, backups};
 use crate::store::Tx;
 use crate::verifications::{self, NewVerification, VerificationRow};
 
-/// A backup has ended.
+/// A backup has ended: every one passes here once, whoever ends it and however; but for those that are adopted.
 pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
+    crate::metric_totals::ended(tx, backup)?;
     let schedule = schedule_of(tx, backup)?;
     match backup.status {
         JobStatus::Completed => {

@@ -219,6 +219,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    metric_totals (config_key, metric, bound) {
+        config_key -> Text,
+        metric -> Text,
+        bound -> BigInt,
+        backups -> BigInt,
+        amount -> BigInt,
+    }
+}
+
+diesel::table! {
     schedule_firings (schedule_id, scheduled_at) {
         schedule_id -> Text,
         scheduled_at -> Timestamp,

@@ -17,6 +17,7 @@ on_both_catalogs!(
     retention_is_shown_before_it_is_trusted,
     schedules_come_as_events_in_both_languages,
     metrics_tell_of_each_schedule,
+    metrics_tell_of_every_schedule_however_many,
 );
 
 const ALL: &str = "/api/admin/backup/schedule";
@@ -512,5 +513,18 @@ async fn metrics_tell_of_each_schedule(app: TestApp) {
         format!("backup_schedule_interval_seconds{labels} 86400"),
     ] {
         assert!(page.lines().any(|other| other == line), "{line}: {page}");
+    }
+}
+
+async fn metrics_tell_of_every_schedule_however_many(app: TestApp) {
+    // More than are read at once.
+    for number in 0..201 {
+        app.new_schedule(&format!("schedule {number}")).await;
+    }
+    let page = app.client.get("/metrics").await.expect(200).text();
+    for number in 0..201 {
+        let name = format!("name=\"schedule {number}\"");
+        let lines = page.lines().filter(|line| line.contains(&name));
+        assert_eq!(lines.count(), 3, "{name}: enabled, the next run and the interval");
     }
 }

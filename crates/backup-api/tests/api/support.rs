@@ -318,6 +318,11 @@ impl TestApp {
     pub(crate) async fn complete_on(&self, id: BackupId, size: u64, base: Option<BackupId>) {
         let lease = self.claim().await;
         assert_eq!(lease.id, id.to_string());
+        self.finish(&lease, size, base).await;
+    }
+
+    /// Ends a backup that was claimed; it stores nothing in truth.
+    pub(crate) async fn finish(&self, lease: &Lease, size: u64, base: Option<BackupId>) {
         let done = CompletedBackup {
             backup_type: if base.is_some() {
                 BackupType::Incremental
@@ -326,7 +331,7 @@ impl TestApp {
             },
             base_id: base,
             consolidated_from: None,
-            storage_path: format!("2026/11-24/{id}.tar.gz.enc"),
+            storage_path: format!("2026/11-24/{}.tar.gz.enc", lease.id),
             size_bytes: size,
             source_bytes: size,
             checksum: "0".repeat(64),
@@ -336,7 +341,7 @@ impl TestApp {
             key_fingerprint: None,
         };
         self.store
-            .finish_backup(&lease, BackupOutcome::Completed(Box::new(done)))
+            .finish_backup(lease, BackupOutcome::Completed(Box::new(done)))
             .await
             .unwrap();
     }

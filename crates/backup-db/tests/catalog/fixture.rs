@@ -1,6 +1,7 @@
 //! An empty catalog of either kind, and short ways to fill it.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,6 +95,19 @@ impl Catalog {
                 connection.batch_execute(sql).map_err(|error| error.to_string())
             }
             Place::Postgres(database) => database.try_psql(sql).map(|_| ()).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Undoes a migration and does it again, as on a catalog from before it.
+    pub(crate) fn redo_migration(&self, name: &str) {
+        let database = match &self.place {
+            Place::Sqlite(_) => "sqlite",
+            Place::Postgres(_) => "postgres",
+        };
+        let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+        let folder = migrations.join(database).join(name);
+        for file in ["down.sql", "up.sql"] {
+            self.sql(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap();
         }
     }
 

@@ -13,6 +13,7 @@ mod fixture;
 mod jobs;
 mod list;
 mod list_far;
+mod metric_totals;
 mod migrations;
 mod notifications;
 mod opening;

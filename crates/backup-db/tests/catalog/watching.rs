@@ -13,6 +13,7 @@ on_both!(
     it_is_known_since_when_nothing_was_verified,
     schedules_that_nobody_fires_are_found,
     the_monitor_says_how_each_schedule_is_doing,
+    schedules_are_gone_through_page_by_page,
 );
 
 async fn sealed_with(catalog: &Catalog, config_key: &str, fingerprint: Option<&str>) -> BackupId {
@@ -178,8 +179,9 @@ async fn the_monitor_says_how_each_schedule_is_doing(catalog: Catalog) {
         ),
         (1, 1, Some(now), 2)
     );
-    let [hourly, weekly] = &monitor.schedules[..] else {
-        panic!("{:?}", monitor.schedules);
+    let schedules = catalog.store.schedule_health(None, 10).await.unwrap();
+    let [hourly, weekly] = &schedules[..] else {
+        panic!("{schedules:?}");
     };
     assert_eq!((hourly.id, hourly.is_enabled), (made.id, true));
     assert_eq!(
@@ -194,4 +196,22 @@ async fn the_monitor_says_how_each_schedule_is_doing(catalog: Catalog) {
     // What is wrong with a backup that goes is no longer counted.
     catalog.store.begin_delete(backup, false).await.unwrap();
     assert_eq!(catalog.store.monitor().await.unwrap().verify_failed, 0);
+}
+
+async fn schedules_are_gone_through_page_by_page(catalog: Catalog) {
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        made.push(catalog.hourly().await.id);
+    }
+    made.sort();
+    let mut seen = Vec::new();
+    loop {
+        let page = catalog.store.schedule_health(seen.last().copied(), 2).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 2);
+        seen.extend(page.iter().map(|schedule| schedule.id));
+    }
+    assert_eq!(seen, made, "each of them, and once");
 }
