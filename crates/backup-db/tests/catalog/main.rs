@@ -24,6 +24,7 @@ mod readings;
 mod rebuild;
 mod replaced;
 mod retention;
+mod safety;
 mod schedules;
 mod settings;
 mod steps;
