@@ -33,10 +33,11 @@ impl Store {
     pub async fn found_again(
         &self,
         config_keys: &[String],
-        missing: HashSet<BackupId>,
+        missing: &[BackupId],
         before: DateTime<Utc>,
     ) -> Result<Vec<BackupId>, Error> {
         let keys = config_keys.to_vec();
+        let missing: HashSet<BackupId> = missing.iter().copied().collect();
         // Mostly nothing is missed: that should not queue up with the writers.
         let is_any = {
             let keys = keys.clone();

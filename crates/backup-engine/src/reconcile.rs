@@ -106,8 +106,8 @@ impl Engine {
             }
         }
         alert::tell(self, &judged, &found).await?;
-        let missing = found.lost.iter().chain(&found.damaged).copied().collect();
-        found.found_again = self.store.found_again(&judged, missing, began).await?;
+        let missing = [&found.lost[..], &found.damaged[..]].concat();
+        found.found_again = self.store.found_again(&judged, &missing, began).await?;
         first_error.map_or(Ok(found), Err)
     }
 

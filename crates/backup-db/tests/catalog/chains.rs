@@ -1,8 +1,6 @@
 //! What builds on what: nothing is offered as a base that cannot be restored, and nothing that builds on a broken one looks
 //! as if it could be.
 
-use std::collections::HashSet;
-
 use backup_core::chain::{ChainLimits, ChainPlan, WantedBackup, WhyFull, plan};
 use backup_core::{AlertKind, BackupId, BackupType, VerifyLevel};
 use backup_db::{NewVerification, VerificationOutcome};
@@ -106,7 +104,6 @@ fn damaged(in_base: Option<BackupId>) -> VerificationOutcome {
 /// All backups of a configuration were looked for just now, and these are not there.
 async fn found_again(catalog: &Catalog, config_key: &str, missing: &[BackupId]) -> Vec<BackupId> {
     let keys = [config_key.to_owned()];
-    let missing = missing.iter().copied().collect();
     catalog
         .store
         .found_again(&keys, missing, catalog.clock_now())
@@ -147,7 +144,7 @@ async fn what_is_missing_is_good_again_once_all_of_it_is_there(catalog: Catalog)
     assert_eq!(found_again(&catalog, "default", &[full]).await, []);
     assert_eq!(found_again(&catalog, "another", &[]).await, []);
     let keys = ["default".to_owned()];
-    let long_ago = catalog.store.found_again(&keys, HashSet::new(), start()).await;
+    let long_ago = catalog.store.found_again(&keys, &[], start()).await;
     assert_eq!(long_ago.unwrap(), []);
     assert!(catalog.backup(full).await.verify_error.is_some());
 
