@@ -13,7 +13,7 @@ use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::schema::backups;
 use crate::store::Tx;
-use crate::types::{count, word};
+use crate::types::{Word, count, word};
 use crate::{Error, Store};
 
 impl Store {
@@ -50,20 +50,22 @@ impl Store {
         self.write("found_again", move |tx| {
             let mut whole = HashSet::new();
             let mut back = Vec::new();
-            for row in missed(tx, &keys)? {
+            for Word(id) in missed(tx, &keys)? {
                 let is_there = |link: &BackupRow| {
                     let ended = link.completed_at.is_some_and(|at| at.0 < before);
                     ended && keys.contains(&link.config_key) && !missing.contains(&link.id.0)
                 };
-                if !is_whole(tx, row.id.0, &mut whole, is_there)? {
+                if !is_whole(tx, id, &mut whole, is_there)? {
                     continue;
                 }
-                diesel::update(backups::table.filter(backups::id.eq(row.id.0.to_string())))
+                diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
                     .set(backups::missing.eq(None::<String>))
                     .execute(tx.db)?;
-                append(tx, EventKind::Backup, &row.id.0)?;
-                chains::found_again(tx, &row)?;
-                back.push(row.id.0);
+                append(tx, EventKind::Backup, &id)?;
+                if let Some(row) = find(tx, id)? {
+                    chains::found_again(tx, &row)?;
+                }
+                back.push(id);
             }
             Ok(back)
         })
@@ -88,12 +90,12 @@ impl Store {
 }
 
 /// Those that were missed, what others build on first.
-fn missed(tx: &mut Tx<'_>, config_keys: &[String]) -> TxResult<Vec<BackupRow>> {
+fn missed(tx: &mut Tx<'_>, config_keys: &[String]) -> TxResult<Vec<Word<BackupId>>> {
     Ok(backups::table
         .filter(backups::missing.is_not_null())
         .filter(backups::config_key.eq_any(config_keys))
         .order((backups::created_at, backups::id))
-        .select(BackupRow::as_select())
+        .select(backups::id)
         .load(tx.db)?)
 }
 
