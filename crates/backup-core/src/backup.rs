@@ -121,7 +121,8 @@ pub struct Backup {
     pub verified_at: Option<DateTime<Utc>>,
     /// How thoroughly.
     pub verify_level: Option<VerifyLevel>,
-    /// What the last verification found wrong; `None`: nothing.
+    /// What the last verification found wrong, or the storage was found to lack, of it or of one that it builds on; `None`:
+    /// nothing.
     pub verify_error: Option<String>,
     /// When a worker first took it up.
     pub started_at: Option<DateTime<Utc>>,

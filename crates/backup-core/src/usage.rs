@@ -61,7 +61,7 @@ pub struct ScheduleHealth {
 pub struct Monitor {
     /// How many schedules are enabled.
     pub enabled_schedules: u64,
-    /// Backups whose last verification found something wrong.
+    /// Backups whose last verification found something wrong, or that the storage was found to lack.
     pub verify_failed: u64,
     /// When a backup was last verified.
     pub last_verified_at: Option<DateTime<Utc>>,

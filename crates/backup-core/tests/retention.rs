@@ -90,9 +90,40 @@ fn the_last_good_backup_of_each_source_outlives_every_policy() {
     backups[0].is_good = false;
     backups[3].source = BackupSource::Database;
     let decisions = plan(&policy(1, 1), Zone::UTC, &backups, now());
-    assert_eq!(kept(&decisions), [id(1), id(3)]);
-    assert_eq!(rules(&decisions, 1), (Verdict::Keep, &[Rule::LastGood][..]));
-    assert_eq!(rules(&decisions, 0), (Verdict::Expire, &[Rule::RetentionDays][..]));
+    // The newest would be the last good one if it were good, and is not removed for a belief.
+    assert_eq!(kept(&decisions), [id(0), id(1), id(3)]);
+    for number in [0, 1] {
+        assert_eq!(rules(&decisions, number), (Verdict::Keep, &[Rule::LastGood][..]));
+    }
+    let by_both = [Rule::RetentionDays, Rule::MaxBackups];
+    assert_eq!(rules(&decisions, 2), (Verdict::Expire, &by_both[..]));
+}
+
+/// A storage that is away for a while makes every backup look lost.
+#[test]
+fn what_the_policy_would_keep_does_not_expire_for_being_believed_bad() {
+    let keep = Retention {
+        keep_weekly: Some(4),
+        keep_monthly: Some(6),
+        ..policy(7, 3)
+    };
+    let good = daily(200);
+    let expected = kept(&plan(&keep, Zone::UTC, &good, now()));
+    let mut lost = good.clone();
+    for backup in &mut lost {
+        backup.is_good = false;
+    }
+    let decisions = plan(&keep, Zone::UTC, &lost, now());
+    let is_kept: HashSet<_> = kept(&decisions).into_iter().collect();
+    assert!(expected.iter().all(|id| is_kept.contains(id)), "{decisions:?}");
+    // Beyond that, what is young stays, since what is bad takes no place; and nothing else does.
+    assert_eq!(is_kept.len(), expected.len() + 4, "{decisions:?}");
+    // The newest of its week is kept beside the newest good one, whichever it is in truth.
+    let mut backups = good;
+    backups[11].is_good = false;
+    let decisions = plan(&keep, Zone::UTC, &backups, now());
+    assert_eq!(rules(&decisions, 11), (Verdict::Keep, &[Rule::KeepWeekly][..]));
+    assert_eq!(rules(&decisions, 12), (Verdict::Keep, &[Rule::KeepWeekly][..]));
 }
 
 #[test]
@@ -460,6 +491,20 @@ proptest! {
         }
         let after: HashSet<_> = kept(&plan(&raised, zone, &backups, now())).into_iter().collect();
         prop_assert!(before.is_subset(&after));
+    }
+
+    /// What is believed to be bad goes only where it would go if everything were good, and costs no good one its place.
+    #[test]
+    fn no_belief_costs_a_backup(policy in any_policy(), zone in any_zone(), backups in any_backups()) {
+        let is_kept: HashSet<_> = kept(&plan(&policy, zone, &backups, now())).into_iter().collect();
+        let trusted: Vec<_> = backups.iter().map(|backup| Candidate { is_good: true, ..backup.clone() }).collect();
+        for id in kept(&plan(&policy, zone, &trusted, now())) {
+            prop_assert!(is_kept.contains(&id), "it would be kept if it were good");
+        }
+        let good: Vec<_> = judged(&backups).into_iter().filter(|backup| backup.is_good).collect();
+        for id in kept(&plan(&policy, zone, &good, now())) {
+            prop_assert!(is_kept.contains(&id), "it would be kept if there were good ones alone");
+        }
     }
 
     /// The order in which backups are given does not matter.

@@ -56,6 +56,15 @@ pub(crate) struct BackupRow {
     pub(crate) lease_token: Option<String>,
     pub(crate) lease_expires_at: Option<Time>,
     pub(crate) consolidated_from: Option<Word<BackupId>>,
+    /// What the storage was found to lack of it, or of one that it builds on.
+    pub(crate) missing: Option<String>,
+}
+
+impl BackupRow {
+    /// Why it cannot be restored, as far as the catalog knows.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.verify_error.as_deref().or(self.missing.as_deref())
+    }
 }
 
 impl From<BackupRow> for Backup {
@@ -83,7 +92,7 @@ impl From<BackupRow> for Backup {
             protected: row.protected,
             verified_at: time(row.verified_at),
             verify_level: word(row.verify_level),
-            verify_error: row.verify_error,
+            verify_error: row.verify_error.or(row.missing),
             started_at: time(row.started_at),
             completed_at: time(row.completed_at),
             expires_at: time(row.expires_at),

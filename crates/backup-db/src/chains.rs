@@ -20,6 +20,8 @@ use crate::{Error, Store};
 const NEWEST: i64 = 500;
 /// The name of the detail that says which source a broken chain is of.
 const SOURCE_DETAIL: &str = "source";
+/// The name of the detail that says which backup broke it, by its name.
+const BACKUP_DETAIL: &str = "backup";
 
 impl Store {
     /// The newest COMPLETED backups of a configuration, and all that those build on: what [`backup_core::chain::plan`]
@@ -29,13 +31,24 @@ impl Store {
         self.read("chain_links", move |tx| links(tx, &config_key)).await
     }
 
-    /// Says of a COMPLETED backup that the storage does not have it as it was written: so it cannot be restored, nor can
+    /// Says of a COMPLETED backup that what the storage has of it is not what was written: so it cannot be restored, nor can
     /// anything that builds on it. Their verification says so, nothing builds on them any more, and an alert is raised. One
     /// that is gone from the catalog is no error.
     pub async fn condemn_backup(&self, id: BackupId, problem: &str) -> Result<(), Error> {
         let problem = problem.to_owned();
-        self.write("condemn_backup", move |tx| condemn(tx, id, &problem)).await
+        let how = Finding::Read(VerifyLevel::Checksum);
+        self.write("condemn_backup", move |tx| condemn(tx, id, how, &problem))
+            .await
     }
+}
+
+/// How it came to be known that a backup cannot be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// Its stored bytes were read: a verification, which another one may refute.
+    Read(VerifyLevel),
+    /// It, or one that it builds on, is not there: over once it is.
+    Missing,
 }
 
 pub(crate) fn links(tx: &mut Tx<'_>, config_key: &str) -> TxResult<Vec<Link>> {
@@ -73,6 +86,7 @@ type Row = (
     Option<i64>,
     Option<String>,
     Option<String>,
+    Option<String>,
 );
 
 /// The newest, or those of these identifiers.
@@ -92,6 +106,7 @@ fn candidates(tx: &mut Tx<'_>, config_key: &str, ids: Option<&[String]>) -> TxRe
             backups::size_bytes,
             backups::key_fingerprint,
             backups::verify_error,
+            backups::missing,
         ))
         .into_boxed();
     if let Some(ids) = ids {
@@ -101,7 +116,7 @@ fn candidates(tx: &mut Tx<'_>, config_key: &str, ids: Option<&[String]>) -> TxRe
 }
 
 fn link(row: Row, lost: &HashSet<String>) -> Link {
-    let (id, backup_type, source, created_at, base_id, size_bytes, key_fingerprint, verify_error) = row;
+    let (id, backup_type, source, created_at, base_id, size_bytes, key_fingerprint, verify_error, missing) = row;
     Link {
         id: id.0,
         backup_type: backup_type.0,
@@ -110,30 +125,30 @@ fn link(row: Row, lost: &HashSet<String>) -> Link {
         base_id: word(base_id),
         size_bytes: size_bytes.map_or(0, count),
         key_fingerprint,
-        is_good: verify_error.is_none() && !lost.contains(&id.0.to_string()),
+        is_good: verify_error.is_none() && missing.is_none() && !lost.contains(&id.0.to_string()),
     }
 }
 
-/// See [`Store::condemn_backup`].
-pub(crate) fn condemn(tx: &mut Tx<'_>, id: BackupId, problem: &str) -> TxResult<()> {
+/// See [`Store::condemn_backup`] and [`Store::miss_backup`].
+pub(crate) fn condemn(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<()> {
     let Some(row) = find(tx, id)?.filter(|row| row.status.0 == JobStatus::Completed) else {
         return Ok(());
     };
-    mark(tx, id, VerifyLevel::Checksum, problem)?;
-    let dependents = condemn_dependents(tx, id, VerifyLevel::Checksum, problem)?;
+    mark(tx, id, how, problem)?;
+    let dependents = condemn_dependents(tx, id, how, problem)?;
     tell(tx, &row, dependents, problem)
 }
 
 /// A verification found something wrong with a backup, which its row says already.
 pub(crate) fn found_broken(tx: &mut Tx<'_>, row: &BackupRow, level: VerifyLevel, problem: &str) -> TxResult<()> {
-    match condemn_dependents(tx, row.id.0, level, problem)? {
+    match condemn_dependents(tx, row.id.0, Finding::Read(level), problem)? {
         0 => Ok(()),
         dependents => tell(tx, row, dependents, problem),
     }
 }
 
 /// Says of all COMPLETED backups that build on this one that they cannot be restored, and how many those are.
-fn condemn_dependents(tx: &mut Tx<'_>, id: BackupId, level: VerifyLevel, problem: &str) -> TxResult<usize> {
+fn condemn_dependents(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<usize> {
     let problem = format!("it builds on backup {id}, which cannot be read: {problem}");
     let mut seen = HashSet::from([id]);
     let mut next = vec![id];
@@ -145,7 +160,7 @@ fn condemn_dependents(tx: &mut Tx<'_>, id: BackupId, level: VerifyLevel, problem
             .load(tx.db)?;
         for dependent in dependents {
             if seen.insert(dependent.0) {
-                mark(tx, dependent.0, level, &problem)?;
+                mark(tx, dependent.0, how, &problem)?;
                 next.push(dependent.0);
             }
         }
@@ -153,14 +168,19 @@ fn condemn_dependents(tx: &mut Tx<'_>, id: BackupId, level: VerifyLevel, problem
     Ok(seen.len() - 1)
 }
 
-fn mark(tx: &mut Tx<'_>, id: BackupId, level: VerifyLevel, problem: &str) -> TxResult<()> {
-    diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
-        .set((
-            backups::verified_at.eq(tx.now.naive_utc()),
-            backups::verify_level.eq(level.as_str()),
-            backups::verify_error.eq(problem),
-        ))
-        .execute(tx.db)?;
+fn mark(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<()> {
+    let row = backups::table.filter(backups::id.eq(id.to_string()));
+    match how {
+        Finding::Read(level) => diesel::update(row)
+            .set((
+                backups::verified_at.eq(tx.now.naive_utc()),
+                backups::verify_level.eq(level.as_str()),
+                backups::verify_error.eq(problem),
+            ))
+            .execute(tx.db)?,
+        // What its last verification found stays beside it, and holds again once it is back.
+        Finding::Missing => diesel::update(row).set(backups::missing.eq(problem)).execute(tx.db)?,
+    };
     append(tx, EventKind::Backup, &id)
 }
 
@@ -173,7 +193,7 @@ fn tell(tx: &mut Tx<'_>, row: &BackupRow, dependents: usize, problem: &str) -> T
         .severity(AlertSeverity::Critical)
         .with(CONFIG_DETAIL, &row.config_key)
         .with(SOURCE_DETAIL, row.source.0)
-        .with("backup", &row.name)
+        .with(BACKUP_DETAIL, &row.name)
         .with("dependents", dependents)
         .with("error", problem);
     crate::alerts::raise(tx, &alert)?;
@@ -197,23 +217,30 @@ pub(crate) fn mended(
     Ok(())
 }
 
+/// What was not there is there again: where it is what broke the chain, the chain is whole.
+pub(crate) fn found_again(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
+    let broken = crate::alerts::open(tx, AlertKind::ChainBroken, &row.config_key)?;
+    if broken.is_some_and(|alert| alert.details.get(BACKUP_DETAIL) == Some(&row.name)) {
+        crate::alerts::resolve(tx, AlertKind::ChainBroken, &row.config_key)?;
+    }
+    Ok(())
+}
+
 /// Condemns what was brought back from receipts and builds on a backup that was not.
 pub(crate) fn condemn_torn(tx: &mut Tx<'_>) -> TxResult<()> {
     let rows: Vec<(Word<BackupId>, Option<Word<BackupId>>)> = backups::table
         .filter(backups::base_id.is_not_null())
         .filter(backups::status.eq(JobStatus::Completed.as_str()))
         .filter(backups::verify_error.is_null())
+        .filter(backups::missing.is_null())
         .order((backups::created_at, backups::id))
         .select((backups::id, backups::base_id))
         .load(tx.db)?;
     for (id, base) in rows {
         let Some(base) = word(base) else { continue };
         if !find(tx, base)?.is_some_and(|row| row.status.0 == JobStatus::Completed && !row.deleting) {
-            condemn(
-                tx,
-                id.0,
-                &format!("backup {base}, which it builds on, is not in the storage"),
-            )?;
+            let problem = format!("backup {base}, which it builds on, is not in the storage");
+            condemn(tx, id.0, Finding::Missing, &problem)?;
         }
     }
     Ok(())

@@ -86,8 +86,8 @@ fn consolidable(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
     }
     let damaged = |problem: String| Err(Error::Damaged { id, problem }.into());
     // What was found wrong with a base is said of all that builds on it, but for what the storage was found to lack.
-    if let Some(problem) = &row.verify_error {
-        return damaged(problem.clone());
+    if let Some(problem) = row.problem() {
+        return damaged(problem.to_owned());
     }
     let lost = crate::retention::lost(tx)?;
     let (mut at, mut base) = (id, Some(base));

@@ -268,6 +268,12 @@ impl Store {
                         backups::verify_error.eq(error_message),
                     ))
                     .execute(tx.db)?;
+                if error_message.is_none() {
+                    // All of it was read, whatever was missed before.
+                    diesel::update(backups::table.filter(backups::id.eq(row.backup_id.0.to_string())))
+                        .set(backups::missing.eq(None::<String>))
+                        .execute(tx.db)?;
+                }
                 crate::outcome::verified(tx, &row, error_message, in_base)?;
             }
             Ok(Finished::new(now))

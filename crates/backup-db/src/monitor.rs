@@ -23,6 +23,13 @@ impl Store {
                 .filter(backups::deleting.eq(false))
                 .count()
                 .get_result(tx.db)?;
+            // Each by an index of its own.
+            let missing: i64 = backups::table
+                .filter(backups::missing.is_not_null())
+                .filter(backups::verify_error.is_null())
+                .filter(backups::deleting.eq(false))
+                .count()
+                .get_result(tx.db)?;
             let newest: Option<Option<Time>> = backups::table
                 .filter(backups::verified_at.is_not_null())
                 .order(backups::verified_at.desc())
@@ -35,7 +42,7 @@ impl Store {
                 .get_result(tx.db)?;
             Ok(Monitor {
                 enabled_schedules: count(enabled),
-                verify_failed: count(failed),
+                verify_failed: count(failed) + count(missing),
                 last_verified_at: time(newest.flatten()),
                 open_alerts: count(open),
             })

@@ -3,7 +3,7 @@
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::notification::{BackupReport, Report};
-use backup_core::{Backup, BackupId, BackupType, JobStatus};
+use backup_core::{Backup, BackupId, BackupType, JobStatus, VerifyLevel};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
@@ -56,7 +56,7 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
         over(tx, AlertKind::ConsolidationFailed, backup, ended)?;
     }
     let Some(schedule) = schedule_of(tx, backup)? else {
-        return Ok(());
+        return crate::safety::date(tx, backup);
     };
     let expires_at = backup.created_at + TimeDelta::days(schedule.retention_days);
     diesel::update(backups::table.filter(backups::id.eq(backup.id.to_string())))
@@ -166,7 +166,10 @@ pub(crate) fn verified(
     .with("error", problem);
     raise(tx, &alert)?;
     match in_base {
-        Some(base) => crate::chains::condemn(tx, base, problem),
+        Some(base) => {
+            let how = crate::chains::Finding::Read(VerifyLevel::Checksum);
+            crate::chains::condemn(tx, base, how, problem)
+        }
         None => crate::chains::found_broken(tx, &backup, row.level.0, problem),
     }
 }

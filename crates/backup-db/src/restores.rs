@@ -15,7 +15,7 @@ use crate::{Error, Store};
 
 mod replaced;
 
-pub(crate) use replaced::{completed, may_cancel};
+pub(crate) use replaced::{completed, holding_safety, may_cancel};
 
 /// What the person is called who asked for a restore.
 const CREATED_BY_NAME: &str = "(SELECT display_name FROM users WHERE users.id = restore_records.created_by)";

@@ -22,7 +22,7 @@ use crate::types::{Time, Word, word};
 use crate::{Error, Store};
 
 /// Backups that are let go in one transaction; the others go the next time.
-const AT_ONCE: usize = 200;
+pub(crate) const AT_ONCE: usize = 200;
 
 /// How far ahead of what was believed before a clock may be and still be believed.
 const LEAP: TimeDelta = TimeDelta::days(1);
@@ -138,7 +138,7 @@ impl Store {
 }
 
 /// The time by which backups grow old: that of the clock, but no more than a day ahead of what was believed before.
-fn believed(tx: &mut Tx<'_>) -> TxResult<DateTime<Utc>> {
+pub(crate) fn believed(tx: &mut Tx<'_>) -> TxResult<DateTime<Utc>> {
     let before: Option<Time> = retention_clock::table
         .select(retention_clock::at)
         .first(tx.db)
@@ -214,6 +214,7 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
         bool,
         Option<Word<BackupId>>,
         Option<String>,
+        Option<String>,
     );
     let mut query = backups::table
         .filter(backups::status.eq(JobStatus::Completed.as_str()))
@@ -225,6 +226,7 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
             backups::protected,
             backups::base_id,
             backups::verify_error,
+            backups::missing,
         ))
         .into_boxed();
     query = match which {
@@ -239,13 +241,13 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
     let lost = lost(tx)?;
     Ok(rows
         .into_iter()
-        .map(|(id, source, created_at, protected, base_id, verify_error)| Candidate {
+        .map(|(id, source, created_at, protected, base_id, verify_error, missing)| Candidate {
             id: id.0,
             source: source.0,
             created_at: created_at.0,
             protected,
             base_id: word(base_id),
-            is_good: verify_error.is_none() && !lost.contains(&id.0.to_string()),
+            is_good: verify_error.is_none() && missing.is_none() && !lost.contains(&id.0.to_string()),
             has_outside_dependents: needed.contains(&id.0),
         })
         .collect())
@@ -312,10 +314,17 @@ fn misdated(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<Vec<(String, Optio
 }
 
 fn let_it_go(tx: &mut Tx<'_>, schedule: &Schedule, decision: &Decision) -> TxResult<Option<Backup>> {
-    let id = decision.backup_id;
-    let Some(row): Option<BackupRow> = find_backup(tx, id)? else {
+    let Some(row) = find_backup(tx, decision.backup_id)? else {
         return Ok(None);
     };
+    let rules: Vec<&str> = decision.rules.iter().map(|rule| rule.as_str()).collect();
+    let why = format!("排程 {}：{}", schedule.name, rules.join("、"));
+    expire(tx, row, &why)
+}
+
+/// Puts a tombstone on a backup whose time is over, and writes it into the audit log; `None`: it is protected or in use.
+pub(crate) fn expire(tx: &mut Tx<'_>, row: BackupRow, why: &str) -> TxResult<Option<Backup>> {
+    let id = row.id.0;
     match removable(tx, &row) {
         Ok(()) => {}
         Err(TxError::Domain(Error::InUse { .. } | Error::Protected(_) | Error::Running(_))) => return Ok(None),
@@ -325,7 +334,6 @@ fn let_it_go(tx: &mut Tx<'_>, schedule: &Schedule, decision: &Decision) -> TxRes
         .set(backups::deleting.eq(true))
         .execute(tx.db)?;
     append(tx, EventKind::Backup, &id)?;
-    let rules: Vec<&str> = decision.rules.iter().map(|rule| rule.as_str()).collect();
     insert(
         tx,
         &NewAuditEntry {
@@ -333,7 +341,7 @@ fn let_it_go(tx: &mut Tx<'_>, schedule: &Schedule, decision: &Decision) -> TxRes
             action: "BACKUP_EXPIRE".to_owned(),
             resource_type: "Backup".to_owned(),
             resource_id: Some(id.to_string()),
-            description: format!("刪除過期備份: {}（排程 {}：{}）", row.name, schedule.name, rules.join("、")),
+            description: format!("刪除過期備份: {}（{why}）", row.name),
             address: None,
         },
     )?;

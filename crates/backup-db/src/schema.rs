@@ -177,6 +177,7 @@ diesel::table! {
         key_fingerprint -> Nullable<Text>,
         consolidated_from -> Nullable<Text>,
         steps -> Text,
+        missing -> Nullable<Text>,
     }
 }
 

@@ -72,9 +72,10 @@ pub(crate) async fn run(
     if let Err(error) = &made {
         // What another worker holds now is not ours to remove, and only the catalog knows who holds it.
         if !matches!(error, JobError::LeaseLost) && held.owned().await.is_ok() {
-            let removal = remove_all(&plan.place.storage, &plan.path, &plan.receipt_path);
+            let removal = commit::remove_own(engine, held, &plan.place.storage, &plan.path, &plan.receipt_path);
             match tokio::time::timeout(CLEAN_UP, removal).await {
-                Ok(Ok(())) => {}
+                // Lost meanwhile, it is another worker's to remove.
+                Ok(Ok(()) | Err(PipelineError::Cancelled)) => {}
                 Ok(Err(problem)) => log_leftover(backup, &problem),
                 Err(_) => log_leftover(backup, &PipelineError::unavailable("the storage does not answer", "")),
             }

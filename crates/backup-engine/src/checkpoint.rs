@@ -17,6 +17,8 @@ text_enum! {
         InConfig => "in-config",
         /// Inside what is made of another backup.
         InChain => "in-chain",
+        /// What an attempt left is there, and the next of its files is about to be removed.
+        BeforeRemoval => "before-removal",
         /// Every byte is handed to the storage, nothing is visible.
         BeforeCommit => "before-commit",
         /// The blob is whole, and the receipt is not there.

@@ -2,7 +2,8 @@
 //! interrupted deletion is finished by the next reconciliation.
 
 use backup_core::receipt::receipt_path;
-use backup_core::{Backup, BackupId};
+use backup_core::{Backup, BackupId, PipelineError};
+use backup_storage::BlobStore;
 
 use crate::Checkpoint;
 use crate::engine::Engine;
@@ -52,10 +53,11 @@ impl Engine {
         if let Some(path) = &backup.storage_path {
             let receipt = receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at));
             let storage = self.place(&backup.config_key).await?.storage;
-            storage
-                .delete(&receipt)
-                .await
-                .map_err(backup_core::PipelineError::from)?;
+            if !has_any(&storage, [receipt.as_str(), path.as_str()]).await? {
+                // It may have gone in an attempt before. Or a disk is not mounted, and comes back with the backup on it.
+                self.refuse_empty(&storage, &backup.config_key).await?;
+            }
+            storage.delete(&receipt).await.map_err(PipelineError::from)?;
             self.checkpoint(Checkpoint::DeleteReceiptGone).await?;
             crate::backup::remove_all(&storage, path, &receipt).await?;
             self.checkpoint(Checkpoint::DeleteBlobGone).await?;
@@ -65,4 +67,14 @@ impl Engine {
         tracing::info!(action = %Action::BackupDeleted, backup_id = %backup.id, "backup {} deleted", backup.name);
         Ok(())
     }
+}
+
+/// Whether the storage has a file at any of these paths.
+async fn has_any(storage: &BlobStore, paths: [&str; 2]) -> Result<bool, PipelineError> {
+    for path in paths {
+        if storage.size(path).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

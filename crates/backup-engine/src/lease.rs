@@ -18,6 +18,8 @@ const PATIENCE: u32 = 10;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// A beat a second: progress is live, and a request to cancel is obeyed within a second or two.
 const BEAT: Duration = Duration::from_secs(1);
+/// How often whoever waits for the loss of a job looks.
+const LOOK: Duration = Duration::from_millis(200);
 /// A catalog that takes longer for a heartbeat does not answer.
 const BEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -183,6 +185,13 @@ impl HeldLease {
             Err(PipelineError::Cancelled)
         } else {
             Ok(())
+        }
+    }
+
+    /// Ends once the job is another worker's, or may be.
+    pub(crate) async fn until_lost(&self) {
+        while !self.is_lost() {
+            tokio::time::sleep(LOOK).await;
         }
     }
 

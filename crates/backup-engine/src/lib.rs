@@ -9,6 +9,7 @@ mod bridge;
 mod checkpoint;
 mod delete;
 mod delivery;
+mod empty;
 mod engine;
 mod error;
 mod housekeeping;

@@ -82,19 +82,27 @@ impl Engine {
     /// Every place, of which several may share a storage: that of the environment first, then each configuration's.
     pub(crate) async fn places(&self) -> Result<Vec<(String, Result<Place, PipelineError>)>, Error> {
         let configs = self.store.list_configs().await?;
-        let mut keys: Vec<&str> = vec![DEFAULT_CONFIG_KEY];
-        keys.extend(
-            configs
-                .iter()
-                .map(|config| config.key.as_str())
-                .filter(|key| *key != DEFAULT_CONFIG_KEY),
-        );
-        let mut places = Vec::with_capacity(keys.len());
-        for key in keys {
+        let mut places = Vec::with_capacity(configs.len() + 1);
+        for key in config_keys(&configs) {
             let config = configs.iter().find(|config| config.key == key);
             places.push((key.to_owned(), self.place_of(config, &configs).await));
         }
         Ok(places)
+    }
+
+    /// The configurations whose backups are in this storage, as far as their settings can be read. Asks no storage.
+    pub(crate) async fn sharing(&self, storage: &BlobStore) -> Result<Vec<String>, Error> {
+        let configs = self.store.list_configs().await?;
+        let name = storage.describe();
+        let uses_it = |key: &&str| {
+            let config = configs.iter().find(|config| config.key == **key);
+            self.storage_name(config).is_ok_and(|of| of == name)
+        };
+        Ok(config_keys(&configs)
+            .into_iter()
+            .filter(uses_it)
+            .map(str::to_owned)
+            .collect())
     }
 
     /// Opens a secret of the catalog.
@@ -257,6 +265,18 @@ pub(crate) fn storage_of(
         settings.container.clone_from(container);
     }
     settings
+}
+
+/// The keys of all configurations, the default one first.
+pub(crate) fn config_keys(configs: &[BackupConfig]) -> Vec<&str> {
+    let mut keys = vec![DEFAULT_CONFIG_KEY];
+    keys.extend(
+        configs
+            .iter()
+            .map(|config| config.key.as_str())
+            .filter(|key| *key != DEFAULT_CONFIG_KEY),
+    );
+    keys
 }
 
 /// Whether a configuration has a storage of its own.

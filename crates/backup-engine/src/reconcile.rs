@@ -45,6 +45,11 @@ pub struct Reconciled {
     /// How many receipts of backups that the catalog does not know are in the storage of a configuration, of those where there
     /// are any. A storage that several share counts for the first of them.
     pub unknown: Vec<(String, u64)>,
+    /// Backups that were missed, and are there again with all that they build on: they can be restored.
+    pub found_again: Vec<BackupId>,
+    /// Configurations whose storage is empty though the catalog knows backups in it, and what is said of each. None of them is
+    /// judged.
+    pub empty: Vec<(String, String)>,
 }
 
 /// One storage, and the configurations whose backups are in it.
@@ -69,6 +74,7 @@ impl Engine {
     /// # Errors
     /// The first thing that did not work; what was done stays done, and the next time goes on from there.
     pub async fn reconcile(&self) -> Result<Reconciled, Error> {
+        let began = self.clock.now();
         let mut found = Reconciled::default();
         let mut first_error = None;
         // Dependents come first: where one of them stays, so does what it builds on.
@@ -100,6 +106,8 @@ impl Engine {
             }
         }
         alert::tell(self, &judged, &found).await?;
+        let missing = [&found.lost[..], &found.damaged[..]].concat();
+        found.found_again = self.store.found_again(&judged, &missing, began).await?;
         first_error.map_or(Ok(found), Err)
     }
 
@@ -118,6 +126,13 @@ impl Engine {
     async fn reconcile_shelf(&self, shelf: &Shelf, found: &mut Reconciled) -> Result<(), Error> {
         let began = self.clock.now();
         let stored = self.look_around(&shelf.place.storage, began).await?;
+        if let Some(error) = self.doubt(shelf, &stored, began).await? {
+            // Nothing that is not there is called lost.
+            let text = error.full_text();
+            let told = shelf.config_keys.iter().map(|key| (key.clone(), text.clone()));
+            found.empty.extend(told);
+            return Err(error.into());
+        }
         self.remove_orphans(&shelf.place.storage, &stored, found).await?;
         if let Some(first) = shelf.config_keys.first() {
             let unknown = self.count_unknown(&stored).await?;
@@ -151,6 +166,7 @@ impl Engine {
                         leftovers = found.leftovers.len() as u64,
                         adopted = found.adopted.len() as u64,
                         lost = (found.lost.len() + found.damaged.len()) as u64,
+                        found_again = found.found_again.len() as u64,
                         unknown = found.unknown.iter().map(|(_, count)| count).sum::<u64>(),
                         "catalog and storage were reconciled"
                     );
@@ -355,7 +371,7 @@ fn own_receipt(backup: &Backup) -> String {
 }
 
 /// The identifier in a blob's name, `ID.tar.gz.enc` and the like, or in that of a partial file, `.ID.tar.gz.enc.x.partial`.
-fn blob_id(blob: &BlobInfo) -> Option<BackupId> {
+pub(crate) fn blob_id(blob: &BlobInfo) -> Option<BackupId> {
     let name = blob.path.rsplit('/').next()?;
     let name = if blob.partial { name.strip_prefix('.')? } else { name };
     let (id, extension) = name.split_once('.')?;

@@ -1,8 +1,9 @@
-//! Letting go of what the schedules' retention no longer keeps: after each backup of a schedule, and each hour for all.
+//! Letting go of what the schedules' retention no longer keeps, after each backup of a schedule and each hour for all; and of
+//! PRE_RESTORE backups whose time is over.
 
 use std::time::Duration;
 
-use backup_core::{AlertKind, BackupId, ScheduleId};
+use backup_core::{AlertKind, Backup, BackupId, ScheduleId};
 
 use crate::Checkpoint;
 use crate::engine::Engine;
@@ -31,19 +32,47 @@ impl Engine {
             if marked.is_empty() {
                 return Ok(deleted);
             }
-            self.checkpoint(Checkpoint::DeleteMarked).await?;
-            for backup in marked {
+            for backup in &marked {
                 tracing::info!(
                     action = %Action::BackupExpired, backup_id = %backup.id, schedule_id = %schedule,
                     "backup {} is no longer kept", backup.name
                 );
-                if let Err(error) = self.remove_marked(&backup).await {
-                    self.tell_undeleted(&backup, &error).await;
-                    return Err(error);
-                }
-                deleted.push(backup.id);
             }
+            self.remove_expired(marked, &mut deleted).await?;
         }
+    }
+
+    /// Deletes the PRE_RESTORE backups whose time is over, as [`Self::expire_backups`] does those of a schedule.
+    ///
+    /// # Errors
+    /// The first thing that did not work; what was done stays done.
+    pub async fn expire_safety_backups(&self) -> Result<Vec<BackupId>, Error> {
+        let mut deleted = Vec::new();
+        loop {
+            let marked = self.store.expire_safety_backups().await?;
+            if marked.is_empty() {
+                return Ok(deleted);
+            }
+            for backup in &marked {
+                tracing::info!(
+                    action = %Action::BackupExpired, backup_id = %backup.id,
+                    "backup {}, which was made before a restore, is no longer kept", backup.name
+                );
+            }
+            self.remove_expired(marked, &mut deleted).await?;
+        }
+    }
+
+    async fn remove_expired(&self, marked: Vec<Backup>, deleted: &mut Vec<BackupId>) -> Result<(), Error> {
+        self.checkpoint(Checkpoint::DeleteMarked).await?;
+        for backup in marked {
+            if let Err(error) = self.remove_marked(&backup).await {
+                self.tell_undeleted(&backup, &error).await;
+                return Err(error);
+            }
+            deleted.push(backup.id);
+        }
+        Ok(())
     }
 
     /// [`Self::expire_backups`], with what fails in the log: the next hour tries again.
@@ -73,6 +102,12 @@ impl Engine {
                 self.expire_and_log(id).await;
             }
             after = Some(last);
+        }
+        if let Err(error) = self.expire_safety_backups().await {
+            tracing::warn!(
+                action = %Action::DeleteFailed, error = %text(error),
+                "the backups that were made before restores could not all be let go"
+            );
         }
         self.store.trim_firings().await?;
         Ok(())

@@ -52,7 +52,8 @@ pub(crate) async fn run(
         .await
         .map_err(JobError::catalog)?;
     let config_key = backup.map_or_else(String::new, |summary| summary.backup.config_key);
-    let repository = place(engine, held, &config_key).await?.repository(engine);
+    let place = place(engine, held, &config_key).await?;
+    let repository = place.repository(engine);
     let itself = |error| Fault {
         of: record.backup_id,
         at: record.backup_id,
@@ -79,6 +80,9 @@ pub(crate) async fn run(
         Ok(()) => Ok(None),
         // A backup that is not there is as lost as a damaged one.
         Err(fault) if fault.is_broken() => {
+            if matches!(fault.error, PipelineError::NotFound { .. }) {
+                engine.refuse_empty(&place.storage, &config_key).await?;
+            }
             let in_base = fault.in_base();
             let text = PipelineError::from(fault).full_text();
             Ok(Some(Problem { text, in_base }))

@@ -16,7 +16,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::places::Place;
+use crate::places::{Place, config_keys};
 pub(crate) use rules::clock_leapt;
 use storages::Storages;
 
@@ -151,7 +151,7 @@ impl Watch {
     async fn look_at_verifications(&self, configs: &[BackupConfig], now: DateTime<Utc>) -> Result<(), Error> {
         let store = &self.engine.store;
         let mut ages = Vec::new();
-        for key in rules::keys(configs) {
+        for key in config_keys(configs) {
             ages.push((key.to_owned(), store.verification_age(key).await?));
         }
         let overdue = rules::verifications(configs, &ages, now);
@@ -201,6 +201,19 @@ impl Watch {
             .await?;
         Ok(())
     }
+}
+
+/// Tells of storages that were found empty: `empty` has their configurations, and what is said of each. It is over for those
+/// that were `judged`.
+pub(crate) async fn tell_of_empty(engine: &Engine, judged: &[String], empty: &[(String, String)]) -> Result<(), Error> {
+    let alerts = empty.iter().map(|(key, error)| rules::emptied(key, error)).collect();
+    let judged = judged.to_vec();
+    let settled = engine
+        .store
+        .settle_alerts(AlertKind::StorageUnreachable, alerts, move |alert| {
+            rules::tells_of_empty(alert) && judged.contains(&alert.subject)
+        });
+    Ok(settled.await?)
 }
 
 /// Tells of backups in a storage that the catalog does not know.

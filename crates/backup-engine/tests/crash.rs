@@ -194,6 +194,43 @@ fn a_worker_that_wakes_up_too_late_touches_nothing() {
     }
 }
 
+/// What a dead worker left is about to be removed by one that falls asleep, and whose successor makes the backup meanwhile, at
+/// the same paths.
+#[test]
+fn a_worker_that_wakes_up_too_late_removes_nothing_of_its_successors() {
+    let place = Place::new();
+    let (id, dead) = die_at(&place, Checkpoint::BeforeReceipt, Some(BackupSource::Files));
+    let id = id.unwrap();
+    place.clock.advance(TimeDelta::minutes(2));
+    let sleeper = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (checkpoints, reached, gate) = park_at(Checkpoint::BeforeRemoval);
+    let (engine, running) = sleeper.block_on(async {
+        let engine = place.engine().await.with_checkpoints(checkpoints);
+        let running = start(&engine);
+        until("the removal", async || reached.try_recv().ok()).await;
+        (engine, running)
+    });
+    place.clock.advance(TimeDelta::minutes(2));
+    let checksum = process().block_on(async {
+        let engine = place.engine().await;
+        let worker = start(&engine);
+        let row = ended(&engine, id).await;
+        worker.stop().await;
+        assert_eq!((row.status, row.attempts), (JobStatus::Completed, 3));
+        row.checksum
+    });
+    drop(gate);
+    sleeper.block_on(async {
+        running.stop().await;
+        assert_only_this_good(&engine, id).await;
+        assert_eq!(row(&engine, id).await.checksum, checksum);
+    });
+    drop(dead);
+}
+
 #[test]
 fn a_whole_backup_of_another_key_is_nobodys_to_remove() {
     let mut place = Place::new();

@@ -65,7 +65,7 @@ pub(crate) struct BackupBody {
     verified_at: Option<DateTime<Utc>>,
     #[schema(value_type = Option<types::VerifyLevel>)]
     verify_level: Option<VerifyLevel>,
-    /// What the last verification found wrong.
+    /// What the last verification found wrong, or the storage was found to lack.
     verify_error: Option<String>,
     started_at: Option<DateTime<Utc>>,
     completed_at: Option<DateTime<Utc>>,

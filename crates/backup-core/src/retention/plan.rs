@@ -52,14 +52,38 @@ pub struct Decision {
 /// - by [`Rule::Chain`]: a kept backup, or one that is not among the candidates, builds on it.
 ///
 /// Otherwise it expires by its age, its place, or both. A backup whose verification found a fault takes no good one's
-/// place: age alone counts for it. Raising any number, and protecting a backup, never lets one expire that was kept.
-/// What builds on a backup that is not good is not good either. What is dated in the future, by a clock that was wrong, is
-/// kept, and takes the place of nothing.
+/// place: age alone counts for it. But nothing expires for being believed bad: what the policy would keep if every backup were
+/// good is kept as well, by the rules of that case. So a wrong belief, such as of a storage that was away for a while, costs no
+/// backup.
+///
+/// Raising any number, and protecting a backup, never lets one expire that was kept. What builds on a backup that is not
+/// good is not good either. What is dated in the future, by a clock that was wrong, is kept, and takes the place of nothing.
 pub fn plan(policy: &Retention, zone: Zone, candidates: &[Candidate], now: DateTime<Utc>) -> Vec<Decision> {
     let sound = sound(candidates);
+    let believed = decide(policy, zone, candidates, now, |candidate| sound.contains(&candidate.id));
+    let trusted = decide(policy, zone, candidates, now, |_| true);
+    // Both are of the same backups, in the same order.
+    believed
+        .into_iter()
+        .zip(trusted)
+        .map(|(believed, trusted)| match (believed.verdict, trusted.verdict) {
+            (Verdict::Expire, Verdict::Keep) => trusted,
+            _ => believed,
+        })
+        .collect()
+}
+
+/// Decides about each candidate, newest first, where those are good of which `is_good` says so.
+fn decide(
+    policy: &Retention,
+    zone: Zone,
+    candidates: &[Candidate],
+    now: DateTime<Utc>,
+    is_good: impl Fn(&Candidate) -> bool,
+) -> Vec<Decision> {
     let mut newest: Vec<Candidate> = candidates.to_vec();
     for candidate in &mut newest {
-        candidate.is_good = sound.contains(&candidate.id) && candidate.created_at <= now;
+        candidate.is_good = is_good(candidate) && candidate.created_at <= now;
     }
     newest.sort_by_key(|candidate| Reverse((candidate.created_at, candidate.id)));
     let mut kept_by: Vec<Vec<Rule>> = vec![Vec::new(); newest.len()];
@@ -79,7 +103,7 @@ pub fn plan(policy: &Retention, zone: Zone, candidates: &[Candidate], now: DateT
     }
     bases(&newest, &mut kept_by);
 
-    let decide = |((candidate, mut kept_by), refused): ((&Candidate, Vec<Rule>), Vec<Rule>)| {
+    let conclude = |((candidate, mut kept_by), refused): ((&Candidate, Vec<Rule>), Vec<Rule>)| {
         kept_by.sort_unstable();
         let (verdict, rules) = if kept_by.is_empty() {
             (Verdict::Expire, refused)
@@ -92,7 +116,7 @@ pub fn plan(policy: &Retention, zone: Zone, candidates: &[Candidate], now: DateT
             rules,
         }
     };
-    newest.iter().zip(kept_by).zip(refused).map(decide).collect()
+    newest.iter().zip(kept_by).zip(refused).map(conclude).collect()
 }
 
 /// Those that are good, and so is everything they build on.

@@ -1,7 +1,9 @@
 //! What a restore in mode REPLACE puts beside and keeps: how far it is, and how it ends.
 
+use std::collections::HashSet;
+
 use backup_core::restore::{Replacement, ReplacementStage, RestoreAction, RestoreRecord};
-use backup_core::{JobStatus, NewBackup, RestoreId, UserId};
+use backup_core::{BackupId, JobStatus, NewBackup, RestoreId, UserId};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
@@ -12,7 +14,7 @@ use crate::jobs::Lease;
 use crate::leases::restore_jobs;
 use crate::schema::restore_records;
 use crate::store::Tx;
-use crate::types::json;
+use crate::types::{json, word};
 use crate::{Error, Store};
 
 /// How long after an attempt to remove what was kept the next one is made by itself.
@@ -92,12 +94,14 @@ impl Store {
         .await
     }
 
-    /// Asks for the removal of what restores replaced and have kept for long enough; what could not be removed is asked for
-    /// again after an hour, and what somebody has tried to put back is left to people. Gives back the restores that kept it.
+    /// Asks for the removal of what restores replaced and have kept for long enough, by the time that retention goes by: a
+    /// clock that leaps ends nothing before its time. What could not be removed is asked for again after an hour, and what
+    /// somebody has tried to put back is left to people. Gives back the restores that kept it.
     pub async fn discard_expired(&self) -> Result<Vec<RestoreId>, Error> {
         self.write("discard_expired", move |tx| {
+            let now = crate::retention::believed(tx)?;
             let rows: Vec<RestoreRow> = restore_records::table
-                .filter(restore_records::kept_until.le(tx.now.naive_utc()))
+                .filter(restore_records::kept_until.le(now.naive_utc()))
                 .order(restore_records::kept_until)
                 .select(RestoreRow::as_select())
                 .load(tx.db)?;
@@ -188,6 +192,29 @@ fn who_has(tx: &mut Tx<'_>, row: &RestoreRow, replacement: &Replacement) -> TxRe
             || files.is_some() && files == their_files
     };
     Ok(rows.iter().find(|other| same(other)).map(|other| other.id.0))
+}
+
+/// The PRE_RESTORE backups of restores that are not over, or could still be put back.
+pub(crate) fn holding_safety(tx: &mut Tx<'_>) -> TxResult<HashSet<BackupId>> {
+    let undecided = [JobStatus::Pending, JobStatus::InProgress, JobStatus::Failed].map(JobStatus::as_str);
+    let rows: Vec<RestoreRow> = restore_records::table
+        .filter(restore_records::safety_backup_id.is_not_null())
+        .filter(
+            restore_records::kept_until
+                .is_not_null()
+                .or(restore_records::status.eq_any(undecided)),
+        )
+        .select(RestoreRow::as_select())
+        .load(tx.db)?;
+    let holds = |row: &RestoreRow| {
+        let stage = row.replacement.as_ref().map(|replacement| replacement.0.stage);
+        row.status.0.is_active() || row.kept_until.is_some() || stage == Some(ReplacementStage::Swapping)
+    };
+    Ok(rows
+        .into_iter()
+        .filter(holds)
+        .filter_map(|row| word(row.safety_backup_id))
+        .collect())
 }
 
 fn was_tried_since(tx: &mut Tx<'_>, of: RestoreId, since: chrono::DateTime<chrono::Utc>) -> TxResult<bool> {

@@ -5,12 +5,16 @@ use backup_core::chain::{ChainLimits, ChainPlan, WantedBackup, WhyFull, plan};
 use backup_core::{AlertKind, BackupId, BackupType, VerifyLevel};
 use backup_db::{NewVerification, VerificationOutcome};
 
-use crate::fixture::{Catalog, on_both};
+use crate::fixture::{Catalog, on_both, start};
 
 on_both!(
     the_newest_good_chain_is_offered,
     a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup,
     what_a_verification_finds_in_a_base_is_told_of_both,
+    what_is_missing_is_good_again_once_all_of_it_is_there,
+    what_a_verification_found_is_not_taken_back,
+    what_an_earlier_version_called_missing_is_good_again_too,
+    how_many_backups_should_be_in_a_storage,
 );
 
 /// What the catalog would have the next incremental build on.
@@ -77,27 +81,144 @@ async fn a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup
     assert_eq!(base(&catalog).await, ChainPlan::On(good));
 }
 
-async fn what_a_verification_finds_in_a_base_is_told_of_both(catalog: Catalog) {
-    let full = next(&catalog, None).await;
-    let first = next(&catalog, Some(full)).await;
-    let other = next(&catalog, Some(full)).await;
+/// A verification of this backup comes to this end.
+async fn verify(catalog: &Catalog, backup_id: BackupId, outcome: VerificationOutcome) {
     let new = NewVerification {
         id: catalog.id(),
-        backup_id: first,
+        backup_id,
         level: VerifyLevel::Content,
         created_by: None,
     };
     catalog.store.create_verification(new).await.unwrap();
     let lease = catalog.claim().await.unwrap().lease;
-    let found = VerificationOutcome::Found {
+    catalog.store.finish_verification(&lease, outcome).await.unwrap();
+}
+
+fn damaged(in_base: Option<BackupId>) -> VerificationOutcome {
+    VerificationOutcome::Found {
         problem: "damaged".to_owned(),
-        in_base: Some(full),
-    };
-    catalog.store.finish_verification(&lease, found).await.unwrap();
+        in_base,
+    }
+}
+
+/// All backups of a configuration were looked for just now, and these are not there.
+async fn found_again(catalog: &Catalog, config_key: &str, missing: &[BackupId]) -> Vec<BackupId> {
+    let keys = [config_key.to_owned()];
+    catalog
+        .store
+        .found_again(&keys, missing, catalog.clock_now())
+        .await
+        .unwrap()
+}
+
+async fn what_a_verification_finds_in_a_base_is_told_of_both(catalog: Catalog) {
+    let full = next(&catalog, None).await;
+    let first = next(&catalog, Some(full)).await;
+    let other = next(&catalog, Some(full)).await;
+    verify(&catalog, first, damaged(Some(full))).await;
     for id in [full, first, other] {
         assert!(catalog.backup(id).await.verify_error.is_some());
     }
     assert!(catalog.open_alert(AlertKind::ChainBroken).await.is_some());
     assert!(catalog.open_alert(AlertKind::VerificationFailed).await.is_some());
     assert_eq!(base(&catalog).await, ChainPlan::Full(WhyFull::BaseBroken));
+}
+
+async fn what_is_missing_is_good_again_once_all_of_it_is_there(catalog: Catalog) {
+    let full = next(&catalog, None).await;
+    let first = next(&catalog, Some(full)).await;
+    let second = next(&catalog, Some(first)).await;
+    verify(&catalog, second, VerificationOutcome::Passed).await;
+    let before = catalog.backup(second).await;
+    catalog.advance(1);
+    catalog.store.miss_backup(full, "its receipt is gone").await.unwrap();
+    for id in [full, first, second] {
+        let error = catalog.backup(id).await.verify_error.unwrap();
+        assert!(error.contains("its receipt is gone"), "{error}");
+    }
+    assert_eq!(base(&catalog).await, ChainPlan::Full(WhyFull::BaseBroken));
+    assert!(catalog.open_alert(AlertKind::ChainBroken).await.is_some());
+    assert_eq!(catalog.store.monitor().await.unwrap().verify_failed, 3);
+
+    // Nothing is taken back of what is still missing, of what nobody looked for, and of what ended since.
+    assert_eq!(found_again(&catalog, "default", &[full]).await, []);
+    assert_eq!(found_again(&catalog, "another", &[]).await, []);
+    let keys = ["default".to_owned()];
+    let long_ago = catalog.store.found_again(&keys, &[], start()).await;
+    assert_eq!(long_ago.unwrap(), []);
+    assert!(catalog.backup(full).await.verify_error.is_some());
+
+    // The full one is back, and one that builds on it is not.
+    assert_eq!(found_again(&catalog, "default", &[first]).await, [full]);
+    assert_eq!(base(&catalog).await, ChainPlan::On(full));
+    assert_eq!(catalog.open_alert(AlertKind::ChainBroken).await, None);
+    assert!(catalog.backup(second).await.verify_error.is_some());
+    assert_eq!(found_again(&catalog, "default", &[]).await, [first, second]);
+    assert_eq!(
+        catalog.backup(second).await,
+        before,
+        "what its last verification found holds again"
+    );
+    assert_eq!(base(&catalog).await, ChainPlan::On(second));
+    assert_eq!(found_again(&catalog, "default", &[]).await, [], "once is enough");
+}
+
+async fn what_a_verification_found_is_not_taken_back(catalog: Catalog) {
+    let full = next(&catalog, None).await;
+    let first = next(&catalog, Some(full)).await;
+    catalog.advance(1);
+    verify(&catalog, first, damaged(None)).await;
+    catalog.store.miss_backup(full, "its receipt is gone").await.unwrap();
+    assert_eq!(catalog.backup(first).await.verify_error.as_deref(), Some("damaged"));
+    assert_eq!(found_again(&catalog, "default", &[]).await, [full, first]);
+    assert_eq!(catalog.backup(full).await.verify_error, None);
+    assert_eq!(catalog.backup(first).await.verify_error.as_deref(), Some("damaged"));
+    // Nor what was read of it when something was to build on it.
+    catalog.store.condemn_backup(full, "bits flipped").await.unwrap();
+    assert_eq!(found_again(&catalog, "default", &[]).await, []);
+    assert_eq!(catalog.backup(full).await.verify_error.as_deref(), Some("bits flipped"));
+    // A verification that passes refutes both.
+    catalog.store.miss_backup(full, "its receipt is gone").await.unwrap();
+    verify(&catalog, full, VerificationOutcome::Passed).await;
+    assert_eq!(catalog.backup(full).await.verify_error, None);
+}
+
+async fn what_an_earlier_version_called_missing_is_good_again_too(catalog: Catalog) {
+    let full = next(&catalog, None).await;
+    let first = next(&catalog, Some(full)).await;
+    let other = next(&catalog, None).await;
+    catalog.advance(1);
+    let said = format!("backup {full} cannot be restored: its receipt is no longer in the storage as it was written");
+    catalog.store.condemn_backup(full, &said).await.unwrap();
+    catalog.store.condemn_backup(other, "bits flipped").await.unwrap();
+    let up = include_str!("../../../../migrations/sqlite/2026-11-27-060000_missing/up.sql");
+    catalog.sql(&up[up.find("UPDATE").unwrap()..]).unwrap();
+    assert_eq!(catalog.backup(full).await.verify_error, Some(said));
+    assert_eq!(found_again(&catalog, "default", &[]).await, [full, first]);
+    for id in [full, first] {
+        let row = catalog.backup(id).await;
+        assert_eq!((row.verify_error, row.verified_at, row.verify_level), (None, None, None));
+    }
+    assert_eq!(
+        catalog.backup(other).await.verify_error.as_deref(),
+        Some("bits flipped")
+    );
+}
+
+async fn how_many_backups_should_be_in_a_storage(catalog: Catalog) {
+    let count = async |key: &str, before| {
+        let keys = [key.to_owned(), "another".to_owned()];
+        catalog.store.count_completed(&keys, before).await.unwrap()
+    };
+    let first = next(&catalog, None).await;
+    let then = catalog.clock_now();
+    catalog.advance(1);
+    next(&catalog, Some(first)).await;
+    catalog.advance(1);
+    let now = catalog.clock_now();
+    assert_eq!(count("default", now).await, 2);
+    assert_eq!(count("default", then).await, 0, "what ended in the very moment is not counted");
+    assert_eq!(count("third", now).await, 0);
+    catalog.store.begin_delete(first, true).await.unwrap();
+    assert_eq!(count("default", now).await, 0, "what is being deleted may be gone");
 }

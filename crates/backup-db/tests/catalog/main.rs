@@ -25,6 +25,7 @@ mod readings;
 mod rebuild;
 mod replaced;
 mod retention;
+mod safety;
 mod schedules;
 mod settings;
 mod steps;

@@ -3,10 +3,11 @@
 use backup_core::restore::{
     ReplacedDatabase, Replacement, ReplacementStage, RestoreAction, RestoreMode, RestoreOptions, RestoreRecord,
 };
-use backup_core::{BackupTrigger, JobStatus, RestoreId};
+use backup_core::{BackupSource, BackupTrigger, JobStatus, Receipt, RestoreId};
 use backup_db::{BackupOutcome, ClaimedJob, Error, Job, NewRestore, RestoreOutcome};
 use chrono::TimeDelta;
 
+use crate::deletion::receipt;
 use crate::fixture::{Catalog, on_both};
 
 on_both!(
@@ -17,11 +18,13 @@ on_both!(
     what_was_replaced_is_put_back_or_removed_but_not_both,
     what_could_not_be_put_back_is_still_kept,
     what_was_kept_for_long_enough_is_removed_and_a_failure_tried_again_later,
+    a_clock_that_leaps_removes_nothing_that_is_kept,
     a_restore_that_replaced_nothing_has_nothing_to_end,
     what_has_begun_to_swap_is_finished_and_not_cancelled,
     what_was_removed_in_part_is_no_state_to_go_back_to,
     what_somebody_tried_to_put_back_is_not_removed_by_time,
     one_restore_at_a_time_has_a_place,
+    a_safety_backup_stays_while_its_restore_can_be_taken_back,
 );
 
 pub(crate) fn replace() -> RestoreOptions {
@@ -223,6 +226,31 @@ async fn what_was_kept_for_long_enough_is_removed_and_a_failure_tried_again_late
     assert_eq!(catalog.store.discard_expired().await.unwrap(), [id]);
 }
 
+async fn a_clock_that_leaps_removes_nothing_that_is_kept(catalog: Catalog) {
+    let id = asked(&catalog).await.id;
+    let until = catalog.clock_now() + TimeDelta::days(3);
+    let replacement = Some(Replacement {
+        kept_until: Some(until),
+        ..replacement(&catalog, id, ReplacementStage::Kept)
+    });
+    let kept = RestoreOutcome::Completed {
+        replacement,
+        warnings: Vec::new(),
+    };
+    finish(&catalog, kept).await;
+    catalog.store.move_retention_clock().await.unwrap();
+    catalog.advance(3_650 * 24 * 3_600);
+    // Retention believes such a clock no more than a day each time.
+    for _ in 0..2 {
+        assert!(catalog.store.discard_expired().await.unwrap().is_empty());
+        catalog.store.move_retention_clock().await.unwrap();
+    }
+    catalog.clock.set(until - TimeDelta::seconds(1));
+    assert!(catalog.store.discard_expired().await.unwrap().is_empty());
+    catalog.advance(1);
+    assert_eq!(catalog.store.discard_expired().await.unwrap(), [id]);
+}
+
 async fn a_restore_that_replaced_nothing_has_nothing_to_end(catalog: Catalog) {
     let id = asked(&catalog).await.id;
     let refused = end(&catalog, id, RestoreAction::RollBack).await.unwrap_err();
@@ -294,4 +322,58 @@ async fn one_restore_at_a_time_has_a_place(catalog: Catalog) {
         ..beside.clone()
     };
     assert!(catalog.store.set_replacement(&claimed.lease, &elsewhere).await.unwrap());
+}
+
+/// Ends the job that is next, a restore.
+async fn finish(catalog: &Catalog, outcome: RestoreOutcome) {
+    let claimed = catalog.claim().await.unwrap();
+    restore_of(&claimed);
+    catalog.store.finish_restore(&claimed.lease, outcome).await.unwrap();
+}
+
+async fn a_safety_backup_stays_while_its_restore_can_be_taken_back(catalog: Catalog) {
+    let done = || RestoreOutcome::Completed {
+        replacement: None,
+        warnings: Vec::new(),
+    };
+    let expired = async || {
+        let gone = catalog.store.expire_safety_backups().await.unwrap();
+        gone.iter().map(|backup| backup.id).collect::<Vec<_>>()
+    };
+    for fails in [false, true] {
+        let id = wait_for_safety(&catalog).await;
+        let safety = catalog.end_next(None).await;
+        assert_eq!(get(&catalog, id).await.safety_backup_id, Some(safety));
+        catalog.advance(1);
+        // A newer one of the same, for which no worker is needed.
+        let newer = Receipt {
+            source: BackupSource::FullSystem,
+            ..receipt(&catalog, catalog.id(), None)
+        };
+        catalog.store.adopt_backup(&newer).await.unwrap();
+        catalog.advance(40 * 24 * 3_600);
+        assert_eq!(expired().await, [], "its restore waits");
+        if fails {
+            // In the middle of the exchange, which people may take back.
+            let claimed = catalog.claim().await.unwrap();
+            let swapping = replacement(&catalog, id, ReplacementStage::Swapping);
+            catalog.store.set_replacement(&claimed.lease, &swapping).await.unwrap();
+            let failed = RestoreOutcome::Failed {
+                message: "the server is gone".to_owned(),
+            };
+            catalog.store.finish_restore(&claimed.lease, failed).await.unwrap();
+        } else {
+            let kept = RestoreOutcome::Completed {
+                replacement: Some(replacement(&catalog, id, ReplacementStage::Kept)),
+                warnings: Vec::new(),
+            };
+            finish(&catalog, kept).await;
+        }
+        assert_eq!(expired().await, [], "what it replaced is kept");
+        end(&catalog, id, RestoreAction::RollBack).await.unwrap();
+        assert_eq!(expired().await, [], "not yet put back");
+        finish(&catalog, done()).await;
+        assert_eq!(expired().await, [safety]);
+        catalog.store.finish_delete(safety).await.unwrap();
+    }
 }

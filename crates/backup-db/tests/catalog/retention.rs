@@ -6,7 +6,9 @@ use std::time::Duration;
 use backup_core::restore::{RestoreMode, RestoreOptions};
 use backup_core::retention::{Retention, Rule, Verdict};
 use backup_core::schedule::{Schedule, Zone};
-use backup_core::{Backup, BackupId, BackupSource, BackupType, NewBackup, ScheduleId, VerifyLevel};
+use backup_core::{
+    AlertKind, Backup, BackupId, BackupSource, BackupType, NewAlert, NewBackup, ScheduleId, VerifyLevel,
+};
 use backup_db::{
     AuditListOptions, BackupOutcome, CompletedBackup, Error, Lease, NewRestore, NewVerification, RetentionScope,
     VerificationOutcome,
@@ -23,6 +25,7 @@ on_both!(
     many_go_in_turns_and_none_loses_its_base,
     the_day_on_which_one_expires_follows_the_schedule,
     a_schedule_lets_go_of_its_own_backups_alone,
+    what_is_believed_to_be_lost_does_not_go_for_it,
 );
 
 const DAY: i64 = 24 * 3_600;
@@ -332,4 +335,48 @@ async fn a_schedule_lets_go_of_its_own_backups_alone(catalog: Catalog) {
         .plan_retention(RetentionScope::Schedule(catalog.id()), None)
         .await;
     assert!(matches!(unknown, Err(Error::NotFound { .. })), "{unknown:?}");
+}
+
+async fn what_is_believed_to_be_lost_does_not_go_for_it(catalog: Catalog) {
+    let schedule = Schedule {
+        is_enabled: false,
+        retention: Retention {
+            retention_days: 1,
+            max_backups: 1,
+            keep_daily: Some(9),
+            ..Retention::default()
+        },
+        ..catalog.new_schedule()
+    };
+    let schedule = catalog.store.create_schedule(schedule).await.unwrap().id;
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        all.push(made(&catalog, Some(schedule), None).await);
+        catalog.advance(DAY);
+    }
+    // The storage was away for a while, and a verification ran then.
+    catalog.store.miss_backup(all[0], "its receipt is gone").await.unwrap();
+    let lost = NewAlert::new(AlertKind::BackupLost, all[1], "its archive is gone");
+    catalog.store.raise_alert(lost).await.unwrap();
+    let lease = verify(&catalog, all[2]).await;
+    let found = VerificationOutcome::Found {
+        problem: "there is no such backup".to_owned(),
+        in_base: None,
+    };
+    catalog.store.finish_verification(&lease, found).await.unwrap();
+    assert_eq!(expire(&catalog, schedule).await, []);
+    let preview = catalog
+        .store
+        .plan_retention(RetentionScope::Schedule(schedule), None)
+        .await
+        .unwrap();
+    for decision in &preview[2..] {
+        assert_eq!(decision.rules, [Rule::KeepDaily], "{decision:?}");
+    }
+    // Those that are too old for the policy, good or bad, go as ever.
+    for _ in 0..7 {
+        catalog.advance(DAY);
+        made(&catalog, Some(schedule), None).await;
+    }
+    assert_eq!(expire(&catalog, schedule).await, all[..3]);
 }

@@ -164,7 +164,10 @@ pub(super) async fn condemn(engine: &Engine, held: &HeldLease, fault: &Fault) ->
         action = %Action::ChainBroken, backup_id = %at, error = problem,
         "backup {at}, which others build on, is missing or damaged"
     );
-    held.tell(|| engine.store.condemn_backup(at, &problem))
-        .await
-        .map_err(JobError::catalog)
+    let told = if matches!(fault.error, PipelineError::NotFound { .. }) {
+        held.tell(|| engine.store.miss_backup(at, &problem)).await
+    } else {
+        held.tell(|| engine.store.condemn_backup(at, &problem)).await
+    };
+    told.map_err(JobError::catalog)
 }

@@ -123,3 +123,35 @@ pub(crate) async fn remove_all(storage: &BlobStore, path: &str, receipt_path: &s
     storage.delete(path).await?;
     Ok(storage.discard_partial(path).await?)
 }
+
+/// [`remove_all`] of a job that this worker holds. The next worker writes to the same paths, so the catalog is asked before
+/// each step, and a request under way is given up where the job is lost: what is left is the next worker's to remove.
+///
+/// # Errors
+/// `Cancelled` where the job is lost.
+pub(super) async fn remove_own(
+    engine: &Engine,
+    held: &HeldLease,
+    storage: &BlobStore,
+    path: &str,
+    receipt_path: &str,
+) -> Result<(), PipelineError> {
+    let removal = async {
+        still_own(engine, held).await?;
+        storage.delete(receipt_path).await?;
+        still_own(engine, held).await?;
+        storage.delete(path).await?;
+        still_own(engine, held).await?;
+        storage.discard_partial(path).await?;
+        Ok::<(), PipelineError>(())
+    };
+    tokio::select! {
+        removed = removal => removed,
+        () = held.until_lost() => Err(PipelineError::Cancelled),
+    }
+}
+
+async fn still_own(engine: &Engine, held: &HeldLease) -> Result<(), PipelineError> {
+    engine.checkpoint(Checkpoint::BeforeRemoval).await?;
+    held.owned().await
+}

@@ -1,7 +1,8 @@
 use backup_core::receipt::receipt_path;
 use backup_core::{Backup, JobControl, PipelineError, Receipt, VerifyLevel};
 
-use super::commit::remove_all;
+use super::commit::remove_own;
+use crate::bridge::cancelled;
 use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
@@ -26,10 +27,12 @@ pub(super) async fn recover(
         );
         return Ok(Some(receipt));
     }
-    held.owned().await?;
-    remove_all(&place.storage, path, &receipt_path)
-        .await
-        .map_err(JobError::storage)?;
+    let removal = remove_own(engine, held, &place.storage, path, &receipt_path);
+    tokio::select! {
+        removed = removal => removed.map_err(JobError::storage)?,
+        // A storage that does not answer holds up nobody who wants it to stop.
+        () = cancelled(held.job()) => return Err(JobError::Stopped),
+    }
     Ok(None)
 }
 

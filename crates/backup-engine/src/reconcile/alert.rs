@@ -1,10 +1,28 @@
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
-use backup_core::{Backup, BackupId};
+use backup_core::{Backup, BackupId, PipelineError};
+use chrono::{DateTime, Utc};
 
-use super::Reconciled;
+use super::{Reconciled, Shelf, Stored};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::watch::tell_of_orphans;
+use crate::watch::{tell_of_empty, tell_of_orphans};
+
+impl Engine {
+    /// Why nothing that is not on the shelf, as it was seen at that time, may be called lost; `None`: it may.
+    pub(super) async fn doubt(
+        &self,
+        shelf: &Shelf,
+        stored: &Stored,
+        at: DateTime<Utc>,
+    ) -> Result<Option<PipelineError>, Error> {
+        if stored.receipts.is_empty() && stored.archives.is_empty() {
+            let config_keys = &shelf.config_keys;
+            self.why_not_empty(&shelf.place.storage, config_keys, at).await
+        } else {
+            Ok(None)
+        }
+    }
+}
 
 /// Raises an alert for each backup that is lost, once, and resolves those of backups that are back or gone for good; the
 /// same for what the storages hold and the catalog does not know. Nothing is resolved for configurations other than the
@@ -20,7 +38,7 @@ pub(super) async fn tell(engine: &Engine, judged: &[String], found: &Reconciled)
             if backup.as_ref().is_some_and(|backup| backup.verify_error.is_none())
                 && !engine.store.dependents(*id).await?.is_empty()
             {
-                engine.store.condemn_backup(*id, &message).await?;
+                engine.store.miss_backup(*id, &message).await?;
             }
             let config_key = backup.map(|backup| backup.config_key);
             lost.push(
@@ -46,6 +64,7 @@ pub(super) async fn tell(engine: &Engine, judged: &[String], found: &Reconciled)
         .store
         .settle_alerts(AlertKind::BackupLost, lost, move |alert| over.contains(&alert.subject));
     settled.await?;
+    tell_of_empty(engine, judged, &found.empty).await?;
     tell_of_orphans(engine, judged, &found.unknown).await
 }
 

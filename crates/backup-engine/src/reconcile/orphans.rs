@@ -70,6 +70,12 @@ impl Engine {
         for shelf in shelves {
             let began = self.clock.now();
             let stored = self.look_around(&shelf.place.storage, began).await?;
+            if let Some(error) = self.doubt(&shelf, &stored, began).await? {
+                let text = error.full_text();
+                let told = shelf.config_keys.into_iter().map(|key| (key, text.clone()));
+                orphans.unreachable.extend(told);
+                continue;
+            }
             self.unlisted(&shelf, &stored, limit, &mut orphans).await?;
             for blob in &stored.suspects {
                 if let Some(id) = blob_id(blob).filter(|_| !blob.partial)

@@ -1,23 +1,11 @@
 //! Which alerts are to be open: pure functions of what was looked at.
 
 use backup_core::alert::{Alert, AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
-use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, DEFAULT_USAGE_ALERT_PERCENTS, DEFAULT_VERIFY_WITHIN_DAYS};
+use backup_core::config::{BackupConfig, DEFAULT_USAGE_ALERT_PERCENTS, DEFAULT_VERIFY_WITHIN_DAYS};
 use backup_core::schedule::Schedule;
 use backup_core::usage::ConfigUsage;
 use backup_db::{KeyUse, Leap, VerificationAge};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-
-/// The keys of all configurations, the default one among them.
-pub(super) fn keys(configs: &[BackupConfig]) -> Vec<&str> {
-    let mut keys = vec![DEFAULT_CONFIG_KEY];
-    keys.extend(
-        configs
-            .iter()
-            .map(|config| config.key.as_str())
-            .filter(|key| *key != DEFAULT_CONFIG_KEY),
-    );
-    keys
-}
 
 /// The configurations whose backups take up more than a step of their quota, by the highest step.
 pub(super) fn usage(configs: &[BackupConfig], usage: &[ConfigUsage], environment: Option<u64>) -> Vec<NewAlert> {
@@ -102,16 +90,29 @@ pub(super) fn drills(schedules: &[Schedule], now: DateTime<Utc>) -> Vec<NewAlert
     overdue.collect()
 }
 
+/// The name of the detail of a storage that answers, and is empty though it should not be.
+const EMPTY_DETAIL: &str = "empty";
+
 /// A storage that does not answer.
 pub(super) fn unreachable(config_key: &str, error: &str) -> NewAlert {
     NewAlert::new(
         AlertKind::StorageUnreachable,
         config_key,
-        format!("the storage of configuration {config_key} does not answer: {error}"),
+        format!("the storage of configuration {config_key} cannot be used: {error}"),
     )
     .severity(AlertSeverity::Critical)
     .with(CONFIG_DETAIL, config_key)
     .with("error", error)
+}
+
+/// A storage that is empty, though it should not be.
+pub(super) fn emptied(config_key: &str, error: &str) -> NewAlert {
+    unreachable(config_key, error).with(EMPTY_DETAIL, true)
+}
+
+/// Whether an alert tells of a storage that was found empty: by whoever lists it, and not by whether it answers.
+pub(super) fn tells_of_empty(alert: &Alert) -> bool {
+    alert.details.contains_key(EMPTY_DETAIL)
 }
 
 /// Retention does not believe the clock.

@@ -54,12 +54,14 @@ impl Storages {
                 unreachable.push(rules::unreachable(key, &error));
             }
         }
-        // One that has failed for the first time is neither raised nor resolved.
+        // One that has failed for the first time is neither raised nor resolved; one that was found empty answers all the same.
         let silent = self.silent.clone();
+        let there: Vec<String> = places.iter().map(|(key, _)| key.clone()).collect();
         let settled = engine
             .store
             .settle_alerts(AlertKind::StorageUnreachable, unreachable, move |alert| {
-                !silent.contains_key(&alert.subject)
+                let is_another_matter = rules::tells_of_empty(alert) && there.contains(&alert.subject);
+                !is_another_matter && !silent.contains_key(&alert.subject)
             });
         Ok(settled.await?)
     }
