@@ -294,7 +294,9 @@ impl<'a> Saver<'a> {
         self.remember(identity, stat, &entry.path);
         match Fate::of(stat, read < entry.stored_bytes(), error, fstat(fd), again) {
             Fate::Whole => {}
-            Fate::Moved(what) => self.job.warn(WarningCode::FileChanged, Some(entry.path.to_string()), what),
+            Fate::Moved(what) => self
+                .job
+                .warn(WarningCode::FileChanged, Some(entry.path.to_string()), what),
             Fate::Unread(why) => self.cannot_read(&entry.path, why),
         }
         Ok(())

@@ -129,7 +129,10 @@ fn what_changes_while_it_is_read_is_told_and_does_not_fail_the_backup() {
     assert_eq!(archive.content("shrinks")[70_000..], vec![0; 130_000]);
     // The next backup takes none of them for unchanged.
     let is_known = |name: &&str| archive.find(name).unwrap().0.identity.is_some();
-    let known: Vec<&str> = ["changes", "grows", "quiet", "shrinks"].into_iter().filter(is_known).collect();
+    let known: Vec<&str> = ["changes", "grows", "quiet", "shrinks"]
+        .into_iter()
+        .filter(is_known)
+        .collect();
     assert_eq!(known, ["quiet"]);
 }
 
@@ -144,8 +147,7 @@ fn a_file_that_ends_before_its_length_and_did_not_change_fails_the_backup() {
     let source = ConfigSource::new(inputs(&[file]));
     let error = back_up(&source, &mut Archive::default(), &job()).unwrap_err();
     assert!(
-        matches!(error, PipelineError::Refused { .. })
-            && error.to_string().contains("uevent_seqnum (it ended early)"),
+        matches!(error, PipelineError::Refused { .. }) && error.to_string().contains("uevent_seqnum (it ended early)"),
         "{error:?}"
     );
 }
