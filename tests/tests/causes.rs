@@ -117,6 +117,43 @@ fn a_missing_upload_folder() {
 }
 
 #[test]
+fn an_upload_folder_that_is_empty_all_of_a_sudden() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    system.start();
+    let good = system.back_up("FULL_SYSTEM");
+    let then = system.state();
+    let uploads = system.uploads();
+    let unmount = |name: &str| {
+        fs::rename(&uploads, system.folder().join(name)).unwrap();
+        fs::create_dir(&uploads).unwrap();
+    };
+    let assert_refused = || {
+        for source in ["FILES", "FULL_SYSTEM"] {
+            let message = system.failed(&system.create(source));
+            for word in ["is empty", "20 files", "is it mounted?", "HINT: ", ".keep"] {
+                assert!(message.contains(word), "'{word}' is not in: {message}");
+            }
+        }
+    };
+    unmount("unmounted");
+    assert_refused();
+    system.assert_stored(&[&good]);
+    let _database = system.back_up("DATABASE");
+
+    // It may be what a restore is for. Its safety backup of nothing does not count afterwards.
+    let _record = system.replace(good["id"].as_str().unwrap());
+    assert_eq!(system.differences(&then), Vec::<String>::new());
+    unmount("unmounted again");
+    assert_refused();
+
+    // Meant to be empty.
+    fs::write(uploads.join(".keep"), "").unwrap();
+    let kept = system.back_up("FILES");
+    assert_eq!(kept["contents"]["files"]["fileCount"], 1);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_does_not_pass_silently() {
     let mut system = System::embedded();
     let uploads = system.uploads();

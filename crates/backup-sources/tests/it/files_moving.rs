@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt as _;
 
-use backup_core::{Entry, EntryKind, PartReader, PipelineError, Target, WarningCode};
+use backup_core::{BackupContents, Entry, EntryKind, PartReader, PipelineError, Source, Target, WarningCode};
 use backup_sources::{FilesSource, FilesTarget, FilesTargetOptions};
 use backup_tests::tree::{self, Scratch};
 
@@ -95,6 +95,29 @@ fn a_new_file_with_the_number_of_one_that_is_gone_is_no_link_to_it() {
     assert_eq!(archive.content("c"), b"new");
     assert_eq!(archive.find("c").unwrap().0.kind, EntryKind::File { data: None });
     assert!(matches!(archive.find("d").unwrap().0.kind, EntryKind::HardLink { .. }));
+}
+
+#[test]
+fn an_empty_folder_that_held_files_is_refused_whenever_it_is_looked_at() {
+    let folder = Scratch::new();
+    let source = FilesSource::new(folder.path().to_owned()).that_held(3);
+    let mut archive = Archive::default();
+    let first = source.prepare(&job()).map(|_| ()).unwrap_err();
+    // It may be unmounted while the database is saved.
+    let later = source
+        .backup(&mut archive, &job(), &mut BackupContents::default())
+        .unwrap_err();
+    for error in [first, later] {
+        let text = error.to_string();
+        assert!(
+            matches!(error, PipelineError::Refused { .. }) && text.contains("3 files") && text.contains(".keep"),
+            "{error:?}"
+        );
+    }
+    assert_eq!(archive.paths(), Vec::<String>::new());
+    fs::write(folder.path().join(".keep"), "").unwrap();
+    back_up(&source, &mut archive, &job()).unwrap();
+    assert_eq!(archive.paths(), ["", ".keep"]);
 }
 
 /// An archive with which somebody else does something before one of its entries is asked for.
