@@ -226,6 +226,22 @@ fn settings_that_make_no_sense_are_refused_at_the_start_or_by_the_job() {
 }
 
 #[test]
+fn a_path_that_is_set_to_nothing_is_not_set() {
+    let mut system = System::embedded();
+    for name in [
+        "BACKUP_CONFIG_PATHS",
+        "BACKUP_DRILL_DIR",
+        "DATABASE_PROGRAMS",
+        "SMTP_CA_FILE",
+    ] {
+        system.set(name, "");
+    }
+    system.start();
+    let _backup = system.back_up("FULL_SYSTEM");
+    let _listed = system.backupctl(&["list"]).expect(0);
+}
+
+#[test]
 fn a_bad_connection_string_is_named_without_being_repeated() {
     for bad in [
         "AccountKey=hunter2secret",
@@ -283,6 +299,27 @@ fn an_unreachable_storage_or_catalog_has_an_exit_code_of_its_own() {
         .run();
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
     assert_no_secret(&system, &ended.stderr);
+}
+
+#[test]
+fn a_storage_or_a_server_that_is_not_there_is_no_backup_that_is_not_found() {
+    // Nothing was started, so there is neither folder nor container.
+    for system in [System::embedded(), System::services()] {
+        for command in [&["list"][..], &["show", "0199"], &["verify", "--all"]] {
+            let ended = system.backupctl(command);
+            assert_eq!(ended.code, Some(5), "{command:?}: {}", ended.stderr);
+            assert!(ended.stderr.contains("HINT: Correct"), "{}", ended.stderr);
+        }
+        assert_eq!(system.blobs.list(), Vec::<String>::new(), "it is not made");
+    }
+    let mut system = System::embedded();
+    system.start();
+    let backup = system.back_up("FULL_SYSTEM");
+    let nowhere = "postgres://user@no-such-host.invalid/copy";
+    let restore = ["restore", backup["id"].as_str().unwrap(), "--to-database", nowhere];
+    let ended = system.backupctl(&restore).expect(5);
+    assert!(ended.stderr.contains("no-such-host.invalid"), "{}", ended.stderr);
+    let _unknown = system.backupctl(&["show", "0199ffff"]).expect(3);
 }
 
 #[test]
