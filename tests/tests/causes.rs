@@ -117,6 +117,43 @@ fn a_missing_upload_folder() {
 }
 
 #[test]
+fn an_upload_folder_that_is_empty_all_of_a_sudden() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    system.start();
+    let good = system.back_up("FULL_SYSTEM");
+    let then = system.state();
+    let uploads = system.uploads();
+    let unmount = |name: &str| {
+        fs::rename(&uploads, system.folder().join(name)).unwrap();
+        fs::create_dir(&uploads).unwrap();
+    };
+    let assert_refused = || {
+        for source in ["FILES", "FULL_SYSTEM"] {
+            let message = system.failed(&system.create(source));
+            for word in ["is empty", "20 files", "is it mounted?", "HINT: ", ".keep"] {
+                assert!(message.contains(word), "'{word}' is not in: {message}");
+            }
+        }
+    };
+    unmount("unmounted");
+    assert_refused();
+    system.assert_stored(&[&good]);
+    let _database = system.back_up("DATABASE");
+
+    // It may be what a restore is for. Its safety backup of nothing does not count afterwards.
+    let _record = system.replace(good["id"].as_str().unwrap());
+    assert_eq!(system.differences(&then), Vec::<String>::new());
+    unmount("unmounted again");
+    assert_refused();
+
+    // Meant to be empty.
+    fs::write(uploads.join(".keep"), "").unwrap();
+    let kept = system.back_up("FILES");
+    assert_eq!(kept["contents"]["files"]["fileCount"], 1);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_does_not_pass_silently() {
     let mut system = System::embedded();
     let uploads = system.uploads();
@@ -189,6 +226,22 @@ fn settings_that_make_no_sense_are_refused_at_the_start_or_by_the_job() {
 }
 
 #[test]
+fn a_path_that_is_set_to_nothing_is_not_set() {
+    let mut system = System::embedded();
+    for name in [
+        "BACKUP_CONFIG_PATHS",
+        "BACKUP_DRILL_DIR",
+        "DATABASE_PROGRAMS",
+        "SMTP_CA_FILE",
+    ] {
+        system.set(name, "");
+    }
+    system.start();
+    let _backup = system.back_up("FULL_SYSTEM");
+    let _listed = system.backupctl(&["list"]).expect(0);
+}
+
+#[test]
 fn a_bad_connection_string_is_named_without_being_repeated() {
     for bad in [
         "AccountKey=hunter2secret",
@@ -246,6 +299,27 @@ fn an_unreachable_storage_or_catalog_has_an_exit_code_of_its_own() {
         .run();
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
     assert_no_secret(&system, &ended.stderr);
+}
+
+#[test]
+fn a_storage_or_a_server_that_is_not_there_is_no_backup_that_is_not_found() {
+    // Nothing was started, so there is neither folder nor container.
+    for system in [System::embedded(), System::services()] {
+        for command in [&["list"][..], &["show", "0199"], &["verify", "--all"]] {
+            let ended = system.backupctl(command);
+            assert_eq!(ended.code, Some(5), "{command:?}: {}", ended.stderr);
+            assert!(ended.stderr.contains("HINT: Correct"), "{}", ended.stderr);
+        }
+        assert_eq!(system.blobs.list(), Vec::<String>::new(), "it is not made");
+    }
+    let mut system = System::embedded();
+    system.start();
+    let backup = system.back_up("FULL_SYSTEM");
+    let nowhere = "postgres://user@no-such-host.invalid/copy";
+    let restore = ["restore", backup["id"].as_str().unwrap(), "--to-database", nowhere];
+    let ended = system.backupctl(&restore).expect(5);
+    assert!(ended.stderr.contains("no-such-host.invalid"), "{}", ended.stderr);
+    let _unknown = system.backupctl(&["show", "0199ffff"]).expect(3);
 }
 
 #[test]

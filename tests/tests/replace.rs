@@ -99,6 +99,29 @@ fn a_backup_takes_the_place_of_what_is_there_which_comes_back_exactly() {
 }
 
 #[test]
+fn a_database_whose_content_depends_on_what_it_is_set_to_is_replaced() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    let name = quoted(&system.database.name);
+    system
+        .database
+        .psql(&format!("ALTER DATABASE {name} SET app.tenant = 'one'"));
+    system.database.psql(
+        "CREATE TABLE app.of_tenant (tenant text CHECK (tenant = current_setting('app.tenant'))); \
+         INSERT INTO app.of_tenant VALUES ('one'); \
+         CREATE MATERIALIZED VIEW app.tenants AS SELECT current_setting('app.tenant') AS tenant",
+    );
+    system.start();
+    let backup = system.back_up("FULL_SYSTEM");
+    let then = system.state();
+    system.change();
+    let _record = system.replace(id(&backup));
+    assert_eq!(system.differences(&then), Vec::<String>::new());
+    let both = "SELECT tenant, current_setting('app.tenant') FROM app.tenants";
+    assert_eq!(system.database.psql(both), "one|one");
+}
+
+#[test]
 fn killed_anywhere_there_is_old_or_new_and_the_next_worker_finishes() {
     let mut system = System::services();
     system.set("BACKUP_WORKERS", "0").set("BACKUP_LEASE_SECONDS", "4");

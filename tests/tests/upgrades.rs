@@ -41,7 +41,8 @@ fn assert_lives_on(left: &Left) {
         assert_eq!(files(&folder), backup["files"], "{id}");
     }
 
-    // It goes on.
+    // It goes on, with files of its own: an empty folder would be taken for one that is not mounted.
+    std::fs::write(system.uploads().join("new"), "new").unwrap();
     system.back_up("FILES");
     // What the catalog holds sealed is opened, and sealed anew.
     let _stopped = system.take_server().terminate();

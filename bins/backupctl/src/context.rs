@@ -6,8 +6,8 @@ use std::time::Duration;
 use backup_archive::Keyring;
 use backup_core::{JobControl, OsRandom, PipelineError, SystemClock};
 use backup_db::Store;
-use backup_engine::{FullOptions, Repository};
-use backup_storage::{BlobStore, StorageSettings};
+use backup_engine::{FullOptions, Repository, open_storage};
+use backup_storage::StorageSettings;
 use secrecy::ExposeSecret;
 
 use crate::cli::Settings;
@@ -17,7 +17,7 @@ use crate::exit::Failure;
 pub(crate) async fn repository(settings: &Settings) -> Result<Repository, Failure> {
     let keys = keyring(settings).await?;
     let storage = storage_settings(settings)?;
-    let storage = BlobStore::open_existing(&storage).await?;
+    let storage = open_storage(&storage).await?;
     let programs = settings.database.settings().programs;
     Ok(Repository::new(storage, keys, programs))
 }

@@ -168,6 +168,31 @@ fn a_file_whose_identity_is_the_same_is_not_read() {
 }
 
 #[test]
+fn a_file_that_was_not_read_whole_or_moved_meanwhile_is_read_again() {
+    let content = noise(31, 5000);
+    let [cut, moved, whole] = ["cut", "moved", "whole"].map(|name| identified(name, 5000, TIME - 100));
+    let mut backups = Backups::default();
+    backups.add(SMALL, |writer| {
+        let mut part = writer.part("files")?;
+        assert_eq!(part.append(&cut, &mut &content[..4000])?, 4000);
+        part.append_file(&moved, &mut &*content, &mut || false)?;
+        part.append_file(&whole, &mut &*content, &mut || true)?;
+        part.finish()
+    });
+    backups.add(SMALL, |writer| {
+        let mut part = writer.part("files")?;
+        for entry in [&cut, &moved] {
+            assert!(!part.append_unchanged(entry)?, "{}", entry.path);
+            part.append(entry, &mut &*content)?;
+        }
+        assert!(part.append_unchanged(&whole)?);
+        part.finish()
+    });
+    let all: [(&str, &[u8]); 3] = [("cut", &content), ("moved", &content), ("whole", &content)];
+    backups.check("files", &all);
+}
+
+#[test]
 fn every_kind_of_entry_is_carried_or_appended_again() {
     let items = everything();
     let unread = |entry: &Entry| {

@@ -96,8 +96,6 @@ text_enum! {
         NotEntered => "NOT_ENTERED",
         /// Two names of one file are stored as two files, since too many were open to remember.
         HardLinkSplit => "HARD_LINK_SPLIT",
-        /// The folder that is to be saved does not exist: saved as empty.
-        SourceMissing => "SOURCE_MISSING",
         /// Extended attributes could not be read; the file's content is in the backup.
         AttributesUnreadable => "ATTRIBUTES_UNREADABLE",
         /// The server's roles and other globals could not be read with this user's rights.

@@ -58,6 +58,23 @@ pub trait ArchiveSink {
     /// filled with zero bytes, since the length stands in the archive already. Returns how many bytes were really read.
     fn append(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<u64, PipelineError>;
 
+    /// Appends a regular file that others may write to meanwhile. Behind its last byte `is_same` is asked whether the file is
+    /// still what `entry` says. Where it is not, or where `content` ended early, no later backup takes what is stored for that
+    /// file ([`Self::append_unchanged`]), but reads it again. A sink that does not ask keeps no identity at all.
+    fn append_file(
+        &mut self,
+        entry: &Entry,
+        content: &mut dyn Read,
+        is_same: &mut dyn FnMut() -> bool,
+    ) -> Result<u64, PipelineError> {
+        let _ = is_same;
+        let unknown = Entry {
+            identity: None,
+            ..entry.clone()
+        };
+        self.append(&unknown, content)
+    }
+
     /// Appends a regular file as the backup that this one builds on has it, without reading it, where that backup vouches
     /// that it is the same: by path, size, modification time and identity, and the file was not touched while that backup
     /// was made. Says whether it did; where not, the file is to be appended with its content. What `entry` need not know

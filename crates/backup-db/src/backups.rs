@@ -257,7 +257,7 @@ pub(crate) fn insert_row(
     created_at: chrono::DateTime<chrono::Utc>,
 ) -> TxResult<BackupRow> {
     tx.adds_job = true;
-    Ok(diesel::insert_into(backups::table)
+    diesel::insert_into(backups::table)
         .values((
             (
                 backups::id.eq(new.id.to_string()),
@@ -283,8 +283,8 @@ pub(crate) fn insert_row(
                 backups::search_text.eq(search_text(new.id, name, new.description.as_deref())),
             ),
         ))
-        .returning(BackupRow::as_returning())
-        .get_result(tx.db)?)
+        .execute(tx.db)?;
+    find(tx, new.id)?.ok_or_else(|| Error::not_found("backup", &new.id).into())
 }
 
 /// What a list's query is looked for in: lower case, since the databases compare in different ways.

@@ -128,13 +128,13 @@ fn ask(
     let name = backup_name(of.source, BackupType::Full, of.created_at);
     insert_row(tx, &new, &name, of.created_at)?;
     // It waits since now, whatever it is dated.
-    let row: BackupRow = diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
+    diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
         .set((
             backups::consolidated_from.eq(origin.to_string()),
             backups::run_after.eq(tx.now.naive_utc()),
         ))
-        .returning(BackupRow::as_returning())
-        .get_result(tx.db)?;
+        .execute(tx.db)?;
     append(tx, EventKind::Backup, &id)?;
+    let row = crate::backups::find(tx, id)?.ok_or_else(|| Error::not_found("backup", &id))?;
     Ok(row.into())
 }

@@ -67,7 +67,7 @@ macro_rules! job_table {
                 let Some(status) = from.after(Transition::Claim) else {
                     return Ok(None);
                 };
-                let row: Option<Row> = diesel::update(
+                let taken = diesel::update(
                     $table::table
                         .filter(dsl::id.eq(&id))
                         .filter(dsl::status.eq(from.as_str()))
@@ -84,10 +84,8 @@ macro_rules! job_table {
                     dsl::run_after.eq(None::<chrono::NaiveDateTime>),
                     dsl::steps.eq("[]"),
                 ))
-                .returning(Row::as_returning())
-                .get_result(tx.db)
-                .optional()?;
-                let Some(mut row) = row else {
+                .execute(tx.db)?;
+                let Some(mut row) = row(tx, &id)?.filter(|_| taken > 0) else {
                     return Ok(None);
                 };
                 if row.started_at.is_none() {

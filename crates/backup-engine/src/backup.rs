@@ -5,6 +5,7 @@
 //! IN_PROGRESS always names the path where its leftovers are.
 
 mod base;
+mod before;
 mod commit;
 mod consolidation;
 mod recover;

@@ -192,8 +192,7 @@ impl Engine {
             return Ok(storage.clone());
         }
         // Not under the lock: a storage that does not answer must not hold up the others.
-        // Not made where it is missing: behind a folder there may be a disk that is not mounted today.
-        let storage = BlobStore::open_existing(&self.storage_settings(config)?).await?;
+        let storage = open_storage(&self.storage_settings(config)?).await?;
         self.places.0.lock().await.storages.insert(key, storage.clone());
         Ok(storage)
     }
@@ -241,6 +240,20 @@ impl Place {
             engine.settings.database.programs.clone(),
         )
     }
+}
+
+/// Opens a storage that must be there. It is not made where it is missing: behind a folder there may be a disk that is not
+/// mounted today.
+///
+/// # Errors
+/// `Unavailable` where it is missing or does not answer, which says nothing of any backup; `Refused` for settings that cannot
+/// work.
+pub async fn open_storage(settings: &StorageSettings) -> Result<BlobStore, PipelineError> {
+    let opened = BlobStore::open_existing(settings).await;
+    opened.map_err(|error| match PipelineError::from(error) {
+        PipelineError::NotFound { message, hint, .. } => PipelineError::unavailable(message, hint),
+        error => error,
+    })
 }
 
 /// How to open the storage that a configuration names, with its own connection string where it has one; what it does not

@@ -14,9 +14,11 @@ mod notify;
 mod storage;
 mod worker;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use catalog::CatalogArgs;
@@ -48,6 +50,8 @@ impl SettingsError {
     }
 }
 
+const DATA: &str = "./data";
+
 /// Where everything local is kept.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Data")]
@@ -57,7 +61,8 @@ pub struct DataArgs {
         long = "backup-data-dir",
         env = "BACKUP_DATA_DIR",
         value_name = "DIR",
-        default_value = "./data"
+        default_value = DATA,
+        value_parser = path_or(DATA)
     )]
     pub data_dir: PathBuf,
 }
@@ -116,4 +121,74 @@ fn given(value: Option<&SecretString>) -> Option<&SecretString> {
 
 fn given_text(value: Option<&String>) -> Option<String> {
     value.filter(|text| !text.is_empty()).cloned()
+}
+
+fn given_path(value: Option<&PathBuf>) -> Option<PathBuf> {
+    value.filter(|path| !path.as_os_str().is_empty()).cloned()
+}
+
+/// Reads a path, and takes nothing for `default`: clap's own parser refuses it, and with it a variable that is set to nothing.
+fn path_or(default: &'static str) -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(move |text: OsString| {
+        if text.is_empty() {
+            PathBuf::from(default)
+        } else {
+            PathBuf::from(text)
+        }
+    })
+}
+
+/// Reads a path, which may be nothing: see [`given_path`].
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    path_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        engine: EngineArgs,
+    }
+
+    /// Every path that the settings lead to.
+    fn paths(arguments: &[&str]) -> Vec<PathBuf> {
+        let engine = Program::try_parse_from([&["x"], arguments].concat()).unwrap().engine;
+        let by_url = engine.database.settings_of_url(&"postgres://u@h/d".into()).unwrap();
+        let mut paths = vec![
+            engine.data.absolute().unwrap(),
+            engine.files.upload_dir.clone(),
+            engine.drill.settings(&engine.data, &engine.database).unwrap().folder,
+        ];
+        paths.extend(engine.config.listed_paths());
+        paths.extend(engine.database.settings().programs);
+        paths.extend(by_url.programs);
+        paths
+    }
+
+    #[test]
+    fn a_path_that_is_set_to_nothing_is_not_set() {
+        let nothing = [
+            "--backup-config-paths=",
+            "--backup-data-dir=",
+            "--backup-drill-dir=",
+            "--database-programs=",
+            "--smtp-ca-file=",
+            "--upload-dir=",
+        ];
+        assert_eq!(paths(&nothing), paths(&[]));
+        let set = paths(&[
+            "--backup-config-paths=/a,/b",
+            "--backup-data-dir=/data",
+            "--backup-drill-dir=/drills",
+            "--database-programs=/bin",
+            "--upload-dir=/uploads",
+        ]);
+        let expected = ["/data", "/uploads", "/drills", "/a", "/b", "/bin", "/bin"];
+        assert_eq!(set, expected.map(PathBuf::from));
+    }
 }

@@ -119,6 +119,34 @@ async fn a_storage_that_cannot_be_reached_judges_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_is_not_mounted_is_away_and_lacks_no_backup() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let storage = place.path("shop-storage");
+    fs::create_dir(&storage).unwrap();
+    put(&engine, |config| {
+        config.storage_url = Some(format!("file://{}", storage.display()));
+    })
+    .await;
+    let shops = run(&engine, "shop").await;
+    fs::rename(&storage, place.path("unmounted")).unwrap();
+    // As a new process sees it, which has not opened it yet.
+    let engine = place.engine().await;
+    for looked in [
+        engine.repository_of("shop").await.map(|_| ()),
+        engine.delete_backup(shops.id, false).await.map(|_| ()),
+    ] {
+        let error = looked.unwrap_err();
+        assert!(
+            matches!(error, Error::Pipeline(PipelineError::Unavailable { .. }))
+                && error.to_string().contains("no such folder"),
+            "{error:?}"
+        );
+    }
+    assert!(!storage.exists(), "it is not made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_was_changed_still_opens_what_it_closed() {
     let place = Place::new();
     let engine = place.engine().await;

@@ -199,7 +199,9 @@ impl Target for ConfigTarget {
     }
 
     fn restore(&mut self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), PipelineError> {
-        Ok(into_folder(&self.dir, |dir| restore_tree(dir, &[], part, job))?)
+        Ok(into_folder(&self.dir, |dir, made| {
+            restore_tree(dir, &[], part, made, job)
+        })?)
     }
 }
 

@@ -9,6 +9,7 @@ mod dirs;
 mod drill;
 mod links;
 mod look;
+mod made;
 mod measure;
 mod metadata;
 mod owners;
@@ -24,6 +25,7 @@ mod walk;
 
 pub use drill::FilesDrill;
 pub(crate) use look::look_at_folder;
+pub(crate) use made::Made;
 pub(crate) use measure::{measure, measure_readable};
 pub(crate) use restore::restore_tree;
 pub(crate) use save::Saver;

@@ -27,7 +27,16 @@ impl<'a> PartWriter<'a> {
 
 impl ArchiveSink for PartWriter<'_> {
     fn append(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<u64, PipelineError> {
-        self.0.attempt(|writer| writer.append(entry, content))
+        self.0.attempt(|writer| writer.append(entry, content, &mut || true))
+    }
+
+    fn append_file(
+        &mut self,
+        entry: &Entry,
+        content: &mut dyn Read,
+        is_same: &mut dyn FnMut() -> bool,
+    ) -> Result<u64, PipelineError> {
+        self.0.attempt(|writer| writer.append(entry, content, is_same))
     }
 
     fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
@@ -40,7 +49,12 @@ impl ArchiveSink for PartWriter<'_> {
 }
 
 impl ArchiveWriter {
-    fn append(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<u64, PipelineError> {
+    fn append(
+        &mut self,
+        entry: &Entry,
+        content: &mut dyn Read,
+        is_same: &mut dyn FnMut() -> bool,
+    ) -> Result<u64, PipelineError> {
         self.check_order(&entry.path)?;
         let is_file = matches!(entry.kind, EntryKind::File { .. });
         if entry.modified_nanos >= 1_000_000_000 || (!is_file && entry.size != 0) {
@@ -60,7 +74,16 @@ impl ArchiveWriter {
             self.store_file(&mut reading, length)?
         };
         let level = (stored.length > 0 && reading.level != FILE_BLOCKS).then_some(reading.level);
-        self.record(entry, stored, level)?;
+        if content.read == length && is_same() {
+            self.record(entry, stored, level)?;
+        } else {
+            // Zeros in place of what was not read, or parts of two states, must never pass for the file.
+            let unknown = Entry {
+                identity: None,
+                ..entry.clone()
+            };
+            self.record(&unknown, stored, level)?;
+        }
         Ok(content.read)
     }
 

@@ -6,8 +6,8 @@ use backup_core::{Backup, BackupSource, PipelineError, Source};
 use backup_db::{Error as CatalogError, ScheduleListOptions, Store};
 use backup_sources::{ConfigInputs, ConfigSource, DatabaseSettings, DatabaseSource, FilesSource};
 
-use super::Plan;
 use super::write::Part;
+use super::{Plan, before};
 use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
@@ -23,7 +23,8 @@ pub(super) async fn of(engine: &Engine, held: &HeldLease, backup: &Backup, plan:
         sources.push(Arc::new(DatabaseSource::new(database(engine, config)?)));
     }
     if backup.source.has_files() {
-        let files = FilesSource::new(engine.upload_dir(config));
+        let before = before::files(engine, held, backup).await?;
+        let files = FilesSource::new(engine.upload_dir(config)).that_held(before);
         let carries = plan.base.is_some() && !engine.settings.read_all_files;
         sources.push(Arc::new(files.carrying_unchanged(carries)));
     }

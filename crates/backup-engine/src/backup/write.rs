@@ -168,6 +168,17 @@ impl ArchiveSink for Watched<'_> {
         self.sink.append(entry, &mut WatchedContent { content, checkpoint })
     }
 
+    fn append_file(
+        &mut self,
+        entry: &Entry,
+        content: &mut dyn Read,
+        is_same: &mut dyn FnMut() -> bool,
+    ) -> Result<u64, PipelineError> {
+        let checkpoint = &mut self.checkpoint;
+        self.sink
+            .append_file(entry, &mut WatchedContent { content, checkpoint }, is_same)
+    }
+
     fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
         self.sink.append_unchanged(entry)
     }

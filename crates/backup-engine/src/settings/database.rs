@@ -5,7 +5,7 @@ use backup_sources::DatabaseSettings;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{SettingsError, given, given_text};
+use super::{SettingsError, given, given_path, given_text, path};
 
 /// The PostgreSQL database that is backed up.
 #[derive(Debug, Clone, Args)]
@@ -47,7 +47,7 @@ pub struct DatabaseArgs {
     pub password: Option<SecretString>,
 
     /// Folder of pg_dump, pg_restore and psql [default: searched in PATH]
-    #[arg(long = "database-programs", env = "DATABASE_PROGRAMS", value_name = "DIR")]
+    #[arg(long = "database-programs", env = "DATABASE_PROGRAMS", value_name = "DIR", value_parser = path())]
     pub programs: Option<PathBuf>,
 }
 
@@ -60,7 +60,7 @@ impl DatabaseArgs {
             name: given_text(self.name.as_ref()).unwrap_or_default(),
             user: given_text(self.user.as_ref()),
             password: given(self.password.as_ref()).cloned(),
-            programs: self.programs.clone().filter(|folder| !folder.as_os_str().is_empty()),
+            programs: given_path(self.programs.as_ref()),
         }
     }
 
@@ -106,7 +106,7 @@ impl DatabaseArgs {
                 user => Some(text(user)?),
             },
             password: parsed.password().map(text).transpose()?.map(SecretString::from),
-            programs: self.programs.clone(),
+            programs: given_path(self.programs.as_ref()),
         })
     }
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::SecretString;
 
-use super::{DataArgs, DatabaseArgs, SettingsError, given};
+use super::{DataArgs, DatabaseArgs, SettingsError, given, given_path, path};
 use crate::DrillSettings;
 
 /// Where drills are when this runs as root: PostgreSQL runs as another user then, which cannot get into a private folder.
@@ -23,7 +23,7 @@ pub struct DrillArgs {
     pub server_url: Option<SecretString>,
 
     /// Folder for scratch trees and throw-away servers [default: drills in the data folder; for root /var/tmp/backup-drills]
-    #[arg(long = "backup-drill-dir", env = "BACKUP_DRILL_DIR", value_name = "DIR")]
+    #[arg(long = "backup-drill-dir", env = "BACKUP_DRILL_DIR", value_name = "DIR", value_parser = path())]
     pub folder: Option<PathBuf>,
 }
 
@@ -36,7 +36,7 @@ impl DrillArgs {
         let server = given(self.server_url.as_ref())
             .map(|url| database.settings_of_url(url))
             .transpose()?;
-        let folder = match self.folder.as_ref().filter(|folder| !folder.as_os_str().is_empty()) {
+        let folder = match given_path(self.folder.as_ref()) {
             Some(folder) => std::path::absolute(folder)
                 .map_err(|error| SettingsError::new(format!("BACKUP_DRILL_DIR: {error}"), "Name a folder."))?,
             None if rustix::process::geteuid().is_root() => PathBuf::from(OF_ROOT),

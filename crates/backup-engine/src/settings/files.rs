@@ -2,6 +2,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::{path, path_or};
+
+const UPLOADS: &str = "./uploads";
+
 /// The uploaded files that are backed up.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Files that are backed up")]
@@ -11,7 +15,8 @@ pub struct FilesArgs {
         long = "upload-dir",
         env = "UPLOAD_DIR",
         value_name = "DIR",
-        default_value = "./uploads"
+        default_value = UPLOADS,
+        value_parser = path_or(UPLOADS)
     )]
     pub upload_dir: PathBuf,
 
@@ -45,7 +50,8 @@ pub struct ConfigArgs {
         long = "backup-config-paths",
         env = "BACKUP_CONFIG_PATHS",
         value_name = "PATHS",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = path()
     )]
     pub paths: Vec<PathBuf>,
 }

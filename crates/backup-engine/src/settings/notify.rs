@@ -2,11 +2,10 @@ use std::path::PathBuf;
 
 use backup_notify::smtp::SmtpSettings;
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{SettingsError, given, given_text};
+use super::{SettingsError, given, given_path, given_text, path};
 
 /// How people are told what happened.
 #[derive(Debug, Clone, Args)]
@@ -21,8 +20,7 @@ pub struct NotifyArgs {
     pub smtp_from: Option<String>,
 
     /// PEM file of certificates that a mail server's may come from, beside the system's
-    #[arg(long = "smtp-ca-file", env = "SMTP_CA_FILE", value_name = "FILE",
-          value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(long = "smtp-ca-file", env = "SMTP_CA_FILE", value_name = "FILE", value_parser = path())]
     pub smtp_ca_file: Option<PathBuf>,
 
     /// The http or https address that people use: messages name it, and cookies and log-in go by it behind a reverse proxy
@@ -58,8 +56,7 @@ impl NotifyArgs {
                 "Set it to the address that messages come from.",
             )
         })?;
-        let ca_file = self.smtp_ca_file.clone().filter(|file| !file.as_os_str().is_empty());
-        let settings = SmtpSettings::parse(url, &from, ca_file);
+        let settings = SmtpSettings::parse(url, &from, given_path(self.smtp_ca_file.as_ref()));
         settings
             .map(Some)
             .map_err(|error| SettingsError::new(error.message(), error.hint()))

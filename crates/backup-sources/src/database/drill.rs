@@ -132,11 +132,8 @@ impl DatabaseDrill {
             .command
             .arg(format!("--dbname={}", settings.conninfo(&settings.name)));
         if let Some(formats) = &about.formats {
-            let options = std::env::var("PGOPTIONS").unwrap_or_default();
-            program.command.env("PGTZ", &formats.time_zone).env(
-                "PGOPTIONS",
-                format!("{options} -c bytea_output={}", escaped(&formats.bytea_output)),
-            );
+            program.command.env("PGTZ", &formats.time_zone);
+            program.set(&format!("-c bytea_output={}", escaped(&formats.bytea_output)));
         }
         let mut child = settings.spawn(program, job)?;
         child.close_stdin();

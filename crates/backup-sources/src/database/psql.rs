@@ -231,11 +231,7 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
             message,
             "Check what the server allows this host and user (pg_hba.conf, grants, TLS).",
         )
-    } else if says(&[
-        "could not translate host name",
-        "invalid port",
-        "invalid connection option",
-    ]) {
+    } else if says(&["invalid port", "invalid connection option"]) {
         Error::refused(message, "Check DATABASE_HOST and DATABASE_PORT.")
     } else {
         Error::unavailable(

@@ -32,6 +32,15 @@ pub(super) struct Program {
     pub(super) application: String,
 }
 
+impl Program {
+    /// Gives its connections these settings (`-c name=value …`) too: they outrank those of the operator, and what a role or a
+    /// database is set to.
+    pub(super) fn set(&mut self, settings: &str) {
+        let given = std::env::var("PGOPTIONS").unwrap_or_default();
+        self.command.env("PGOPTIONS", format!("{given} {settings}"));
+    }
+}
+
 impl DatabaseSettings {
     /// The program `name` with its environment. The password is there only, never among the arguments.
     pub(super) fn program(&self, name: &'static str) -> Result<Program, Error> {

@@ -13,6 +13,9 @@ use crate::Error;
 use crate::child::Exit;
 
 mod dump;
+mod hidden;
+
+use hidden::Hidden;
 
 /// The most that is read of the globals, in bytes. They are kept in memory for a moment.
 const MAX_GLOBALS: u64 = 64 * 1024 * 1024;
@@ -57,6 +60,7 @@ impl DatabaseSource {
         let snapshot: String = session.query_one("SELECT to_json(pg_export_snapshot())")?;
         let mut about = read_about(&mut session)?;
         about.dump_version = self.settings.program_version("pg_dump", job)?.0;
+        Hidden::found(&mut session)?.warn(job);
         append_json(sink, job, ABOUT, &about)?;
 
         let (size_bytes, tables) = self.dump_and_count(&snapshot, session, &counting, sink, job)?;

@@ -12,6 +12,7 @@ use crate::Error;
 
 mod compare;
 mod empty;
+mod lock;
 mod pg_restore;
 mod place;
 mod plan;
@@ -23,6 +24,7 @@ mod staged;
 
 pub(super) use empty::drop_subscriptions;
 pub(super) use pg_restore::BLOCK;
+use place::Made;
 pub(super) use place::{Place, drop_database};
 pub(super) use plan::unreachable;
 use selection::Selection;
@@ -54,7 +56,8 @@ pub struct DatabaseTargetOptions {
 ///
 /// A database that the restore created is dropped again when it fails; one that was there is filled in one transaction, and
 /// emptied again when the restore fails after that. What cannot be set in one that was there (its owner, grants, settings)
-/// is told. Killed outright, the restore leaves a database that the next one refuses as not empty.
+/// is told. A second restore into the same database is refused meanwhile. Killed outright, the restore leaves a database that
+/// the next one refuses as not empty.
 #[derive(Debug)]
 pub struct DatabaseTarget {
     pub(super) settings: DatabaseSettings,
@@ -81,14 +84,16 @@ impl DatabaseTarget {
             self.make_roles(&about, job)?;
         }
         self.check_server(&about, job)?;
+        let _lock = self.lock(job)?;
         let place = self.look(job)?;
         match &place {
             Place::Missing => self.create(&about, job)?,
             Place::Empty { found, .. } => self.tell_differences(&about, found, job),
         }
-        let result = self.fill(&about, &place, &selection, part, job);
+        let mut made = Made::default();
+        let result = self.fill(&about, &place, &selection, part, &mut made, job);
         if result.is_err() {
-            self.take_back(&place, job);
+            self.take_back(&place, &made, job);
         }
         result.map(|()| about)
     }
@@ -99,14 +104,20 @@ impl DatabaseTarget {
         place: &Place,
         selection: &Selection,
         part: &mut dyn PartReader,
+        made: &mut Made,
         job: &JobControl,
     ) -> Result<(), Error> {
+        let is_new = matches!(place, Place::Missing);
+        if is_new {
+            self.set_up_first(about, job)?;
+        }
         let size = expect_entry(part, DUMP)?;
         if self.is_staged(size, place, selection, job) {
             self.restore_staged(part, job)?;
         } else {
-            self.restore_on_the_way(place, selection, part, job)?;
+            self.restore_on_the_way(place, selection, part, made, job)?;
         }
+        made.is_filled = true;
         let recorded: Tables = loop {
             match part.next_entry()? {
                 Some(entry) if entry.path.as_bytes() == TABLES.as_bytes() => break parse_json(part, TABLES)?,
@@ -117,7 +128,7 @@ impl DatabaseTarget {
         selection.check(&recorded)?;
         self.attach(selection, job)?;
         self.compare(&recorded, selection, job)?;
-        if matches!(place, Place::Missing) && selection.is_everything() {
+        if is_new && selection.is_everything() {
             self.set_up(about, job)?;
         }
         Ok(())

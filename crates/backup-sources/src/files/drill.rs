@@ -9,7 +9,7 @@ use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PartReader, Pipelin
 
 use super::digest::{Block, TreeDigest};
 use super::remove::remove_tree;
-use super::{PART, Saver, restore_tree};
+use super::{Made, PART, Saver, restore_tree};
 use crate::Error;
 
 mod possible;
@@ -61,7 +61,8 @@ impl FilesDrill {
             digest: TreeDigest::new(possible.sets_owners),
             blocks: Vec::new(),
         };
-        restore_tree(&tree, &[], &mut passing, job)?;
+        // All of the scratch folder goes.
+        restore_tree(&tree, &[], &mut passing, &mut Made::default(), job)?;
         let mut blocks = passing.blocks;
         blocks.extend(passing.digest.finish());
         let mut found = Comparison {

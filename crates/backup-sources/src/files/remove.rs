@@ -1,9 +1,10 @@
 //! Removes trees of any depth and size.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use backup_core::{EntryPath, JobControl};
@@ -39,15 +40,28 @@ pub(super) fn remove_tree(path: &Path, job: &JobControl) -> Result<(), Error> {
     }
 }
 
+/// The same for those of `names` that stand in the folder `path`, which is no link. What else is in it stays.
+pub(super) fn remove_names<'a>(
+    path: &Path,
+    names: impl Iterator<Item = &'a CStr>,
+    job: &JobControl,
+) -> Result<(), Error> {
+    let root = enter_root(path)?;
+    for name in names {
+        let full = path.join(OsStr::from_bytes(name.to_bytes()));
+        match unlinkat(&root, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::ISDIR) => remove_tree(&full, job)?,
+            Err(error) => return Err(Error::io("remove", full, error)),
+        }
+    }
+    Ok(())
+}
+
 /// The same for all that the folder `path`, which is no link, holds.
-pub(super) fn empty_folder(path: &Path, job: &JobControl) -> Result<(), Error> {
+fn empty_folder(path: &Path, job: &JobControl) -> Result<(), Error> {
     let failed = |error: Errno| Error::io("remove", path, error);
-    let place = open(
-        path,
-        OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-        Mode::empty(),
-    );
-    let root = enter(&place.map_err(failed)?).map_err(failed)?;
+    let root = enter_root(path)?;
     let mut walk = Removal {
         root: path,
         dirs: Dirs::new(root).map_err(failed)?,
@@ -56,6 +70,12 @@ pub(super) fn empty_folder(path: &Path, job: &JobControl) -> Result<(), Error> {
         listing: vec![MaybeUninit::uninit(); LISTING],
     };
     walk.run()
+}
+
+fn enter_root(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let entered = open(path, flags, Mode::empty()).and_then(|place| enter(&place));
+    entered.map_err(|error| Error::io("remove", path, error))
 }
 
 struct Removal<'a> {

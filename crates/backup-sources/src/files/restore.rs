@@ -11,9 +11,9 @@ use backup_core::{Entry, EntryKind, EntryPath, JobControl, PartReader, PipelineE
 use rustix::fs::{CWD, FileType, Mode, OFlags, ftruncate, mkdirat, openat, symlinkat, syncfs};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, pwrite};
 
-use super::MAX_DEPTH;
 use super::dirs::{Dirs, open_dir};
 use super::owners::Owners;
+use super::{MAX_DEPTH, Made};
 use crate::Error;
 
 mod access;
@@ -25,12 +25,13 @@ use access::ClosedFolders;
 /// Bytes that are written at once.
 const BLOCK: usize = 256 * 1024;
 
-/// Restores the entries of `part` that `wanted` names (empty: all) into the empty folder `dir`. On an error what was made
-/// stands there still; the caller removes it.
+/// Restores the entries of `part` that `wanted` names (empty: all) into the empty folder `dir`, and notes in `made` what comes
+/// to stand there. On an error that is there still; the caller removes it.
 pub(crate) fn restore_tree(
     dir: &Path,
     wanted: &[EntryPath],
     part: &mut dyn PartReader,
+    made: &mut Made,
     job: &JobControl,
 ) -> Result<(), Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -40,6 +41,7 @@ pub(crate) fn restore_tree(
         dirs: Dirs::new(root).map_err(|error| Error::io("open", dir, error))?,
         open: vec![Open::new(b"")],
         job,
+        made,
         owners: Owners::default(),
         is_root: rustix::process::geteuid().is_root(),
         inherits,
@@ -86,6 +88,7 @@ struct Restorer<'a> {
     /// For each folder of `dirs` its name, and the entry whose metadata it gets when it is left.
     open: Vec<Open>,
     job: &'a JobControl,
+    made: &'a mut Made,
     owners: Owners,
     is_root: bool,
     /// Whether the target folder gives an access list to what is made in it.
@@ -142,7 +145,9 @@ impl Restorer<'_> {
             EntryKind::File { data } => self.file(&entry, &name, data.as_deref(), part)?,
             EntryKind::Symlink { target } => {
                 let link = CString::new(target.as_slice()).map_err(|_| hostile(&entry.path, "its target holds NUL"))?;
-                symlinkat(link.as_c_str(), self.dir(&entry.path)?, &name).map_err(|error| made(&entry.path, error))?;
+                symlinkat(link.as_c_str(), self.dir(&entry.path)?, &name)
+                    .map_err(|error| self.cannot_make(&entry.path, &name, error))?;
+                self.note(&name);
                 self.finish_name(&entry, &name)?;
             }
             EntryKind::HardLink { target } => self.hard_link(&entry, &name, target, wanted)?,
@@ -190,9 +195,9 @@ impl Restorer<'_> {
 
     /// Makes a folder that only we can enter, and enters it.
     fn step_down(&mut self, name: &CStr, path: &EntryPath) -> Result<(), Error> {
-        let dir = self.dir(path)?;
-        mkdirat(dir, name, Mode::RWXU).map_err(|error| made(path, error))?;
-        let fd = open_dir(dir, name).map_err(|error| made(path, error))?;
+        mkdirat(self.dir(path)?, name, Mode::RWXU).map_err(|error| self.cannot_make(path, name, error))?;
+        self.note(name);
+        let fd = open_dir(self.dir(path)?, name).map_err(|error| made(path, error))?;
         if self.inherits {
             access::take_away(fd.as_fd());
         }
@@ -228,8 +233,9 @@ impl Restorer<'_> {
         part: &mut dyn PartReader,
     ) -> Result<(), Error> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = self.dir(&entry.path)?;
-        let file = openat(dir, name, flags, Mode::RUSR | Mode::WUSR).map_err(|error| made(&entry.path, error))?;
+        let file = openat(self.dir(&entry.path)?, name, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|error| self.cannot_make(&entry.path, name, error))?;
+        self.note(name);
         if self.inherits {
             access::take_away(file.as_fd());
         }
@@ -282,6 +288,24 @@ impl Restorer<'_> {
         Ok(())
     }
 
+    /// Notes that `name` was made in the current folder, where that is the target.
+    fn note(&mut self, name: &CStr) {
+        if self.open.len() == 1 {
+            self.made.note(name);
+        }
+    }
+
+    /// Why `name` cannot be made in the current folder. In the target somebody else may have put it there.
+    fn cannot_make(&self, path: &EntryPath, name: &CStr, error: Errno) -> Error {
+        if error == Errno::EXIST && self.open.len() == 1 && !self.made.has(name) {
+            return Error::refused(
+                format!("'{path}' has come to be in the folder while it was restored into"),
+                "Keep others out of the folder meanwhile, or name another one.",
+            );
+        }
+        made(path, error)
+    }
+
     fn warn(&self, entry: &Entry, message: &str) {
         self.job.warn(WarningCode::Other, Some(entry.path.to_string()), message);
     }
@@ -297,7 +321,7 @@ fn c_name(bytes: &[u8], path: &EntryPath) -> Result<CString, Error> {
     CString::new(bytes).map_err(|_| hostile(path, "its name holds NUL"))
 }
 
-/// What stands where nothing can be, since the target was empty and nothing comes twice, was put there by the archive.
+/// What stands where nothing can be, in a folder that was made here and as nothing comes twice, was put there by the archive.
 fn made(path: &EntryPath, error: Errno) -> Error {
     match error {
         Errno::EXIST | Errno::NOTDIR | Errno::LOOP => hostile(path, "something else stands in its way"),

@@ -1,7 +1,7 @@
 //! Saves trees of files into an archive.
 
 use std::ffi::CStr;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -19,7 +19,10 @@ use super::owners::Owners;
 use super::walk::{Found, Walk, is_gone};
 use crate::Error;
 
+mod fate;
 mod special;
+
+use fate::{Fate, is_same};
 
 /// How many unreadable files an error shows.
 const SHOWN: usize = 20;
@@ -87,7 +90,7 @@ impl<'a> Saver<'a> {
         let fd = open_root(root, OFlags::empty())?;
         let stat = fstat(&fd).map_err(|error| Error::io("look at", root, error))?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => return self.save_file(&fd, &stat, path),
+            FileType::RegularFile => return self.save_file(&fd, &stat, path, || rustix::fs::stat(root)),
             FileType::Directory => {}
             _ => {
                 return Err(Error::refused(
@@ -196,7 +199,7 @@ impl<'a> Saver<'a> {
             match (actual, fd) {
                 (FileType::Directory, Some(fd)) => return Ok(Some((fd, stat))),
                 (FileType::RegularFile, Some(fd)) => {
-                    self.save_file(&fd, &stat, path.clone())?;
+                    self.save_file(&fd, &stat, path.clone(), || look(walk, name))?;
                     return Ok(None);
                 }
                 (FileType::RegularFile | FileType::Directory, None) => file_type = actual,
@@ -247,7 +250,14 @@ impl<'a> Saver<'a> {
         Ok(true)
     }
 
-    fn save_file(&mut self, fd: &OwnedFd, stat: &Stat, path: EntryPath) -> Result<(), Error> {
+    /// Saves an open file; `again` looks at what stands under its name.
+    fn save_file(
+        &mut self,
+        fd: &OwnedFd,
+        stat: &Stat,
+        path: EntryPath,
+        again: impl FnOnce() -> Result<Stat, Errno>,
+    ) -> Result<(), Error> {
         let xattrs = self.attributes(xattrs_of_open(fd.as_fd()), &path);
         self.saved.file_count += 1;
         let identity = (stat.st_nlink > 1).then(|| Identity::of(stat, fd.as_fd(), None));
@@ -273,7 +283,8 @@ impl<'a> Saver<'a> {
             job: self.job,
             error: None,
         };
-        let appended = self.sink.append(&entry, &mut content);
+        let mut still = || fstat(fd).is_ok_and(|now| is_same(stat, &now));
+        let appended = self.sink.append_file(&entry, &mut content, &mut still);
         let error = content.error;
         // Whatever the sink makes of it.
         self.job.check()?;
@@ -281,30 +292,13 @@ impl<'a> Saver<'a> {
         self.saved.entry_count += 1;
         self.saved.size_bytes += entry.stored_bytes();
         self.remember(identity, stat, &entry.path);
-        let after = match (error, fstat(fd)) {
-            (None, Ok(after)) => after,
-            (Some(error), _) | (None, Err(error)) if is_gone(error) => {
-                self.changed(
-                    &entry.path,
-                    "it was removed while it was read: the backup may hold zeros in place of its end",
-                );
-                return Ok(());
-            }
-            (Some(error), _) | (None, Err(error)) => {
-                self.cannot_read(&entry.path, error);
-                return Ok(());
-            }
-        };
-        let what = if after.st_size > stat.st_size {
-            "it grew while it was read: the backup holds it up to the size it had at first"
-        } else if after.st_size < stat.st_size || read < entry.stored_bytes() {
-            "it shrank while it was read: the backup holds zeros in place of the rest"
-        } else if (after.st_mtime, after.st_mtime_nsec) != (stat.st_mtime, stat.st_mtime_nsec) {
-            "it changed while it was read: the backup may hold parts of both states"
-        } else {
-            return Ok(());
-        };
-        self.changed(&entry.path, what);
+        match Fate::of(stat, read < entry.stored_bytes(), error, fstat(fd), again) {
+            Fate::Whole => {}
+            Fate::Moved(what) => self
+                .job
+                .warn(WarningCode::FileChanged, Some(entry.path.to_string()), what),
+            Fate::Unread(why) => self.cannot_read(&entry.path, why),
+        }
         Ok(())
     }
 
@@ -356,10 +350,6 @@ impl<'a> Saver<'a> {
         })
     }
 
-    fn changed(&self, path: &EntryPath, what: &str) {
-        self.job.warn(WarningCode::FileChanged, Some(path.to_string()), what);
-    }
-
     fn vanished(&self, path: &EntryPath) {
         self.job.warn(
             WarningCode::FileVanished,
@@ -368,7 +358,7 @@ impl<'a> Saver<'a> {
         );
     }
 
-    fn cannot_read(&mut self, path: &EntryPath, error: Errno) {
+    fn cannot_read(&mut self, path: &EntryPath, why: impl Display) {
         self.unreadable_count += 1;
         if self.unreadable.len() < SHOWN {
             let name = if path.is_root() {
@@ -376,7 +366,7 @@ impl<'a> Saver<'a> {
             } else {
                 path.to_string()
             };
-            self.unreadable.push(format!("{name} ({error})"));
+            self.unreadable.push(format!("{name} ({why})"));
         }
     }
 }

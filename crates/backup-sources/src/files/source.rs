@@ -16,6 +16,8 @@ use crate::Error;
 pub struct FilesSource {
     root: PathBuf,
     carries_unchanged: bool,
+    /// How many files it held when it was last backed up.
+    held: u64,
 }
 
 impl FilesSource {
@@ -24,7 +26,16 @@ impl FilesSource {
         Self {
             root,
             carries_unchanged: false,
+            held: 0,
         }
+    }
+
+    /// The same folder, which held `files` files when it was last backed up. Where it is empty now, it is refused: mostly a
+    /// disk is not mounted, and backups of nothing would push out those that hold something.
+    #[must_use]
+    pub fn that_held(mut self, files: u64) -> Self {
+        self.held = files;
+        self
     }
 
     /// The same folder, of which files that the base of the backup vouches for are not read: those whose size, times and
@@ -50,7 +61,7 @@ impl FilesSource {
     fn check(&self) -> Result<(), Error> {
         let hint = "Create the folder, mount it, or set UPLOAD_DIR to the right one.";
         match std::fs::metadata(&self.root) {
-            Ok(found) if found.is_dir() => Ok(()),
+            Ok(found) if found.is_dir() => self.check_not_emptied(),
             Ok(_) => Err(Error::refused(
                 format!("the upload folder {} is not a folder", self.root.display()),
                 hint,
@@ -58,6 +69,26 @@ impl FilesSource {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::refused(
                 format!("the upload folder {} does not exist", self.root.display()),
                 hint,
+            )),
+            Err(error) => Err(Error::io("read the upload folder", &self.root, error)),
+        }
+    }
+
+    fn check_not_emptied(&self) -> Result<(), Error> {
+        if self.held == 0 {
+            return Ok(());
+        }
+        let listed = std::fs::read_dir(&self.root).and_then(|mut entries| entries.next().transpose());
+        match listed {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(Error::refused(
+                format!(
+                    "the upload folder {} is empty, while the last backup had {} files: is it mounted?",
+                    self.root.display(),
+                    self.held
+                ),
+                "Mount it, or set UPLOAD_DIR to the right folder. One that is meant to be empty needs a file in it, such as \
+                 .keep.",
             )),
             Err(error) => Err(Error::io("read the upload folder", &self.root, error)),
         }

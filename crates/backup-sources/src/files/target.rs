@@ -1,14 +1,11 @@
 //! Restores a tree of files into a folder of its own.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use backup_core::{EntryPath, JobControl, PartReader, PipelineError, Step, Target};
 
-use super::remove::{empty_folder, remove_tree};
-use super::{PART, restore_tree};
+use super::{Made, PART, restore_tree};
 use crate::Error;
 
 /// What of a tree is restored.
@@ -21,7 +18,8 @@ pub struct FilesTargetOptions {
 /// A new or empty folder that files are restored into.
 ///
 /// Owners are restored where this runs as root (by name where the name is known here, else by number). When the restore
-/// fails, what it made is removed; killed outright, it leaves a folder that the next one refuses as not empty.
+/// fails, what it made is removed, and what others put into the folder meanwhile stays; killed outright, it leaves a folder
+/// that the next one refuses as not empty.
 #[derive(Debug)]
 pub struct FilesTarget {
     dir: PathBuf,
@@ -55,8 +53,8 @@ impl Target for FilesTarget {
     }
 
     fn restore(&mut self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), PipelineError> {
-        Ok(into_folder(&self.dir, |dir| {
-            restore_tree(dir, &self.options.paths, part, job)
+        Ok(into_folder(&self.dir, |dir, made| {
+            restore_tree(dir, &self.options.paths, part, made, job)
         })?)
     }
 }
@@ -81,53 +79,18 @@ pub(crate) fn check_target(dir: &Path) -> Result<bool, Error> {
 }
 
 /// Makes `dir` where it is missing and lets `fill` restore into it. When that fails, all that was made is removed.
-pub(crate) fn into_folder(dir: &Path, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
-    let existed = check_target(dir)?;
-    let missing: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| is_missing(above)).collect();
-    let result = prepare(dir, existed).and_then(|()| fill(dir));
+pub(crate) fn into_folder(dir: &Path, fill: impl FnOnce(&Path, &mut Made) -> Result<(), Error>) -> Result<(), Error> {
+    let mut made = Made::default();
+    let ready = if check_target(dir)? {
+        Ok(())
+    } else {
+        made.make_folder(dir)
+    };
+    let result = ready.and_then(|()| fill(dir, &mut made));
     if result.is_err()
-        && let Err(error) = remove(dir, existed, &missing)
+        && let Err(error) = made.take_away(dir)
     {
         tracing::error!(%error, dir = %dir.display(), "cannot remove the half-restored files");
     }
     result
-}
-
-/// What was never made needs no removing.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
-    removed.or_else(|error| {
-        if error.kind() == io::ErrorKind::NotFound {
-            Ok(())
-        } else {
-            Err(error)
-        }
-    })
-}
-
-fn is_missing(dir: &Path) -> bool {
-    !dir.as_os_str().is_empty()
-        && std::fs::symlink_metadata(dir).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-fn prepare(dir: &Path, existed: bool) -> Result<(), Error> {
-    if existed {
-        return Ok(());
-    }
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(|error| Error::io("create the folder", parent, error))?;
-    }
-    // Nobody else can look in before the restored modes stand.
-    let made = std::fs::DirBuilder::new().mode(0o700).create(dir);
-    made.map_err(|error| Error::io("create the folder", dir, error))
-}
-
-/// Removes what a failed restore made. That it was cancelled must not keep it from this, so it goes by no job's control.
-fn remove(dir: &Path, keep_folder: bool, above: &[&Path]) -> Result<(), Error> {
-    let unstoppable = JobControl::new(Duration::MAX);
-    if keep_folder {
-        return empty_folder(dir, &unstoppable);
-    }
-    remove_tree(dir, &unstoppable)?;
-    let removed = above.iter().try_for_each(|above| gone(std::fs::remove_dir(above)));
-    removed.map_err(|error| Error::io("remove the folders above", dir, error))
 }

@@ -343,6 +343,43 @@ fn a_user_with_few_rights_gets_all_that_may_be_read_and_a_remark() {
 }
 
 #[test]
+fn what_a_dump_leaves_out_without_an_error_is_told() {
+    let server = Postgres::shared();
+    let original = server.create_database("hidden");
+    let role = format!("reader_{}", unique());
+    original.psql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT pg_read_all_data TO {role};
+         CREATE SUBSCRIPTION elsewhere CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false);
+         CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w; GRANT USAGE ON FOREIGN SERVER far TO {role};
+         CREATE USER MAPPING FOR postgres SERVER far OPTIONS (password 'far-hunter2');
+         CREATE USER MAPPING FOR {role} SERVER far OPTIONS (password 'near-hunter2')"
+    ));
+    let mut reader = settings(&original);
+    reader.user = Some(role.clone());
+    reader.password = Some("reader".to_owned().into());
+    let told = |settings: DatabaseSettings| {
+        let job = job();
+        back_up(&DatabaseSource::new(settings), &mut Archive::default(), &job).unwrap();
+        warned(&job, WarningCode::Other)
+    };
+    let remarks = told(reader);
+    for words in [
+        "not in the backup: elsewhere",
+        "without: postgres on far",
+        "pg_dump succeeded and said: ",
+    ] {
+        let of = remarks.iter().filter(|remark| remark.contains(words));
+        assert_eq!(of.count(), 1, "{words}: {remarks:?}");
+    }
+    let is_secret = |remark: &String| remark.contains("hunter2") || remark.contains(&role);
+    assert!(!remarks.iter().any(is_secret), "{remarks:?}");
+    assert_eq!(told(settings(&original)), Vec::<String>::new());
+    original.psql("ALTER SUBSCRIPTION elsewhere SET (slot_name = NONE); DROP SUBSCRIPTION elsewhere");
+    drop(original);
+    server.psql("postgres", &format!("DROP ROLE {role}"));
+}
+
+#[test]
 fn pg_restore_reads_the_dump_from_the_archive() {
     let (_database, archive) = small(4);
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -5,6 +5,7 @@ use std::io::Read;
 use backup_core::{Entry, JobControl, PartReader, PipelineError, Target, WarningCode};
 use backup_sources::{DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
 use backup_tests::postgres::{Database, Postgres, quoted};
+use backup_tests::tree::Scratch;
 use backup_tests::{sample_db, unique};
 
 use crate::database::{change, copy_of, exists, restore, settings, small};
@@ -45,8 +46,64 @@ fn settings_that_hinder_each_other_come_back_all_the_same() {
     server.psql("postgres", &format!("DROP ROLE {role}"));
 }
 
+/// A database whose content depends on what it is set to; some of it on a locale that writes money otherwise, where the server
+/// has one.
+fn tenant() -> Database {
+    let original = Postgres::shared().create_database("tenant");
+    let name = quoted(&original.name);
+    let locale = original.psql(
+        "SELECT coalesce(min(collcollate), '') FROM pg_collation WHERE collprovider = 'c' AND collcollate ~ '^(de|fr|it|nl)_'",
+    );
+    if locale.is_empty() {
+        backup_tests::note("the server has no locale that writes money otherwise: it is not tested");
+    } else {
+        original.psql(&format!("ALTER DATABASE {name} SET lc_monetary = '{locale}'"));
+    }
+    original.psql(&format!("ALTER DATABASE {name} SET app.tenant = 'a ''b'''"));
+    // In a new session, which has the settings.
+    original.psql(
+        "CREATE TABLE payments (tenant text CHECK (tenant = current_setting('app.tenant')), amount money);
+         INSERT INTO payments SELECT current_setting('app.tenant'), 1234567.89::numeric::money FROM generate_series(1, 100);
+         CREATE FUNCTION of_tenant(text) RETURNS text LANGUAGE sql IMMUTABLE
+            AS 'SELECT pg_catalog.current_setting(''app.tenant'') || $1';
+         CREATE INDEX ON payments (of_tenant(tenant));
+         CREATE MATERIALIZED VIEW total AS SELECT current_setting('app.tenant') AS tenant, sum(amount) FROM payments",
+    );
+    original
+}
+
 #[test]
-fn a_limit_of_connections_does_not_lock_out_who_restores() {
+fn content_that_depends_on_what_its_database_is_set_to_comes_back() {
+    let original = tenant();
+    let mut archive = Archive::default();
+    back_up(&DatabaseSource::new(settings(&original)), &mut archive, &job()).unwrap();
+    let folder = Scratch::new();
+    let several = DatabaseTargetOptions {
+        staging: Some(folder.path().to_owned()),
+        jobs: 3,
+        staged_from: Some(0),
+        ..DatabaseTargetOptions::default()
+    };
+    for options in [DatabaseTargetOptions::default(), several] {
+        let copy = copy_of(&original);
+        let restored = restore(&archive, &copy, options).unwrap();
+        assert_eq!(restored.warnings(), []);
+        assert_eq!(original.dump(), copy.dump());
+        assert_eq!(copy.psql("TABLE total"), original.psql("TABLE total"));
+        assert_eq!(properties(&copy), properties(&original));
+    }
+    // A single table needs them as well.
+    let copy = copy_of(&original);
+    let only = DatabaseTargetOptions {
+        tables: vec!["payments".to_owned()],
+        ..DatabaseTargetOptions::default()
+    };
+    restore(&archive, &copy, only).unwrap();
+    assert_eq!(copy.psql("SELECT count(*) FROM payments"), "100");
+}
+
+#[test]
+fn neither_a_limit_of_connections_nor_what_a_role_is_set_to_locks_out_who_restores() {
     let server = Postgres::shared();
     let (original, mut archive) = small(3);
     change(&mut archive, "about.json", |about| {
@@ -56,7 +113,9 @@ fn a_limit_of_connections_does_not_lock_out_who_restores() {
     let role = format!("maker_{}", unique());
     server.psql(
         "postgres",
-        &format!("CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'maker'"),
+        &format!(
+            "CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'maker'; ALTER ROLE {role} SET default_transaction_read_only = on"
+        ),
     );
     let copy = copy_of(&original);
     let settings = DatabaseSettings {

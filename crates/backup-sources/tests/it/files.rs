@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use backup_core::{EntryKind, EntryPath, PipelineError, Source, Target, WarningCode};
-use backup_sources::{FilesSource, FilesTarget, FilesTargetOptions};
+use backup_sources::{ConfigSource, FilesSource, FilesTarget, FilesTargetOptions};
 use backup_tests::tools::is_root;
 use backup_tests::tree::{self, Scratch};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, unlinkat};
 
+use crate::config::inputs;
 use crate::job;
 use crate::recorder::{Archive, Replay, When, back_up, warned};
 
@@ -126,6 +127,29 @@ fn what_changes_while_it_is_read_is_told_and_does_not_fail_the_backup() {
     assert_eq!(archive.content("grows"), vec![b'o'; 200_000]);
     assert_eq!(archive.content("shrinks")[..70_000], vec![b'o'; 70_000]);
     assert_eq!(archive.content("shrinks")[70_000..], vec![0; 130_000]);
+    // The next backup takes none of them for unchanged.
+    let is_known = |name: &&str| archive.find(name).unwrap().0.identity.is_some();
+    let known: Vec<&str> = ["changes", "grows", "quiet", "shrinks"]
+        .into_iter()
+        .filter(is_known)
+        .collect();
+    assert_eq!(known, ["quiet"]);
+}
+
+#[test]
+fn a_file_that_ends_before_its_length_and_did_not_change_fails_the_backup() {
+    // The kernel says that it has a page, and gives a few bytes.
+    let file = Path::new("/sys/kernel/uevent_seqnum");
+    if !fs::metadata(file).is_ok_and(|found| found.len() == 4096) {
+        backup_tests::note("no file of this system ends early: it is not tested");
+        return;
+    }
+    let source = ConfigSource::new(inputs(&[file]));
+    let error = back_up(&source, &mut Archive::default(), &job()).unwrap_err();
+    assert!(
+        matches!(error, PipelineError::Refused { .. }) && error.to_string().contains("uevent_seqnum (it ended early)"),
+        "{error:?}"
+    );
 }
 
 #[test]

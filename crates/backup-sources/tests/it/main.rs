@@ -7,6 +7,7 @@ mod database;
 mod database_drill;
 mod database_faults;
 mod database_locks;
+mod database_meanwhile;
 mod database_place;
 mod database_plan;
 mod database_scratch;

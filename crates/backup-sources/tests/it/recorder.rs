@@ -99,6 +99,22 @@ impl ArchiveSink for Archive<'_> {
         Ok(done as u64)
     }
 
+    fn append_file(
+        &mut self,
+        entry: &Entry,
+        content: &mut dyn Read,
+        is_same: &mut dyn FnMut() -> bool,
+    ) -> Result<u64, PipelineError> {
+        let read = self.append(entry, content)?;
+        let is_whole = is_same() && read == entry.stored_bytes();
+        if let Some((kept, _)) = self.entries.last_mut()
+            && !is_whole
+        {
+            kept.identity = None;
+        }
+        Ok(read)
+    }
+
     fn append_stream(&mut self, path: &EntryPath, content: &mut dyn Read) -> Result<u64, PipelineError> {
         self.check_order(path);
         self.tell(When::Before, path);

@@ -18,6 +18,8 @@ use crate::database::{DUMP, shown};
 
 /// How often the wait for the counting looks up to see whether the job was cancelled.
 const TICK: Duration = Duration::from_millis(100);
+/// The most of what `pg_dump` said that a remark repeats, in characters.
+const MAX_SAID: usize = 1000;
 
 impl DatabaseSource {
     /// Dumps the snapshot of `session` and counts its rows there. The counting begins with the dump's first byte: from then
@@ -106,21 +108,34 @@ impl DatabaseSource {
             return Err(fault.into());
         }
         let size = appended?;
-        let exit = reader.child.finish()?;
-        self.judge(exit)?;
+        let said = self.judge(reader.child.finish()?)?;
         if size == 0 {
             return Err(Error::failed("pg_dump wrote nothing and said nothing", ""));
         }
+        warn_of_said(&said, job);
         Ok(size)
     }
 
-    fn judge(&self, exit: Exit) -> Result<(), Error> {
+    /// What it said, where it said that all is well.
+    fn judge(&self, exit: Exit) -> Result<String, Error> {
         if let Some(error) = self.settings.lost(&exit) {
             return Err(error);
         }
         let hint = hint_for(&exit.stderr);
-        exit.check(hint).map(|_| ())
+        exit.check(hint).map(|exit| exit.stderr)
     }
+}
+
+/// Of what it calls good, `pg_dump` may have left something out, such as subscriptions.
+fn warn_of_said(said: &str, job: &JobControl) {
+    if said.is_empty() {
+        return;
+    }
+    let mut text: String = said.chars().take(MAX_SAID).collect();
+    if text.len() < said.len() {
+        text.push_str(" ...");
+    }
+    job.warn(WarningCode::Other, None, format!("pg_dump succeeded and said: {text}"));
 }
 
 fn warn_of_missed(missed: &[String], job: &JobControl) {

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use backup_core::{JobControl, PartReader};
 
 use super::DatabaseTarget;
-use super::place::Place;
+use super::place::{Made, Place};
 use super::selection::Selection;
 use crate::Error;
 use crate::child::Exit;
@@ -15,6 +15,10 @@ use crate::database::server::{Program, hint_for};
 
 /// Bytes that are handed on at once.
 pub(in crate::database) const BLOCK: usize = 256 * 1024;
+
+/// A role, or a database that was there, may be set to what would hinder the restore.
+const UNHINDERED: &str = "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 \
+    -c idle_in_transaction_session_timeout=0";
 
 /// What a server says where it lacks something that is no part of the dump.
 const NOT_THE_DUMP: [&str; 18] = [
@@ -43,6 +47,7 @@ impl DatabaseTarget {
     pub(super) fn restorer(&self, passes_over_timeout: bool) -> Result<Program, Error> {
         let mut program = self.settings.program("pg_restore")?;
         program.command.arg("--no-password");
+        program.set(UNHINDERED);
         if !passes_over_timeout {
             program.command.arg("--exit-on-error");
         }
@@ -58,12 +63,14 @@ impl DatabaseTarget {
         Ok(program)
     }
 
-    /// Restores the dump while it comes out of the archive.
+    /// Restores the dump while it comes out of the archive. Into a database that was there in one transaction, but for
+    /// schemas, which are noted in `made`.
     pub(super) fn restore_on_the_way(
         &self,
         place: &Place,
         selection: &Selection,
         part: &mut dyn PartReader,
+        made: &mut Made,
         job: &JobControl,
     ) -> Result<(), Error> {
         let passes_over_timeout = self.must_pass_over_timeout(job)?;
@@ -79,8 +86,12 @@ impl DatabaseTarget {
         }
         if !selection.is_everything() {
             let mut session = Session::open(&self.settings, &self.settings.name, job)?;
+            let there: Vec<String> = session.query("SELECT to_json(nspname) FROM pg_namespace")?;
             for schema in selection.schemas() {
-                session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(schema)))?;
+                if !there.iter().any(|name| name == schema) {
+                    session.execute(&format!("CREATE SCHEMA {}", identifier(schema)))?;
+                    made.schemas.push(schema.to_owned());
+                }
                 program.command.arg(format!("--schema={schema}"));
             }
             program

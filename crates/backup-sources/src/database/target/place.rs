@@ -12,7 +12,7 @@ use crate::database::about::{About, read_about};
 use crate::database::psql::{Session, identifier, literal};
 
 /// How long removing a half-restored database may take.
-const CLEANUP: Duration = Duration::from_mins(1);
+pub(super) const CLEANUP: Duration = Duration::from_mins(1);
 
 /// What there is at the place that is restored to.
 #[derive(Debug)]
@@ -23,6 +23,15 @@ pub(in crate::database) enum Place {
         found: Box<About>,
         kept: Kept,
     },
+}
+
+/// What a restore has made so far in a database that was there.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// Schemas, each in a transaction of its own.
+    pub(super) schemas: Vec<String>,
+    /// Whether the transaction that fills it has come to its end.
+    pub(super) is_filled: bool,
 }
 
 impl DatabaseTarget {
@@ -117,15 +126,18 @@ impl DatabaseTarget {
         Ok(())
     }
 
-    /// Takes away what a failed restore made: the database that it created, or the content of one that was empty.
-    pub(super) fn take_back(&self, place: &Place, job: &JobControl) {
+    /// Takes away what a failed restore made: the database that it created, or the content of one that was empty. What
+    /// others put into one that was empty goes only where it cannot be told from the content.
+    pub(super) fn take_back(&self, place: &Place, made: &Made, job: &JobControl) {
         // The job may be cancelled; this has to happen nevertheless.
         let cleanup = JobControl::new(CLEANUP);
         let done = match place {
             Place::Missing => self
                 .maintenance(&cleanup)
                 .and_then(|mut server| drop_database(&mut server, &self.settings.name)),
-            Place::Empty { kept, .. } => self.empty_again(kept, &cleanup),
+            Place::Empty { kept, .. } if made.is_filled => self.empty_again(kept, &cleanup),
+            // The one transaction of `pg_restore` was never committed.
+            Place::Empty { .. } => self.drop_schemas(&made.schemas, &cleanup),
         };
         if let Err(error) = done {
             tracing::error!(%error, database = self.settings.name, "cannot take back a half-restored database");
@@ -150,6 +162,18 @@ impl DatabaseTarget {
             }
             result => result,
         }
+    }
+
+    fn drop_schemas(&self, schemas: &[String], job: &JobControl) -> Result<(), Error> {
+        for schema in schemas {
+            let mut session = Session::open(&self.settings, &self.settings.name, job)?;
+            match session.execute(&format!("DROP SCHEMA IF EXISTS {}", identifier(schema))) {
+                // It holds something by now, which is somebody else's: it stays with that.
+                Err(Error::Failed { .. }) => {}
+                dropped => dropped?,
+            }
+        }
+        Ok(())
     }
 
     fn empty_again(&self, kept: &Kept, job: &JobControl) -> Result<(), Error> {

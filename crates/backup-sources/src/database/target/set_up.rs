@@ -17,13 +17,51 @@ const LISTS: [&str; 6] = [
     "unix_socket_directories",
 ];
 
+/// Settings that would hinder the restore itself. They come last.
+const HINDERING: [&str; 12] = [
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "local_preload_libraries",
+    "lock_timeout",
+    "role",
+    "row_security",
+    "session_preload_libraries",
+    "statement_timeout",
+    "transaction_timeout",
+];
+
 impl DatabaseTarget {
-    /// Gives a new database what the backup's had: owner, grants, comment, settings, and last the limit of connections.
+    /// Gives a new database those settings of the backup's that its content may depend on, before the first row: a check, an
+    /// index or a view may ask for one, and amounts of money are read by one.
+    pub(super) fn set_up_first(&self, about: &About, job: &JobControl) -> Result<(), Error> {
+        self.apply(self.settings(about, false), job)
+    }
+
+    /// Gives a new database what else the backup's had: owner, grants, comment, the settings that would have hindered the
+    /// restore, and last the limit of connections.
     pub(super) fn set_up(&self, about: &About, job: &JobControl) -> Result<(), Error> {
+        self.apply(self.statements(about), job)?;
+        if about.is_template {
+            job.warn(
+                WarningCode::Other,
+                None,
+                "the database was a template; the restored one is none, since it could not be dropped then",
+            );
+        }
+        Ok(())
+    }
+
+    fn apply(&self, statements: Vec<String>, job: &JobControl) -> Result<(), Error> {
+        if statements.is_empty() {
+            return Ok(());
+        }
         // From outside of the database: what is set here holds for every new session in it.
         let mut session = self.maintenance(job)?;
-        for statement in self.statements(about) {
-            // The content is whole; what this user may not set is told, not a reason to throw it away.
+        for statement in statements {
+            // What this user may not set is told, not a reason to throw the content away.
             match session.execute(&statement) {
                 Ok(()) => {}
                 Err(Error::Failed { message, .. }) => {
@@ -37,21 +75,13 @@ impl DatabaseTarget {
                 Err(error) => return Err(error),
             }
         }
-        if about.is_template {
-            job.warn(
-                WarningCode::Other,
-                None,
-                "the database was a template; the restored one is none, since it could not be dropped then",
-            );
-        }
         Ok(())
     }
 
     fn statements(&self, about: &About) -> Vec<String> {
         let database = identifier(&self.settings.name);
-        let with_roles = !self.options.skip_owner;
         let mut statements = Vec::new();
-        if with_roles {
+        if !self.options.skip_owner {
             statements.push(format!(
                 "ALTER DATABASE {database} OWNER TO {}",
                 identifier(&about.owner)
@@ -64,17 +94,25 @@ impl DatabaseTarget {
         if let Some(comment) = &about.comment {
             statements.push(format!("COMMENT ON DATABASE {database} IS {}", literal(comment)));
         }
-        let settings = about.settings.iter();
-        statements.extend(
-            settings
-                .filter(|setting| with_roles || setting.role.is_none())
-                .map(|setting| setting_statement(&database, setting)),
-        );
+        statements.extend(self.settings(about, true));
         statements.push(format!(
             "ALTER DATABASE {database} CONNECTION LIMIT {}",
             about.connection_limit
         ));
         statements
+    }
+
+    /// Statements for those of the backup's settings that hinder a restore, or for the others.
+    fn settings(&self, about: &About, is_hindering: bool) -> Vec<String> {
+        let database = identifier(&self.settings.name);
+        // Single tables need what all roles are set to, and bring no role along.
+        let with_roles = !self.options.skip_owner && self.options.tables.is_empty();
+        let settings = about.settings.iter();
+        settings
+            .filter(|setting| with_roles || setting.role.is_none())
+            .filter(|setting| HINDERING.contains(&setting.name.as_str()) == is_hindering)
+            .map(|setting| setting_statement(&database, setting))
+            .collect()
     }
 
     /// Tells what of the backup's database a database that was there does not have, and does not get.

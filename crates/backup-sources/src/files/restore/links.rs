@@ -49,9 +49,11 @@ impl Restorer<'_> {
                 Errno::NOENT => hostile(&entry.path, "it is a link to what was not restored"),
                 Errno::PERM if is_folder => hostile(&entry.path, "it is a link to a folder"),
                 // As a file system without hard links says.
-                error => made(&entry.path, error),
+                error => self.cannot_make(&entry.path, name, error),
             }
-        })
+        })?;
+        self.note(name);
+        Ok(())
     }
 
     pub(super) fn special(
@@ -68,13 +70,14 @@ impl Restorer<'_> {
                     // Mostly there is none.
                     let _ = lremovexattr(name_under_proc(dir, name).as_slice(), ACCESS_LISTS[0]);
                 }
+                self.note(name);
                 self.finish_name(entry, name)
             }
             Err(Errno::PERM) if kind != FileType::Fifo => {
                 self.warn(entry, "a device can only be made by root: it was left out");
                 Ok(())
             }
-            Err(error) => Err(made(&entry.path, error)),
+            Err(error) => Err(self.cannot_make(&entry.path, name, error)),
         }
     }
 }
