@@ -58,7 +58,11 @@ fn a_backup_takes_the_place_of_what_is_there_which_comes_back_exactly() {
         (&json!("PRE_RESTORE"), &json!("FULL_SYSTEM"))
     );
     assert!(safety["expiresAt"].is_string(), "it goes by itself: {safety:#}");
-    assert_eq!(backup["expiresAt"], Value::Null, "and what was asked for by hand does not");
+    assert_eq!(
+        backup["expiresAt"],
+        Value::Null,
+        "and what was asked for by hand does not"
+    );
     assert_eq!(system.leftovers().len(), 2, "{:?}", system.leftovers());
     // What is written after the exchange goes to what is in use, not to what is kept.
     system.database.psql("INSERT INTO app.empty VALUES (1)");

@@ -144,12 +144,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::LeaseLost`] where the job is no longer this worker's.
-    pub async fn heartbeat(
-        &self,
-        lease: &Lease,
-        at: JobPosition,
-        lease_for: Duration,
-    ) -> Result<Heartbeat, Error> {
+    pub async fn heartbeat(&self, lease: &Lease, at: JobPosition, lease_for: Duration) -> Result<Heartbeat, Error> {
         let lease = lease.clone();
         self.write(
             "heartbeat",
@@ -161,7 +156,8 @@ impl Store {
     /// When each step of a job's last attempt began, as its worker noted; none where there is no such job.
     pub async fn steps_of(&self, kind: JobKind, id: &str) -> Result<Vec<StepStart>, Error> {
         let id = id.to_owned();
-        self.read("steps_of", move |tx| for_kind!(kind, jobs => jobs::steps(tx, &id))).await
+        self.read("steps_of", move |tx| for_kind!(kind, jobs => jobs::steps(tx, &id)))
+            .await
     }
 
     /// Gives a job back because the worker stops: it waits again, and the attempt does not count.

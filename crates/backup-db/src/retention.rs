@@ -241,15 +241,17 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
     let lost = lost(tx)?;
     Ok(rows
         .into_iter()
-        .map(|(id, source, created_at, protected, base_id, verify_error, missing)| Candidate {
-            id: id.0,
-            source: source.0,
-            created_at: created_at.0,
-            protected,
-            base_id: word(base_id),
-            is_good: verify_error.is_none() && missing.is_none() && !lost.contains(&id.0.to_string()),
-            has_outside_dependents: needed.contains(&id.0),
-        })
+        .map(
+            |(id, source, created_at, protected, base_id, verify_error, missing)| Candidate {
+                id: id.0,
+                source: source.0,
+                created_at: created_at.0,
+                protected,
+                base_id: word(base_id),
+                is_good: verify_error.is_none() && missing.is_none() && !lost.contains(&id.0.to_string()),
+                has_outside_dependents: needed.contains(&id.0),
+            },
+        )
         .collect())
 }
 

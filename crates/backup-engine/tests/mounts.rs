@@ -132,10 +132,7 @@ async fn a_storage_that_was_emptied_for_good_is_believed_once_a_new_backup_is_in
     assert_eq!(found.lost, [full.id, on_it.id]);
     assert_eq!(open(&engine, AlertKind::StorageUnreachable).await, []);
     assert_eq!(open(&engine, AlertKind::BackupLost).await.len(), 2);
-    assert_eq!(
-        engine.delete_backup(full.id, true).await.unwrap(),
-        [on_it.id, full.id]
-    );
+    assert_eq!(engine.delete_backup(full.id, true).await.unwrap(), [on_it.id, full.id]);
     assert_eq!(engine.reconcile().await.unwrap().lost, []);
     assert_eq!(row(&engine, new.id).await.verify_error, None);
 }
@@ -260,7 +257,10 @@ async fn what_expires_meanwhile_is_removed_once_it_can_be() {
     unmount(&place);
     let error = engine.expire_backups(schedule.id).await.unwrap_err();
     assert!(is_doubted(&error), "{error:?}");
-    assert!(row(&engine, old.id).await.deleting, "its record stays until its files are gone");
+    assert!(
+        row(&engine, old.id).await.deleting,
+        "its record stays until its files are gone"
+    );
     mount(&place);
     assert_eq!(engine.reconcile().await.unwrap().deletions, [old.id]);
     let (receipts, blobs) = stored(&engine).await;

@@ -17,6 +17,4 @@ pub use database::{
     DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, ScratchServer, check_dump,
 };
 pub use error::Error;
-pub use files::{
-    FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState, shown_path,
-};
+pub use files::{FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState, shown_path};

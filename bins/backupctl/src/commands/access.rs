@@ -67,7 +67,12 @@ pub(crate) async fn create_token(
     let token = store
         .create_token(name, &hash_secret(&secret), scope, None, expires_at)
         .await?;
-    let act = act("TOKEN_CREATE", "ApiToken", &token.id, format!("創建權杖: {}", token.name));
+    let act = act(
+        "TOKEN_CREATE",
+        "ApiToken",
+        &token.id,
+        format!("創建權杖: {}", token.name),
+    );
     store.append_audit(act).await?;
     if settings.json {
         return output::json(&json!({

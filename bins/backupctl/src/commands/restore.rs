@@ -30,7 +30,8 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
         into.database = Some(settings.database.settings_of_url(url)?);
     }
     for path in &args.paths {
-        into.paths.push(shown_path(path).map_err(|error| Failure::usage(error.to_string()))?);
+        into.paths
+            .push(shown_path(path).map_err(|error| Failure::usage(error.to_string()))?);
     }
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(&args.backup.id).await?;

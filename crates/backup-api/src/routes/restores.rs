@@ -14,7 +14,8 @@ use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::routes::backups::find_backup;
 use crate::wire::restore::{
-    CreateRestore, Page, RestoreAccepted, RestoreAnswer, RestoreBody, RestoreDetails, RestoreListBody, RestorePlanAnswer,
+    CreateRestore, Page, RestoreAccepted, RestoreAnswer, RestoreBody, RestoreDetails, RestoreListBody,
+    RestorePlanAnswer,
 };
 use crate::wire::step::StepBody;
 use serde_json::json;

@@ -77,7 +77,11 @@ pub(crate) async fn create_schedule(
     let schedule = body.0.schedule(api.ids.next()?, caller.user_id(), api.clock.now());
     let schedule = api.store.create_schedule(schedule).await?;
     audit::record(&api, &request, &caller, audit::create_schedule(&schedule)).await?;
-    let summary = ScheduleSummary { schedule, backups: 0 };
+    let summary = ScheduleSummary {
+        schedule,
+        backups: 0,
+        last_backup_at: None,
+    };
     Ok(HttpResponse::Created().json(ScheduleAnswer {
         schedule: ScheduleBody::new(summary, language),
         message: language.say("schedule_created", &[]),
@@ -140,21 +144,21 @@ pub(crate) async fn update_schedule(
     let id: ScheduleId = path_id(&request, "schedule_not_found")?;
     let change = body.0;
     let mut tries = 0;
-    let (schedule, backups) = loop {
+    let summary = loop {
         let before = read(&api, id).await?;
         let after = change.clone().apply(&before.schedule);
         tries += 1;
         match api.store.update_schedule(&before.schedule, after).await {
-            Ok(schedule) => break (schedule, before.backups),
+            Ok(schedule) => break ScheduleSummary { schedule, ..before },
             // What is not given stays as the other has made it.
             Err(CatalogError::Changed { .. }) if tries < TRIES => {}
             Err(error) => return Err(error.into()),
         }
     };
-    let act = audit::update_schedule(&schedule, &change.given());
+    let act = audit::update_schedule(&summary.schedule, &change.given());
     audit::record(&api, &request, &caller, act).await?;
     Ok(HttpResponse::Ok().json(ScheduleAnswer {
-        schedule: ScheduleBody::new(ScheduleSummary { schedule, backups }, language),
+        schedule: ScheduleBody::new(summary, language),
         message: language.say("schedule_updated", &[]),
     }))
 }

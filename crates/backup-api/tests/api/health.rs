@@ -68,7 +68,10 @@ async fn metrics_begin_at_zero(app: TestApp) {
         for name in ["backup_total", "backup_success", "backup_failed", "backup_cancelled"] {
             told(&page, &[&format!("{name}{{config=\"{config}\"}} 0")]);
         }
-        for (name, bound) in [("backup_duration_seconds", "28800"), ("backup_size_bytes", "1000000000000")] {
+        for (name, bound) in [
+            ("backup_duration_seconds", "28800"),
+            ("backup_size_bytes", "1000000000000"),
+        ] {
             told(
                 &page,
                 &[
@@ -169,7 +172,10 @@ async fn metrics_are_what_prometheus_reads(app: TestApp) {
                 "histogram" => &["_bucket", "_sum", "_count"],
                 _ => &[""],
             };
-            assert!(parts.iter().any(|part| own == format!("{name}{part}")), "{line} of {name}");
+            assert!(
+                parts.iter().any(|part| own == format!("{name}{part}")),
+                "{line} of {name}"
+            );
         }
     }
     assert!(names.len() > 15, "{page}");

@@ -178,7 +178,11 @@ impl JobControl {
 impl std::fmt::Debug for JobControl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (step, done, total) = self.position();
-        write!(f, "JobControl({step}, {done} of {total}, cancelled: {})", self.is_cancelled())
+        write!(
+            f,
+            "JobControl({step}, {done} of {total}, cancelled: {})",
+            self.is_cancelled()
+        )
     }
 }
 
@@ -198,7 +202,11 @@ mod tests {
             clock.advance(TimeDelta::seconds(5));
             job.begin(step, 10);
         }
-        let seconds: Vec<_> = job.steps().iter().map(|noted| (noted.step, (noted.at - start).num_seconds())).collect();
+        let seconds: Vec<_> = job
+            .steps()
+            .iter()
+            .map(|noted| (noted.step, (noted.at - start).num_seconds()))
+            .collect();
         assert_eq!(seconds, [(Step::Preparing, 0), (Step::Database, 5), (Step::Files, 15)]);
         assert!(JobControl::new(Duration::from_secs(1)).steps().is_empty());
         for _ in 0..2 * MAX_STEPS {

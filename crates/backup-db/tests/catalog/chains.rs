@@ -197,7 +197,10 @@ async fn what_an_earlier_version_called_missing_is_good_again_too(catalog: Catal
     assert_eq!(found_again(&catalog, "default", &[]).await, [full, first]);
     for id in [full, first] {
         let row = catalog.backup(id).await;
-        assert_eq!((row.verify_error, row.verified_at, row.verify_level), (None, None, None));
+        assert_eq!(
+            (row.verify_error, row.verified_at, row.verify_level),
+            (None, None, None)
+        );
     }
     assert_eq!(
         catalog.backup(other).await.verify_error.as_deref(),
@@ -217,7 +220,11 @@ async fn how_many_backups_should_be_in_a_storage(catalog: Catalog) {
     catalog.advance(1);
     let now = catalog.clock_now();
     assert_eq!(count("default", now).await, 2);
-    assert_eq!(count("default", then).await, 0, "what ended in the very moment is not counted");
+    assert_eq!(
+        count("default", then).await,
+        0,
+        "what ended in the very moment is not counted"
+    );
     assert_eq!(count("third", now).await, 0);
     catalog.store.begin_delete(first, true).await.unwrap();
     assert_eq!(count("default", now).await, 0, "what is being deleted may be gone");

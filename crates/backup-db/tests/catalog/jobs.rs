@@ -7,8 +7,8 @@ use backup_core::contents::{BackupContents, FilesContents, Warning, WarningCode}
 use backup_core::restore::{RestoreMode, RestoreOptions};
 use backup_core::{BackupId, BackupType, JobStatus, RestoreId, Step, StepStart, VerificationId, VerifyLevel};
 use backup_db::{
-    BackupOutcome, CancelResult, CompletedBackup, Error, Finished, Job, JobKind, JobPosition, NewRestore, NewVerification,
-    RestoreListOptions, RestoreOutcome, Store, VerificationOutcome,
+    BackupOutcome, CancelResult, CompletedBackup, Error, Finished, Job, JobKind, JobPosition, NewRestore,
+    NewVerification, RestoreListOptions, RestoreOutcome, Store, VerificationOutcome,
 };
 
 use crate::fixture::{Catalog, LEASE, MAX_ATTEMPTS, at_once, backup_of, on_both};
@@ -213,7 +213,11 @@ async fn a_backup_goes_from_asked_for_to_done(catalog: Catalog) {
 async fn progress_and_the_wish_to_stop_travel_by_heartbeat(catalog: Catalog) {
     let (id, lease) = catalog.running().await;
     catalog.advance(10);
-    let beat = catalog.store.heartbeat(&lease, JobPosition::new(42, Step::Files), LEASE).await.unwrap();
+    let beat = catalog
+        .store
+        .heartbeat(&lease, JobPosition::new(42, Step::Files), LEASE)
+        .await
+        .unwrap();
     assert!(!beat.cancel_requested);
     assert_eq!(beat.expires_at, lease.expires_at + chrono::TimeDelta::seconds(10));
     let row = catalog.backup(id).await;
@@ -237,13 +241,7 @@ async fn progress_and_the_wish_to_stop_travel_by_heartbeat(catalog: Catalog) {
 
 async fn the_steps_of_the_last_attempt_are_kept(catalog: Catalog) {
     let (id, lease) = catalog.running().await;
-    let steps_of = async || {
-        catalog
-            .store
-            .steps_of(JobKind::Backup, &id.to_string())
-            .await
-            .unwrap()
-    };
+    let steps_of = async || catalog.store.steps_of(JobKind::Backup, &id.to_string()).await.unwrap();
     let noted = |steps: &[Step]| -> Vec<StepStart> {
         let at = catalog.clock_now();
         steps.iter().map(|step| StepStart { step: *step, at }).collect()
@@ -286,7 +284,10 @@ async fn an_expired_lease_is_taken_over_and_the_old_worker_can_write_nothing(cat
     let done = || BackupOutcome::Completed(Box::new(catalog.results(666)));
     let store = &catalog.store;
     let lost = [
-        store.heartbeat(&old, JobPosition::new(99, Step::Upload), LEASE).await.map(|_| ()),
+        store
+            .heartbeat(&old, JobPosition::new(99, Step::Upload), LEASE)
+            .await
+            .map(|_| ()),
         store.set_storage_path(&old, "elsewhere").await,
         store.set_base(&old, BackupType::Full, None).await,
         store.release(&old).await,

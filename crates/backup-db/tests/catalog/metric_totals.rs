@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use backup_core::config::BackupConfig;
 use backup_core::{BackupId, JobStatus};
-use backup_db::{BackupOutcome, CancelResult, CompletedBackup, EndedBackups, Finished, Histogram, ImportedBackup, Lease};
+use backup_db::{
+    BackupOutcome, CancelResult, CompletedBackup, EndedBackups, Finished, Histogram, ImportedBackup, Lease,
+};
 use chrono::TimeDelta;
 
 use crate::deletion::receipt;
@@ -100,7 +102,10 @@ async fn every_end_of_a_backup_counts_once(catalog: Catalog) {
     assert_eq!(counts(&catalog).await, (1, 1, 2));
     // And those that no worker ends.
     let waiting = catalog.pending().await.id;
-    assert_eq!(catalog.store.cancel_backup(waiting).await.unwrap(), CancelResult::Cancelled);
+    assert_eq!(
+        catalog.store.cancel_backup(waiting).await.unwrap(),
+        CancelResult::Cancelled
+    );
     catalog.store.cancel_backup(waiting).await.unwrap_err();
     assert_eq!(counts(&catalog).await, (1, 1, 3));
     catalog.pending().await;
@@ -109,7 +114,11 @@ async fn every_end_of_a_backup_counts_once(catalog: Catalog) {
     assert_eq!(counts(&catalog).await, (1, 2, 3));
     // One that is given back has not ended.
     let (_, lease) = catalog.running().await;
-    catalog.store.retry_later(&lease, "later", Duration::ZERO).await.unwrap();
+    catalog
+        .store
+        .retry_later(&lease, "later", Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(counts(&catalog).await, (1, 2, 3));
 }
 

@@ -77,7 +77,10 @@ async fn a_server_that_goes_away_and_comes_back() {
         while store.ping().await.is_err() {
             assert!(back.elapsed() < PATIENCE);
         }
-        let beat = store.heartbeat(&lease, JobPosition::new(20, Step::Files), LEASE).await.unwrap();
+        let beat = store
+            .heartbeat(&lease, JobPosition::new(20, Step::Files), LEASE)
+            .await
+            .unwrap();
         assert!(!beat.cancel_requested);
         let failed = BackupOutcome::Failed {
             message: "done with".to_owned(),

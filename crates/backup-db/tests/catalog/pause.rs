@@ -26,7 +26,11 @@ async fn nothing_is_taken_up_while_the_system_is_paused_and_what_runs_goes_on(ca
     // Nobody is to blame for what waits.
     catalog.advance(30);
     let done = BackupOutcome::Completed(Box::new(catalog.results(1_000)));
-    catalog.store.heartbeat(&lease, JobPosition::new(50, Step::Files), LEASE).await.unwrap();
+    catalog
+        .store
+        .heartbeat(&lease, JobPosition::new(50, Step::Files), LEASE)
+        .await
+        .unwrap();
     catalog.store.finish_backup(&lease, done).await.unwrap();
     assert_eq!(catalog.backup(id).await.status, JobStatus::Completed);
     assert_eq!(catalog.store.fail_waiting("no key", Duration::ZERO).await.unwrap(), 0);

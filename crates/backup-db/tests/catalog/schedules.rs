@@ -228,6 +228,9 @@ async fn what_cannot_be_read_is_refused_and_changes_nothing(catalog: Catalog) {
 
 async fn a_deleted_schedule_leaves_its_backups_and_no_alerts(catalog: Catalog) {
     let made = catalog.hourly().await;
+    let good = catalog.store.trigger_schedule(made.id, None).await.unwrap().id;
+    assert_eq!(catalog.end_next(None).await, good);
+    assert!(catalog.backup(good).await.expires_at.is_some());
     // Caught up with, failed, and passed over: whatever a schedule can be told of.
     catalog.advance(3_600 * 3 + 300);
     catalog.fire().await.unwrap();
@@ -245,13 +248,14 @@ async fn a_deleted_schedule_leaves_its_backups_and_no_alerts(catalog: Catalog) {
     }
     let summary = catalog.store.get_backup(failed).await.unwrap().unwrap();
     assert_eq!(summary.schedule_name.as_deref(), Some("每小時"));
-    assert_eq!(catalog.store.get_schedule(made.id).await.unwrap().unwrap().backups, 2);
+    assert_eq!(catalog.store.get_schedule(made.id).await.unwrap().unwrap().backups, 3);
     assert!(catalog.store.delete_schedule(made.id).await.unwrap());
     assert!(!catalog.store.delete_schedule(made.id).await.unwrap());
     for kind in kinds {
         assert_eq!(catalog.open_alert(kind).await, None);
     }
-    for backup in [failed, running] {
+    assert_eq!(catalog.backup(good).await.expires_at, None, "nothing lets it go any more");
+    for backup in [good, failed, running] {
         assert_eq!(catalog.backup(backup).await.schedule_id, None, "the backup stays");
     }
     assert_eq!(catalog.end_next(None).await, running, "and what was asked for is done");
@@ -281,6 +285,7 @@ async fn schedules_are_listed_in_pages(catalog: Catalog) {
             config_key: config_key.map(ToOwned::to_owned),
             limit,
             offset,
+            newest_first: false,
         };
         let page = catalog.store.list_schedules(&options).await.unwrap();
         let found: Vec<(ScheduleId, u64)> = page.schedules.iter().map(|s| (s.schedule.id, s.backups)).collect();
@@ -290,6 +295,15 @@ async fn schedules_are_listed_in_pages(catalog: Catalog) {
     assert_eq!(page(None, 9, 3).await, (vec![(ids[3], 1), (ids[4], 0)], 5));
     assert_eq!(page(Some("shop"), 9, 1).await, (vec![(ids[2], 0), (ids[4], 0)], 3));
     assert_eq!(page(Some("nobody"), 9, 0).await, (vec![], 0));
+    let newest_first = ScheduleListOptions {
+        limit: 2,
+        offset: 1,
+        newest_first: true,
+        ..ScheduleListOptions::default()
+    };
+    let shown = catalog.store.list_schedules(&newest_first).await.unwrap().schedules;
+    let shown: Vec<_> = shown.iter().map(|s| (s.schedule.id, s.last_backup_at)).collect();
+    assert_eq!(shown, [(ids[3], Some(catalog.clock_now())), (ids[2], None)]);
     // All, in batches, none twice.
     let mut walked = catalog.store.schedule_ids(None, 3).await.unwrap();
     walked.extend(catalog.store.schedule_ids(walked.last().copied(), 3).await.unwrap());

@@ -5,7 +5,7 @@ use backup_core::notification::{Webhook, WebhookPreset};
 use backup_core::receipt::Codec;
 use backup_core::schedule::Schedule;
 use backup_core::{BackupSource, BackupType, Language, NewBackup};
-use backup_db::Error;
+use backup_db::{BackupOutcome, Error};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, at_once, on_both, start};
@@ -19,6 +19,7 @@ on_both!(
     usage_is_sampled_once_in_a_while,
     newest_completed_is_what_the_next_one_builds_on,
     the_overview_says_what_matters,
+    the_last_backup_is_the_one_that_ended_last,
 );
 
 async fn a_configuration_is_kept_as_given(catalog: Catalog) {
@@ -238,7 +239,7 @@ async fn the_overview_says_what_matters(catalog: Catalog) {
     let good = catalog.completed(None).await;
     catalog.advance(1);
     let (bad, lease) = catalog.running().await;
-    let failed = backup_db::BackupOutcome::Failed {
+    let failed = BackupOutcome::Failed {
         message: "no".to_owned(),
     };
     catalog.store.finish_backup(&lease, failed).await.unwrap();
@@ -257,6 +258,18 @@ async fn the_overview_says_what_matters(catalog: Catalog) {
     assert!(overview.is_auto_backup_enabled);
     assert_eq!((overview.active_backups, overview.queued_backups), (1, 1));
     assert_eq!(overview.usage.total_size_bytes, 1_000);
+}
+
+async fn the_last_backup_is_the_one_that_ended_last(catalog: Catalog) {
+    let (slow, lease) = catalog.running().await;
+    catalog.advance(1);
+    let quick = catalog.completed(None).await;
+    let newest = async || catalog.store.overview().await.unwrap().last_successful.unwrap().backup.id;
+    assert_eq!(newest().await, quick);
+    catalog.advance(1);
+    let done = BackupOutcome::Completed(Box::new(catalog.results(1_000)));
+    catalog.store.finish_backup(&lease, done).await.unwrap();
+    assert_eq!(newest().await, slow, "though it was asked for before");
 }
 
 impl Catalog {

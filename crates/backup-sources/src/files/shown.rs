@@ -35,7 +35,11 @@ mod tests {
             ("files", ""),
             ("files/", ""),
         ] {
-            assert_eq!(shown_path(text).map(|path| path.to_string()), Ok(inner.to_owned()), "{text}");
+            assert_eq!(
+                shown_path(text).map(|path| path.to_string()),
+                Ok(inner.to_owned()),
+                "{text}"
+            );
         }
         assert!(shown_path("files/../etc").is_err() && shown_path("/etc").is_err());
     }
