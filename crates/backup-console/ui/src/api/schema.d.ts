@@ -247,7 +247,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of schedules, oldest first. */
+        /** A page of schedules, newest first. */
         get: operations["list_schedules"];
         put?: never;
         /** Makes a schedule. Enabled, it fires at the next instant that its expression names. */
@@ -1190,6 +1190,8 @@ export interface components {
             dependents: components["schemas"]["Backup"][];
             /** @description The newest restores of it, at most five. */
             restores: components["schemas"]["Restore"][];
+            /** @description What its last attempt did, one after the other. */
+            steps: components["schemas"]["JobStep"][];
         };
         /** @description One backup with what hangs together with it. */
         BackupDetailsAnswer: {
@@ -1364,7 +1366,7 @@ export interface components {
              */
             keepOldHours?: number | null;
             mode: components["schemas"]["RestoreMode"];
-            /** @description Only these paths of the files, as the contents show them, in mode NEW; none: all. */
+            /** @description Only these paths of the files, as the contents show them (`files/a/b`), in mode NEW; none: all. */
             paths?: string[] | null;
             /**
              * @description Restore the configuration, where the backup has it.
@@ -1680,6 +1682,17 @@ export interface components {
          * @enum {string}
          */
         JobStatus: "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED";
+        /** @description A step of a job's last attempt. */
+        JobStep: {
+            /**
+             * Format: int64
+             * @description Milliseconds until the next step or the job's end; null: it is still at it.
+             */
+            durationMs?: number | null;
+            /** Format: date-time */
+            startedAt: string;
+            step: components["schemas"]["Step"];
+        };
         /** @description The person who has logged in. */
         LoggedIn: {
             user: components["schemas"]["User"];
@@ -1892,6 +1905,7 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             createdBy?: null | components["schemas"]["Id"];
+            createdByUser?: null | components["schemas"]["UserName"];
             /** @description What it is doing, or how it ended, in the caller's language. */
             currentStep: string;
             /** @description Why it failed, with what to do. */
@@ -1905,6 +1919,12 @@ export interface components {
              */
             progress: number;
             replacement?: null | components["schemas"]["Replacement"];
+            /** @description As in the options. */
+            restoreConfig: boolean;
+            /** @description As in the options. */
+            restoreDatabase: boolean;
+            /** @description As in the options. */
+            restoreFiles: boolean;
             safetyBackupId?: null | components["schemas"]["Id"];
             /** Format: date-time */
             startedAt?: string | null;
@@ -1928,7 +1948,12 @@ export interface components {
         RestoreAction: "RESTORE" | "ROLL_BACK" | "DISCARD";
         /** @description One restore. */
         RestoreAnswer: {
-            restore: components["schemas"]["Restore"];
+            restore: components["schemas"]["RestoreDetails"];
+        };
+        /** @description One restore with what it did. */
+        RestoreDetails: components["schemas"]["Restore"] & {
+            /** @description What its last attempt did, one after the other. */
+            steps: components["schemas"]["JobStep"][];
         };
         /** @description A page of the restores. */
         RestoreList: {
@@ -2166,7 +2191,7 @@ export interface components {
             keepYearly?: number | null;
             /**
              * Format: date-time
-             * @description The last instant that was fired.
+             * @description The last instant that was fired, or when a backup of it was asked for since.
              */
             lastRunAt?: string | null;
             /**
@@ -2254,7 +2279,7 @@ export interface components {
         Status: {
             /**
              * Format: int64
-             * @description Backups that wait or run.
+             * @description Backups that run.
              */
             activeBackups: number;
             /** @description The open alerts, at most 100. */
@@ -2269,8 +2294,27 @@ export interface components {
              */
             nextScheduled?: string | null;
             pause?: null | components["schemas"]["SystemPause"];
+            /**
+             * Format: int64
+             * @description Backups that wait.
+             */
+            queuedBackups: number;
             storage: components["schemas"]["StorageUsage"];
         };
+        /**
+         * @description What a job is doing. Stored as a code; the API says it in the caller's language.
+         *     - `QUEUED`: Waits for a worker.
+         *     - `PREPARING`: Reads what there is to do.
+         *     - `DATABASE`: Saves or restores the database (backup: 10 to 40 %).
+         *     - `FILES`: Saves or restores the files (backup: 40 to 70 %).
+         *     - `CONFIG`: Saves or restores the configuration (backup: 70 to 80 %).
+         *     - `ARCHIVE`: Closes the archive (80 %).
+         *     - `UPLOAD`: Waits for the storage to take the last bytes and commits (90 %).
+         *     - `VERIFY`: Reads an archive back to check it.
+         *     - `FINISHED`: Done (100 %), or ended otherwise.
+         * @enum {string}
+         */
+        Step: "QUEUED" | "PREPARING" | "DATABASE" | "FILES" | "CONFIG" | "ARCHIVE" | "UPLOAD" | "VERIFY" | "FINISHED";
         /** @description What the good backups take up. */
         StorageUsage: {
             /** Format: int64 */
@@ -2511,7 +2555,6 @@ export interface components {
          *     - `SOCKET_SKIPPED`: A socket: it has no content to save.
          *     - `NOT_ENTERED`: Another file system is mounted there or the like: not entered.
          *     - `HARD_LINK_SPLIT`: Two names of one file are stored as two files, since too many were open to remember.
-         *     - `SOURCE_MISSING`: The folder that is to be saved does not exist: saved as empty.
          *     - `ATTRIBUTES_UNREADABLE`: Extended attributes could not be read; the file's content is in the backup.
          *     - `GLOBALS_UNREADABLE`: The server's roles and other globals could not be read with this user's rights.
          *     - `MORE_WARNINGS`: More remarks were made than are kept.
@@ -2520,7 +2563,7 @@ export interface components {
          *     - `OTHER`: Anything else.
          * @enum {string}
          */
-        WarningCode: "FILE_CHANGED" | "FILE_VANISHED" | "SOCKET_SKIPPED" | "NOT_ENTERED" | "HARD_LINK_SPLIT" | "SOURCE_MISSING" | "ATTRIBUTES_UNREADABLE" | "GLOBALS_UNREADABLE" | "MORE_WARNINGS" | "PROMOTED_TO_FULL" | "QUOTA_EXCEEDED" | "OTHER";
+        WarningCode: "FILE_CHANGED" | "FILE_VANISHED" | "SOCKET_SKIPPED" | "NOT_ENTERED" | "HARD_LINK_SPLIT" | "ATTRIBUTES_UNREADABLE" | "GLOBALS_UNREADABLE" | "MORE_WARNINGS" | "PROMOTED_TO_FULL" | "QUOTA_EXCEEDED" | "OTHER";
         /** @description A web address that is told what happened. */
         Webhook: {
             /** @description Unique in the configuration. */
@@ -2723,6 +2766,7 @@ export type FiringOutcome = components['schemas']['FiringOutcome'];
 export type Health = components['schemas']['Health'];
 export type Id = components['schemas']['Id'];
 export type JobStatus = components['schemas']['JobStatus'];
+export type JobStep = components['schemas']['JobStep'];
 export type LoggedIn = components['schemas']['LoggedIn'];
 export type Me = components['schemas']['Me'];
 export type Message = components['schemas']['Message'];
@@ -2749,6 +2793,7 @@ export type Restore = components['schemas']['Restore'];
 export type RestoreAccepted = components['schemas']['RestoreAccepted'];
 export type RestoreAction = components['schemas']['RestoreAction'];
 export type RestoreAnswer = components['schemas']['RestoreAnswer'];
+export type RestoreDetails = components['schemas']['RestoreDetails'];
 export type RestoreList = components['schemas']['RestoreList'];
 export type RestoreMode = components['schemas']['RestoreMode'];
 export type RestoreOptions = components['schemas']['RestoreOptions'];
@@ -2771,6 +2816,7 @@ export type ScheduleDetailsAnswer = components['schemas']['ScheduleDetailsAnswer
 export type ScheduleList = components['schemas']['ScheduleList'];
 export type ScheduleName = components['schemas']['ScheduleName'];
 export type Status = components['schemas']['Status'];
+export type Step = components['schemas']['Step'];
 export type StorageUsage = components['schemas']['StorageUsage'];
 export type SystemPause = components['schemas']['SystemPause'];
 export type TestConfig = components['schemas']['TestConfig'];

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { formatDistance, formatDuration, formatSize } from './format'
+import { formatDistance, formatDuration, formatSeconds, formatSize } from './format'
 
 it('shows sizes as the specification does', () => {
   expect(
@@ -12,6 +12,10 @@ it('tells how far away a moment is', () => {
   expect(formatDistance('2026-11-27T09:00:00Z', now)).toContain('3')
   expect(formatDistance('2026-11-27T09:00:00Z', now)).toContain('小時前')
   expect(formatDistance('2026-11-29T12:00:00Z', now)).toMatch(/後/)
+})
+
+it('shows short lengths of time to a tenth of a second', () => {
+  expect([0, 1_249, 59_900, 61_000].map(formatSeconds)).toEqual(['0.0 秒', '1.2 秒', '59.9 秒', '1:01'])
 })
 
 it('shows lengths of time', () => {

@@ -133,9 +133,7 @@ function RestoreFacts({ restore }: { restore: Restore }) {
       <Fact name={t('field.created')}>
         <TimeDisplay at={restore.createdAt} />
       </Fact>
-      {restore.createdByUser && (
-        <Fact name={t('facts.by')}>{restore.createdByUser.displayName}</Fact>
-      )}
+      {restore.createdByUser && <Fact name={t('facts.by')}>{restore.createdByUser.displayName}</Fact>}
       {restore.completedAt && (
         <Fact name={t('facts.ended')}>
           <TimeDisplay at={restore.completedAt} />

@@ -51,6 +51,11 @@ it('never sends the target of a part that is left out', () => {
   expect(isSelective(draft)).toBe(false)
 })
 
+it('names the paths as the contents show them', () => {
+  const draft = { ...newDraft(contents), targetDir: '/new', paths: ['a', 'files/b'] }
+  expect(toBody(draft)).toMatchObject({ paths: ['files/a', 'files/files/b'] })
+})
+
 it('wants a whole path and a time within what the server takes', () => {
   const draft = { ...newDraft(contents), mode: 'REPLACE' as const, targetDir: 'here', keepOldHours: 0 }
   expect(targetProblems(draft)).toEqual({ targetDir: 'notAbsolute', keepOldHours: 'hours' })

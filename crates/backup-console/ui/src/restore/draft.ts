@@ -1,5 +1,5 @@
-import { FILES } from '@/archive/path'
 import type { Backup, BackupConfig, Contents, CreateRestore, RestoreMode } from '@/api/schema'
+import { FILES } from '@/archive/path'
 
 /** What is being filled in, step by step. */
 export interface Draft {

@@ -18,9 +18,8 @@ export function StepTable({ steps }: { steps: JobStep[] }) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {steps.map(({ step, startedAt, durationMs }, number) => (
-            // A step may come twice in the same microsecond; its place never changes.
-            <Table.Tr key={number}>
+          {steps.map(({ step, startedAt, durationMs }) => (
+            <Table.Tr key={`${step} ${startedAt}`}>
               <Table.Td>{t(`step.${step}`)}</Table.Td>
               <Table.Td>
                 <TimeDisplay at={startedAt} />

@@ -46,6 +46,12 @@ describe('events in the cache', () => {
     expect([LIST, STATUS].map(isStale)).toEqual([false, false])
   })
 
+  it('has the page of a record read anew when another step begins', () => {
+    applier.add([event({ id: 'a', status: 'IN_PROGRESS', currentStep: 'Backing up the database...' })])
+    vi.runAllTimers()
+    expect([ONE, LIST].map(isStale)).toEqual([true, false])
+  })
+
   it('has lists and counts read anew when a record ends, comes or goes', () => {
     for (const record of [
       { id: 'a', status: 'COMPLETED' },
