@@ -408,8 +408,12 @@ async fn the_overview_tells_what_matters(app: TestApp) {
     assert_eq!(status["lastSuccessful"]["currentStep"], "備份完成");
     assert_eq!(status["lastFailed"]["errorMessage"], "no space");
     assert_eq!(
-        (&status["activeBackups"], &status["isAutoBackupEnabled"]),
-        (&json!(1), &json!(false))
+        (
+            &status["activeBackups"],
+            &status["queuedBackups"],
+            &status["isAutoBackupEnabled"]
+        ),
+        (&json!(0), &json!(1), &json!(false))
     );
     assert_eq!(
         (&status["nextScheduled"], &status["alerts"]),

@@ -88,9 +88,9 @@ async fn a_schedule_is_made_changed_and_removed(app: TestApp) {
             .map(|schedule| schedule["name"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(names(&list), ["每日備份", "hourly"]);
+    assert_eq!(names(&list), ["hourly", "每日備份"], "the newest first");
     let page = viewer.get(&format!("{ALL}?limit=1&offset=1")).await.expect(200).json();
-    assert_eq!((names(&page), &page["total"]), (vec!["hourly".to_owned()], &json!(2)));
+    assert_eq!((names(&page), &page["total"]), (vec!["每日備份".to_owned()], &json!(2)));
     let none = viewer.get(&format!("{ALL}?configKey=shop")).await.expect(200).json();
     assert_eq!((names(&none).len(), &none["total"]), (0, &json!(0)));
     for query in ["limit=0", "limit=201", "offset=-1"] {
