@@ -41,6 +41,7 @@ GOOD = {
 
 BAD = {
     "a secret among the settings": {"settings": {"DATABASE_PASSWORD": "x"}},
+    "a storage's key among the settings": {"settings": {"AWS_SECRET_ACCESS_KEY": "x"}},
     "a misspelt name": {"setings": {}},
     "no secret": {"secretName": ""},
 }
@@ -54,6 +55,12 @@ def documents(values):
             yield from filter(None, yaml.safe_load_all(text))
 
 
+def check_pods(document):
+    """Kubernetes' own variables of services, such as DATABASE_PORT, would be taken for ours."""
+    if document["kind"] == "Deployment":
+        assert document["spec"]["template"]["spec"]["enableServiceLinks"] is False, document
+
+
 def main():
     """Prints what was made, and fails where something is wrong."""
     for name, values in GOOD.items():
@@ -62,6 +69,7 @@ def main():
         kinds = []
         for document in documents(values):
             kinds.append(document["kind"])
+            check_pods(document)
             # The operator's own kinds have no schema here.
             if not document["apiVersion"].startswith("monitoring.coreos.com/"):
                 for version in VERSIONS:

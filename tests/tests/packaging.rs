@@ -2,14 +2,23 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use backup_tests::process::Program;
+use backup_tests::tools;
+use serde_json::Value;
 
 /// Settings that Debian's packages ship.
 const SETTINGS: &str = include_str!("../../packaging/debian/backup.env");
 const RULES: &str = include_str!("../../packaging/prometheus/backup.rules.yml");
 const DASHBOARD: &str = include_str!("../../packaging/prometheus/backup.dashboard.json");
 const METRICS: &str = include_str!("../../crates/backup-api/src/metrics.rs");
+const DOCKERFILE: &str = include_str!("../../packaging/docker/Dockerfile");
+const COMPOSE: &str = include_str!("../../packaging/docker/compose.yaml");
+const README: &str = include_str!("../../README.md");
+const CONSOLE: &str = include_str!("../../crates/backup-console/ui/package.json");
+
+const PROGRAMS: [&str; 3] = ["api-server", "scheduler", "backupctl"];
 
 /// Variables that only some builds know.
 const SOMETIMES: [&str; 2] = ["BACKUP_FAULT_AT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
@@ -17,10 +26,8 @@ const SOMETIMES: [&str; 2] = ["BACKUP_FAULT_AT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 #[test]
 fn the_settings_file_names_every_variable_and_no_other() {
     let mut known = BTreeSet::new();
-    for program in ["api-server", "scheduler", "backupctl"] {
-        let help = Program::new(program).args(["--help"]).run().expect(0).stdout;
-        let variables = help.split("[env: ").skip(1);
-        known.extend(variables.map(|after| after.split(['=', ']']).next().unwrap().to_owned()));
+    for program in PROGRAMS {
+        known.extend(variables(&help(program, &[])));
     }
     let mut named: BTreeSet<String> = SETTINGS
         .lines()
@@ -33,6 +40,86 @@ fn the_settings_file_names_every_variable_and_no_other() {
         named.remove(name);
     }
     assert_eq!(named, known);
+}
+
+/// What a program, or one of its commands, says of itself.
+fn help(program: &str, command: &[String]) -> String {
+    let args = command.iter().map(String::as_str).chain(["--help"]);
+    Program::new(program).args(args).run().expect(0).stdout
+}
+
+/// The variables that a help names.
+fn variables(help: &str) -> BTreeSet<String> {
+    let named = help.split("[env: ").skip(1);
+    named
+        .map(|after| after.split(['=', ']']).next().unwrap().to_owned())
+        .collect()
+}
+
+/// The commands that a help lists.
+fn commands(help: &str) -> Vec<String> {
+    let listed = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+    let lines = listed.lines().take_while(|line| !line.is_empty());
+    lines
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_documents_name_every_variable_of_every_command() {
+    let (mut known, mut asked) = (BTreeSet::new(), 0);
+    for program in PROGRAMS {
+        let mut open: Vec<Vec<String>> = vec![Vec::new()];
+        while let Some(command) = open.pop() {
+            let help = help(program, &command);
+            known.extend(variables(&help));
+            open.extend(commands(&help).into_iter().map(|name| [&command[..], &[name]].concat()));
+            asked += 1;
+        }
+    }
+    assert!(asked > 15, "commands were overlooked: {asked}");
+    let mut text = README.to_owned();
+    for page in fs::read_dir(tools::workspace().join("docs")).unwrap() {
+        let page = page.unwrap().path();
+        if page.extension().is_some_and(|extension| extension == "md") {
+            text += &fs::read_to_string(page).unwrap();
+        }
+    }
+    let words: BTreeSet<&str> = text.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).collect();
+    let missing: Vec<&String> = known
+        .iter()
+        .filter(|name| !words.contains(name.as_str()) && !SOMETIMES.contains(&name.as_str()))
+        .collect();
+    assert_eq!(missing, Vec::<&String>::new());
+}
+
+#[test]
+fn the_image_is_built_with_what_the_build_needs() {
+    let rust = env!("CARGO_PKG_RUST_VERSION");
+    assert!(DOCKERFILE.contains(&format!("\nFROM rust:{rust}-")), "not Rust {rust}");
+    assert!(README.contains(&format!("Rust {rust} ")), "not Rust {rust}");
+    let console: Value = serde_json::from_str(CONSOLE).unwrap();
+    let node = console["engines"]["node"].as_str().unwrap().trim_start_matches(">=");
+    assert!(README.contains(&format!("Node.js {node} ")), "not Node.js {node}");
+    let major = |version: &str| version.split(['.', '-']).next().unwrap().parse::<u32>().unwrap();
+    let image = DOCKERFILE
+        .split("\nFROM node:")
+        .nth(1)
+        .expect("the console is built by node");
+    assert!(major(image) > major(node), "not Node.js {node}");
+    // The build calls npm, which is a link in node's image.
+    assert!(DOCKERFILE.contains("/npm-cli.js /usr/local/bin/npm\n"));
+}
+
+#[test]
+fn compose_hands_over_the_passphrases_before_a_change_too() {
+    for name in ["BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_KEY_PREVIOUS"] {
+        assert!(COMPOSE.contains(&format!("\n  {name}: ${{{name}:")), "{name}");
+    }
 }
 
 #[test]

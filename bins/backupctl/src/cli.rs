@@ -222,7 +222,7 @@ pub(crate) enum UserCommand {
         /// What the person may do
         #[arg(long, default_value = "ADMIN", ignore_case = true, value_parser = one_of::<Role>(&["ADMIN", "VIEWER"]))]
         role: Role,
-        /// Password; read from stdin when not given
+        /// Password; when not given, a line of stdin, for which a terminal asks
         #[arg(long, env = "BACKUP_USER_PASSWORD", hide_env_values = true)]
         password: Option<SecretString>,
     },

@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod exit;
 mod output;
+mod password;
 mod progress;
 
 use std::process::ExitCode;

@@ -253,7 +253,7 @@ impl Store {
         .await
     }
 
-    /// How many jobs of `kind` wait and how many run.
+    /// How many jobs of `kind` wait for a worker, those that are put off left out, and how many run.
     pub async fn queue_length(&self, kind: JobKind) -> Result<(u64, u64), Error> {
         self.read("queue_length", move |tx| {
             for_kind!(kind, jobs => Ok((jobs::count(tx, JobStatus::Pending)?, jobs::count(tx, JobStatus::InProgress)?)))

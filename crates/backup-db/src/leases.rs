@@ -294,8 +294,11 @@ macro_rules! job_table {
             }
 
             pub(crate) fn count(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<u64> {
+                // What is put off, such as until its schedule's hours begin, waits for no worker.
+                let due = dsl::run_after.is_null().or(dsl::run_after.le(tx.now.naive_utc()));
                 let rows: i64 = $table::table
                     .filter(dsl::status.eq(status.as_str()))
+                    .filter(due)
                     .count()
                     .get_result(tx.db)?;
                 Ok(crate::types::count(rows))

@@ -1,4 +1,3 @@
-use std::io::Read;
 use std::sync::Arc;
 
 use backup_api::{UnfitAccount, check_email, check_password, hash_password, hash_secret, name_from_email, new_token};
@@ -12,10 +11,7 @@ use serde_json::json;
 use crate::cli::Settings;
 use crate::context::catalog;
 use crate::exit::Failure;
-use crate::output;
-
-/// Bytes that are read from stdin: more than the longest password, so that a longer one is refused and not cut.
-const MAX_STDIN: u64 = 4096;
+use crate::{output, password};
 
 /// Adds a person who may log in, or lets one in again whom a rebuilt catalog brought back.
 pub(crate) async fn add_user(
@@ -29,7 +25,7 @@ pub(crate) async fn add_user(
     let email = check_email(email).map_err(unfit)?;
     let password = match password {
         Some(password) => password,
-        None => from_stdin()?,
+        None => password::read(&email)?,
     };
     check_password(&password).map_err(unfit)?;
     let hash = hash_password(&password, &OsRandom).map_err(|error| Failure::failed(error.to_string()))?;
@@ -93,16 +89,6 @@ fn act(action: &str, resource_type: &str, id: &impl ToString, description: Strin
         description: format!("{description} (backupctl)"),
         address: None,
     }
-}
-
-/// The first line of stdin.
-fn from_stdin() -> Result<SecretString, Failure> {
-    let mut text = String::new();
-    std::io::stdin()
-        .take(MAX_STDIN)
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::failed(format!("the password cannot be read from stdin: {error}")))?;
-    Ok(SecretString::from(text.lines().next().unwrap_or_default()))
 }
 
 fn no_randomness(error: &std::io::Error) -> Failure {

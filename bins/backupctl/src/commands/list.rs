@@ -38,11 +38,12 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
     } else {
         for receipt in &good {
             output::line(&format!(
-                "{}  {}  {:<12} {:<11} {:>10}  {}",
+                "{}  {}  {:<12} {:<11} {:<10} {:>10}  {}",
                 receipt.id,
                 receipt.created_at.format("%Y-%m-%d %H:%M:%SZ"),
                 receipt.backup_type,
                 receipt.source,
+                receipt.config_key,
                 human(receipt.size_bytes),
                 receipt.name
             ))?;
@@ -81,6 +82,7 @@ pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
                 .map_or_else(String::new, |origin| origin.to_string()),
         ),
         ("source", receipt.source.to_string()),
+        ("config key", receipt.config_key.clone()),
         ("trigger", receipt.trigger.to_string()),
         ("created", receipt.created_at.to_rfc3339()),
         ("started", receipt.started_at.to_rfc3339()),

@@ -160,13 +160,32 @@ fn environment(settings: &Settings) -> String {
         lines.push(format!("export BACKUP_CONTAINER_NAME='{}'", settings.storage.container));
     }
     match &settings.storage.url {
-        Some(url) => lines.push(format!("export BACKUP_STORAGE_URL='{url}'")),
+        Some(url) => {
+            lines.push(format!("export BACKUP_STORAGE_URL='{url}'"));
+            identity(url, settings.storage.connection_string.is_some(), &mut lines);
+        }
         None if settings.storage.connection_string.is_none() => {
             lines.push("export BACKUP_STORAGE_URL='file:///…/storage'".to_owned());
         }
         None => {}
     }
     lines.join("\n")
+}
+
+/// The variables by which the provider of a storage knows who asks.
+fn identity(url: &str, by_connection_string: bool, lines: &mut Vec<String>) {
+    if url.starts_with("s3://") {
+        lines.push("export AWS_ACCESS_KEY_ID='…' AWS_SECRET_ACCESS_KEY='…'".to_owned());
+        for name in ["AWS_REGION", "AWS_ENDPOINT"] {
+            if let Ok(value) = std::env::var(name) {
+                lines.push(format!("export {name}='{value}'"));
+            }
+        }
+    } else if url.starts_with("gs://") {
+        lines.push("export GOOGLE_SERVICE_ACCOUNT='…'".to_owned());
+    } else if url.starts_with("az://") && !by_connection_string {
+        lines.push("export AZURE_STORAGE_ACCOUNT_NAME='…' AZURE_STORAGE_ACCOUNT_KEY='…'".to_owned());
+    }
 }
 
 impl Line {
@@ -194,6 +213,20 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_storage_is_opened_by_its_own_variables() {
+        let of = |url, by_connection_string| {
+            let mut lines = Vec::new();
+            identity(url, by_connection_string, &mut lines);
+            lines.concat()
+        };
+        assert!(of("s3://bucket/shop", false).contains("AWS_SECRET_ACCESS_KEY"));
+        assert!(of("gs://bucket", false).contains("GOOGLE_SERVICE_ACCOUNT"));
+        assert!(of("az://backups", false).contains("AZURE_STORAGE_ACCOUNT_KEY"));
+        assert_eq!(of("az://backups", true), "");
+        assert_eq!(of("file:///srv/backups", false), "");
+    }
 
     #[test]
     fn both_languages_say_the_same() {

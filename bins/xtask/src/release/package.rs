@@ -162,6 +162,26 @@ fn tarball(place: &Place) -> io::Result<()> {
             "packaging/debian/backup-scheduler.service",
             "lib/systemd/system/backup-scheduler.service",
         ),
+        (
+            "packaging/debian/examples/as-the-application.conf",
+            "share/doc/examples/as-the-application.conf",
+        ),
+        (
+            "packaging/debian/examples/files-of-others.conf",
+            "share/doc/examples/files-of-others.conf",
+        ),
+        (
+            "packaging/debian/examples/storage-elsewhere.conf",
+            "share/doc/examples/storage-elsewhere.conf",
+        ),
+        (
+            "packaging/prometheus/backup.rules.yml",
+            "share/doc/prometheus/backup.rules.yml",
+        ),
+        (
+            "packaging/prometheus/backup.dashboard.json",
+            "share/doc/prometheus/backup.dashboard.json",
+        ),
         ("docs/operations.md", "share/doc/operations.md"),
         ("docs/recovery.md", "share/doc/recovery.md"),
         ("docs/archive-format.md", "share/doc/archive-format.md"),

@@ -2,7 +2,7 @@
 
 use backup_core::schedule::Schedule;
 use backup_core::{AlertKind, ScheduleId};
-use backup_db::FiringOutcome;
+use backup_db::{FiringOutcome, JobKind};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, on_both, start};
@@ -41,9 +41,12 @@ async fn a_backup_outside_of_its_hours_waits_until_they_begin(catalog: Catalog) 
     let skipped = catalog.fire().await.unwrap();
     assert_eq!(skipped.firing.outcome, FiringOutcome::Skipped);
     assert_eq!(catalog.open_alert(AlertKind::ScheduleSkipped).await, None);
+    // Nor does it look like a queue that nobody works on.
+    assert_eq!(catalog.store.queue_length(JobKind::Backup).await.unwrap(), (0, 0));
     catalog.advance(14 * 3_600 - 1);
     assert!(catalog.claim().await.is_none());
     catalog.advance(1);
+    assert_eq!(catalog.store.queue_length(JobKind::Backup).await.unwrap(), (1, 0));
     assert_eq!(catalog.clock_now(), start() + TimeDelta::hours(20));
     let claimed = catalog.claim().await.unwrap();
     assert_eq!(claimed.lease.id, fired.backup.unwrap().id.to_string());

@@ -58,6 +58,8 @@ spec:
     spec:
       serviceAccountName: {{ include "backup.serviceAccount" $root }}
       automountServiceAccountToken: false
+      # A service called "database" would set DATABASE_PORT=tcp://….
+      enableServiceLinks: false
       {{- with $values.imagePullSecrets }}
       imagePullSecrets:
         {{- toYaml . | nindent 8 }}
