@@ -32,8 +32,16 @@ pub(crate) fn restore(
     database: &Database,
     options: DatabaseTargetOptions,
 ) -> Result<backup_core::JobControl, PipelineError> {
+    restore_in(archive, settings(database), options)
+}
+
+pub(crate) fn restore_in(
+    archive: &Archive<'_>,
+    settings: DatabaseSettings,
+    options: DatabaseTargetOptions,
+) -> Result<backup_core::JobControl, PipelineError> {
     let job = job();
-    let mut target = DatabaseTarget::new(settings(database), options);
+    let mut target = DatabaseTarget::new(settings, options);
     target.prepare(&job)?;
     target.restore(&mut archive.replay(), &job)?;
     Ok(job)
