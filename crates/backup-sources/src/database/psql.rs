@@ -291,8 +291,8 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
             message,
             "Check what the server allows this host and user (pg_hba.conf, grants, TLS).",
         )
-    } else if says(&["invalid port", "invalid connection option"]) {
-        Error::refused(message, "Check DATABASE_HOST and DATABASE_PORT.")
+    } else if says(&["invalid port", "invalid connection option", " value: \""]) {
+        Error::refused(message, "Check DATABASE_HOST, DATABASE_PORT and libpq's variables (PGSSLMODE …).")
     } else {
         Error::unavailable(
             message,

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use backup_core::{JobControl, PipelineError};
 
-use super::DatabaseSettings;
+use super::{ConnectionOptions, DatabaseSettings};
 use crate::Error;
 use crate::child::Child;
 
@@ -88,6 +88,7 @@ impl ScratchServer {
             name: database.to_owned(),
             user: Some(SUPERUSER.to_owned()),
             password: None,
+            options: ConnectionOptions::default(),
             programs: self.programs.clone(),
         }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use backup_core::{Entry, EntryPath, PipelineError, Source, Target, WarningCode};
-use backup_sources::{DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
 use backup_tests::postgres::{Database, Postgres, quoted};
 use backup_tests::{sample_db, unique};
 use serde_json::Value;
@@ -18,6 +18,7 @@ pub(crate) fn settings(database: &Database) -> DatabaseSettings {
         name: database.name.clone(),
         user: Some(database.user.clone()),
         password: Some(database.password.clone().into()),
+        options: ConnectionOptions::default(),
         programs: Some(Postgres::shared().bin_dir().to_owned()),
     }
 }
