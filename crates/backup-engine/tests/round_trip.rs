@@ -14,7 +14,7 @@ use backup_core::{
 };
 use backup_db::{NewRestore, NewVerification};
 use backup_engine::{Engine, RestoreInto};
-use backup_sources::DatabaseSettings;
+use backup_sources::{ConnectionOptions, DatabaseSettings};
 use backup_tests::postgres::{Database, Postgres};
 use backup_tests::tree;
 use kit::{Place, ask, backup, ended, row, start, until};
@@ -30,6 +30,7 @@ fn settings(database: &Database) -> DatabaseSettings {
         name: database.name.clone(),
         user: Some(database.user.clone()),
         password: Some(database.password.as_str().into()),
+        options: ConnectionOptions::default(),
         programs: None,
     }
 }

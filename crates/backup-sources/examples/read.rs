@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use backup_core::contents::BackupContents;
 use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PipelineError, Source};
-use backup_sources::{DatabaseSettings, DatabaseSource, FilesSource};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, FilesSource};
 
 /// Reads everything and keeps nothing.
 struct Nothing(Vec<u8>);
@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             name: name.to_owned(),
             user: Some(user.to_owned()),
             password: None,
+            options: ConnectionOptions::default(),
             programs: None,
         })),
         _ => return Err("read files FOLDER | read database HOST PORT NAME USER".into()),

@@ -14,6 +14,7 @@ mod check;
 mod count;
 mod drill;
 mod dump;
+mod options;
 mod psql;
 mod scratch;
 mod server;
@@ -24,6 +25,7 @@ mod target;
 pub use access::DatabaseAccess;
 pub use check::check_dump;
 pub use drill::{DatabaseDrill, DatabaseDrillOptions};
+pub use options::ConnectionOptions;
 pub use scratch::ScratchServer;
 pub use source::DatabaseSource;
 pub use swap::{DatabaseSwap, DatabaseSwapState};
@@ -61,6 +63,8 @@ pub struct DatabaseSettings {
     pub user: Option<String>,
     /// Password; `None`: as libpq finds it (`PGPASSWORD`, `~/.pgpass`) or without.
     pub password: Option<SecretString>,
+    /// How connections are made, as to TLS.
+    pub options: ConnectionOptions,
     /// Folder of `pg_dump`, `pg_dumpall`, `pg_restore` and `psql`; `None`: the `PATH`, then the newest of Debian's.
     pub programs: Option<PathBuf>,
 }

@@ -13,8 +13,8 @@ mod files;
 
 pub use config::{ConfigExport, ConfigInputs, ConfigSource, ConfigTarget};
 pub use database::{
-    DatabaseAccess, DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, DatabaseSwap,
-    DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, ScratchServer, check_dump,
+    ConnectionOptions, DatabaseAccess, DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource,
+    DatabaseSwap, DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, ScratchServer, check_dump,
 };
 pub use error::Error;
 pub use files::{FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState, shown_path};

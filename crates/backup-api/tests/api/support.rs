@@ -19,7 +19,7 @@ use backup_core::{
 };
 use backup_db::{AuditListOptions, BackupOutcome, CompletedBackup, Lease, NewUser, Store};
 use backup_engine::{Engine, JobSettings, Worker};
-use backup_sources::DatabaseSettings;
+use backup_sources::{ConnectionOptions, DatabaseSettings};
 use backup_storage::{BlobStore, StorageSettings};
 use backup_tests::postgres::{Database, Postgres};
 use chrono::DateTime;
@@ -166,6 +166,7 @@ impl TestApp {
                 name: String::new(),
                 user: None,
                 password: None,
+                options: ConnectionOptions::default(),
                 programs: None,
             },
             upload_dir: self.uploads(),

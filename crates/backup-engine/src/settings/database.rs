@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use backup_core::percent;
-use backup_sources::DatabaseSettings;
+use backup_sources::{ConnectionOptions, DatabaseSettings};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -60,14 +60,17 @@ impl DatabaseArgs {
             name: given_text(self.name.as_ref()).unwrap_or_default(),
             user: given_text(self.user.as_ref()),
             password: given(self.password.as_ref()).cloned(),
+            options: ConnectionOptions::default(),
             programs: given_path(self.programs.as_ref()),
         }
     }
 
-    /// How to reach the database of a `postgres://USER:PASSWORD@HOST:PORT/NAME` URL, with these settings' programs.
+    /// How to reach the database of a `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=…` URL, with these settings'
+    /// programs. Of libpq's parameters it takes `host`, `port` and those of [`ConnectionOptions::names`], and passes over
+    /// `application_name`, which the connections have for themselves.
     ///
     /// # Errors
-    /// Where it is no such URL; the message does not repeat it, since it may hold a password.
+    /// Where it is no such URL, or has another parameter; the message does not repeat it, since it may hold a password.
     pub fn settings_of_url(&self, url: &SecretString) -> Result<DatabaseSettings, SettingsError> {
         let refuse = |what: &str| {
             SettingsError::new(
@@ -84,31 +87,46 @@ impl DatabaseArgs {
         if name.is_empty() {
             return Err(refuse("names no database"));
         }
-        let parameter = |key: &str| {
-            parsed
-                .query_pairs()
-                .find(|(name, _)| name == key)
-                .map(|(_, value)| value.into_owned())
-        };
+        let (mut host, mut port, mut options) = (None, None, ConnectionOptions::default());
+        let parameters = parsed.query().unwrap_or_default().split('&');
+        for parameter in parameters.filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').ok_or_else(bad_parameter)?;
+            let value = text(value)?;
+            match name {
+                "host" => host = Some(value),
+                "port" => port = Some(value.parse::<u16>().map_err(|_| refuse("has a port that is none"))?),
+                "application_name" => {}
+                name if options.set(name, &value) => {}
+                _ => return Err(bad_parameter()),
+            }
+        }
         let host = match parsed.host_str().filter(|host| !host.is_empty()) {
             Some(host) => text(host)?.trim_matches(['[', ']']).to_owned(),
-            None => parameter("host").unwrap_or_else(|| "localhost".to_owned()),
+            None => host.unwrap_or_else(|| "localhost".to_owned()),
         };
         Ok(DatabaseSettings {
             host,
-            port: parsed
-                .port()
-                .or_else(|| parameter("port")?.parse().ok())
-                .unwrap_or(5432),
+            port: parsed.port().or(port).unwrap_or(5432),
             name,
             user: match parsed.username() {
                 "" => None,
                 user => Some(text(user)?),
             },
             password: parsed.password().map(text).transpose()?.map(SecretString::from),
+            options,
             programs: given_path(self.programs.as_ref()),
         })
     }
+}
+
+fn bad_parameter() -> SettingsError {
+    SettingsError::new(
+        "the database's URL has a parameter that is not known, or with a value that it cannot have",
+        format!(
+            "After the question mark may stand host, port, {}; what else libpq knows stands in its variables (PGOPTIONS …).",
+            ConnectionOptions::names().join(", ")
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -139,12 +157,39 @@ mod tests {
     }
 
     #[test]
+    fn what_a_url_demands_of_the_connection_is_not_lost() {
+        let mut options = ConnectionOptions::default();
+        for (name, value) in [
+            ("sslmode", "verify-full"),
+            ("sslrootcert", "/etc/my c+a.pem"),
+            ("channel_binding", "require"),
+            ("connect_timeout", "7"),
+        ] {
+            assert!(options.set(name, value));
+        }
+        let database = of(
+            "postgres://u@db.example/d?sslmode=verify-full&sslrootcert=/etc/my%20c+a.pem&channel_binding=require\
+             &connect_timeout=7&application_name=mine",
+        )
+        .unwrap();
+        assert_eq!(database.options, options);
+        let database = of("postgres:///d?host=%2Frun%2Fpostgresql&port=6543").unwrap();
+        assert_eq!((database.host.as_str(), database.port), ("/run/postgresql", 6543));
+        assert_eq!(database.options, ConnectionOptions::default());
+    }
+
+    #[test]
     fn a_bad_url_is_refused_without_its_password() {
         for url in [
             "postgres://u:hunter2@h",
             "mysql://u:hunter2@h/d",
             "hunter2",
             "postgres://u:hunter2%zz@h/d",
+            "postgres://u@h/d?hunter2",
+            "postgres://u@h/d?password=hunter2",
+            "postgres://u@h/d?sslmode=hunter2",
+            "postgres://u@h/d?sslmode=require&sslMode=hunter2",
+            "postgres://u@/d?port=hunter2",
         ] {
             let error = of(url).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");

@@ -15,7 +15,7 @@ use backup_core::{
 };
 use backup_db::Store;
 use backup_engine::{Engine, JobSettings, Worker};
-use backup_sources::DatabaseSettings;
+use backup_sources::{ConnectionOptions, DatabaseSettings};
 use backup_storage::{BlobStore, StorageSettings};
 use backup_tests::postgres::{Database, Postgres};
 use chrono::DateTime;
@@ -57,6 +57,7 @@ impl Place {
                 name: String::new(),
                 user: None,
                 password: None,
+                options: ConnectionOptions::default(),
                 programs: None,
             },
             catalog,

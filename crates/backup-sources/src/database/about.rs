@@ -86,8 +86,29 @@ pub(super) struct Setting {
 pub(super) struct Grant {
     /// To whom; `None`: to everybody.
     pub(super) grantee: Option<String>,
-    pub(super) privilege: String,
+    pub(super) privilege: Privilege,
     pub(super) grantable: bool,
+}
+
+/// What may be granted on a database. Anything else stands in no honest `about.json`, and does not become a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Privilege {
+    Create,
+    Connect,
+    #[serde(alias = "TEMP")]
+    Temporary,
+}
+
+impl Privilege {
+    /// As SQL has it.
+    pub(super) fn keyword(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Connect => "CONNECT",
+            Self::Temporary => "TEMPORARY",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

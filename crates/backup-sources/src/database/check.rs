@@ -5,7 +5,7 @@ use std::path::Path;
 
 use backup_core::{JobControl, PipelineError};
 
-use super::{DUMP, DatabaseSettings};
+use super::{ConnectionOptions, DUMP, DatabaseSettings};
 use crate::Error;
 use crate::child::Child;
 
@@ -24,6 +24,7 @@ pub fn check_dump(programs: Option<&Path>, dump: &mut dyn Read, job: &JobControl
         name: String::new(),
         user: None,
         password: None,
+        options: ConnectionOptions::default(),
         programs: programs.map(Path::to_owned),
     };
     let mut program = nowhere.program("pg_restore")?;

@@ -216,7 +216,25 @@ impl Target for DatabaseDrill {
     }
 }
 
-/// A value in `PGOPTIONS`.
+/// A value in `PGOPTIONS`, which the server takes apart at white space.
 fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace(' ', "\\ ")
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
+        if character == '\\' || character.is_whitespace() {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_in_the_options_stays_one() {
+        assert_eq!(escaped("hex"), "hex");
+        assert_eq!(escaped("hex -c\tx=\ny\u{b}\\"), "hex\\ -c\\\tx=\\\ny\\\u{b}\\\\");
+    }
 }

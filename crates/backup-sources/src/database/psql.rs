@@ -2,10 +2,14 @@
 //!
 //! libpq does the talking, so TLS, authentication and service files are the same as for `pg_dump`. Names and values never
 //! pass a shell, and statements about tables are made by the server itself (`\gexec`).
+//!
+//! Whoever owns a database must command neither this machine nor the session's user. So every name and value is quoted:
+//! within quotes `psql` looks for no commands of its own (`\! …`). Where it knows how (`\restrict`), it takes none at all
+//! while it reads a statement. And the first statement of a session takes the search path out of the owner's hands.
 
 use std::io::{BufRead, BufReader, Write};
 
-use backup_core::JobControl;
+use backup_core::{JobControl, OsRandom, Random as _};
 use serde::de::DeserializeOwned;
 
 use super::DatabaseSettings;
@@ -16,12 +20,16 @@ use crate::child::{Child, Exit};
 /// The line after a statement's rows. Every row is JSON, which no such line is.
 const END: &str = "--end";
 
-/// Makes the session independent of what servers and roles are set to. `set_config` over `pg_settings` passes over what a
+/// From here on only the system's own functions are found: the path that the database is set to may begin with others of
+/// the same names. This itself depends on no path.
+const SEARCH_PATH: &str = "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)";
+
+/// Makes the session independent of what else servers and roles are set to. `set_config` over `pg_settings` passes over what a
 /// version does not know.
 const SETTINGS: &str = "SELECT set_config(name, CASE name WHEN 'client_encoding' THEN 'UTF8' \
-    WHEN 'search_path' THEN 'pg_catalog' WHEN 'row_security' THEN 'off' WHEN 'standard_conforming_strings' THEN 'on' \
+    WHEN 'row_security' THEN 'off' WHEN 'standard_conforming_strings' THEN 'on' \
     WHEN 'default_transaction_read_only' THEN 'off' ELSE '0' END, false) IS NULL AS unset FROM pg_catalog.pg_settings \
-    WHERE name IN ('client_encoding', 'search_path', 'row_security', 'standard_conforming_strings', \
+    WHERE name IN ('client_encoding', 'row_security', 'standard_conforming_strings', \
     'default_transaction_read_only', 'statement_timeout', 'lock_timeout', \
     'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')";
 
@@ -30,6 +38,8 @@ pub(super) struct Session {
     child: Option<BufReader<Child>>,
     target: String,
     settings: DatabaseSettings,
+    /// What ends the mode in which `psql` takes no commands of its own; `None`: it does not know that mode.
+    key: Option<String>,
 }
 
 impl Session {
@@ -78,7 +88,10 @@ impl Session {
             child: Some(BufReader::new(spawn(program)?)),
             target: database.to_owned(),
             settings: settings.clone(),
+            key: None,
         };
+        session.key = session.restrict_key()?;
+        session.execute(SEARCH_PATH)?;
         session.execute(SETTINGS)?;
         Ok(session)
     }
@@ -122,11 +135,39 @@ impl Session {
         })
     }
 
+    /// A key that nobody can guess, where this `psql` has a use for it.
+    fn restrict_key(&mut self) -> Result<Option<String>, Error> {
+        let mut version: u32 = 0;
+        self.send("", "\\echo :VERSION_NUM", &mut |line| {
+            version = parse(line)?;
+            Ok(())
+        })?;
+        if !can_restrict(version) {
+            return Ok(None);
+        }
+        let mut bytes = [0; 16];
+        OsRandom
+            .fill(&mut bytes)
+            .map_err(|error| Error::io("read random bytes from", "the system", error))?;
+        Ok(Some(format!("{:032x}", u128::from_ne_bytes(bytes))))
+    }
+
     fn send(&mut self, sql: &str, run: &str, each: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        // psql would cut the line off there, and all quotes behind it would begin where they should end.
+        if sql.contains('\0') {
+            return Err(Error::refused(
+                "a name or a value for the server holds a NUL character",
+                "Where it comes from a backup, restore another, and report this one.",
+            ));
+        }
         let Some(reader) = &mut self.child else {
             return Err(Error::failed("the session with the server has ended", ""));
         };
-        let text = format!("{sql} {run}\n\\echo {END}\n");
+        let statement = match &self.key {
+            Some(key) => format!("\\restrict {key}\n{sql}\n\\unrestrict {key}\n"),
+            None => sql.to_owned(),
+        };
+        let text = format!("{statement} {run}\n\\echo {END}\n");
         // Where psql has ended, its last words say why, better than a broken pipe.
         let written = reader.get_mut().write_all(text.as_bytes());
         let mut line = Vec::new();
@@ -169,12 +210,31 @@ impl Session {
     }
 }
 
-/// `text` as a string constant of SQL. Sessions have `standard_conforming_strings` on.
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+/// Whether a `psql` of this version knows `\restrict`, which came with these minor versions.
+fn can_restrict(version: u32) -> bool {
+    let (major, minor) = (version / 10_000, version % 10_000);
+    let since = match major {
+        13 => 22,
+        14 => 19,
+        15 => 14,
+        16 => 10,
+        17 => 6,
+        _ => 0,
+    };
+    major >= 13 && minor >= since
 }
 
-/// `name` as an identifier of SQL.
+/// `text` as a string constant of SQL, whatever the server's `standard_conforming_strings`.
+pub(super) fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') {
+        format!("E'{}'", quoted.replace('\\', "\\\\"))
+    } else {
+        format!("'{quoted}'")
+    }
+}
+
+/// `name` as an identifier of SQL. A backslash in it means nothing.
 pub(super) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -231,12 +291,42 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
             message,
             "Check what the server allows this host and user (pg_hba.conf, grants, TLS).",
         )
-    } else if says(&["invalid port", "invalid connection option"]) {
-        Error::refused(message, "Check DATABASE_HOST and DATABASE_PORT.")
+    } else if says(&["invalid port", "invalid connection option", " value: \""]) {
+        Error::refused(message, "Check DATABASE_HOST, DATABASE_PORT and libpq's variables (PGSSLMODE …).")
     } else {
         Error::unavailable(
             message,
             "Check DATABASE_HOST and DATABASE_PORT, and that PostgreSQL runs and can be reached.",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_a_quoted_text_but_its_end() {
+        assert_eq!(literal("it's"), "'it''s'");
+        assert_eq!(literal("\n\\! sh\n"), "E'\n\\\\! sh\n'");
+        assert_eq!(literal("\\' OR ''='"), "E'\\\\'' OR ''''='''");
+        assert_eq!(identifier("a\"; \\! sh"), "\"a\"\"; \\! sh\"");
+    }
+
+    #[test]
+    fn psql_is_restricted_from_the_versions_on_that_know_how() {
+        for (version, knows) in [
+            (120_022, false),
+            (130_021, false),
+            (130_022, true),
+            (150_013, false),
+            (150_014, true),
+            (170_005, false),
+            (170_006, true),
+            (180_000, true),
+            (190_001, true),
+        ] {
+            assert_eq!(can_restrict(version), knows, "{version}");
+        }
     }
 }

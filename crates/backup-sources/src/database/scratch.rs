@@ -3,16 +3,16 @@
 //! It listens on a socket in a folder that only its user may enter, on no network, and keeps nothing: what it writes is not
 //! even flushed. PostgreSQL refuses to run as root, so for root it runs as the system's user `postgres`, else `nobody`.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use backup_core::{JobControl, PipelineError};
 
-use super::DatabaseSettings;
+use super::{ConnectionOptions, DatabaseSettings};
 use crate::Error;
 use crate::child::Child;
 
@@ -31,8 +31,8 @@ const PORT: u16 = 5432;
 const MAX_LOG: u64 = 4096;
 
 /// Nothing here outlives a drill, so nothing is flushed; and a dump locks every table of a database at once. Shared memory
-/// in files, since a container has little of the other kind.
-const SETTINGS: &str = "
+/// in files, since a container has little of the other kind. What `initdb` found to be right comes first.
+const SETTINGS: &str = "include 'data/postgresql.conf'
 listen_addresses = ''
 unix_socket_permissions = 0700
 fsync = off
@@ -88,6 +88,7 @@ impl ScratchServer {
             name: database.to_owned(),
             user: Some(SUPERUSER.to_owned()),
             password: None,
+            options: ConnectionOptions::default(),
             programs: self.programs.clone(),
         }
     }
@@ -113,6 +114,9 @@ impl ScratchServer {
         let mut command = command(&found, "pg_ctl", user);
         command.args(["start", "--wait", "--timeout=60", "--pgdata"]);
         command.arg(server.place.data()).arg("--log").arg(server.place.log());
+        // A shell reads the options, so the name of the file is told without its folder.
+        command.current_dir(&server.place.folder);
+        command.arg(format!("--options=-c config_file={}", place::SETTINGS));
         run("pg_ctl", command, job).map_err(|error| server.with_log(error))?;
         Ok(server)
     }
@@ -123,6 +127,8 @@ impl ScratchServer {
             made.map_err(|error| Error::io("make the folder", folder, error))?;
         }
         self.place.mark()?;
+        self.write_settings()?;
+        // From here on the server's user may put links in place of anything in there: nothing more is written.
         for folder in self.place.folders() {
             if let Some(user) = user {
                 chown(folder, Some(user.id), Some(user.group))
@@ -147,20 +153,25 @@ impl ScratchServer {
             } else {
                 Err(error)
             }
-        })?;
-        let path = data.join("postgresql.conf");
-        let failed = |error| Error::io("write", &path, error);
-        let mut file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
+        })
+    }
+
+    fn write_settings(&self) -> Result<(), Error> {
+        let path = self.place.folder.join(place::SETTINGS);
         let socket = self.place.socket.display().to_string().replace('\'', "''");
-        write!(file, "{SETTINGS}port = {PORT}\nunix_socket_directories = '{socket}'\n").map_err(failed)
+        let text = format!("{SETTINGS}port = {PORT}\nunix_socket_directories = '{socket}'\n");
+        // The server's user reads it, whatever files of ours are like by themselves.
+        fs::write(&path, text)
+            .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o644)))
+            .map_err(|error| Error::io("write", &path, error))
     }
 
     fn with_log(&self, error: Error) -> Error {
         let Error::Refused { message, hint } = error else {
             return error;
         };
-        let mut log = Vec::new();
-        let _no_log = fs::File::open(self.place.log()).and_then(|file| file.take(MAX_LOG).read_to_end(&mut log));
+        // Without a log its words are missing, no more.
+        let log = self.place.read(&self.place.log(), MAX_LOG).unwrap_or_default();
         let lines: Vec<&str> = std::str::from_utf8(&log)
             .unwrap_or_default()
             .lines()

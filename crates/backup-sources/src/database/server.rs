@@ -117,6 +117,9 @@ impl DatabaseSettings {
             text.push_str(" user=");
             text.push_str(&quote(user));
         }
+        for (name, value) in self.options.iter() {
+            text.extend([" ", name, "=", &quote(value)]);
+        }
         text
     }
 
@@ -232,6 +235,35 @@ fn quote(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::ConnectionOptions;
+
+    #[test]
+    fn connections_are_made_as_the_settings_say() {
+        let mut options = ConnectionOptions::default();
+        assert!(options.set("sslmode", "verify-full") && options.set("sslrootcert", "/etc/o'brien \\ca.pem"));
+        for (name, value) in [
+            ("sslmode", "verify"),
+            ("sslpassword", "x"),
+            ("host", "h"),
+            ("sslcert", "a\0b"),
+        ] {
+            assert!(!options.set(name, value), "{name}");
+        }
+        let settings = DatabaseSettings {
+            host: "h".to_owned(),
+            port: 5432,
+            name: "d".to_owned(),
+            user: None,
+            password: None,
+            options,
+            programs: None,
+        };
+        let text = settings.conninfo("d");
+        assert!(
+            text.ends_with(" sslmode='verify-full' sslrootcert='/etc/o\\'brien \\\\ca.pem'"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn no_other_process_has_connections_of_the_same_name() {
@@ -243,6 +275,7 @@ mod tests {
             name: String::new(),
             user: None,
             password: None,
+            options: ConnectionOptions::default(),
             programs: Some(folder.path().to_owned()),
         };
         let name = || settings.program("psql").unwrap().application;

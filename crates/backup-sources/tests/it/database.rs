@@ -3,7 +3,7 @@
 use std::fs;
 
 use backup_core::{Entry, EntryPath, PipelineError, Source, Target, WarningCode};
-use backup_sources::{DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
 use backup_tests::postgres::{Database, Postgres, quoted};
 use backup_tests::{sample_db, unique};
 use serde_json::Value;
@@ -18,6 +18,7 @@ pub(crate) fn settings(database: &Database) -> DatabaseSettings {
         name: database.name.clone(),
         user: Some(database.user.clone()),
         password: Some(database.password.clone().into()),
+        options: ConnectionOptions::default(),
         programs: Some(Postgres::shared().bin_dir().to_owned()),
     }
 }
@@ -32,8 +33,16 @@ pub(crate) fn restore(
     database: &Database,
     options: DatabaseTargetOptions,
 ) -> Result<backup_core::JobControl, PipelineError> {
+    restore_in(archive, settings(database), options)
+}
+
+pub(crate) fn restore_in(
+    archive: &Archive<'_>,
+    settings: DatabaseSettings,
+    options: DatabaseTargetOptions,
+) -> Result<backup_core::JobControl, PipelineError> {
     let job = job();
-    let mut target = DatabaseTarget::new(settings(database), options);
+    let mut target = DatabaseTarget::new(settings, options);
     target.prepare(&job)?;
     target.restore(&mut archive.replay(), &job)?;
     Ok(job)

@@ -11,7 +11,7 @@ use crate::database_staged::{fake_pg_restore, with_programs};
 use crate::job;
 use crate::recorder::{Archive, back_up, warned};
 
-fn drill_in(
+pub(crate) fn drill_in(
     archive: &Archive<'_>,
     scratch: DatabaseSettings,
     options: DatabaseDrillOptions,

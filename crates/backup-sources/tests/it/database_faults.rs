@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use backup_core::{JobControl, PipelineError, Source};
-use backup_sources::{DatabaseSettings, DatabaseSource};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource};
 use backup_tests::guard::children_of;
 use backup_tests::postgres::{Database, Postgres};
 use backup_tests::tree::Scratch;
@@ -88,6 +88,15 @@ fn what_cannot_work_fails_within_seconds_and_says_why() {
             with(&|s| (s.name, s.password) = ("no such database".into(), right.clone())),
             true,
             ["\"no such database\" does not exist", "DATABASE_NAME"],
+        ),
+        (
+            "TLS that the server has not",
+            with(&|s| {
+                s.password.clone_from(&right);
+                assert!(s.options.set("sslmode", "require"));
+            }),
+            true,
+            ["does not support SSL", "TLS"],
         ),
         (
             "nobody listens",
@@ -339,6 +348,7 @@ fn hangs_in_the_middle_of_a_dump() {
         name: variable("HANGING_NAME"),
         user: Some("postgres".to_owned()),
         password: Some(variable("HANGING_PASSWORD").into()),
+        options: ConnectionOptions::default(),
         programs: Some(backup_tests::tools::postgres::install().unwrap()),
     };
     let mut archive = Archive::with_hook(|when, path| {

@@ -148,6 +148,52 @@ fn neither_another_folder_nor_another_process_is_touched() {
 }
 
 #[test]
+fn what_the_servers_user_puts_in_place_of_its_files_is_neither_followed_nor_believed() {
+    let parent = reachable();
+    let (ours, number) = (parent.path().join("ours"), parent.path().join("number"));
+    let pid_file = ours.join("data/postmaster.pid");
+    let make = || {
+        fs::create_dir_all(ours.join("data")).unwrap();
+        fs::write(ours.join("backup-scratch-server"), "").unwrap();
+    };
+    // A pipe that nobody writes to would be waited for.
+    make();
+    assert!(Command::new("mkfifo").arg(&pid_file).status().unwrap().success());
+    ScratchServer::clear(&ours, &job()).unwrap();
+    assert!(!ours.exists());
+
+    make();
+    let mut other = (Command::new("sleep").arg("1000"))
+        .current_dir(ours.join("data"))
+        .spawn()
+        .unwrap();
+    fs::write(&number, format!("{}\n", other.id())).unwrap();
+    std::os::unix::fs::symlink(&number, &pid_file).unwrap();
+    ScratchServer::clear(&ours, &job()).unwrap();
+    assert!(other.try_wait().unwrap().is_none(), "a link was followed");
+    other.kill().unwrap();
+    other.wait().unwrap();
+
+    // Root would end whatever process the server's user names.
+    if rustix::process::geteuid().is_root() {
+        make();
+        let mut roots = (Command::new("sleep").arg("1000"))
+            .current_dir(ours.join("data"))
+            .spawn()
+            .unwrap();
+        fs::write(&pid_file, format!("{}\n", roots.id())).unwrap();
+        for path in [&ours, &pid_file] {
+            std::os::unix::fs::chown(path, Some(65_534), None).unwrap();
+        }
+        ScratchServer::clear(&ours, &job()).unwrap();
+        assert!(roots.try_wait().unwrap().is_none(), "a process of root's was ended");
+        roots.kill().unwrap();
+        roots.wait().unwrap();
+    }
+    assert!(!ours.exists());
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let parent = reachable();
     let folder = parent.path().join("scratch");

@@ -30,20 +30,27 @@ pub(crate) fn fake_pg_restore(script: &str) -> Scratch {
 
 /// The same, of this version.
 fn fake_pg_restore_of(version: &str, script: &str) -> Scratch {
+    fake_program("pg_restore", version, script)
+}
+
+/// The client programs, of which this one is a shell script of this version; `REAL` in it is the real one.
+pub(crate) fn fake_program(name: &str, version: &str, script: &str) -> Scratch {
     let folder = Scratch::new();
     let bin = Postgres::shared().bin_dir();
-    for program in ["psql", "pg_dump", "pg_dumpall"] {
-        std::os::unix::fs::symlink(bin.join(program), folder.path().join(program)).unwrap();
+    for program in ["psql", "pg_dump", "pg_dumpall", "pg_restore"] {
+        if program != name {
+            std::os::unix::fs::symlink(bin.join(program), folder.path().join(program)).unwrap();
+        }
     }
-    let real = bin.join("pg_restore");
+    let real = bin.join(name);
     let text = format!(
-        "#!/bin/sh\ncase \"$*\" in --version) echo 'pg_restore (PostgreSQL) {version}'; exit;; esac\n{}\n",
+        "#!/bin/sh\ncase \"$*\" in --version) echo '{name} (PostgreSQL) {version}'; exit;; esac\n{}\n",
         script.replace("REAL", real.to_str().unwrap())
     );
     // Written by another process: a program that any process holds open for writing cannot be started.
     let status = Command::new("sh")
         .args(["-c", "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", &text])
-        .arg(folder.path().join("pg_restore"))
+        .arg(folder.path().join(name))
         .status();
     assert!(status.unwrap().success());
     folder

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backup_core::restore::ReplacedDatabase;
 use backup_core::{JobControl, PipelineError};
-use backup_sources::{DatabaseSettings, DatabaseSwap};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSwap};
 use backup_tests::postgres::{Database, Postgres, quoted};
 
 use crate::database_swap::{BEFORE, Case, READY, SWAPPED, answer};
@@ -114,6 +114,7 @@ fn swaps() {
         name: "any".to_owned(),
         user: Some("postgres".to_owned()),
         password: Some(variable("SWAP_PASSWORD").into()),
+        options: ConnectionOptions::default(),
         programs: Some(backup_tests::tools::postgres::install().unwrap()),
     };
     let names: ReplacedDatabase = serde_json::from_str(&variable("SWAP_NAMES")).unwrap();

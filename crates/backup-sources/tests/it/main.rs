@@ -6,6 +6,7 @@ mod config;
 mod database;
 mod database_drill;
 mod database_faults;
+mod database_hostile;
 mod database_locks;
 mod database_meanwhile;
 mod database_place;

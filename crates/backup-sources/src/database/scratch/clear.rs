@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use backup_core::JobControl;
@@ -13,6 +15,8 @@ use crate::Error;
 
 /// How long a server may take to end. It ends without writing anything.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// The most that is read of the file with its number, in bytes. The number is the first line.
+const MAX_PID: u64 = 64;
 
 impl Place {
     /// Ends the server and removes its folders, where there are any.
@@ -33,10 +37,14 @@ impl Place {
         Ok(())
     }
 
-    /// Ends the process that says that it serves the folder, if it does: its number may be another's by now.
+    /// Ends the process that says that it serves the folder, if it does: its number may be another's by now. And none of
+    /// another user's, whatever number the folder's user writes down.
     fn stop(&self) -> Result<(), Error> {
-        let file = self.data().join("postmaster.pid");
-        let text = fs::read_to_string(file).unwrap_or_default();
+        // Without the file no server runs.
+        let text = self
+            .read(&self.data().join("postmaster.pid"), MAX_PID)
+            .unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
         let number = text.lines().next().and_then(|line| line.trim().parse().ok());
         let Some(pid) = number.and_then(Pid::from_raw) else {
             return Ok(());
@@ -45,8 +53,10 @@ impl Place {
         let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
             return Ok(());
         };
-        let works_in = fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero()));
-        if works_in.ok() != fs::canonicalize(self.data()).ok() {
+        let about = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+        let works_in = fs::read_link(about.join("cwd"));
+        let runs_as = fs::metadata(&about).map(|about| about.uid());
+        if works_in.ok() != fs::canonicalize(self.data()).ok() || runs_as.ok() != self.owner().ok() {
             return Ok(());
         }
         for signal in [Signal::QUIT, Signal::KILL] {

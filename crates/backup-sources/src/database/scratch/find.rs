@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use backup_core::JobControl;
 
 use crate::Error;
-use crate::database::DatabaseSettings;
+use crate::database::{ConnectionOptions, DatabaseSettings};
 
 /// What a server needs.
 const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
@@ -81,6 +81,7 @@ fn version(programs: Option<&Path>, name: &'static str, job: &JobControl) -> Res
         name: String::new(),
         user: None,
         password: None,
+        options: ConnectionOptions::default(),
         programs: programs.map(Path::to_owned),
     };
     settings.program_version(name, job).map(|(_, major)| major)

@@ -1,10 +1,13 @@
 //! The folders of a scratch server.
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use openssl::sha::sha256;
+use rustix::fs::{Mode, OFlags};
 
 use super::PORT;
 use crate::Error;
@@ -13,6 +16,8 @@ use crate::Error;
 const MAX_SOCKET: usize = 107;
 /// Tells a scratch server's folder from any other, which must never be removed.
 const MARK: &str = "backup-scratch-server";
+/// The server's settings, in its folder.
+pub(super) const SETTINGS: &str = "server.conf";
 
 /// Where a scratch server is.
 #[derive(Debug)]
@@ -58,6 +63,25 @@ impl Place {
     pub(super) fn mark(&self) -> Result<(), Error> {
         let path = self.folder.join(MARK);
         fs::write(&path, "").map_err(|error| Error::io("write", path, error))
+    }
+
+    /// The user that the folder was given to, by number.
+    pub(super) fn owner(&self) -> io::Result<u32> {
+        Ok(fs::symlink_metadata(&self.folder)?.uid())
+    }
+
+    /// The first `limit` bytes of a file that the server wrote. Its user may have put anything else there: no link is
+    /// followed, no pipe waited for, and no file of others read.
+    pub(super) fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+        let about = file.metadata()?;
+        if !about.is_file() || about.uid() != self.owner()? {
+            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
+        let mut text = Vec::new();
+        file.take(limit).read_to_end(&mut text)?;
+        Ok(text)
     }
 
     /// Refuses a folder that holds something else than a scratch server.

@@ -8,7 +8,7 @@ use super::DatabaseTarget;
 use crate::Error;
 use crate::database::about::{Child, read_children};
 use crate::database::count::{Table, Tables};
-use crate::database::psql::{Session, identifier};
+use crate::database::psql::{Session, literal};
 
 /// Schema and name.
 type Name = (String, String);
@@ -126,13 +126,18 @@ impl DatabaseTarget {
                 .iter()
                 .any(|there| (&there.schema, &there.name) == (&child.schema, &child.name));
             if let (Some(bound), false) = (&child.bound, is_there) {
-                session.execute(&format!(
-                    "ALTER TABLE ONLY {}.{} ATTACH PARTITION {}.{} {bound}",
-                    identifier(&child.parent_schema),
-                    identifier(&child.parent),
-                    identifier(&child.schema),
-                    identifier(&child.name)
-                ))?;
+                // The bound is SQL and cannot be quoted: only the server reads it, as it reads the dump.
+                session.query_generated(
+                    &format!(
+                        "SELECT format('ALTER TABLE ONLY %I.%I ATTACH PARTITION %I.%I %s', {}, {}, {}, {}, {})",
+                        literal(&child.parent_schema),
+                        literal(&child.parent),
+                        literal(&child.schema),
+                        literal(&child.name),
+                        literal(bound)
+                    ),
+                    &mut |_: serde_json::Value| {},
+                )?;
             }
         }
         Ok(())

@@ -174,7 +174,10 @@ impl DatabaseTarget {
 fn grant_statement(database: &str, grant: &Grant) -> String {
     let grantee = grant.grantee.as_deref().map_or_else(|| "PUBLIC".to_owned(), identifier);
     let option = if grant.grantable { " WITH GRANT OPTION" } else { "" };
-    format!("GRANT {} ON DATABASE {database} TO {grantee}{option}", grant.privilege)
+    format!(
+        "GRANT {} ON DATABASE {database} TO {grantee}{option}",
+        grant.privilege.keyword()
+    )
 }
 
 fn setting_statement(database: &str, setting: &Setting) -> String {
