@@ -421,7 +421,7 @@ fn listen(settings: &ApiSettings, store: &Store, clock: Arc<ManualClock>) -> (Ar
 }
 
 /// The key of every test's server, made once.
-fn key() -> ArchiveKey {
+pub(crate) fn key() -> ArchiveKey {
     static KEY: LazyLock<ArchiveKey> = LazyLock::new(|| ArchiveKey::from_passphrase(&"a passphrase".into()).unwrap());
     KEY.clone()
 }
