@@ -21,6 +21,9 @@ use crate::oidc::{OidcSettings, Provider};
 use crate::openapi::Documentation;
 use crate::routes;
 
+/// Connections that each thread serves at once; others wait.
+const MAX_CONNECTIONS: usize = 512;
+
 /// What an operator may set.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
@@ -37,6 +40,8 @@ pub struct ApiSettings {
     pub event_interval: Duration,
     /// How often a silent stream of events says that it is alive, and whether its caller still may listen.
     pub keep_alive: Duration,
+    /// How long the body of a request may take to come.
+    pub body_timeout: Duration,
     /// Log-in through OpenID Connect; `None`: there is none.
     pub oidc: Option<OidcSettings>,
 }
@@ -50,6 +55,7 @@ impl Default for ApiSettings {
             session_lifetime: Duration::from_hours(12),
             event_interval: Duration::from_millis(500),
             keep_alive: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(10),
             oidc: None,
         }
     }
@@ -165,6 +171,7 @@ pub fn serve(api: Arc<Api>, listener: TcpListener, threads: usize, drain: Durati
             .default_service(web::to(routes::not_found))
     })
     .workers(threads)
+    .max_connections(MAX_CONNECTIONS)
     .disable_signals()
     .shutdown_timeout(drain.as_secs())
     .listen(listener)?
