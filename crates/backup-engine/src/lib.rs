@@ -43,7 +43,7 @@ pub use checkpoint::{Checkpoint, Checkpoints};
 pub use engine::{Engine, JobSettings, MAX_ATTEMPTS, Parts};
 pub use error::Error;
 pub use logging::{Action, end as end_logging, init as init_logging};
-pub use places::{Place, open_storage};
+pub use places::{Place, is_same_login, open_storage};
 pub use quota::Room;
 pub use reading::Reading;
 pub use rebuild::{Rebuild, Rebuilt, RebuiltSettings};

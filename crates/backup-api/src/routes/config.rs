@@ -192,6 +192,7 @@ async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[Con
     let usage = usage.iter().find(|usage| usage.config_key == key);
     let hidden = |is_set: bool| is_set.then_some(HIDDEN);
     let own_url = config.storage_url.is_some();
+    let login = engine.database_login(stored);
     ConfigBody {
         key: key.to_owned(),
         storage: engine.storage_name(stored).unwrap_or_else(|error| error.full_text()),
@@ -206,17 +207,11 @@ async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[Con
             .container_name
             .clone()
             .or_else(|| Some(settings.storage.container.clone())),
-        database_host: config
-            .database_host
-            .clone()
-            .unwrap_or_else(|| settings.database.host.clone()),
-        database_port: config.database_port.unwrap_or(settings.database.port),
-        database_name: config
-            .database_name
-            .clone()
-            .or_else(|| Some(settings.database.name.clone()).filter(|name| !name.is_empty())),
-        database_user: config.database_user.clone().or_else(|| settings.database.user.clone()),
-        database_password: hidden(config.database_password.is_some() || settings.database.password.is_some()),
+        database_host: login.host,
+        database_port: login.port,
+        database_name: Some(login.name).filter(|name| !name.is_empty()),
+        database_user: login.user,
+        database_password: hidden(config.database_password.is_some() || login.password.is_some()),
         upload_dir: engine.upload_dir(stored).display().to_string(),
         compression_enabled: config.compression_enabled,
         compression_algorithm: config.compression_algorithm.unwrap_or(settings.codec),

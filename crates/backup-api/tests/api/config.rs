@@ -20,6 +20,7 @@ on_both_catalogs!(
     a_configuration_with_backups_neither_moves_nor_goes,
     a_quota_that_refuses_says_so_at_once,
     a_test_really_connects,
+    a_password_goes_only_where_it_was_given_for,
     what_only_the_storage_has_is_adopted_or_removed,
     viewers_see_and_change_nothing,
 );
@@ -423,4 +424,47 @@ async fn viewers_see_and_change_nothing(app: TestApp) {
         .await
         .refused(403, "forbidden");
     viewer.get("/api/admin/backup/orphans").await.refused(403, "forbidden");
+}
+
+async fn a_password_goes_only_where_it_was_given_for(app: TestApp) {
+    app.open_storage().await;
+    let admin = app.as_admin().await.english();
+    let own = json!({ "databaseHost": "db.example", "databaseUser": "backup", "databasePassword": "canary" });
+    patch(&admin, CONFIG, own).await;
+    for change in [
+        json!({ "databaseHost": "evil.example" }),
+        json!({ "databaseHost": "evil.example", "databasePassword": "***" }),
+        json!({ "databasePort": 7 }),
+        json!({ "databaseUser": "another" }),
+        json!({ "databaseHost": null }),
+    ] {
+        let refused = admin.send("PATCH", CONFIG, &change.to_string()).await;
+        let refused = refused.refused(400, "field_missing");
+        assert!(refused.text().contains("databasePassword"), "{}", refused.text());
+        let test = json!({ "what": "DATABASE", "config": change });
+        admin
+            .post("/api/admin/backup/config/test", test)
+            .await
+            .refused(400, "field_missing");
+    }
+    let kept = patch(
+        &admin,
+        CONFIG,
+        json!({ "databaseName": "other", "databasePassword": "***" }),
+    )
+    .await;
+    assert_eq!(
+        (&kept["databaseHost"], &kept["databasePassword"]),
+        (&json!("db.example"), &json!("***"))
+    );
+    let given = json!({ "databaseHost": "new.example", "databasePassword": "canary-2" });
+    assert_eq!(patch(&admin, CONFIG, given).await["databaseHost"], "new.example");
+    let none = json!({ "databaseHost": null, "databaseUser": null, "databasePassword": null });
+    assert_eq!(patch(&admin, CONFIG, none).await["databasePassword"], Value::Null);
+
+    let endpoint = json!({ "storageUrl": "az://container/p?account=a&endpoint=https://evil.example" });
+    admin
+        .send("PATCH", CONFIG, &endpoint.to_string())
+        .await
+        .refused(400, "field_invalid");
 }
