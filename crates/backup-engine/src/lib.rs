@@ -16,6 +16,7 @@ mod housekeeping;
 mod job;
 mod lease;
 mod logging;
+mod own_folders;
 mod places;
 mod progress;
 mod quota;

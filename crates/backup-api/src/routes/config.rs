@@ -86,8 +86,9 @@ pub(crate) async fn change_config(
     let engine = api.engine()?;
     let key = query.0.key;
     let before = api.store.get_config(&key).await?;
-    let given = body.0.given.join(", ");
+    let given = body.0.given.clone();
     let after = changed(engine, before.as_ref(), &key, body.0)?;
+    let given = described(&given, &after);
     let moves = !is_same_storage(engine, before.as_ref(), &after)?;
     api.store.replace_config(before.as_ref(), &after, moves).await?;
     let act = audit::change_config(&key, before.is_none() && key != DEFAULT_CONFIG_KEY, &given);
@@ -174,6 +175,19 @@ pub(crate) async fn test_config(
         result.detail = error.full_text();
     }
     Ok(HttpResponse::Ok().json(result))
+}
+
+/// The fields that were given; with their values, where those are paths, which are no secrets.
+fn described(given: &[&str], after: &BackupConfig) -> String {
+    let told = given.iter().map(|name| {
+        let path = match *name {
+            "uploadDir" => after.upload_dir.as_deref(),
+            "storageUrl" => after.storage_url.as_deref().filter(|url| url.starts_with("file://")),
+            _ => None,
+        };
+        path.map_or_else(|| (*name).to_owned(), |path| format!("{name}={path}"))
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether backups stay where they are found; a storage that cannot be meant is refused.

@@ -175,7 +175,7 @@ impl TestApp {
                 server: None,
                 folder: self.folder.path().join("drills"),
             },
-            data_dir: self.folder.path().to_owned(),
+            data_dir: self.folder.path().join("data"),
             read_all_files: false,
             chain: backup_core::chain::ChainLimits::default(),
             codec: Codec::Gzip,

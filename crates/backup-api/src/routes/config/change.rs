@@ -1,5 +1,6 @@
 //! A configuration as a change makes it.
 
+use backup_core::PipelineError;
 use backup_core::config::{BackupConfig, SealedSecret};
 use backup_core::notification::{Webhook, WebhookPreset};
 use backup_engine::{Engine, is_same_login};
@@ -51,6 +52,13 @@ pub(super) fn changed(
         usage_alert_percents,
         quota_policy
     );
+    let refuse = |field| move |error: PipelineError| ApiError::field("field_invalid", field, error.full_text());
+    if before.is_none_or(|before| before.upload_dir != config.upload_dir) {
+        engine.check_upload_dir(Some(&config)).map_err(refuse("uploadDir"))?;
+    }
+    if before.is_none_or(|before| before.storage_url != config.storage_url) {
+        engine.check_storage_folder(&config).map_err(refuse("storageUrl"))?;
+    }
     // Here nothing has a meaning of its own: never.
     change.verify_within_days.apply(&mut config.verify_within_days);
     ascending(&config.usage_alert_percents)?;
