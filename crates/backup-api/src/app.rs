@@ -14,6 +14,7 @@ use backup_engine::{Engine, Repository};
 use url::Url;
 
 use crate::auth::Passwords;
+use crate::auth::network::Network;
 use crate::error::{ApiError, ApiResult};
 use crate::events::EventHub;
 use crate::http::middleware::surround;
@@ -30,8 +31,10 @@ pub struct ApiSettings {
     /// Path prefix that every route stands under; empty or beginning, and not ending, with a slash.
     pub base_path: String,
     /// The address that people use, where that is not ours: behind a reverse proxy. Its scheme says whether cookies are
-    /// `Secure`, and its presence that `X-Forwarded-For` of a near proxy is believed.
+    /// `Secure`, and its presence that `X-Forwarded-For` of a proxy on this machine is believed.
     pub public_url: Option<Url>,
+    /// Proxies elsewhere whose `X-Forwarded-For` is believed too.
+    pub trusted_proxies: Vec<Network>,
     /// Bytes that the backups may take up; `None`: no limit is shown.
     pub quota_bytes: Option<u64>,
     /// How long a log-in lasts.
@@ -51,6 +54,7 @@ impl Default for ApiSettings {
         Self {
             base_path: String::new(),
             public_url: None,
+            trusted_proxies: Vec::new(),
             quota_bytes: None,
             session_lifetime: Duration::from_hours(12),
             event_interval: Duration::from_millis(500),

@@ -108,7 +108,7 @@ impl Place {
         let store = Store::open(&self.catalog, clock.clone()).await.unwrap();
         let storage = BlobStore::open(&self.storage).await.unwrap();
         let key = |passphrase: &'static str| ArchiveKey::from_passphrase(&passphrase.into()).unwrap();
-        let previous = self.previous.iter().map(|passphrase| key(passphrase)).collect();
+        let previous = self.previous.iter().map(|&passphrase| key(passphrase)).collect();
         let keys = Keyring::new(key(self.passphrase), previous);
         let settings = JobSettings {
             storage: self.storage.clone(),
