@@ -4,7 +4,7 @@ mod oidc;
 
 use std::net::SocketAddr;
 
-use backup_api::{ApiSettings, FirstAdmin};
+use backup_api::{ApiSettings, FirstAdmin, Network};
 use backup_engine::settings::{EngineArgs, LogArgs, SettingsError};
 use clap::Parser;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,6 +22,11 @@ pub(crate) struct Args {
     /// Path prefix that everything stands under, behind a reverse proxy
     #[arg(long, env = "BACKUP_BASE_PATH", value_name = "PATH", default_value = "/")]
     pub(crate) backup_base_path: String,
+
+    /// Reverse proxies whose X-Forwarded-For is believed, beside those on this machine: addresses and networks such as
+    /// 10.0.0.0/8, comma-separated
+    #[arg(long, env = "BACKUP_TRUSTED_PROXIES", value_name = "NETWORKS")]
+    pub(crate) backup_trusted_proxies: Option<String>,
 
     /// On a catalog with no ADMIN who can log in: e-mail address of the first one
     #[arg(long, env = "BACKUP_ADMIN_EMAIL", value_name = "EMAIL")]
@@ -51,10 +56,26 @@ impl Args {
         Ok(ApiSettings {
             base_path: ApiSettings::normal_base_path(&self.backup_base_path),
             public_url: self.engine.notify.public_url()?,
+            trusted_proxies: self.trusted_proxies()?,
             quota_bytes: Some(self.engine.worker.quota_gb << 30),
             oidc: self.oidc.settings()?,
             ..ApiSettings::default()
         })
+    }
+
+    fn trusted_proxies(&self) -> Result<Vec<Network>, SettingsError> {
+        let named = self.backup_trusted_proxies.as_deref().unwrap_or_default();
+        let networks = named.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let read = |text: &str| {
+            let network: Result<Network, String> = text.parse();
+            network.map_err(|problem| {
+                SettingsError::new(
+                    format!("BACKUP_TRUSTED_PROXIES cannot be used: {problem}"),
+                    "Give addresses and networks, separated by commas.",
+                )
+            })
+        };
+        networks.map(read).collect()
     }
 
     /// The first administrator, where both variables are set.
@@ -128,5 +149,12 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_proxy_that_is_no_address_is_refused() {
+        let settings = |text| Args::parse_from(["x", "--backup-trusted-proxies", text]).api_settings();
+        assert_eq!(settings("10.0.0.0/8, ::1,").unwrap().trusted_proxies.len(), 2);
+        assert!(settings("proxy.example").is_err());
     }
 }

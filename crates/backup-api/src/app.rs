@@ -14,6 +14,7 @@ use backup_engine::{Engine, Repository};
 use url::Url;
 
 use crate::auth::Passwords;
+use crate::auth::network::Network;
 use crate::error::{ApiError, ApiResult};
 use crate::events::EventHub;
 use crate::http::middleware::surround;
@@ -21,14 +22,19 @@ use crate::oidc::{OidcSettings, Provider};
 use crate::openapi::Documentation;
 use crate::routes;
 
+/// Connections that each thread serves at once; others wait.
+const MAX_CONNECTIONS: usize = 512;
+
 /// What an operator may set.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
     /// Path prefix that every route stands under; empty or beginning, and not ending, with a slash.
     pub base_path: String,
     /// The address that people use, where that is not ours: behind a reverse proxy. Its scheme says whether cookies are
-    /// `Secure`, and its presence that `X-Forwarded-For` of a near proxy is believed.
+    /// `Secure`, and its presence that `X-Forwarded-For` of a proxy on this machine is believed.
     pub public_url: Option<Url>,
+    /// Proxies elsewhere whose `X-Forwarded-For` is believed too.
+    pub trusted_proxies: Vec<Network>,
     /// Bytes that the backups may take up; `None`: no limit is shown.
     pub quota_bytes: Option<u64>,
     /// How long a log-in lasts.
@@ -37,6 +43,8 @@ pub struct ApiSettings {
     pub event_interval: Duration,
     /// How often a silent stream of events says that it is alive, and whether its caller still may listen.
     pub keep_alive: Duration,
+    /// How long the body of a request may take to come.
+    pub body_timeout: Duration,
     /// Log-in through OpenID Connect; `None`: there is none.
     pub oidc: Option<OidcSettings>,
 }
@@ -46,10 +54,12 @@ impl Default for ApiSettings {
         Self {
             base_path: String::new(),
             public_url: None,
+            trusted_proxies: Vec::new(),
             quota_bytes: None,
             session_lifetime: Duration::from_hours(12),
             event_interval: Duration::from_millis(500),
             keep_alive: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(10),
             oidc: None,
         }
     }
@@ -165,6 +175,7 @@ pub fn serve(api: Arc<Api>, listener: TcpListener, threads: usize, drain: Durati
             .default_service(web::to(routes::not_found))
     })
     .workers(threads)
+    .max_connections(MAX_CONNECTIONS)
     .disable_signals()
     .shutdown_timeout(drain.as_secs())
     .listen(listener)?

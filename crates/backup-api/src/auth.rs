@@ -5,6 +5,7 @@ pub(crate) mod account;
 mod address;
 mod caller;
 mod login;
+pub(crate) mod network;
 mod origin;
 pub(crate) mod password;
 pub(crate) mod secret;

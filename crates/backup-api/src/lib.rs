@@ -21,6 +21,7 @@ mod wire;
 pub use app::{Api, ApiSettings, serve};
 pub use auth::Access;
 pub use auth::account::{MAX_PASSWORD, MIN_PASSWORD, UnfitAccount, check_email, check_password, name_from_email};
+pub use auth::network::Network;
 pub use auth::password::{HashError, hash_password};
 pub use auth::secret::{TOKEN_PREFIX, hash_secret, new_secret, new_token};
 pub use error::ApiError;

@@ -145,9 +145,10 @@ fn what_tar_extracts_under_its_own_name_is_whole() {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let stored = Stored(backups.0[1].0.clone());
+    let (bytes, seal) = &backups.0[1];
+    let stored = Stored(bytes.clone());
     let mut plain = Vec::new();
-    backup_archive::decrypt_to(&stored, &KEY, true, &mut plain, &kit::job()).unwrap();
+    backup_archive::decrypt_to(&stored, &KEY, seal, &mut plain, &kit::job()).unwrap();
     tar.stdin.take().unwrap().write_all(&plain).unwrap();
     assert!(tar.wait().unwrap().success());
     let read = |name: &str| std::fs::read(folder.path().join("files").join(name)).ok();

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use backup_archive::{Cuts, decrypt_to};
 use backup_core::receipt::Codec;
-use backup_core::{ArchiveSink, Entry, EntryKind};
+use backup_core::{ArchiveSink, Entry, EntryKind, PipelineError};
 use kit::{Item, KEY, Stored, append, everything, job, noise, options, path, write};
 
 /// The archive's key in hex, made as the document says it.
@@ -175,7 +175,7 @@ fn the_decrypted_file_passes_the_tests_of_gzip_and_zstd() {
     for (codec, tool) in [(Codec::Gzip, "gzip"), (Codec::None, "gzip"), (Codec::Zstd, "zstd")] {
         let (bytes, seal, ..) = kit::sample(codec, true);
         let mut plain = Vec::new();
-        decrypt_to(&Stored(bytes), &KEY, true, &mut plain, &job()).unwrap();
+        decrypt_to(&Stored(bytes), &KEY, &seal, &mut plain, &job()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file: PathBuf = folder.path().join("plain");
         std::fs::write(&file, &plain).unwrap();
@@ -190,5 +190,21 @@ fn the_decrypted_file_passes_the_tests_of_gzip_and_zstd() {
         assert!(child.wait().unwrap().success());
         assert_eq!(tar.len() as u64, seal.tar_bytes);
         assert_eq!(tar.len() % 512, 0);
+    }
+}
+
+#[test]
+fn what_is_not_the_sealed_file_is_never_decrypted_whole() {
+    for encrypt in [true, false] {
+        let (bytes, seal, ..) = kit::sample(Codec::None, encrypt);
+        let mut good = Vec::new();
+        decrypt_to(&Stored(bytes.clone()), &KEY, &seal, &mut good, &job()).unwrap();
+        let mut changed = bytes;
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        let mut plain = Vec::new();
+        let error = decrypt_to(&Stored(changed), &KEY, &seal, &mut plain, &job()).unwrap_err();
+        assert!(matches!(error, PipelineError::Integrity { .. }), "{error}");
+        assert!(plain.len() < good.len());
     }
 }

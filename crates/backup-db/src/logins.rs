@@ -14,7 +14,9 @@ use crate::{Error, Store};
 pub struct LoginLimits {
     /// Failures older than this no longer count.
     pub window: Duration,
-    /// Failures of one account, from wherever.
+    /// Failures of one account from one address.
+    pub per_account_and_address: u32,
+    /// Failures of one account, from wherever: more, since anybody may make them and so lock its owner out.
     pub per_account: u32,
     /// Failures from one address, for whichever account.
     pub per_address: u32,
@@ -58,23 +60,31 @@ impl Store {
                 .min(FORGOTTEN_AFTER);
             let since = (tx.now - window).naive_utc();
             // The failure that, once it is out of the window, leaves fewer than the limit in it.
-            let of_account: Option<Time> = login_failures::table
+            let latest = || {
+                login_failures::table
+                    .filter(login_failures::failed_at.gt(since))
+                    .order(login_failures::failed_at.desc())
+                    .select(login_failures::failed_at)
+            };
+            let last_of = |limit: u32| i64::from(limit.max(1)) - 1;
+            let of_both: Option<Time> = latest()
                 .filter(login_failures::account.eq(&account))
-                .filter(login_failures::failed_at.gt(since))
-                .order(login_failures::failed_at.desc())
-                .select(login_failures::failed_at)
-                .offset(i64::from(limits.per_account.max(1)) - 1)
-                .first(tx.db)
-                .optional()?;
-            let of_address: Option<Time> = login_failures::table
                 .filter(login_failures::address.eq(&address))
-                .filter(login_failures::failed_at.gt(since))
-                .order(login_failures::failed_at.desc())
-                .select(login_failures::failed_at)
-                .offset(i64::from(limits.per_address.max(1)) - 1)
+                .offset(last_of(limits.per_account_and_address))
                 .first(tx.db)
                 .optional()?;
-            let until: Option<DateTime<Utc>> = of_account.into_iter().chain(of_address).map(|at| at.0 + window).max();
+            let of_account: Option<Time> = latest()
+                .filter(login_failures::account.eq(&account))
+                .offset(last_of(limits.per_account))
+                .first(tx.db)
+                .optional()?;
+            let of_address: Option<Time> = latest()
+                .filter(login_failures::address.eq(&address))
+                .offset(last_of(limits.per_address))
+                .first(tx.db)
+                .optional()?;
+            let failures = [of_both, of_account, of_address];
+            let until: Option<DateTime<Utc>> = failures.into_iter().flatten().map(|at| at.0 + window).max();
             Ok(until
                 .and_then(|until| (until - tx.now).to_std().ok())
                 .filter(|wait| !wait.is_zero()))

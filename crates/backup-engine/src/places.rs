@@ -13,6 +13,7 @@ use backup_sources::DatabaseSettings;
 use backup_storage::{BlobStore, StorageSettings};
 use secrecy::SecretString;
 use tokio::sync::Mutex;
+use url::Url;
 
 use crate::bridge::blocking;
 use crate::engine::Engine;
@@ -131,9 +132,17 @@ impl Engine {
     /// How to open the storage that a configuration names.
     ///
     /// # Errors
-    /// `WrongKey` as [`Self::unseal`].
+    /// `WrongKey` as [`Self::unseal`]; `Refused` where the environment's credentials would go to a server that the
+    /// configuration chose.
     pub fn storage_settings(&self, config: &BackupConfig) -> Result<StorageSettings, PipelineError> {
         let secret = config.storage_connection_string.as_ref();
+        let chosen = config.storage_url.as_deref().and_then(endpoint);
+        if secret.is_none() && chosen.is_some() && chosen != endpoint(&self.settings.storage.url) {
+            return Err(PipelineError::refused(
+                "the storage URL names an endpoint, and the configuration has no connection string of its own",
+                "Give the connection string of that endpoint: the environment's credentials are not sent to another.",
+            ));
+        }
         let connection = secret.map(|secret| self.unseal(secret, "storage connection string"));
         Ok(storage_of(&self.settings.storage, config, connection.transpose()?))
     }
@@ -143,8 +152,18 @@ impl Engine {
     /// # Errors
     /// `WrongKey` as [`Self::unseal`].
     pub fn database_settings(&self, config: Option<&BackupConfig>) -> Result<DatabaseSettings, PipelineError> {
+        let mut database = self.database_login(config);
+        if let Some(secret) = config.and_then(|config| config.database_password.as_ref()) {
+            database.password = Some(self.unseal(secret, "database password")?);
+        }
+        Ok(database)
+    }
+
+    /// The same but for a password of the configuration's own. The environment's is for the host, the port and the user that
+    /// the environment names: a configuration cannot have it sent elsewhere.
+    pub fn database_login(&self, config: Option<&BackupConfig>) -> DatabaseSettings {
         let mut database = self.settings.database.clone();
-        let Some(config) = config else { return Ok(database) };
+        let Some(config) = config else { return database };
         if let Some(host) = &config.database_host {
             database.host.clone_from(host);
         }
@@ -157,10 +176,10 @@ impl Engine {
         if let Some(user) = &config.database_user {
             database.user = Some(user.clone());
         }
-        if let Some(secret) = &config.database_password {
-            database.password = Some(self.unseal(secret, "database password")?);
+        if !is_same_login(&database, &self.settings.database) {
+            database.password = None;
         }
-        Ok(database)
+        database
     }
 
     /// The tree of uploaded files of a configuration.
@@ -256,6 +275,11 @@ pub async fn open_storage(settings: &StorageSettings) -> Result<BlobStore, Pipel
     })
 }
 
+/// Whether a password of one is for the other.
+pub fn is_same_login(one: &DatabaseSettings, other: &DatabaseSettings) -> bool {
+    (&one.host, one.port, &one.user) == (&other.host, other.port, &other.user)
+}
+
 /// How to open the storage that a configuration names, with its own connection string where it has one; what it does not
 /// say, the environment says.
 pub(crate) fn storage_of(
@@ -278,6 +302,13 @@ pub(crate) fn storage_of(
         settings.container.clone_from(container);
     }
     settings
+}
+
+/// The server that a storage URL itself names.
+fn endpoint(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let named = url.query_pairs().find(|(name, _)| name == "endpoint");
+    named.map(|(_, endpoint)| endpoint.into_owned())
 }
 
 /// The keys of all configurations, the default one first.

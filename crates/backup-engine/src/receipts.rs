@@ -1,15 +1,33 @@
 //! Signing and checking receipts.
 //!
 //! The MAC is over the receipt's JSON in canonical form: `mac` empty, keys sorted, no white space. It is taken over what
-//! stands in the file and not over what this version understands of it, so a later version may add fields.
+//! stands in the file and not over what this version understands of it, so a later version may add fields. Until it is
+//! found right, a file may be anybody's: what is held of it is not much more than its length.
+
+mod canonical;
 
 use backup_archive::{ArchiveKey, Keyring};
 use backup_core::receipt::{archive_path, receipt_path};
 use backup_core::{JobStatus, PipelineError, Receipt};
 use bytes::Bytes;
-use serde_json::Value;
+use serde::Deserialize;
+
+use canonical::canonical;
 
 const CONTEXT: &str = "receipt";
+
+/// As much of a receipt as tells whether to trust it.
+#[derive(Deserialize)]
+struct Signed {
+    archive: SignedArchive,
+    mac: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignedArchive {
+    key_fingerprint: String,
+}
 
 /// Sets the receipt's MAC and returns the file to store.
 ///
@@ -18,8 +36,8 @@ const CONTEXT: &str = "receipt";
 pub(crate) fn sign(receipt: &mut Receipt, key: &ArchiveKey) -> Result<Bytes, PipelineError> {
     let unwritable =
         |error: serde_json::Error| PipelineError::failed("the receipt cannot be written as JSON", "").because(error);
-    let value = serde_json::to_value(&*receipt).map_err(unwritable)?;
-    receipt.mac = key.mac(CONTEXT, canonical(value).as_bytes());
+    let plain = serde_json::to_vec(&*receipt).map_err(unwritable)?;
+    receipt.mac = key.mac(CONTEXT, canonical(&plain).map_err(unwritable)?.as_bytes());
     let mut file = serde_json::to_vec_pretty(receipt).map_err(unwritable)?;
     file.push(b'\n');
     Ok(file.into())
@@ -36,19 +54,28 @@ pub(crate) fn open(path: &str, file: &[u8], keys: &Keyring) -> Result<Receipt, P
             "The file was damaged or exchanged in the storage; its backup must not be trusted.",
         )
     };
-    let value: Value = serde_json::from_slice(file).map_err(|error| refuse("is not JSON").because(error))?;
-    let receipt: Receipt =
-        serde_json::from_value(value.clone()).map_err(|error| refuse("is not a receipt").because(error))?;
-    let fingerprint = &receipt.archive.key_fingerprint;
+    let unreadable = |error: serde_json::Error| {
+        let what = if error.is_data() {
+            "is not a receipt"
+        } else {
+            "is not JSON"
+        };
+        refuse(what).because(error)
+    };
+    let signed: Signed = serde_json::from_slice(file).map_err(unreadable)?;
+    let fingerprint = &signed.archive.key_fingerprint;
     let Some(key) = keys.find(fingerprint) else {
         return Err(PipelineError::wrong_key(
             format!("the receipt '{path}' was made with another key, {fingerprint}"),
             "Set BACKUP_ENCRYPTION_KEY, or BACKUP_ENCRYPTION_KEY_PREVIOUS, to the passphrase of that time.",
         ));
     };
-    if !same(&key.mac(CONTEXT, canonical(value).as_bytes()), &receipt.mac) {
+    let text = canonical(file).map_err(unreadable)?;
+    if !same(&key.mac(CONTEXT, text.as_bytes()), &signed.mac) {
         return Err(refuse("does not match its MAC"));
     }
+    drop(text);
+    let receipt: Receipt = serde_json::from_slice(file).map_err(unreadable)?;
     if path != receipt_path(receipt.id, receipt.started_at)
         || receipt.storage_path
             != archive_path(
@@ -67,14 +94,6 @@ pub(crate) fn open(path: &str, file: &[u8], keys: &Keyring) -> Result<Receipt, P
         return Err(refuse("contradicts itself"));
     }
     Ok(receipt)
-}
-
-/// `serde_json` sorts the keys of an object and writes no white space.
-fn canonical(mut value: Value) -> String {
-    if let Some(mac) = value.get_mut("mac") {
-        *mac = Value::from("");
-    }
-    value.to_string()
 }
 
 /// Compares in a time that does not tell where the texts differ.

@@ -113,7 +113,7 @@ impl Engine {
     pub async fn plan_restore(&self, backup: &Backup, options: &RestoreOptions) -> Result<RestorePlan, Error> {
         let place = self.place(&backup.config_key).await?;
         let repository = place.repository(self);
-        let receipt = repository.find(backup.id).await?;
+        let receipt = repository.find_known(backup).await?;
         let order = Order {
             id: self.new_id()?,
             attempt: self.new_id()?,
@@ -165,7 +165,7 @@ pub(crate) async fn run(
     held.job().check()?;
     let place = place(engine, held, &key).await?;
     let repository = place.repository(engine);
-    let receipt = repository.find(record.backup_id).await.map_err(JobError::storage)?;
+    let receipt = known_receipt(engine, held, &repository, record.backup_id).await?;
     let order = Order {
         id: record.id,
         // What an earlier attempt's worker may still be at work on has other names.
@@ -261,6 +261,26 @@ async fn note(engine: &Engine, held: &HeldLease, way: &Way, stage: ReplacementSt
     }
     held.stop(StopReason::Cancelled);
     Err(JobError::Stopped)
+}
+
+/// The receipt of the backup, as the catalog knows it.
+async fn known_receipt(
+    engine: &Engine,
+    held: &HeldLease,
+    repository: &crate::Repository,
+    id: BackupId,
+) -> Result<backup_core::Receipt, JobError> {
+    let row = held
+        .tell(|| engine.store.get_backup(id))
+        .await
+        .map_err(JobError::catalog)?;
+    let Some(row) = row else {
+        return Err(JobError::Failed(PipelineError::not_found(
+            format!("the catalog has no backup {id} any more"),
+            "Restore another one.",
+        )));
+    };
+    repository.find_known(&row.backup).await.map_err(JobError::storage)
 }
 
 /// The configuration of the record's backup, which may be gone by now.

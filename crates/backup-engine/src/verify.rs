@@ -51,7 +51,10 @@ pub(crate) async fn run(
         .tell(|| engine.store.get_backup(record.backup_id))
         .await
         .map_err(JobError::catalog)?;
-    let config_key = backup.map_or_else(String::new, |summary| summary.backup.config_key);
+    let backup = backup.map(|summary| summary.backup);
+    let config_key = backup
+        .as_ref()
+        .map_or_else(String::new, |backup| backup.config_key.clone());
     let place = place(engine, held, &config_key).await?;
     let repository = place.repository(engine);
     let itself = |error| Fault {
@@ -59,7 +62,12 @@ pub(crate) async fn run(
         at: record.backup_id,
         error,
     };
-    let checked = match repository.find(record.backup_id).await {
+    let found = match &backup {
+        Some(backup) => repository.find_known(backup).await,
+        // Deleted since it was asked for; the storage says so.
+        None => repository.find(record.backup_id).await,
+    };
+    let checked = match found {
         Ok(receipt) if record.level == VerifyLevel::Restore => {
             let drilled = drill::run(engine, &repository, &receipt, attempt, held.job()).await;
             match drilled {

@@ -357,3 +357,29 @@ async fn a_notification_is_tried_by_sending_one() {
     try_it(&engine, &config).await.unwrap();
     assert_eq!(server.received().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_s_credentials_go_nowhere_else() {
+    let mut place = Place::new();
+    place.database.user = Some("backup".into());
+    place.database.password = Some("of the environment".into());
+    let engine = place.engine().await;
+    let password = |change: fn(&mut BackupConfig)| {
+        let mut config = BackupConfig::defaults("shop", engine.clock.now());
+        change(&mut config);
+        engine.database_settings(Some(&config)).unwrap().password.is_some()
+    };
+    assert!(engine.database_settings(None).unwrap().password.is_some());
+    assert!(password(|config| config.database_name = Some("shop".into())));
+    assert!(password(|config| config.database_host = Some("localhost".into())));
+    assert!(!password(|config| config.database_host = Some("elsewhere".into())));
+    assert!(!password(|config| config.database_port = Some(2)));
+    assert!(!password(|config| config.database_user = Some("somebody".into())));
+
+    let mut config = BackupConfig::defaults("shop", engine.clock.now());
+    config.storage_url = Some("az://container/p?account=a&endpoint=https://elsewhere.example".into());
+    let error = engine.storage_settings(&config).unwrap_err();
+    assert!(matches!(error, PipelineError::Refused { .. }), "{error}");
+    config.storage_connection_string = Some(engine.seal("its own").unwrap());
+    engine.storage_settings(&config).unwrap();
+}

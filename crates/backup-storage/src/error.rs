@@ -30,6 +30,9 @@ pub enum Error {
     /// The store is full. What was being written is gone again.
     #[error("{0}")]
     NoSpace(#[source] Box<Detail>),
+    /// What stands there is larger than anything of ours: it is somebody else's, or was exchanged.
+    #[error("{0}")]
+    TooLarge(#[source] Box<Detail>),
     /// Anything else; the message names what failed.
     #[error("{0}")]
     Failed(#[source] Box<Detail>),
@@ -72,6 +75,7 @@ impl Error {
             | Self::UploadLost(detail)
             | Self::Refused(detail)
             | Self::NoSpace(detail)
+            | Self::TooLarge(detail)
             | Self::Failed(detail) => detail,
         }
     }
@@ -98,6 +102,7 @@ impl From<Error> for PipelineError {
             Error::NotFound(_) => Self::not_found,
             Error::Unavailable(_) | Error::UploadLost(_) => Self::unavailable,
             Error::Refused(_) | Error::NoSpace(_) => Self::refused,
+            Error::TooLarge(_) => Self::integrity,
             Error::AlreadyExists(_) | Error::Failed(_) => Self::failed,
         };
         let (Error::NotFound(detail)
@@ -106,6 +111,7 @@ impl From<Error> for PipelineError {
         | Error::UploadLost(detail)
         | Error::Refused(detail)
         | Error::NoSpace(detail)
+        | Error::TooLarge(detail)
         | Error::Failed(detail)) = error;
         let converted: Self = make(detail.message, detail.hint);
         match detail.source {
@@ -155,6 +161,7 @@ impl<'a> At<'a> {
         upload_lost => UploadLost,
         refused => Refused,
         no_space => NoSpace,
+        too_large => TooLarge,
         failed => Failed,
     }
 

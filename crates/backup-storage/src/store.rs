@@ -19,8 +19,8 @@ use crate::settings::StorageSettings;
 use crate::stall::within;
 use crate::upload::{Inner, Upload};
 
-/// Bytes of the largest receipt that is read: many times what a database of 100,000 tables needs.
-pub const MAX_RECEIPT_BYTES: u64 = 64 << 20;
+/// Bytes of the largest receipt that is written and read: more than a database of 100,000 tables needs.
+pub const MAX_RECEIPT_BYTES: u64 = 8 << 20;
 
 /// A blob as a listing tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,9 +253,17 @@ impl BlobStore {
     /// succeeds, so that one whose answer was lost can be repeated.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] where another receipt stands there; it is left as it is.
+    /// [`Error::AlreadyExists`] where another receipt stands there; it is left as it is. [`Error::Failed`] for one of more
+    /// than [`MAX_RECEIPT_BYTES`], which nobody would read.
     pub async fn put_receipt(&self, path: &str, json: Bytes) -> Result<(), Error> {
         path::check(self.at("create", path), path)?;
+        let size = json.len() as u64;
+        if size > MAX_RECEIPT_BYTES {
+            return Err(self.at("create", path).failed(
+                format_args!("a receipt of {size} bytes is more than is ever read"),
+                "Back up fewer tables or parts at once.",
+            ));
+        }
         let created = match &self.backend {
             Backend::Folder(folder) => {
                 let (path, json) = (path.to_owned(), json.clone());
@@ -287,13 +295,13 @@ impl BlobStore {
     /// The receipt's bytes; `None` where there is none.
     ///
     /// # Errors
-    /// [`Error::Failed`] for one of more than [`MAX_RECEIPT_BYTES`].
+    /// [`Error::TooLarge`] for one of more than [`MAX_RECEIPT_BYTES`].
     pub async fn get_receipt(&self, path: &str) -> Result<Option<Bytes>, Error> {
         let Some(size) = self.size(path).await? else {
             return Ok(None);
         };
         if size > MAX_RECEIPT_BYTES {
-            return Err(self.at("read", path).failed(
+            return Err(self.at("read", path).too_large(
                 format_args!("a receipt of {size} bytes is none of ours"),
                 "Look at what wrote this file, and move it away.",
             ));

@@ -6,28 +6,22 @@ use actix_web::HttpRequest;
 
 use crate::app::ApiSettings;
 
-/// The caller's address. Behind a reverse proxy (a public URL is set, and the peer is on this machine or a private network)
-/// it is the last entry of `X-Forwarded-For`, the one that the proxy itself wrote.
+/// The caller's address. Behind a reverse proxy (a public URL is set and the peer is on this machine, or it is named) it is
+/// the last entry of `X-Forwarded-For`, the one that the proxy itself wrote. Anybody else would invent one.
 pub(crate) fn address_of(request: &HttpRequest, settings: &ApiSettings) -> Option<String> {
     let peer = request.peer_addr()?.ip();
     let forwarded = || {
         let header = request.headers().get_all("x-forwarded-for").last()?.to_str().ok()?;
         header.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
     };
-    let behind_proxy = settings.public_url.is_some() && is_near(peer);
+    let is_here = settings.public_url.is_some() && peer.to_canonical().is_loopback();
+    let behind_proxy = is_here || settings.trusted_proxies.iter().any(|proxy| proxy.contains(peer));
     let address = if behind_proxy {
         forwarded().unwrap_or(peer)
     } else {
         peer
     };
     Some(address.to_canonical().to_string())
-}
-
-fn is_near(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
 }
 
 /// Whether the caller speaks TLS, to us or to the reverse proxy.
@@ -46,9 +40,10 @@ mod tests {
     use actix_web::test::TestRequest;
 
     #[test]
-    fn only_a_near_proxy_is_believed() {
+    fn only_a_known_proxy_is_believed() {
         let behind = ApiSettings {
             public_url: Some("https://backup.example/".parse().unwrap()),
+            trusted_proxies: vec!["10.0.0.0/24".parse().unwrap()],
             ..ApiSettings::default()
         };
         let ask = |peer: &str, settings| {
@@ -59,6 +54,8 @@ mod tests {
         };
         assert_eq!(ask("127.0.0.1:1", &behind), "8.8.8.8");
         assert_eq!(ask("[::ffff:10.0.0.7]:1", &behind), "8.8.8.8");
+        assert_eq!(ask("[::1]:1", &behind), "8.8.8.8");
+        assert_eq!(ask("10.0.1.7:1", &behind), "10.0.1.7");
         assert_eq!(ask("9.9.9.9:1", &behind), "9.9.9.9");
         assert_eq!(ask("127.0.0.1:1", &ApiSettings::default()), "127.0.0.1");
     }

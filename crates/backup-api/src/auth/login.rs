@@ -24,7 +24,8 @@ pub(crate) const COOKIE: &str = "backup_session";
 /// Failed log-ins that are too many.
 const LIMITS: LoginLimits = LoginLimits {
     window: Duration::from_mins(15),
-    per_account: 10,
+    per_account_and_address: 10,
+    per_account: 50,
     per_address: 50,
 };
 
@@ -85,6 +86,7 @@ impl<'a> Attempt<'a> {
     /// 429 where too many from this address failed.
     pub(crate) async fn by_address(api: &'a Api, address: &'a str) -> ApiResult<Self> {
         let limits = LoginLimits {
+            per_account_and_address: LIMITS.per_address,
             per_account: LIMITS.per_address,
             ..LIMITS
         };

@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::app::Api;
 use crate::error::{ApiError, ApiResult};
 
 /// Bytes a JSON body may have.
@@ -36,13 +37,16 @@ impl<T: FromFields + 'static> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = request.content_type().eq_ignore_ascii_case("application/json");
         let bytes = web::Payload::from_request(request, payload);
+        let api = request.app_data::<web::Data<Api>>().cloned();
         Box::pin(async move {
             let bytes = bytes
                 .await
                 .map_err(|error| ApiError::bad_request("request_invalid").because(error.to_string()))?;
-            let bytes = bytes
-                .to_bytes_limited(MAX_BODY)
+            let api = api.ok_or_else(|| ApiError::internal("the server has no state"))?;
+            // Who sends it slowly may be nobody known, and holds a connection meanwhile.
+            let bytes = tokio::time::timeout(api.settings.body_timeout, bytes.to_bytes_limited(MAX_BODY))
                 .await
+                .map_err(|_| ApiError::bad_request("request_invalid").because("the body came too slowly"))?
                 .map_err(|_| ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"))?
                 .map_err(|error| ApiError::bad_request("request_invalid").because(error.to_string()))?;
             if bytes.is_empty() {

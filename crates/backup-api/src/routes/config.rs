@@ -86,8 +86,9 @@ pub(crate) async fn change_config(
     let engine = api.engine()?;
     let key = query.0.key;
     let before = api.store.get_config(&key).await?;
-    let given = body.0.given.join(", ");
+    let given = body.0.given.clone();
     let after = changed(engine, before.as_ref(), &key, body.0)?;
+    let given = described(&given, &after);
     let moves = !is_same_storage(engine, before.as_ref(), &after)?;
     api.store.replace_config(before.as_ref(), &after, moves).await?;
     let act = audit::change_config(&key, before.is_none() && key != DEFAULT_CONFIG_KEY, &given);
@@ -176,6 +177,19 @@ pub(crate) async fn test_config(
     Ok(HttpResponse::Ok().json(result))
 }
 
+/// The fields that were given; with their values, where those are paths, which are no secrets.
+fn described(given: &[&str], after: &BackupConfig) -> String {
+    let told = given.iter().map(|name| {
+        let path = match *name {
+            "uploadDir" => after.upload_dir.as_deref(),
+            "storageUrl" => after.storage_url.as_deref().filter(|url| url.starts_with("file://")),
+            _ => None,
+        };
+        path.map_or_else(|| (*name).to_owned(), |path| format!("{name}={path}"))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
 /// Whether backups stay where they are found; a storage that cannot be meant is refused.
 fn is_same_storage(engine: &Engine, before: Option<&BackupConfig>, after: &BackupConfig) -> ApiResult<bool> {
     let refuse = |error: PipelineError| ApiError::field("field_invalid", "storageUrl", error.full_text());
@@ -192,6 +206,7 @@ async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[Con
     let usage = usage.iter().find(|usage| usage.config_key == key);
     let hidden = |is_set: bool| is_set.then_some(HIDDEN);
     let own_url = config.storage_url.is_some();
+    let login = engine.database_login(stored);
     ConfigBody {
         key: key.to_owned(),
         storage: engine.storage_name(stored).unwrap_or_else(|error| error.full_text()),
@@ -206,17 +221,11 @@ async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[Con
             .container_name
             .clone()
             .or_else(|| Some(settings.storage.container.clone())),
-        database_host: config
-            .database_host
-            .clone()
-            .unwrap_or_else(|| settings.database.host.clone()),
-        database_port: config.database_port.unwrap_or(settings.database.port),
-        database_name: config
-            .database_name
-            .clone()
-            .or_else(|| Some(settings.database.name.clone()).filter(|name| !name.is_empty())),
-        database_user: config.database_user.clone().or_else(|| settings.database.user.clone()),
-        database_password: hidden(config.database_password.is_some() || settings.database.password.is_some()),
+        database_host: login.host,
+        database_port: login.port,
+        database_name: Some(login.name).filter(|name| !name.is_empty()),
+        database_user: login.user,
+        database_password: hidden(config.database_password.is_some() || login.password.is_some()),
         upload_dir: engine.upload_dir(stored).display().to_string(),
         compression_enabled: config.compression_enabled,
         compression_algorithm: config.compression_algorithm.unwrap_or(settings.codec),

@@ -92,8 +92,8 @@ struct Stored {
 }
 
 impl Stored {
-    fn of(mut backup: Backup) -> ApiResult<Self> {
-        match (backup.storage_path.take(), backup.size_bytes, backup.checksum.take()) {
+    fn of(backup: Backup) -> ApiResult<Self> {
+        match (backup.storage_path.clone(), backup.size_bytes, backup.checksum.clone()) {
             (Some(path), Some(size), Some(checksum)) => Ok(Self {
                 backup,
                 path,
@@ -202,7 +202,7 @@ async fn send_decrypted(
     stored: Stored,
 ) -> ApiResult {
     let reading = begin_reading(api, request, &stored.backup).await?;
-    let receipt = repository.find(stored.backup.id).await?;
+    let receipt = repository.find_known(&stored.backup).await?;
     let mut response = HttpResponse::Ok();
     let name = format!("{}.{}", stored.backup.name, receipt.archive.codec.extension(false));
     response
@@ -230,7 +230,7 @@ async fn send_full(
     decrypted: bool,
 ) -> ApiResult {
     let reading = begin_reading(api, request, &stored.backup).await?;
-    let receipt = repository.find(stored.backup.id).await?;
+    let receipt = repository.find_known(&stored.backup).await?;
     let extension = receipt.archive.codec.extension(receipt.archive.encrypted && !decrypted);
     let mut response = HttpResponse::Ok();
     response

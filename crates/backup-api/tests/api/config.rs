@@ -20,6 +20,8 @@ on_both_catalogs!(
     a_configuration_with_backups_neither_moves_nor_goes,
     a_quota_that_refuses_says_so_at_once,
     a_test_really_connects,
+    a_password_goes_only_where_it_was_given_for,
+    nobody_names_the_system_s_own_folders,
     what_only_the_storage_has_is_adopted_or_removed,
     viewers_see_and_change_nothing,
 );
@@ -338,8 +340,9 @@ async fn a_test_really_connects(app: TestApp) {
         let config = json!({ "uploadDir": folder.display().to_string() });
         test(json!({ "what": "FILES", "config": config })).await
     };
-    let (ok, detail, _) = files(app.folder.path()).await;
-    assert!(ok && Path::new(&detail) == app.folder.path(), "{detail}");
+    fs::create_dir_all(app.uploads()).unwrap();
+    let (ok, detail, _) = files(&app.uploads()).await;
+    assert!(ok && Path::new(&detail) == app.uploads(), "{detail}");
     for wrong in [file.as_path(), &app.folder.path().join("there-is-none")] {
         let (ok, detail, _) = files(wrong).await;
         assert!(!ok && detail.contains("UPLOAD_DIR"), "{detail}");
@@ -423,4 +426,118 @@ async fn viewers_see_and_change_nothing(app: TestApp) {
         .await
         .refused(403, "forbidden");
     viewer.get("/api/admin/backup/orphans").await.refused(403, "forbidden");
+}
+
+async fn a_password_goes_only_where_it_was_given_for(app: TestApp) {
+    app.open_storage().await;
+    let admin = app.as_admin().await.english();
+    let own = json!({ "databaseHost": "db.example", "databaseUser": "backup", "databasePassword": "canary" });
+    patch(&admin, CONFIG, own).await;
+    for change in [
+        json!({ "databaseHost": "evil.example" }),
+        json!({ "databaseHost": "evil.example", "databasePassword": "***" }),
+        json!({ "databasePort": 7 }),
+        json!({ "databaseUser": "another" }),
+        json!({ "databaseHost": null }),
+    ] {
+        let refused = admin.send("PATCH", CONFIG, &change.to_string()).await;
+        let refused = refused.refused(400, "field_missing");
+        assert!(refused.text().contains("databasePassword"), "{}", refused.text());
+        let test = json!({ "what": "DATABASE", "config": change });
+        admin
+            .post("/api/admin/backup/config/test", test)
+            .await
+            .refused(400, "field_missing");
+    }
+    let kept = patch(
+        &admin,
+        CONFIG,
+        json!({ "databaseName": "other", "databasePassword": "***" }),
+    )
+    .await;
+    assert_eq!(
+        (&kept["databaseHost"], &kept["databasePassword"]),
+        (&json!("db.example"), &json!("***"))
+    );
+    let given = json!({ "databaseHost": "new.example", "databasePassword": "canary-2" });
+    assert_eq!(patch(&admin, CONFIG, given).await["databaseHost"], "new.example");
+    let none = json!({ "databaseHost": null, "databaseUser": null, "databasePassword": null });
+    assert_eq!(patch(&admin, CONFIG, none).await["databasePassword"], Value::Null);
+
+    let endpoint = json!({ "storageUrl": "az://container/p?account=a&endpoint=https://evil.example" });
+    admin
+        .send("PATCH", CONFIG, &endpoint.to_string())
+        .await
+        .refused(400, "field_invalid");
+}
+
+async fn nobody_names_the_system_s_own_folders(app: TestApp) {
+    let admin = with_worker(&app).await.english();
+    let backup = back_up(&app, &admin, json!({ "source": "FILES" })).await;
+    let (folder, data) = (app.folder.path(), app.folder.path().join("data"));
+    fs::create_dir_all(&data).unwrap();
+    let link = folder.join("link");
+    std::os::unix::fs::symlink("/proc/self", &link).unwrap();
+    let refused = async |change: Value, field: &str| {
+        for (method, path, body) in [
+            ("PATCH", CONFIG, change.clone()),
+            (
+                "POST",
+                "/api/admin/backup/config/test",
+                json!({ "what": "FILES", "config": change }),
+            ),
+        ] {
+            let answer = admin.send(method, path, &body.to_string()).await;
+            let answer = answer.refused(400, "field_invalid");
+            assert!(answer.text().contains(field), "{}", answer.text());
+        }
+    };
+    let (restores, storage) = (data.join("restores"), folder.join("storage"));
+    let upload_dirs: [&Path; 10] = [
+        Path::new("/etc/backup"),
+        Path::new("/etc"),
+        Path::new("/proc/self"),
+        Path::new("/srv/../etc/backup"),
+        Path::new("/"),
+        &data,
+        &restores,
+        folder,
+        &storage,
+        &link,
+    ];
+    for path in upload_dirs {
+        refused(json!({ "uploadDir": path }), "uploadDir").await;
+    }
+    for path in ["/etc/backup/x", "/run/backup", "/"] {
+        refused(json!({ "storageUrl": format!("file://{path}") }), "storageUrl").await;
+    }
+    let plan = async |target: &Path| {
+        let options = json!({ "mode": "NEW", "targetDir": target });
+        let path = format!("/api/admin/backup/{}/restore/plan", backup["id"].as_str().unwrap());
+        admin.post(&path, options).await.expect(200).text()
+    };
+    for target in [data.join("new"), storage.join("new"), "/run/new".into()] {
+        let text = plan(target.as_path()).await;
+        assert!(text.contains("HOLDS_THIS_SYSTEM"), "{}: {text}", target.display());
+    }
+    for target in [folder.join("new"), restores.join("new")] {
+        let text = plan(target.as_path()).await;
+        assert!(!text.contains("HOLDS_THIS_SYSTEM"), "{}: {text}", target.display());
+    }
+    // One that is linked elsewhere after it was named is looked at again.
+    let moved = folder.join("moved");
+    fs::create_dir(&moved).unwrap();
+    patch(&admin, CONFIG, json!({ "uploadDir": moved })).await;
+    let told = app.descriptions("CONFIG_UPDATE").await.pop().unwrap();
+    assert!(told.contains(&format!("uploadDir={}", moved.display())), "{told}");
+    fs::remove_dir(&moved).unwrap();
+    std::os::unix::fs::symlink(&data, &moved).unwrap();
+    let asked = admin.post("/api/admin/backup", json!({ "source": "FILES" })).await;
+    let id = asked.expect(202).json()["backup"]["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let ended = app.wait_for_end(id).await;
+    assert_eq!(ended.status, JobStatus::Failed);
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use backup_core::{Backup, BackupSource, BackupTrigger, EntryPath};
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp, noise, on_both_catalogs};
+use crate::support::{Client, TestApp, key, noise, on_both_catalogs};
 
 on_both_catalogs!(
     every_page_size_gives_the_same_list,
@@ -21,6 +21,7 @@ on_both_catalogs!(
     a_file_is_read_without_the_rest,
     no_path_leads_out,
     only_a_good_backup_is_browsed,
+    another_receipt_than_the_catalog_knows_opens_nothing,
 );
 
 /// The tree that is backed up, with everything a tree can hold.
@@ -391,4 +392,32 @@ async fn only_a_good_backup_is_browsed(app: TestApp) {
         .get(&file(&waiting, "files/a"))
         .await
         .refused(403, "forbidden");
+}
+
+async fn another_receipt_than_the_catalog_knows_opens_nothing(app: TestApp) {
+    let (admin, backup) = browsable(&app).await;
+    admin.get(&file(&backup, "files/sub/b")).await.expect(200);
+    let path = app.stored_file(&backup).with_file_name(format!("{}.json", backup.id));
+    let mut receipt: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    // Signed by a key that is at hand: only the catalog knows that it is another one.
+    receipt["checksum"] = json!("0".repeat(64));
+    receipt["archive"]["sha256"] = receipt["checksum"].clone();
+    receipt["mac"] = json!("");
+    receipt["mac"] = json!(key().mac("receipt", receipt.to_string().as_bytes()));
+    fs::write(&path, receipt.to_string()).unwrap();
+    let download = format!("/api/admin/backup/{}/download", backup.id);
+    for path in [
+        contents(&backup, ""),
+        contents(&backup, "files"),
+        file(&backup, "files/sub/b"),
+        format!("{download}?decrypt=true"),
+        format!("{download}?decrypt=true&full=true"),
+    ] {
+        admin.get(&path).await.refused(409, "archive_damaged");
+    }
+    let options = json!({ "restoreFiles": true, "mode": "NEW", "targetDir": app.uploads().join("new") });
+    admin
+        .post(&format!("/api/admin/backup/{}/restore/plan", backup.id), options)
+        .await
+        .refused(409, "archive_damaged");
 }

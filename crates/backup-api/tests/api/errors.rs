@@ -1,10 +1,12 @@
 //! The form of errors, in both languages.
 
+use std::time::Duration;
+
 use backup_api::ApiSettings;
 use backup_tests::postgres::Postgres;
 use serde_json::json;
 
-use crate::support::{TestApp, on_both_catalogs};
+use crate::support::{Catalog, TestApp, on_both_catalogs};
 
 on_both_catalogs!(
     errors_are_in_the_callers_language,
@@ -157,4 +159,15 @@ async fn a_catalog_that_is_away_is_a_503() {
 
     postgres.resume();
     admin.get("/api/admin/backup").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let settings = ApiSettings {
+        body_timeout: Duration::from_millis(50),
+        ..ApiSettings::default()
+    };
+    let app = TestApp::start_with(Catalog::Sqlite, settings).await;
+    let answer = app.client.stall("POST", "/api/auth/login", 100).await;
+    answer.refused(400, "request_invalid");
 }

@@ -127,3 +127,21 @@ async fn behind_tls_the_cookie_is_secure_and_under_the_prefix() {
         .with("Origin", "https://example.org");
     admin.post("/api/admin/backup", "{}").await.expect(202);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_locks_an_account_out_from_elsewhere() {
+    let settings = ApiSettings {
+        public_url: Some("https://example.org/".parse().unwrap()),
+        ..ApiSettings::default()
+    };
+    let app = TestApp::start_with(Catalog::Sqlite, settings).await;
+    let from = |address: &str| app.client.with("X-Forwarded-For", address);
+    for _ in 0..10 {
+        let wrong = from("6.6.6.6").post("/api/auth/login", login("admin@example.org", "wrong"));
+        wrong.await.refused(401, "invalid_credentials");
+    }
+    let right = || login("admin@example.org", PASSWORD);
+    let locked = from("6.6.6.6").post("/api/auth/login", right()).await;
+    locked.refused(429, "too_many_logins");
+    from("7.7.7.7").post("/api/auth/login", right()).await.expect(200);
+}

@@ -176,7 +176,7 @@ impl TestApp {
                 server: None,
                 folder: self.folder.path().join("drills"),
             },
-            data_dir: self.folder.path().to_owned(),
+            data_dir: self.folder.path().join("data"),
             read_all_files: false,
             chain: backup_core::chain::ChainLimits::default(),
             codec: Codec::Gzip,
@@ -422,7 +422,7 @@ fn listen(settings: &ApiSettings, store: &Store, clock: Arc<ManualClock>) -> (Ar
 }
 
 /// The key of every test's server, made once.
-fn key() -> ArchiveKey {
+pub(crate) fn key() -> ArchiveKey {
     static KEY: LazyLock<ArchiveKey> = LazyLock::new(|| ArchiveKey::from_passphrase(&"a passphrase".into()).unwrap());
     KEY.clone()
 }

@@ -475,6 +475,7 @@ async fn a_token_may_no_more_than_who_made_it(catalog: Catalog) {
 async fn too_many_failures_close_the_door_for_a_while(catalog: Catalog) {
     let limits = LoginLimits {
         window: Duration::from_mins(15),
+        per_account_and_address: 3,
         per_account: 3,
         per_address: 5,
     };
@@ -508,6 +509,15 @@ async fn too_many_failures_close_the_door_for_a_while(catalog: Catalog) {
             .unwrap(),
         None
     );
+    // Where an account may have more, its owner gets in from elsewhere.
+    let kinder = LoginLimits {
+        per_account: 4,
+        ..limits
+    };
+    for (address, is_free) in [("10.0.0.1", false), ("10.9.9.9", true)] {
+        let wait = other.too_many_logins("a@example.org", address, kinder).await.unwrap();
+        assert_eq!(wait.is_none(), is_free, "{address}");
+    }
     other.clear_login_failures("a@example.org").await.unwrap();
     assert_eq!(
         other

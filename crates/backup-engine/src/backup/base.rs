@@ -118,25 +118,18 @@ pub(super) async fn open(
         .tell(|| engine.store.get_backup(id))
         .await
         .map_err(JobError::catalog)?;
-    let receipt = match repository.find(id).await {
+    let Some(row) = row else {
+        return Ok(Err(fault(PipelineError::not_found(
+            format!("the catalog has no backup {id} any more"),
+            "",
+        ))));
+    };
+    let receipt = match repository.find_known(&row.backup).await {
         Ok(receipt) => receipt,
         Err(error) => return Ok(Err(fault(error))),
     };
-    if !row.is_some_and(|row| agree(&row.backup, &receipt)) {
-        return Ok(Err(fault(PipelineError::integrity(
-            format!("the receipt of backup {id} is not what the catalog knows of it"),
-            "It was exchanged in the storage; put the right one back.",
-        ))));
-    }
     let opened = repository.open_chain(&receipt, held.job()).await;
     Ok(opened.map(|chain| Base { receipt, chain }))
-}
-
-fn agree(row: &Backup, receipt: &Receipt) -> bool {
-    row.base_id == receipt.base_id
-        && row.size_bytes == Some(receipt.size_bytes)
-        && row.checksum.as_ref() == Some(&receipt.checksum)
-        && row.storage_path.as_ref() == Some(&receipt.storage_path)
 }
 
 /// After an attempt that failed by damaged bytes: where those are of what it built on, that is condemned, and the job is to

@@ -23,6 +23,7 @@ pub(super) async fn of(engine: &Engine, held: &HeldLease, backup: &Backup, plan:
         sources.push(Arc::new(DatabaseSource::new(database(engine, config)?)));
     }
     if backup.source.has_files() {
+        engine.check_upload_dir(config)?;
         let before = before::files(engine, held, backup).await?;
         let files = FilesSource::new(engine.upload_dir(config)).that_held(before);
         let carries = plan.base.is_some() && !engine.settings.read_all_files;

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use backup_core::{BackupId, PipelineError, Receipt};
+use backup_core::{Backup, BackupId, PipelineError, Receipt};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -107,6 +107,25 @@ impl Repository {
             .ok_or_else(|| unknown(self.storage(), &text))
     }
 
+    /// The receipt of a backup that the catalog holds. A receipt is vouched for by any key at hand, one that was given up or
+    /// another configuration's too; that it is the one that was written, only the catalog says.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; `Integrity` where the catalog knows another one.
+    pub async fn find_known(&self, row: &Backup) -> Result<Receipt, PipelineError> {
+        let receipt = self.find(row.id).await?;
+        if agree(row, &receipt) {
+            return Ok(receipt);
+        }
+        Err(PipelineError::integrity(
+            format!(
+                "the storage's receipt of backup {} is not the one that the catalog knows",
+                row.id
+            ),
+            "It was exchanged in the storage; put the right one back.",
+        ))
+    }
+
     /// The receipt of the one backup whose identifier starts with `prefix`.
     ///
     /// # Errors
@@ -130,4 +149,18 @@ impl Repository {
         let missing = || unknown(self.storage(), prefix);
         self.receipt_at(&found.ok_or_else(missing)?).await?.ok_or_else(missing)
     }
+}
+
+fn agree(row: &Backup, receipt: &Receipt) -> bool {
+    row.id == receipt.id
+        && row.config_key == receipt.config_key
+        && row.base_id == receipt.base_id
+        && row.size_bytes == Some(receipt.size_bytes)
+        && row.checksum.as_ref() == Some(&receipt.checksum)
+        && row.storage_path.as_ref() == Some(&receipt.storage_path)
+        // What is not encrypted needs no key, and the row names none.
+        && row
+            .key_fingerprint
+            .as_ref()
+            .is_none_or(|key| *key == receipt.archive.key_fingerprint)
 }

@@ -87,10 +87,10 @@ impl Repository {
     }
 
     /// Writes the plain archive (`.tar.gz` or `.tar.zst`), as it is stored, into `out`. The whole stored file is checked before the first
-    /// byte is written.
+    /// byte is written, and as it is read again for that.
     ///
     /// # Errors
-    /// `Integrity` where the file is not the one that was written.
+    /// `Integrity` where the file is not the one that was written; where it was changed in between, `out` is cut short.
     pub async fn decrypt(
         &self,
         receipt: &Receipt,
@@ -111,7 +111,7 @@ impl Repository {
                     "Set BACKUP_ENCRYPTION_KEY_PREVIOUS to the passphrase of that time.",
                 )
             })?;
-            decrypt_to(&source, key, seal.encrypted, &mut out, &job)?;
+            decrypt_to(&source, key, &seal, &mut out, &job)?;
             out.flush().map_err(unwritable)
         })
         .await

@@ -1,5 +1,7 @@
 //! The plan of a restore: what would be read, written and replaced, and every reason against it.
 
+use std::path::Path;
+
 use backup_core::restore::{PlannedArchive, PlannedPart, Refusal, RefusalCode, RestorePart, RestorePlan, TargetPlan};
 use backup_core::{EntryPath, JobControl, PipelineError, Receipt};
 use backup_sources::{DatabaseTarget, DatabaseTargetOptions, FilesTarget, FilesTargetOptions};
@@ -183,13 +185,31 @@ async fn look_at_files(
         (files.size_bytes, files.entry_count.max(files.file_count))
     });
     let mut keep_out = vec![engine.settings.data_dir.clone()];
-    keep_out.extend(place.storage.folder().map(std::path::Path::to_owned));
+    keep_out.extend(place.storage.folder().map(Path::to_owned));
+    let config = place.config.as_ref();
+    let is_named = order.options.target_dir.is_some() || config.is_some_and(|config| config.upload_dir.is_some());
+    let checked = if is_named {
+        engine.check_target(Path::new(&way.names.live), config)
+    } else {
+        // The environment's: it is the operator's to answer for.
+        Ok(())
+    };
     let (way, job, replaces) = (way.clone(), job.clone(), order.replaces());
-    blocking(move || {
+    let mut found = blocking(move || {
         if replaces {
             return way.swap().plan(needed, entries, &keep_out, &job);
         }
         FilesTarget::new(way.names.live.into(), FilesTargetOptions::default()).plan(needed, entries, &job)
     })
-    .await
+    .await?;
+    let is_told = |refusal: &Refusal| refusal.code == RefusalCode::HoldsThisSystem;
+    match checked {
+        Err(PipelineError::Refused { message, hint, .. }) if !found.refusals.iter().any(is_told) => {
+            let refusal = Refusal::new(RefusalCode::HoldsThisSystem, message, hint);
+            found.refusals.push(refusal);
+        }
+        Ok(()) | Err(PipelineError::Refused { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(found)
 }

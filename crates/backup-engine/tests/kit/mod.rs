@@ -34,6 +34,8 @@ pub(crate) struct Place {
     pub(crate) storage: StorageSettings,
     pub(crate) lease: Duration,
     pub(crate) passphrase: &'static str,
+    /// Passphrases of former times.
+    pub(crate) previous: Vec<&'static str>,
     pub(crate) quota_bytes: Option<u64>,
     /// Dropped with the place.
     pub(crate) source: Option<Database>,
@@ -64,6 +66,7 @@ impl Place {
             storage,
             lease: Duration::from_mins(1),
             passphrase: "correct horse battery staple",
+            previous: Vec::new(),
             quota_bytes: None,
             source: None,
             folder,
@@ -105,10 +108,9 @@ impl Place {
     async fn engine_with(&self, clock: Arc<dyn Clock>) -> Engine {
         let store = Store::open(&self.catalog, clock.clone()).await.unwrap();
         let storage = BlobStore::open(&self.storage).await.unwrap();
-        let keys = Keyring::new(
-            ArchiveKey::from_passphrase(&self.passphrase.into()).unwrap(),
-            Vec::new(),
-        );
+        let key = |passphrase: &'static str| ArchiveKey::from_passphrase(&passphrase.into()).unwrap();
+        let previous = self.previous.iter().map(|&passphrase| key(passphrase)).collect();
+        let keys = Keyring::new(key(self.passphrase), previous);
         let settings = JobSettings {
             storage: self.storage.clone(),
             quota_bytes: self.quota_bytes,

@@ -141,6 +141,16 @@ fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account),
         Some(endpoint) => http_url("the endpoint", &endpoint).map_err(|reason| at.refused(reason, ACCEPTED))?,
         None => format!("https://{name}.blob.core.windows.net"),
     };
+    // A key signs and stays here; a signature or an identity's token is sent.
+    if settings.connection_string.is_none()
+        && builder.get_config_value(&AzureConfigKey::AccessKey).is_none()
+        && !keeps_secrets(&endpoint)
+    {
+        return Err(at.refused(
+            "its endpoint is not encrypted, and would be sent credentials that anybody may read and use",
+            "Name an https:// endpoint, or give an account key.",
+        ));
+    }
     builder = builder.with_endpoint(endpoint.clone());
     let describe = format!("Azure container {} at {endpoint}{}", place.bucket, place.below());
     let at = At::whole(&describe, "open");
@@ -224,6 +234,20 @@ fn from_environment(at: At<'_>, settings: &StorageSettings, place: &Place) -> Re
         builder = builder.with_endpoint(endpoint.clone());
     }
     Ok(builder)
+}
+
+/// Whether nobody on the way reads what is sent there.
+fn keeps_secrets(endpoint: &str) -> bool {
+    let Ok(url) = url::Url::parse(endpoint) else {
+        return false;
+    };
+    let is_here = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || is_here
 }
 
 fn known<K: std::str::FromStr>(at: At<'_>, name: &str) -> Result<K, Error> {

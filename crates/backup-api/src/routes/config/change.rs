@@ -1,8 +1,9 @@
 //! A configuration as a change makes it.
 
+use backup_core::PipelineError;
 use backup_core::config::{BackupConfig, SealedSecret};
 use backup_core::notification::{Webhook, WebhookPreset};
-use backup_engine::Engine;
+use backup_engine::{Engine, is_same_login};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{ApiError, ApiResult};
@@ -51,6 +52,13 @@ pub(super) fn changed(
         usage_alert_percents,
         quota_policy
     );
+    let refuse = |field| move |error: PipelineError| ApiError::field("field_invalid", field, error.full_text());
+    if before.is_none_or(|before| before.upload_dir != config.upload_dir) {
+        engine.check_upload_dir(Some(&config)).map_err(refuse("uploadDir"))?;
+    }
+    if before.is_none_or(|before| before.storage_url != config.storage_url) {
+        engine.check_storage_folder(&config).map_err(refuse("storageUrl"))?;
+    }
     // Here nothing has a meaning of its own: never.
     change.verify_within_days.apply(&mut config.verify_within_days);
     ascending(&config.usage_alert_percents)?;
@@ -60,7 +68,11 @@ pub(super) fn changed(
         Change::Set(webhooks) => config.webhooks = sealed_webhooks(engine, &config.webhooks, webhooks)?,
     }
     sealed(engine, change.storage_connection_string)?.apply(&mut config.storage_connection_string);
-    sealed(engine, change.database_password)?.apply(&mut config.database_password);
+    let password = sealed(engine, change.database_password)?;
+    if !password.is_given() {
+        keeps_login(engine, before, &config)?;
+    }
+    password.apply(&mut config.database_password);
     match sealed(engine, change.encryption_key)? {
         Change::Keep => {}
         Change::Clear => config.change_encryption_key(None),
@@ -77,6 +89,18 @@ fn sealed(engine: &Engine, change: Change<SecretString>) -> ApiResult<Change<Sea
         Change::Clear => Change::Clear,
         Change::Keep => Change::Keep,
     })
+}
+
+/// A password that is kept goes nowhere else than it went before: whoever may change the host must not read it so.
+fn keeps_login(engine: &Engine, before: Option<&BackupConfig>, after: &BackupConfig) -> ApiResult<()> {
+    let (from, to) = (engine.database_login(before), engine.database_login(Some(after)));
+    let has_password = after.database_password.is_some() || from.password.is_some();
+    if !has_password || is_same_login(&from, &to) {
+        return Ok(());
+    }
+    let problem =
+        "the one that is set is for another host, port or user: give the password with them, or null for none";
+    Err(ApiError::field("field_missing", "databasePassword", problem).sentence("field_missing.DATABASE_PASSWORD"))
 }
 
 fn ascending(percents: &[u32]) -> ApiResult<()> {

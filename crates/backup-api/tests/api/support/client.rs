@@ -99,19 +99,16 @@ impl Client {
             std::future::pending::<()>().await;
             drop(writer);
         });
-        let mut reader = BufReader::new(reader);
-        let (status, headers) = read_head(&mut reader).await;
-        let mut response = Response {
-            status,
-            headers,
-            body: Vec::new(),
-            complete: true,
-        };
-        let length: usize = response.header("content-length").unwrap().parse().unwrap();
-        response.body.resize(length, 0);
-        reader.read_exact(&mut response.body).await.unwrap();
+        let response = receive_sized(&mut BufReader::new(reader)).await;
         body.abort();
         response
+    }
+
+    /// Says that a body of `size` bytes comes, and sends none of it. The answer must come without it.
+    pub(crate) async fn stall(&self, method: &str, path: &str, size: u64) -> Response {
+        let client = self.with("Content-Length", size.to_string());
+        let client = client.with("Content-Type", "application/json");
+        receive_sized(&mut client.open(method, path, "").await).await
     }
 
     /// Asks for a file and reads no more than the answer's head, which must be a 200.
@@ -178,6 +175,21 @@ async fn receive(method: &str, reader: &mut (impl AsyncBufRead + Unpin)) -> Resp
     } else if let Some(length) = response.header("content-length") {
         response.complete = method == "HEAD" || response.body.len() == length.parse::<usize>().unwrap();
     }
+    response
+}
+
+/// Of a connection that the server need not close.
+async fn receive_sized(reader: &mut (impl AsyncBufRead + Unpin)) -> Response {
+    let (status, headers) = read_head(reader).await;
+    let mut response = Response {
+        status,
+        headers,
+        body: Vec::new(),
+        complete: true,
+    };
+    let length: usize = response.header("content-length").unwrap().parse().unwrap();
+    response.body.resize(length, 0);
+    reader.read_exact(&mut response.body).await.unwrap();
     response
 }
 
