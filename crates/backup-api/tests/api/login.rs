@@ -137,8 +137,10 @@ async fn nobody_locks_an_account_out_from_elsewhere() {
     let app = TestApp::start_with(Catalog::Sqlite, settings).await;
     let from = |address: &str| app.client.with("X-Forwarded-For", address);
     for _ in 0..10 {
-        let wrong = from("6.6.6.6").post("/api/auth/login", login("admin@example.org", "wrong"));
-        wrong.await.refused(401, "invalid_credentials");
+        from("6.6.6.6")
+            .post("/api/auth/login", login("admin@example.org", "wrong"))
+            .await
+            .refused(401, "invalid_credentials");
     }
     let right = || login("admin@example.org", PASSWORD);
     let locked = from("6.6.6.6").post("/api/auth/login", right()).await;

@@ -254,7 +254,11 @@ async fn a_deleted_schedule_leaves_its_backups_and_no_alerts(catalog: Catalog) {
     for kind in kinds {
         assert_eq!(catalog.open_alert(kind).await, None);
     }
-    assert_eq!(catalog.backup(good).await.expires_at, None, "nothing lets it go any more");
+    assert_eq!(
+        catalog.backup(good).await.expires_at,
+        None,
+        "nothing lets it go any more"
+    );
     for backup in [good, failed, running] {
         assert_eq!(catalog.backup(backup).await.schedule_id, None, "the backup stays");
     }

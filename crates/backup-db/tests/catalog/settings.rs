@@ -264,7 +264,17 @@ async fn the_last_backup_is_the_one_that_ended_last(catalog: Catalog) {
     let (slow, lease) = catalog.running().await;
     catalog.advance(1);
     let quick = catalog.completed(None).await;
-    let newest = async || catalog.store.overview().await.unwrap().last_successful.unwrap().backup.id;
+    let newest = async || {
+        catalog
+            .store
+            .overview()
+            .await
+            .unwrap()
+            .last_successful
+            .unwrap()
+            .backup
+            .id
+    };
     assert_eq!(newest().await, quick);
     catalog.advance(1);
     let done = BackupOutcome::Completed(Box::new(catalog.results(1_000)));

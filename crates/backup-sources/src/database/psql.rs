@@ -292,7 +292,10 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
             "Check what the server allows this host and user (pg_hba.conf, grants, TLS).",
         )
     } else if says(&["invalid port", "invalid connection option", " value: \""]) {
-        Error::refused(message, "Check DATABASE_HOST, DATABASE_PORT and libpq's variables (PGSSLMODE …).")
+        Error::refused(
+            message,
+            "Check DATABASE_HOST, DATABASE_PORT and libpq's variables (PGSSLMODE …).",
+        )
     } else {
         Error::unavailable(
             message,
