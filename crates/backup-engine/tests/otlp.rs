@@ -20,7 +20,7 @@ fn collector() -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut bytes = Vec::new();
-            let mut piece = [0; 65_536];
+            let mut piece = vec![0; 65_536];
             let (head, body) = loop {
                 let count = stream.read(&mut piece).unwrap();
                 bytes.extend_from_slice(&piece[..count]);

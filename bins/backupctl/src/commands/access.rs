@@ -40,7 +40,7 @@ pub(crate) async fn add_user(
     };
     let store = catalog(settings).await?;
     let user = store.create_or_revive_user(new).await?;
-    let act = act("USER_CREATE", "User", &user.id, format!("創建使用者: {}", user.email));
+    let act = act("USER_CREATE", "User", &user.id, &format!("創建使用者: {}", user.email));
     store.append_audit(act).await?;
     if settings.json {
         return output::json(&json!({
@@ -80,7 +80,7 @@ pub(crate) async fn create_token(
 }
 
 /// What the audit log says of an act of nobody who is logged in.
-fn act(action: &str, resource_type: &str, id: &impl ToString, description: String) -> NewAuditEntry {
+fn act(action: &str, resource_type: &str, id: &impl ToString, description: &str) -> NewAuditEntry {
     NewAuditEntry {
         user_id: None,
         action: action.to_owned(),

@@ -34,9 +34,8 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn write<E: Error>(self, value: &Value) -> Result<(), E> {
+    fn write(self, value: &Value) {
         self.text.push_str(&value.to_string());
-        Ok(())
     }
 }
 
@@ -56,27 +55,33 @@ impl<'de> Visitor<'de> for Writer<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.write(&Value::Null)
+        self.write(&Value::Null);
+        Ok(())
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.write(&Value::from(value))
+        self.write(&Value::from(value));
+        Ok(())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.write(&Value::from(value))
+        self.write(&Value::from(value));
+        Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.write(&Value::from(value))
+        self.write(&Value::from(value));
+        Ok(())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.write(&Value::from(value))
+        self.write(&Value::from(value));
+        Ok(())
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.write(&Value::from(value))
+        self.write(&Value::from(value));
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
