@@ -67,7 +67,7 @@ pub(crate) async fn create_token(
         "TOKEN_CREATE",
         "ApiToken",
         &token.id,
-        format!("創建權杖: {}", token.name),
+        &format!("創建權杖: {}", token.name),
     );
     store.append_audit(act).await?;
     if settings.json {
