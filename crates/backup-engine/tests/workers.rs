@@ -87,7 +87,12 @@ async fn workers_that_are_killed_do_each_job_exactly_once() {
     // What a killed worker left is removed by whoever comes after it.
     let _tidying = system.worker(&[("BACKUP_WORKERS", "1")]);
     let is_tidy = poll(PATIENCE, || (system.blobs.list() == expected).then_some(()));
-    assert!(is_tidy.is_some(), "the storage holds other files than the catalog's");
+    if is_tidy.is_none() {
+        let found = system.blobs.list();
+        let strange: Vec<_> = found.iter().filter(|path| !expected.contains(path)).collect();
+        let missing: Vec<_> = expected.iter().filter(|path| !found.contains(path)).collect();
+        panic!("the storage holds {strange:?}, which the catalog does not know, and lacks {missing:?}");
+    }
     let _verified = system.backupctl(&["verify", "--all", "--level", "CHECKSUM"]).expect(0);
 }
 
