@@ -13,7 +13,7 @@ pub(super) fn packages(place: &Place) -> io::Result<()> {
     let program = tools::cargo_deb::install()?;
     for name in PROGRAMS {
         let mut deb = Command::new(&program);
-        deb.args(["--no-build", "--locked", "--package", name, "--output"])
+        deb.args(["--no-build", "--locked", "--strip", "--package", name, "--output"])
             .arg(&place.folder)
             .current_dir(tools::workspace());
         cargo::run(&mut deb)?;
