@@ -28,8 +28,8 @@ export const CHECK = `backupctl key check
 backupctl list`
 
 export const RESTORE = `backupctl verify ID
+export BACKUP_RESTORE_DATABASE='postgres://USER:PASSWORD@HOST:5432/NEW_DATABASE'
 backupctl restore ID \\
-    --to-database 'postgres://USER:PASSWORD@HOST:5432/NEW_DATABASE' \\
     --to-files /srv/restored/uploads \\
     --to-config /srv/restored/config`
 
