@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check, one after the other, and how long each took.
 
-use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,9 @@ use backup_tests::tools;
 
 use crate::cargo::{self, cargo};
 use crate::{failed, setup};
+use programs::TestProgram;
+
+mod programs;
 
 /// Runs every check; an error when one of them failed. All run, so that one sees all that is wrong.
 pub(crate) fn run() -> io::Result<()> {
@@ -37,25 +40,25 @@ pub(crate) fn run() -> io::Result<()> {
     let built = report.cargo("build", cargo(&["build", "--workspace", "--all-targets", "--locked"]));
     if built {
         report.step("console", console);
-        report.step("tests", || tests(installed.postgres.as_os_str()));
+        report.step("tests", || tests(&installed.postgres));
     }
     report.end()
 }
 
 /// All Rust tests, with one PostgreSQL and one Azurite for all of them.
-fn tests(programs: &OsStr) -> io::Result<()> {
+fn tests(postgres_programs: &Path) -> io::Result<()> {
     tools::chromium::install()?;
     let postgres = Postgres::start_with(Options::default())?;
     let azurite = Azurite::try_start()?;
-    let folder = cargo::programs()?;
-    let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    command
-        .env("BACKUP_TEST_POSTGRES", postgres.address())
-        .env("BACKUP_TEST_AZURITE", azurite.port().to_string())
-        .env("BACKUP_PG_BIN", programs)
-        .env("BACKUP_BIN_DIR", folder)
-        .stdin(Stdio::null());
-    cargo::run(&mut command)
+    let environment = [
+        ("BACKUP_TEST_POSTGRES", postgres.address()),
+        ("BACKUP_TEST_AZURITE", azurite.port().to_string()),
+        ("BACKUP_PG_BIN", postgres_programs.display().to_string()),
+        ("BACKUP_BIN_DIR", cargo::programs()?.display().to_string()),
+    ];
+    programs::run_all(TestProgram::all()?, &environment)?;
+    let mut examples = cargo(&["test", "--workspace", "--locked", "--doc"]);
+    cargo::run(examples.envs(environment).stdin(Stdio::null()))
 }
 
 /// The console's types against the API's document, its lints and its unit tests. The build has installed what they need.

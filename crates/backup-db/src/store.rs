@@ -138,8 +138,8 @@ impl Store {
         self.run(action, Kind::Read, body).await
     }
 
-    /// The same of `body` that runs one statement and no more: half the way to a distant database. For what every request
-    /// asks.
+    /// The same of `body` that runs one statement, or two that need not see one state: without the words that begin and end
+    /// a transaction, half the way to a distant database. For what every request asks.
     pub(crate) async fn glance<T, F>(&self, action: &'static str, body: F) -> Result<T, Error>
     where
         T: Send + 'static,

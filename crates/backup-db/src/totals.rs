@@ -16,6 +16,9 @@ use crate::verbatim::verbatim;
 /// `SUM(backups)` is a NUMERIC on PostgreSQL.
 const SUM: &str = "CAST(SUM(backups) AS BIGINT)";
 
+/// How many backups there are in all, as a column.
+pub(crate) const TOTAL: &str = "(SELECT CAST(SUM(backups) AS BIGINT) FROM backup_counts)";
+
 /// Keeps the rows of a table of counts whose kinds the filters leave.
 macro_rules! of_kinds {
     ($table:ident, $query:expr, $options:expr) => {{

@@ -18,7 +18,7 @@ use crate::http::Client;
 const EMAIL: &str = "admin@example.org";
 
 /// How often a job is asked whether it has ended: often enough for the figure, seldom enough not to disturb.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How ours is set up.
 pub(super) struct Ours {
