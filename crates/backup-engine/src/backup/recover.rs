@@ -1,5 +1,5 @@
 use backup_core::receipt::receipt_path;
-use backup_core::{Backup, JobControl, PipelineError, Receipt, VerifyLevel};
+use backup_core::{Backup, JobControl, LogLevel, PipelineError, Receipt, VerifyLevel};
 
 use super::commit::remove_own;
 use crate::bridge::cancelled;
@@ -25,8 +25,14 @@ pub(super) async fn recover(
             action = %Action::BackupAdopted, backup_id = %backup.id,
             "backup {} was made whole by a worker that is gone; adopted", backup.id
         );
+        held.job().log(
+            LogLevel::Info,
+            "the attempt before made it whole: archive and receipt are adopted",
+        );
         return Ok(Some(receipt));
     }
+    held.job()
+        .log(LogLevel::Info, "what the attempt before left in the storage is removed");
     let removal = remove_own(engine, held, &place.storage, path, &receipt_path);
     tokio::select! {
         removed = removal => removed.map_err(JobError::storage)?,
