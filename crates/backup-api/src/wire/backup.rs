@@ -13,6 +13,7 @@ use crate::http::params::{FromParams, Params};
 use crate::language::Language;
 use crate::openapi::types;
 use crate::wire::contents::{ContentsBody, WarningBody};
+use crate::wire::log::LogLineBody;
 use crate::wire::restore::RestoreBody;
 use crate::wire::step::{StepBody, step_text};
 
@@ -186,6 +187,8 @@ pub(crate) struct BackupDetails {
     pub(crate) dependents: Vec<BackupBody>,
     /// What its last attempt did, one after the other.
     pub(crate) steps: Vec<StepBody>,
+    /// What its attempts did, line by line; of very many lines the middle is left out, which a line says.
+    pub(crate) log: Vec<LogLineBody>,
 }
 
 /// A page of the list.
