@@ -29,6 +29,9 @@ pub struct Place {
     pub storage: BlobStore,
     /// The key of its new archives, and every other key that is at hand: archives are opened by the key that they name.
     pub keys: Keyring,
+    /// Those of them that its own archives may have been made with. Only these bring a backup of its to life that nobody asked
+    /// for: who knows the passphrase of another configuration, and may write to this one's storage, must not.
+    pub(crate) own_keys: Keyring,
 }
 
 /// What says which storage a configuration uses: URL, connection string under seal, container.
@@ -77,6 +80,7 @@ impl Engine {
             config: config.cloned(),
             storage,
             keys: self.keys_of(config, all).await?,
+            own_keys: self.own_keys(config).await?,
         })
     }
 
@@ -221,6 +225,19 @@ impl Engine {
     /// # Errors
     /// `WrongKey` where its own passphrases are sealed with another one than the environment's.
     pub async fn keys_of(&self, config: Option<&BackupConfig>, all: &[BackupConfig]) -> Result<Keyring, PipelineError> {
+        let own = self.own_keys(config).await?;
+        let mut others: Vec<ArchiveKey> = own.iter().skip(1).cloned().collect();
+        for other in all {
+            for secret in other.encryption_key.iter().chain(&other.previous_encryption_keys) {
+                // What cannot be unsealed is the other configuration's own trouble.
+                others.extend(self.derive(secret).await.ok());
+            }
+        }
+        Ok(Keyring::new(own.current().clone(), others))
+    }
+
+    /// The keys that a configuration's archives are made with, and were: its own, and the environment's.
+    async fn own_keys(&self, config: Option<&BackupConfig>) -> Result<Keyring, PipelineError> {
         let current = match config.and_then(|config| config.encryption_key.as_ref()) {
             Some(secret) => self.derive(secret).await?,
             None => self.keys.current().clone(),
@@ -230,12 +247,6 @@ impl Engine {
             others.push(self.derive(secret).await?);
         }
         others.extend(self.keys.iter().cloned());
-        for other in all {
-            for secret in other.encryption_key.iter().chain(&other.previous_encryption_keys) {
-                // What cannot be unsealed is the other configuration's own trouble.
-                others.extend(self.derive(secret).await.ok());
-            }
-        }
         Ok(Keyring::new(current, others))
     }
 
@@ -253,9 +264,14 @@ impl Engine {
 impl Place {
     /// The same as [`Engine::repository_of`] gives.
     pub(crate) fn repository(&self, engine: &Engine) -> Repository {
+        self.repository_with(&self.keys, engine)
+    }
+
+    /// The same, which knows these keys alone.
+    pub(crate) fn repository_with(&self, keys: &Keyring, engine: &Engine) -> Repository {
         Repository::new(
             self.storage.clone(),
-            self.keys.clone(),
+            keys.clone(),
             engine.settings.database.programs.clone(),
         )
     }

@@ -19,7 +19,8 @@ pub(super) async fn recover(
     path: &str,
 ) -> Result<Option<Receipt>, JobError> {
     let receipt_path = receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at));
-    let found = whole(&place.repository(engine), path, &receipt_path, held.job()).await;
+    let repository = place.repository_with(&place.own_keys, engine);
+    let found = whole(&repository, path, &receipt_path, held.job()).await;
     if let Some(receipt) = found.map_err(JobError::storage)? {
         tracing::info!(
             action = %Action::BackupAdopted, backup_id = %backup.id,
@@ -37,8 +38,11 @@ pub(super) async fn recover(
 }
 
 /// The receipt, where it is authentic and the archive beside it is byte for byte the one it was written for: a worker that
-/// had lost its lease may have put a receipt beside another's archive. What it builds on must be there too. A receipt that another key made is an error: what it
-/// stands for may be a good backup, and is not ours to judge.
+/// had lost its lease may have put a receipt beside another's archive. What it builds on must be there too. A receipt that
+/// none of the repository's keys made is an error: what it stands for may be a good backup, and is not ours to judge.
+///
+/// The keys are [`Place::own_keys`]. Former ones are among them, since the key may have been changed after the attempt: who
+/// has one can forge a backup that is adopted here as well as one that is restored from the storage alone.
 pub(crate) async fn whole(
     repository: &Repository,
     path: &str,
