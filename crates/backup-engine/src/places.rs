@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::bridge::blocking;
 use crate::engine::Engine;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::repository::Repository;
 
@@ -110,6 +111,35 @@ impl Engine {
             .collect())
     }
 
+    /// How many jobs may run at once on one storage, where the settings say.
+    pub(crate) fn storage_limit(&self) -> Option<StorageLimit> {
+        let max_jobs = self.settings.storage_max_jobs?;
+        let engine = self.clone();
+        let name: StorageName = Arc::new(move |config| {
+            // One that cannot be meant is nobody else's: its jobs fail by themselves.
+            let unknown = || config.map_or_else(String::new, |config| config.key.clone());
+            engine.storage_name(config).unwrap_or_else(|_| unknown())
+        });
+        Some(StorageLimit { max_jobs, name })
+    }
+
+    async fn open_storage(&self, config: &BackupConfig) -> Result<BlobStore, PipelineError> {
+        let key = (
+            config.storage_url.clone(),
+            config.storage_connection_string.as_ref().map(|secret| secret.0.clone()),
+            config.container_name.clone(),
+        );
+        if let Some(storage) = self.places.0.lock().await.storages.get(&key) {
+            return Ok(storage.clone());
+        }
+        // Not under the lock: a storage that does not answer must not hold up the others.
+        let storage = open_storage(&self.storage_settings(config)?).await?;
+        self.places.0.lock().await.storages.insert(key, storage.clone());
+        Ok(storage)
+    }
+}
+
+impl Environment {
     /// Opens a secret of the catalog.
     ///
     /// # Errors
@@ -191,33 +221,6 @@ impl Engine {
         config
             .and_then(|config| config.upload_dir.as_ref())
             .map_or_else(|| self.settings.upload_dir.clone(), PathBuf::from)
-    }
-
-    /// How many jobs may run at once on one storage, where the settings say.
-    pub(crate) fn storage_limit(&self) -> Option<StorageLimit> {
-        let max_jobs = self.settings.storage_max_jobs?;
-        let engine = self.clone();
-        let name: StorageName = Arc::new(move |config| {
-            // One that cannot be meant is nobody else's: its jobs fail by themselves.
-            let unknown = || config.map_or_else(String::new, |config| config.key.clone());
-            engine.storage_name(config).unwrap_or_else(|_| unknown())
-        });
-        Some(StorageLimit { max_jobs, name })
-    }
-
-    async fn open_storage(&self, config: &BackupConfig) -> Result<BlobStore, PipelineError> {
-        let key = (
-            config.storage_url.clone(),
-            config.storage_connection_string.as_ref().map(|secret| secret.0.clone()),
-            config.container_name.clone(),
-        );
-        if let Some(storage) = self.places.0.lock().await.storages.get(&key) {
-            return Ok(storage.clone());
-        }
-        // Not under the lock: a storage that does not answer must not hold up the others.
-        let storage = open_storage(&self.storage_settings(config)?).await?;
-        self.places.0.lock().await.storages.insert(key, storage.clone());
-        Ok(storage)
     }
 
     /// The keys of a configuration: its own first, then whatever else is at hand.
