@@ -3,6 +3,7 @@
 //! time; any number of workers may do it at once, and each step may be broken off and repeated.
 
 mod alert;
+mod keys;
 mod orphans;
 mod shelf;
 
@@ -138,7 +139,7 @@ impl Engine {
                 self.compare(config_key, status, shelf, &stored, began, found).await?;
             }
         }
-        Ok(())
+        self.note_keys(shelf).await
     }
 
     /// [`Self::reconcile`], with its outcome in the log.
