@@ -1,6 +1,6 @@
 //! Schedules. When each fires next is reckoned here and in `firings`, and given by nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use backup_core::retention::Retention;
 use backup_core::schedule::{Schedule, StartWindow, VerifyPolicy, VerifyWhen};
@@ -11,7 +11,7 @@ use diesel::prelude::*;
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
-use crate::schema::{backup_schedules, backups};
+use crate::schema::{backup_schedules, backups, users};
 use crate::store::Tx;
 use crate::types::{Time, Word, big, count, small, time, word};
 use crate::{Error, Store, firings};
@@ -104,6 +104,8 @@ pub struct ScheduleSummary {
     pub backups: u64,
     /// When the newest of them was asked for, whether it fired or somebody asked.
     pub last_backup_at: Option<DateTime<Utc>>,
+    /// What the person is called who made the schedule.
+    pub created_by_name: Option<String>,
 }
 
 /// Which schedules, oldest first unless it says otherwise.
@@ -403,6 +405,12 @@ fn summaries(tx: &mut Tx<'_>, rows: Vec<ScheduleRow>) -> TxResult<Vec<ScheduleSu
         .into_iter()
         .filter_map(|(id, count, newest)| Some((id?, (count, newest))))
         .collect();
+    let makers: HashSet<String> = rows.iter().filter_map(made_by).collect();
+    let names: Vec<(String, String)> = users::table
+        .filter(users::id.eq_any(makers))
+        .select((users::id, users::display_name))
+        .load(tx.db)?;
+    let names: HashMap<String, String> = names.into_iter().collect();
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -410,8 +418,13 @@ fn summaries(tx: &mut Tx<'_>, rows: Vec<ScheduleRow>) -> TxResult<Vec<ScheduleSu
             ScheduleSummary {
                 backups: count(backups),
                 last_backup_at: time(newest),
+                created_by_name: made_by(&row).and_then(|id| names.get(&id).cloned()),
                 schedule: row.into(),
             }
         })
         .collect())
+}
+
+fn made_by(row: &ScheduleRow) -> Option<String> {
+    row.created_by.map(|id| id.0.to_string())
 }
