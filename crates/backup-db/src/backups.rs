@@ -289,6 +289,16 @@ pub(crate) fn insert_row(
     find(tx, new.id)?.ok_or_else(|| Error::not_found("backup", &new.id).into())
 }
 
+/// Names a backup by the type that it was made.
+pub(crate) fn rename(tx: &mut Tx<'_>, row: &BackupRow, made: BackupType) -> TxResult<()> {
+    let name = backup_name(row.source.0, made, row.created_at.0);
+    let text = search_text(row.id.0, &name, row.description.as_deref());
+    diesel::update(backups::table.filter(backups::id.eq(row.id.0.to_string())))
+        .set((backups::name.eq(name), backups::search_text.eq(text)))
+        .execute(tx.db)?;
+    Ok(())
+}
+
 /// What a list's query is looked for in: lower case, since the databases compare in different ways.
 pub(crate) fn search_text(id: BackupId, name: &str, description: Option<&str>) -> String {
     format!("{name}\n{id}\n{}", description.unwrap_or("")).to_lowercase()

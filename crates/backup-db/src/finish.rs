@@ -315,8 +315,13 @@ fn ended_by(tx: &mut Tx<'_>, lease: &Lease) -> TxResult<bool> {
     row.map(|row| row.status.0.is_final()).ok_or_else(|| lost(lease))
 }
 
-/// Writes what a finished backup is, leaving its state as it is.
+/// Writes what a finished backup is, leaving its state as it is. Made of another type than was asked for, it is named anew.
 pub(crate) fn write_results(tx: &mut Tx<'_>, id: &str, done: &CompletedBackup) -> TxResult<()> {
+    if let Some(row) = backup_jobs::row(tx, id)?
+        && row.backup_type.0 != done.backup_type
+    {
+        crate::backups::rename(tx, &row, done.backup_type)?;
+    }
     diesel::update(backups::table.filter(backups::id.eq(id)))
         .set((
             backups::backup_type.eq(done.backup_type.as_str()),

@@ -14,6 +14,7 @@ mod write;
 
 use std::time::Duration;
 
+use backup_core::backup::backup_name;
 use backup_core::receipt::{Codec, archive_path, receipt_path};
 use backup_core::{Backup, BackupType, PipelineError, Receipt, Step, WarningCode};
 use backup_db::BackupOutcome;
@@ -166,6 +167,15 @@ impl Plan {
             Some(_) => asked.backup_type,
             None => BackupType::Full,
         }
+    }
+
+    /// The name that it has then, as the catalog gives it.
+    fn name(&self, asked: &Backup) -> String {
+        let made = self.backup_type(asked);
+        if made == asked.backup_type {
+            return asked.name.clone();
+        }
+        backup_name(asked.source, made, asked.created_at)
     }
 }
 
