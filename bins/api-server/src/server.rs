@@ -26,7 +26,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
     // All settings first: what is wrong with them shows before anything is touched.
     args.engine.keys.check()?;
     let settings = args.api_settings()?;
-    let jobs = args.engine.job_settings()?;
+    let jobs = args.engine.job_settings(&random)?;
     let admin = args.first_admin()?;
     let mailer = args.engine.mailer(clock.clone(), random.clone())?;
     let listener = listen(&args)?;

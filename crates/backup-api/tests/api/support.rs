@@ -170,6 +170,7 @@ impl TestApp {
                 password: None,
                 options: ConnectionOptions::default(),
                 programs: None,
+                random: Arc::new(OsRandom),
             },
             upload_dir: self.uploads(),
             environment: Vec::new(),

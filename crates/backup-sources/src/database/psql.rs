@@ -9,7 +9,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 
-use backup_core::{JobControl, OsRandom, Random as _};
+use backup_core::JobControl;
 use serde::de::DeserializeOwned;
 
 use super::DatabaseSettings;
@@ -149,7 +149,8 @@ impl Session {
             return Ok(None);
         }
         let mut bytes = [0; 16];
-        OsRandom
+        self.settings
+            .random
             .fill(&mut bytes)
             .map_err(|error| Error::io("read random bytes from", "the system", error))?;
         Ok(Some(format!("{:032x}", u128::from_ne_bytes(bytes))))
