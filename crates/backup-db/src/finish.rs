@@ -132,17 +132,17 @@ impl Finished {
 }
 
 impl Store {
-    /// Records where the archive will be. To be called before its first byte is written, so that whoever takes the job
-    /// over knows where to look.
+    /// Records where the archive will be, and which key will open it (`None`: none is needed). To be called before its first
+    /// byte is written, so that whoever takes the job over knows where to look, and whose work it is.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] where the job is no longer this worker's: nothing may be written then.
-    pub async fn set_storage_path(&self, lease: &Lease, path: &str) -> Result<(), Error> {
-        let (lease, path) = (lease.clone(), path.to_owned());
+    pub async fn set_storage_path(&self, lease: &Lease, path: &str, key: Option<&str>) -> Result<(), Error> {
+        let (lease, path, key) = (lease.clone(), path.to_owned(), key.map(ToOwned::to_owned));
         self.write("set_storage_path", move |tx| {
             let row = held(tx, &lease)?;
             diesel::update(backups::table.filter(backups::id.eq(&lease.id)))
-                .set(backups::storage_path.eq(&path))
+                .set((backups::storage_path.eq(&path), backups::key_fingerprint.eq(&key)))
                 .execute(tx.db)?;
             backup_jobs::announce(tx, &row)
         })

@@ -30,8 +30,7 @@ pub struct Place {
     pub storage: BlobStore,
     /// The key of its new archives, and every other key that is at hand: archives are opened by the key that they name.
     pub keys: Keyring,
-    /// Those of them that its own archives may have been made with. Only these bring a backup of its to life that nobody asked
-    /// for: who knows the passphrase of another configuration, and may write to this one's storage, must not.
+    /// Those of them that its own archives may have been made with.
     pub(crate) own_keys: Keyring,
 }
 

@@ -19,7 +19,7 @@ use backup_storage::{BlobInfo, BlobStore};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 
-use crate::backup::{remove_all, whole};
+use crate::backup::{attempt_key, remove_all, whole};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::logging::Action;
@@ -326,8 +326,8 @@ impl Engine {
         let receipt_path = own_receipt(backup);
         if backup.status == JobStatus::Failed {
             let job = JobControl::new(self.settings.stall_timeout);
-            let keys = shelf.own_keys(&backup.config_key);
-            let repository = shelf.place.repository_with(keys, self);
+            let key = attempt_key(shelf.own_keys(&backup.config_key), backup);
+            let repository = shelf.place.repository_with(&key, self);
             match whole(&repository, path, &receipt_path, &job).await {
                 Ok(Some(receipt)) => match self.store.adopt_backup(&receipt).await {
                     Ok(_) => {

@@ -284,3 +284,25 @@ fn the_key_of_another_configuration_brings_no_backup_to_life() {
     });
     drop(gate);
 }
+
+#[test]
+fn a_backup_from_just_before_the_key_was_changed_is_adopted() {
+    let mut place = Place::new();
+    let (id, gate) = die_at(&place, Checkpoint::BeforeRow, Some(BackupSource::Files));
+    let id = id.unwrap();
+    place.clock.advance(TimeDelta::minutes(2));
+    let former = std::mem::replace(&mut place.passphrase, "the next passphrase");
+    place.previous.push(former);
+    process().block_on(async {
+        let engine = place.engine().await;
+        let former = row(&engine, id).await.key_fingerprint.unwrap();
+        assert_ne!(former, engine.keys.current().fingerprint());
+        let worker = start(&engine);
+        let ended = ended(&engine, id).await;
+        worker.stop().await;
+        assert_eq!(ended.status, JobStatus::Completed, "{:?}", ended.error_message);
+        assert_eq!(ended.key_fingerprint, Some(former), "it was not made again");
+        assert_only_this_good(&engine, id).await;
+    });
+    drop(gate);
+}
