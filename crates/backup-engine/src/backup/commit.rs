@@ -70,7 +70,7 @@ fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> R
     Receipt {
         version: RECEIPT_VERSION,
         id: backup.id,
-        name: backup.name.clone(),
+        name: plan.name(backup),
         description: backup.description.clone(),
         config_key: backup.config_key.clone(),
         backup_type: plan.backup_type(backup),

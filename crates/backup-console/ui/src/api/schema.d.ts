@@ -2176,6 +2176,7 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             createdBy?: null | components["schemas"]["Id"];
+            createdByUser?: null | components["schemas"]["UserName"];
             /** @description The same in words, in the caller's language; null where it cannot be read. */
             cronDescription?: string | null;
             /** @description Five fields: minute, hour, day of the month, month, day of the week. */
