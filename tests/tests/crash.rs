@@ -71,6 +71,7 @@ fn survives(mut system: System, checkpoint: &str, whole: bool) {
     assert_eq!(backup["status"], "COMPLETED", "{checkpoint}: {backup:#}\n{log}");
     assert_eq!(backup["attempts"], 2, "{checkpoint}: {backup:#}");
     assert_eq!(log.contains("backup_adopted"), whole, "{checkpoint}: {log}");
+    check_log(&backup, checkpoint, whole);
     system.assert_stored(&[&backup]);
     if let Some(receipt) = before {
         assert!(
@@ -83,6 +84,31 @@ fn survives(mut system: System, checkpoint: &str, whole: bool) {
     let _verified = system.backupctl(&["verify", &id]).expect(0);
     system.assert_restores(next["id"].as_str().unwrap());
     assert_eq!(worker.temporary_files(), Vec::<std::path::PathBuf>::new());
+}
+
+/// What both workers did, as a person reads it: the dead one's lines up to its last heartbeat, which is at the latest when it
+/// makes sure that the job is its own, and behind them the next one's.
+fn check_log(backup: &Value, checkpoint: &str, whole: bool) {
+    let texts = texts(backup);
+    let has = |expected: &str| texts.iter().any(|text| text.contains(expected));
+    if ["before-receipt", "before-row"].contains(&checkpoint) {
+        assert!(texts[0].contains("attempt 1"), "{checkpoint}: {texts:#?}");
+    }
+    assert!(
+        has("attempt 2") && has("its lease has run out"),
+        "{checkpoint}: {texts:#?}"
+    );
+    assert_eq!(has("made it whole"), whole, "{checkpoint}: {texts:#?}");
+    assert!(
+        texts.last().unwrap().starts_with("COMPLETED"),
+        "{checkpoint}: {texts:#?}"
+    );
+}
+
+/// The lines of a backup's log.
+fn texts(backup: &Value) -> Vec<String> {
+    let lines = backup["log"].as_array().unwrap().iter();
+    lines.map(|line| line["text"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -99,6 +125,9 @@ fn a_backup_that_kills_every_worker_is_given_up_and_leaves_nothing() {
     let worker = system.worker(&[]);
     let message = system.failed(&id);
     assert!(message.contains("3 attempts"), "{message}");
+    let texts = texts(&system.backup(&id));
+    assert!(texts[0].contains("attempt 1"), "{texts:#?}");
+    assert_eq!(texts.last(), Some(&format!("FAILED: {message}")));
     let empty = poll(TRUTH, || system.blobs.list().is_empty().then_some(()));
     assert!(empty.is_some(), "{:?}\n{}", system.blobs.list(), worker.stderr());
     let next = system.back_up("FULL_SYSTEM");

@@ -52,6 +52,7 @@ fn a_backup_takes_the_place_of_what_is_there_which_comes_back_exactly() {
     let record = system.replace(id(&backup));
     assert_eq!(system.differences(&then), Vec::<String>::new());
     assert_eq!(record["replacement"]["stage"], "KEPT", "{record:#}");
+    check_log(&record);
     let safety = system.completed(record["safetyBackupId"].as_str().unwrap());
     assert_eq!(
         (&safety["trigger"], &safety["source"]),
@@ -100,6 +101,26 @@ fn a_backup_takes_the_place_of_what_is_there_which_comes_back_exactly() {
     assert_eq!(system.leftovers(), Vec::<String>::new());
     let _record = system.replace(id(&safety));
     assert_eq!(system.differences(&now), Vec::<String>::new());
+}
+
+/// What it did, as a person reads it: before the safety backup, for which it waits without a worker, and behind it.
+fn check_log(record: &Value) {
+    let lines = record["log"].as_array().unwrap();
+    let texts: Vec<&str> = lines.iter().map(|line| line["text"].as_str().unwrap()).collect();
+    let mut left = texts.iter();
+    for expected in [
+        "takes the job up",
+        "waits for backup",
+        "takes the job up",
+        "is there",
+        "VERIFY begins",
+        "database: restored",
+        "files: restored",
+        "has taken its place",
+        "COMPLETED",
+    ] {
+        assert!(left.any(|text| text.contains(expected)), "{expected}: {texts:#?}");
+    }
 }
 
 #[test]

@@ -292,6 +292,7 @@ fn check_shown(system: &System, backup: &Value) {
         (&0.into(), &0.into())
     );
     check_steps(system, id);
+    check_log(system, id);
 
     let receipt: Value = serde_json::from_slice(&system.blobs.read(&receipt_path)).expect("a receipt in JSON");
     let same = [
@@ -336,6 +337,32 @@ fn check_steps(system: &System, id: &str) {
         steps.iter().all(|step| step["durationMs"].is_u64()),
         "each has ended: {steps:#?}"
     );
+}
+
+/// What it did, as a person reads it.
+fn check_log(system: &System, id: &str) {
+    let backup = system.backup(id);
+    let lines = backup["log"].as_array().unwrap();
+    let texts: Vec<&str> = lines.iter().map(|line| line["text"].as_str().unwrap()).collect();
+    let mut left = texts.iter();
+    for expected in [
+        "takes the job up, attempt 1",
+        "made FULL",
+        "it is dumped by pg_dump",
+        "DATABASE begins",
+        "database: ",
+        "FILES begins",
+        "files: ",
+        "CONFIG begins",
+        "config: ",
+        "ARCHIVE begins",
+        "UPLOAD begins",
+        backup["storagePath"].as_str().unwrap(),
+        "COMPLETED",
+    ] {
+        assert!(left.any(|text| text.contains(expected)), "{expected}: {texts:#?}");
+    }
+    assert_eq!(left.next(), None, "its end is the last line");
 }
 
 /// The configuration that was saved, and the secrets that were not.

@@ -8,7 +8,7 @@ use backup_api::{Api, create_first_admin, serve};
 use backup_archive::Keyring;
 use backup_core::{Clock, IdGenerator, OsRandom, PipelineError, Random, SystemClock};
 use backup_db::Store;
-use backup_engine::{Action, Checkpoints, Engine, JobSettings, Mailer, Scheduler, Worker, stop_on_signal};
+use backup_engine::{Action, Checkpoints, Engine, Environment, Scheduler, Worker, stop_on_signal};
 use tokio::sync::watch;
 
 use crate::args::Args;
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
     // All settings first: what is wrong with them shows before anything is touched.
     args.engine.keys.check()?;
     let settings = args.api_settings()?;
-    let jobs = args.engine.job_settings()?;
+    let jobs = args.engine.job_settings(&random)?;
     let admin = args.first_admin()?;
     let mailer = args.engine.mailer(clock.clone(), random.clone())?;
     let listener = listen(&args)?;
@@ -43,23 +43,22 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
 
     let key = keys.current().clone();
     let installation = settings.public_url.as_ref().map(ToString::to_string);
-    let api = Api::new(settings, store.clone(), key, clock.clone(), random.clone());
+    let environment = Environment::new(keys, jobs, clock.clone(), random.clone())
+        .with_mailer(mailer)
+        .with_installation(installation);
+    let api = Api::new(settings, store.clone(), key, clock, random);
+    api.set_environment(environment.clone());
     let threads = available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-    let server = serve(api.clone(), listener, threads, jobs.drain).map_err(ServerError::Io)?;
+    let server = serve(api.clone(), listener, threads, environment.settings.drain).map_err(ServerError::Io)?;
     let handle = server.handle();
     let serving = tokio::spawn(server);
     tracing::info!(action = %Action::ServiceStarted, address = %args.listen_addr, "listening on http://{}", args.listen_addr);
 
     let parts = Parts {
         store: store.clone(),
-        keys,
-        jobs,
-        mailer,
-        installation,
+        environment,
         with_scheduler: args.with_scheduler,
         checkpoints: args.engine.worker.fault.checkpoints(),
-        clock,
-        random,
     };
     let working = tokio::spawn(parts.work(api.clone(), stop.clone()));
     wait_for(stop).await;
@@ -96,27 +95,20 @@ async fn keyring(args: &Args) -> Result<Keyring, ServerError> {
 /// What an engine needs beside the storage.
 struct Parts {
     store: Store,
-    keys: Keyring,
-    jobs: JobSettings,
-    mailer: Option<Mailer>,
-    installation: Option<String>,
+    environment: Environment,
     with_scheduler: bool,
     checkpoints: Checkpoints,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
 }
 
 impl Parts {
     /// Opens the storage and runs jobs until told to stop.
     async fn work(self, api: Arc<Api>, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
+        let settings = &self.environment.settings;
         let storage = tokio::select! {
-            storage = storage::open(&self.jobs.storage, &self.store, self.jobs.workers > 0) => storage,
+            storage = storage::open(&settings.storage, &self.store, settings.workers > 0) => storage,
             () = wait_for(stop.clone()) => return Ok(()),
         };
-        let engine = Engine::new(self.store, storage, self.keys, self.jobs, self.clock, self.random)
-            .with_mailer(self.mailer)
-            .with_installation(self.installation)
-            .with_checkpoints(self.checkpoints);
+        let engine = Engine::on(self.store, storage, self.environment).with_checkpoints(self.checkpoints);
         api.set_engine(engine.clone());
         let worker = Worker::new(engine.clone())?;
         if self.with_scheduler {

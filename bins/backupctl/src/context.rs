@@ -18,8 +18,7 @@ pub(crate) async fn repository(settings: &Settings) -> Result<Repository, Failur
     let keys = keyring(settings).await?;
     let storage = storage_settings(settings)?;
     let storage = open_storage(&storage).await?;
-    let programs = settings.database.settings().programs;
-    Ok(Repository::new(storage, keys, programs))
+    Ok(Repository::new(storage, keys, settings.database.programs()))
 }
 
 /// Opens the catalog.

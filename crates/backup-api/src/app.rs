@@ -10,7 +10,7 @@ use actix_web::{App, HttpServer, web};
 use backup_archive::ArchiveKey;
 use backup_core::{Backup, Clock, IdGenerator, JobStatus, Random};
 use backup_db::Store;
-use backup_engine::{Engine, Repository};
+use backup_engine::{Engine, Environment, Repository};
 use url::Url;
 
 use crate::auth::Passwords;
@@ -81,6 +81,7 @@ impl ApiSettings {
 pub struct Api {
     pub(crate) settings: ApiSettings,
     pub(crate) store: Store,
+    environment: OnceLock<Environment>,
     engine: OnceLock<Engine>,
     /// Seals what browsers keep for us. All processes have the same one.
     pub(crate) key: ArchiveKey,
@@ -113,6 +114,7 @@ impl Api {
                 .map(|settings| Provider::new(settings, clock.clone())),
             settings,
             store,
+            environment: OnceLock::new(),
             engine: OnceLock::new(),
             key,
             ids: IdGenerator::new(clock.clone(), random.clone()),
@@ -124,10 +126,24 @@ impl Api {
         })
     }
 
+    /// Gives it what the environment says, so that configurations can be seen, changed and tried before the storage that it
+    /// names could be opened: it may be the wrong one.
+    pub fn set_environment(&self, environment: Environment) {
+        // A second one would say the same.
+        let _ = self.environment.set(environment);
+    }
+
     /// Gives it the engine, once the storage could be opened. Until then what needs it is answered with 503.
     pub fn set_engine(&self, engine: Engine) {
+        self.set_environment(engine.environment.clone());
         // A second one would be the same storage again.
         let _ = self.engine.set(engine);
+    }
+
+    pub(crate) fn environment(&self) -> ApiResult<&Environment> {
+        self.environment
+            .get()
+            .ok_or_else(|| ApiError::unavailable("storage_unavailable"))
     }
 
     pub(crate) fn engine(&self) -> ApiResult<&Engine> {

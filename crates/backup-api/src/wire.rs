@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod contents;
 pub(crate) mod cron;
 pub(crate) mod entry;
+pub(crate) mod log;
 pub(crate) mod orphan;
 pub(crate) mod pause;
 pub(crate) mod restore;

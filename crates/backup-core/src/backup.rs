@@ -167,7 +167,8 @@ pub struct NewBackup {
     pub schedule_id: Option<ScheduleId>,
 }
 
-/// The generated name of a backup: `backup-full_system-full-2026-11-23T02-00-00` (UTC).
+/// The generated name of a backup: `backup-full_system-full-2026-11-23T02-00-00` (UTC). One that is made FULL though another
+/// type was asked for is named anew when it is made.
 pub fn backup_name(source: BackupSource, backup_type: BackupType, created_at: DateTime<Utc>) -> String {
     format!(
         "backup-{}-{}-{}",

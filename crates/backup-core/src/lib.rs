@@ -40,7 +40,7 @@ pub use id::{
 };
 pub use job::{JobStatus, Transition};
 pub use language::Language;
-pub use pipeline::{ArchiveSink, JobControl, PartReader, Source, Target};
+pub use pipeline::{ArchiveSink, JobControl, JobLog, LogLevel, LogLine, PartReader, Source, Target};
 pub use progress::{Step, StepStart};
 pub use random::{OsRandom, Random};
 pub use receipt::{ArchiveSeal, Receipt};

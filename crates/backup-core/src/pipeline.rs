@@ -5,10 +5,12 @@
 //! storage is behind, so memory stays bounded whatever the amount of data.
 
 mod control;
+mod log;
 
 use std::io::Read;
 
 pub use self::control::{JobControl, MAX_WARNINGS};
+pub use self::log::{JobLog, LogLevel, LogLine, MAX_LOG_LINES, MAX_LOG_TEXT};
 use crate::contents::BackupContents;
 use crate::{Entry, EntryPath, PipelineError, Step};
 

@@ -1,4 +1,5 @@
-//! Alerts: raised once for a kind and subject, open until resolved.
+//! Alerts: raised once for a kind and subject, open until resolved. Those of a kind that this version does not know are for no
+//! caller there.
 
 use backup_core::AlertId;
 use backup_core::alert::{Alert, AlertDetails, AlertKind, AlertSeverity, AlertState, CONFIG_DETAIL, NewAlert};
@@ -102,6 +103,7 @@ impl Store {
         self.write("acknowledge_alert", move |tx| {
             let row: Option<AlertRow> = alerts::table
                 .filter(alerts::id.eq(id.to_string()))
+                .filter(alerts::kind.eq_any(known_kinds()))
                 .select(AlertRow::as_select())
                 .first(tx.db)
                 .optional()?;
@@ -123,6 +125,7 @@ impl Store {
         self.read("get_alert", move |tx| {
             let row: Option<AlertRow> = alerts::table
                 .filter(alerts::id.eq(id.to_string()))
+                .filter(alerts::kind.eq_any(known_kinds()))
                 .select(AlertRow::as_select())
                 .first(tx.db)
                 .optional()?;
@@ -140,7 +143,10 @@ impl Store {
     /// One page of the alerts, newest first, and how many there are on all.
     pub async fn alert_page(&self, state: AlertState, limit: u32, offset: u64) -> Result<(Vec<Alert>, u64), Error> {
         self.read("alert_page", move |tx| {
-            let mut all = alerts::table.select(count_star()).into_boxed();
+            let mut all = alerts::table
+                .filter(alerts::kind.eq_any(known_kinds()))
+                .select(count_star())
+                .into_boxed();
             if state == AlertState::Open {
                 all = all.filter(alerts::resolved_at.is_null());
             }
@@ -236,8 +242,15 @@ fn tell(tx: &mut Tx<'_>, alert: &Alert) -> TxResult<()> {
     enqueue(tx, config_key, &report)
 }
 
+/// The kinds that can be read. Kinds are no matter of migrations: a newer version that ran on this catalog may have raised
+/// others, which are passed over, lest they hide all those that this version knows.
+pub(crate) fn known_kinds() -> Vec<&'static str> {
+    AlertKind::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
 fn page(tx: &mut Tx<'_>, state: AlertState, limit: u32, offset: u64) -> TxResult<Vec<Alert>> {
     let mut query = alerts::table
+        .filter(alerts::kind.eq_any(known_kinds()))
         .order((alerts::raised_at.desc(), alerts::id.desc()))
         .limit(i64::from(limit))
         .offset(big(offset))

@@ -66,7 +66,8 @@ impl Store {
         storage: Option<&StorageLimit>,
     ) -> Result<Option<ClaimedJob>, Error> {
         let (worker, storage) = (worker.to_owned(), storage.cloned());
-        // Most asks find nothing: those should not queue up with the writers.
+        // Most asks find nothing: those should not queue up with the writers. What is found is asked for a second time among
+        // them: by then another may have it, or the limits may be reached, which hold only where a job is taken up.
         let limit = storage.clone();
         let found = self
             .read("find_job", move |tx| Ok(next(tx, limit.as_ref())?.is_some()))

@@ -132,17 +132,17 @@ impl Finished {
 }
 
 impl Store {
-    /// Records where the archive will be. To be called before its first byte is written, so that whoever takes the job
-    /// over knows where to look.
+    /// Records where the archive will be, and which key will open it (`None`: none is needed). To be called before its first
+    /// byte is written, so that whoever takes the job over knows where to look, and whose work it is.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] where the job is no longer this worker's: nothing may be written then.
-    pub async fn set_storage_path(&self, lease: &Lease, path: &str) -> Result<(), Error> {
-        let (lease, path) = (lease.clone(), path.to_owned());
+    pub async fn set_storage_path(&self, lease: &Lease, path: &str, key: Option<&str>) -> Result<(), Error> {
+        let (lease, path, key) = (lease.clone(), path.to_owned(), key.map(ToOwned::to_owned));
         self.write("set_storage_path", move |tx| {
             let row = held(tx, &lease)?;
             diesel::update(backups::table.filter(backups::id.eq(&lease.id)))
-                .set(backups::storage_path.eq(&path))
+                .set((backups::storage_path.eq(&path), backups::key_fingerprint.eq(&key)))
                 .execute(tx.db)?;
             backup_jobs::announce(tx, &row)
         })
@@ -315,8 +315,13 @@ fn ended_by(tx: &mut Tx<'_>, lease: &Lease) -> TxResult<bool> {
     row.map(|row| row.status.0.is_final()).ok_or_else(|| lost(lease))
 }
 
-/// Writes what a finished backup is, leaving its state as it is.
+/// Writes what a finished backup is, leaving its state as it is. Made of another type than was asked for, it is named anew.
 pub(crate) fn write_results(tx: &mut Tx<'_>, id: &str, done: &CompletedBackup) -> TxResult<()> {
+    if let Some(row) = backup_jobs::row(tx, id)?
+        && row.backup_type.0 != done.backup_type
+    {
+        crate::backups::rename(tx, &row, done.backup_type)?;
+    }
     diesel::update(backups::table.filter(backups::id.eq(id)))
         .set((
             backups::backup_type.eq(done.backup_type.as_str()),

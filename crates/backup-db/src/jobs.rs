@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use backup_core::restore::{RestoreRecord, VerificationRecord};
-use backup_core::{Backup, BackupId, JobStatus, RestoreId, Step, StepStart, VerificationId, text_enum};
+use backup_core::{Backup, BackupId, JobLog, JobStatus, RestoreId, Step, StepStart, VerificationId, text_enum};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{TxError, TxResult};
@@ -64,6 +64,8 @@ pub struct ClaimedJob {
     pub taken_over: bool,
     /// It has been taken up more often than is allowed: only adopt what is in storage, or end it as failed.
     pub exhausted: bool,
+    /// What the attempts before this one noted: this one goes on with it.
+    pub log: JobLog,
 }
 
 /// A job of one of the three kinds.
@@ -86,15 +88,18 @@ pub struct JobPosition {
     pub step: Step,
     /// When each of its steps began, this one included; empty where nobody notes it.
     pub steps: Vec<StepStart>,
+    /// Its log; `None`: nothing is new in it. Of two that come at once, the one with more lines stays.
+    pub log: Option<JobLog>,
 }
 
 impl JobPosition {
-    /// The position of a job whose steps nobody notes.
+    /// The position of a job of which nobody notes more.
     pub fn new(progress: u8, step: Step) -> Self {
         Self {
             progress,
             step,
             steps: Vec::new(),
+            log: None,
         }
     }
 }
@@ -157,6 +162,14 @@ impl Store {
     pub async fn steps_of(&self, kind: JobKind, id: &str) -> Result<Vec<StepStart>, Error> {
         let id = id.to_owned();
         self.read("steps_of", move |tx| for_kind!(kind, jobs => jobs::steps(tx, &id)))
+            .await
+    }
+
+    /// What a job's attempts did, as their workers noted: up to the last heartbeat where a worker died. Empty where there is no
+    /// such job. It goes with the job's row.
+    pub async fn log_of(&self, kind: JobKind, id: &str) -> Result<JobLog, Error> {
+        let id = id.to_owned();
+        self.read("log_of", move |tx| for_kind!(kind, jobs => jobs::log(tx, &id)))
             .await
     }
 

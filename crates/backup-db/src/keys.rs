@@ -1,11 +1,11 @@
 //! Which keys the kept backups need.
 
-use backup_core::JobStatus;
+use backup_core::{BackupId, JobStatus};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::schema::backups;
-use crate::types::count;
+use crate::types::{Word, count};
 use crate::{Error, Store};
 
 /// Backups by the key that opens them.
@@ -40,6 +40,51 @@ impl Store {
                     })
                 })
                 .collect())
+        })
+        .await
+    }
+
+    /// Good backups of a configuration of which no key is written down, those that need none too, with the paths of their
+    /// archives: those behind `after`, in the order of their identifiers, at most `limit`.
+    pub async fn without_key(
+        &self,
+        config_key: &str,
+        after: Option<BackupId>,
+        limit: u32,
+    ) -> Result<Vec<(BackupId, String)>, Error> {
+        let config_key = config_key.to_owned();
+        self.read("without_key", move |tx| {
+            let rows: Vec<(Word<BackupId>, Option<String>)> = backups::table
+                .filter(backups::config_key.eq(&config_key))
+                .filter(backups::key_fingerprint.is_null())
+                .filter(backups::deleting.eq(false))
+                .filter(backups::status.eq(JobStatus::Completed.as_str()))
+                .filter(backups::storage_path.is_not_null())
+                .filter(backups::id.gt(after.map_or_else(String::new, |id| id.to_string())))
+                .order(backups::id)
+                .limit(i64::from(limit))
+                .select((backups::id, backups::storage_path))
+                .load(tx.db)?;
+            Ok(rows.into_iter().filter_map(|(id, path)| Some((id.0, path?))).collect())
+        })
+        .await
+    }
+
+    /// Writes down which keys open these backups, as their receipts say. Where it is written down already, that stays.
+    pub async fn note_keys(&self, keys: Vec<(BackupId, String)>) -> Result<(), Error> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.write("note_keys", move |tx| {
+            for (id, fingerprint) in &keys {
+                let row = backups::table
+                    .filter(backups::id.eq(id.to_string()))
+                    .filter(backups::key_fingerprint.is_null());
+                diesel::update(row)
+                    .set(backups::key_fingerprint.eq(fingerprint))
+                    .execute(tx.db)?;
+            }
+            Ok(())
         })
         .await
     }

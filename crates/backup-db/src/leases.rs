@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backup_core::{JobStatus, Step, StepStart, Transition};
+use backup_core::{JobLog, JobStatus, Step, StepStart, Transition};
 use diesel::prelude::*;
 
 use crate::error::TxResult;
@@ -97,6 +97,7 @@ macro_rules! job_table {
                 announce(tx, &row)?;
                 crate::claims::had_turn(tx, &row.config_key)?;
                 let attempts = small(row.attempts.into());
+                let log = log(tx, &id)?;
                 Ok(Some(ClaimedJob {
                     lease: Lease {
                         kind: JobKind::$kind,
@@ -108,6 +109,7 @@ macro_rules! job_table {
                     job: Job::$kind(row.into()),
                     taken_over,
                     exhausted: attempts > max_attempts,
+                    log,
                 }))
             }
 
@@ -178,7 +180,11 @@ macro_rules! job_table {
                         dsl::steps.eq(json(&at.steps)?),
                     ))
                     .execute(tx.db)?;
-                if row.progress != progress || row.current_step.0 != at.step {
+                let is_new = match &at.log {
+                    Some(log) => write_log(tx, &lease.id, log)?,
+                    None => false,
+                };
+                if is_new || row.progress != progress || row.current_step.0 != at.step {
                     announce(tx, &row)?;
                 }
                 Ok(Heartbeat {
@@ -291,6 +297,27 @@ macro_rules! job_table {
                     .first(tx.db)
                     .optional()?;
                 Ok(steps.map(|steps| steps.0).unwrap_or_default())
+            }
+
+            /// The log of the job.
+            pub(crate) fn log(tx: &mut Tx<'_>, id: &str) -> TxResult<JobLog> {
+                let log: Option<Json<JobLog>> = $table::table
+                    .filter(dsl::id.eq(id))
+                    .select(dsl::log)
+                    .first(tx.db)
+                    .optional()?;
+                Ok(log.map(|log| log.0).unwrap_or_default())
+            }
+
+            /// Writes the log, unless a heartbeat that set out later has come first. Says whether it did.
+            fn write_log(tx: &mut Tx<'_>, id: &str, new: &JobLog) -> TxResult<bool> {
+                if new.count() <= log(tx, id)?.count() {
+                    return Ok(false);
+                }
+                diesel::update($table::table.filter(dsl::id.eq(id)))
+                    .set(dsl::log.eq(json(new)?))
+                    .execute(tx.db)?;
+                Ok(true)
             }
 
             pub(crate) fn count(tx: &mut Tx<'_>, status: JobStatus) -> TxResult<u64> {

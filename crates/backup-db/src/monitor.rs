@@ -5,6 +5,7 @@ use backup_core::schedule::Schedule;
 use backup_core::usage::{Monitor, ScheduleHealth};
 use diesel::prelude::*;
 
+use crate::alerts::known_kinds;
 use crate::schedules::ScheduleRow;
 use crate::schema::{alerts, backup_schedules, backups};
 use crate::types::{Time, count, time};
@@ -38,6 +39,7 @@ impl Store {
                 .optional()?;
             let open: i64 = alerts::table
                 .filter(alerts::resolved_at.is_null())
+                .filter(alerts::kind.eq_any(known_kinds()))
                 .count()
                 .get_result(tx.db)?;
             Ok(Monitor {

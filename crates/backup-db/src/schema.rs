@@ -178,6 +178,7 @@ diesel::table! {
         consolidated_from -> Nullable<Text>,
         steps -> Text,
         missing -> Nullable<Text>,
+        log -> Text,
     }
 }
 
@@ -291,6 +292,7 @@ diesel::table! {
         warnings -> Text,
         skip_tablespaces -> Bool,
         steps -> Text,
+        log -> Text,
     }
 }
 
@@ -315,6 +317,7 @@ diesel::table! {
         lease_expires_at -> Nullable<Timestamp>,
         config_key -> Text,
         steps -> Text,
+        log -> Text,
     }
 }
 

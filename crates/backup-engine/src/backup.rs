@@ -14,6 +14,7 @@ mod write;
 
 use std::time::Duration;
 
+use backup_core::backup::backup_name;
 use backup_core::receipt::{Codec, archive_path, receipt_path};
 use backup_core::{Backup, BackupType, PipelineError, Receipt, Step, WarningCode};
 use backup_db::BackupOutcome;
@@ -27,7 +28,7 @@ use crate::places::Place;
 use crate::quota::{self, Room};
 
 pub(crate) use commit::remove_all;
-pub(crate) use recover::whole;
+pub(crate) use recover::{attempt_key, whole};
 
 /// What is decided before the first byte.
 struct Plan {
@@ -66,7 +67,8 @@ pub(crate) async fn run(
     let mut plan = plan(engine, backup, place);
     plan.base = base::find(engine, held, backup, &plan.place, plan.encrypt).await?;
     plan.limit = room(engine, held, backup, plan.backup_type(backup)).await?.limit();
-    held.tell(|| engine.store.set_storage_path(held.lease(), &plan.path))
+    let key = plan.encrypt.then(|| plan.place.keys.current().fingerprint());
+    held.tell(|| engine.store.set_storage_path(held.lease(), &plan.path, key.as_deref()))
         .await
         .map_err(JobError::catalog)?;
     let made = attempt(engine, held, backup, &plan).await;
@@ -166,6 +168,15 @@ impl Plan {
             Some(_) => asked.backup_type,
             None => BackupType::Full,
         }
+    }
+
+    /// The name that it has then, as the catalog gives it.
+    fn name(&self, asked: &Backup) -> String {
+        let made = self.backup_type(asked);
+        if made == asked.backup_type {
+            return asked.name.clone();
+        }
+        backup_name(asked.source, made, asked.created_at)
     }
 }
 

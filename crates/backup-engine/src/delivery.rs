@@ -11,6 +11,7 @@ use backup_notify::{Error as NotifyError, templates};
 use chrono::TimeDelta;
 
 use crate::engine::Engine;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::logging::Action;
 
@@ -119,7 +120,9 @@ impl Engine {
         let sent = webhooks.send(&settings, &id, language, installation, &notification.report);
         sent.await.map_err(|error| refusal(&error))
     }
+}
 
+impl Environment {
     /// How to reach a webhook.
     ///
     /// # Errors

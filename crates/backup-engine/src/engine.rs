@@ -1,5 +1,5 @@
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use backup_archive::Keyring;
@@ -8,14 +8,13 @@ use backup_core::receipt::Codec;
 use backup_core::{Clock, PipelineError, Random, Source};
 use backup_db::Store;
 use backup_notify::smtp::Mailer;
-use backup_notify::webhook::WebhookSender;
 use backup_sources::DatabaseSettings;
 use backup_storage::{BlobStore, StorageSettings};
 
 use crate::bridge::{Throttle, blocking};
 use crate::checkpoint::{self, Checkpoint, Checkpoints};
+use crate::environment::Environment;
 use crate::error::Error;
-use crate::places::{self, Places};
 use crate::repository::Repository;
 use crate::verify::DrillSettings;
 
@@ -69,31 +68,28 @@ pub struct JobSettings {
 pub struct Engine(Arc<Parts>);
 
 /// What an engine is made of.
+#[derive(Clone)]
 pub struct Parts {
     /// The catalog.
     pub store: Store,
     /// The environment's storage: that of every configuration which names no other.
     pub storage: BlobStore,
-    /// The environment's keys. The current one also seals the secrets of the catalog.
-    pub keys: Keyring,
-    /// What the jobs do.
-    pub settings: JobSettings,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness for keys and identifiers.
-    pub random: Arc<dyn Random>,
+    /// Everything else that the environment says.
+    pub environment: Environment,
     /// What a linking service brings; part of every FULL_SYSTEM backup, after the three parts of our own.
     pub sources: Vec<Arc<dyn Source>>,
     /// Called at each checkpoint.
     pub checkpoints: Checkpoints,
-    /// Sends e-mail; `None`: no mail server is set up.
-    pub mailer: Option<Arc<Mailer>>,
-    pub(crate) webhooks: Arc<OnceLock<WebhookSender>>,
-    /// The address that people use, for messages.
-    pub installation: Option<String>,
-    pub(crate) places: Arc<Places>,
     /// What all uploads of the process share.
     pub(crate) throttle: Option<Arc<Throttle>>,
+}
+
+impl std::ops::Deref for Parts {
+    type Target = Environment;
+
+    fn deref(&self) -> &Environment {
+        &self.environment
+    }
 }
 
 impl std::ops::Deref for Engine {
@@ -114,21 +110,19 @@ impl Engine {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        let throttle = settings.upload_bytes_per_second.map(Throttle::new);
+        Self::on(store, storage, Environment::new(keys, settings, clock, random))
+    }
+
+    /// The engine of an environment whose storage is open.
+    pub fn on(store: Store, storage: BlobStore, environment: Environment) -> Self {
+        let throttle = environment.settings.upload_bytes_per_second.map(Throttle::new);
         Self(Arc::new(Parts {
             throttle: throttle.map(Arc::new),
             store,
             storage,
-            keys,
-            settings,
-            clock,
-            random,
+            environment,
             sources: Vec::new(),
             checkpoints: checkpoint::none(),
-            mailer: None,
-            webhooks: Arc::default(),
-            installation: None,
-            places: places::cache(),
         }))
     }
 
@@ -139,12 +133,12 @@ impl Engine {
 
     /// The same engine, which sends e-mail.
     pub fn with_mailer(self, mailer: Option<Mailer>) -> Self {
-        self.changed(|parts| parts.mailer = mailer.map(Arc::new))
+        self.changed(|parts| parts.environment.mailer = mailer.map(Arc::new))
     }
 
     /// The same engine, whose messages name the address that people use.
     pub fn with_installation(self, installation: Option<String>) -> Self {
-        self.changed(|parts| parts.installation = installation)
+        self.changed(|parts| parts.environment.installation = installation)
     }
 
     /// The same engine, which calls `checkpoints` between the steps of its jobs: for tests of what a crash leaves.
@@ -153,21 +147,7 @@ impl Engine {
     }
 
     fn changed(self, change: impl FnOnce(&mut Parts)) -> Self {
-        let mut parts = Parts {
-            store: self.store.clone(),
-            storage: self.storage.clone(),
-            keys: self.keys.clone(),
-            settings: self.settings.clone(),
-            clock: self.clock.clone(),
-            random: self.random.clone(),
-            sources: self.sources.clone(),
-            checkpoints: self.checkpoints.clone(),
-            mailer: self.mailer.clone(),
-            webhooks: self.webhooks.clone(),
-            installation: self.installation.clone(),
-            places: self.places.clone(),
-            throttle: self.throttle.clone(),
-        };
+        let mut parts = Parts::clone(&self.0);
         change(&mut parts);
         Self(Arc::new(parts))
     }
@@ -189,15 +169,6 @@ impl Engine {
         self.store.ping().await?;
         self.storage.check().await.map_err(PipelineError::from)?;
         Ok(())
-    }
-
-    /// What tells web addresses, made when it is first needed.
-    pub(crate) fn webhooks(&self) -> Result<&WebhookSender, backup_notify::Error> {
-        if let Some(made) = self.webhooks.get() {
-            return Ok(made);
-        }
-        let made = WebhookSender::new()?;
-        Ok(self.webhooks.get_or_init(|| made))
     }
 
     pub(crate) async fn checkpoint(&self, reached: Checkpoint) -> Result<(), PipelineError> {

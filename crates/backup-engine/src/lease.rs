@@ -1,10 +1,10 @@
 //! A job that this worker holds: the heartbeat that keeps it, and the reasons why it may have to stop.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backup_core::{Clock, JobControl, PipelineError};
+use backup_core::{Clock, JobControl, JobLog, LogLevel, PipelineError};
 use backup_db::{Error as CatalogError, JobPosition, Lease, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinHandle;
@@ -48,6 +48,8 @@ pub(crate) struct HeldLease {
     expires_at: Mutex<DateTime<Utc>>,
     reason: AtomicU8,
     taken_over: AtomicBool,
+    /// How many lines of the job's log the catalog has.
+    logged: AtomicU64,
 }
 
 impl HeldLease {
@@ -69,6 +71,7 @@ impl HeldLease {
             job,
             reason: AtomicU8::new(StopReason::None as u8),
             taken_over: AtomicBool::new(false),
+            logged: AtomicU64::new(0),
         })
     }
 
@@ -93,7 +96,15 @@ impl HeldLease {
 
     /// Tells the job to stop.
     pub(crate) fn stop(&self, reason: StopReason) {
-        self.reason.fetch_max(reason as u8, Ordering::SeqCst);
+        let before = self.reason.fetch_max(reason as u8, Ordering::SeqCst);
+        if before < reason as u8 {
+            match reason {
+                StopReason::Cancelled => self.job.log(LogLevel::Info, "somebody has asked for it to stop"),
+                StopReason::Stopping => self.job.log(LogLevel::Info, "its worker was told to stop"),
+                // The log is another worker's too.
+                StopReason::Lost | StopReason::None => {}
+            }
+        }
         self.job.cancel();
     }
 
@@ -130,8 +141,11 @@ impl HeldLease {
         }
     }
 
-    /// Tells the catalog how far the job came, since it may end before the next heartbeat.
-    pub(crate) async fn note(&self) {
+    /// Notes a line in the job's log and tells the catalog how far the job came, since it may end before the next heartbeat:
+    /// nobody writes the log of a job that has ended. So a worker that dies behind its last line, and before the row knows,
+    /// leaves lines of another attempt behind it.
+    pub(crate) async fn note(&self, level: LogLevel, text: impl AsRef<str>) {
+        self.job.log(level, text);
         self.beat().await;
     }
 
@@ -144,11 +158,14 @@ impl HeldLease {
             progress,
             step,
             steps: self.job.steps(),
+            log: self.job.log_beyond(self.logged.load(Ordering::SeqCst)),
         };
+        let lines = at.log.as_ref().map_or(0, JobLog::count);
         let beat = self.store.heartbeat(&self.lease, at, self.length);
         let problem = match tokio::time::timeout(BEAT_TIMEOUT, beat).await {
             Ok(Ok(heartbeat)) => {
                 *self.expires_at.lock().unwrap_or_else(PoisonError::into_inner) = heartbeat.expires_at;
+                self.logged.fetch_max(lines, Ordering::SeqCst);
                 if heartbeat.cancel_requested {
                     self.stop(StopReason::Cancelled);
                 }

@@ -1,6 +1,6 @@
 //! The jobs: backup, restore, verify, delete; the worker that claims and leases them.
 //!
-//! [`Engine`] composes catalog, storage, keys and settings; [`Worker`] runs the catalog's jobs with it, and keeps house;
+//! [`Engine`] composes catalog, storage and [`Environment`], which is keys and settings; [`Worker`] runs the catalog's jobs with it, and keeps house;
 //! [`Scheduler`] fires schedules; [`Repository`] does what needs no catalog. The archive and the sources are synchronous, the storage and the catalog asynchronous: the
 //! bridges between them are here and nowhere else.
 
@@ -11,6 +11,7 @@ mod delete;
 mod delivery;
 mod empty;
 mod engine;
+mod environment;
 mod error;
 mod housekeeping;
 mod job;
@@ -42,6 +43,7 @@ pub use backup_notify::smtp::Mailer;
 pub use backup_sources::shown_path;
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use engine::{Engine, JobSettings, MAX_ATTEMPTS, Parts};
+pub use environment::Environment;
 pub use error::Error;
 pub use logging::{Action, end as end_logging, init as init_logging};
 pub use places::{Place, is_same_login, open_storage};

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use backup_core::PipelineError;
 use backup_core::config::BackupConfig;
 
-use crate::engine::Engine;
+use crate::environment::Environment;
 
 /// Where the settings of these programs, other processes, devices and sockets are.
 const CLOSED: [&str; 5] = ["/etc/backup", "/proc", "/sys", "/dev", "/run"];
@@ -16,7 +16,7 @@ const CLOSED: [&str; 5] = ["/etc/backup", "/proc", "/sys", "/dev", "/run"];
 /// Where restored folders may stand in the data folder.
 const RESTORES: &str = "restores";
 
-impl Engine {
+impl Environment {
     /// Whether files may be saved from the folder that a configuration names.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Engine {
 
     /// The data folder, and the storages that are folders.
     fn own(&self, config: Option<&BackupConfig>) -> impl Iterator<Item = PathBuf> {
-        let storage = self.storage.folder().map(Path::to_owned);
+        let storage = self.settings.storage.folder();
         let configured = config.and_then(storage_folder);
         [Some(self.settings.data_dir.clone()), storage, configured]
             .into_iter()

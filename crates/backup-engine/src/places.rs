@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::bridge::blocking;
 use crate::engine::Engine;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::repository::Repository;
 
@@ -29,6 +30,8 @@ pub struct Place {
     pub storage: BlobStore,
     /// The key of its new archives, and every other key that is at hand: archives are opened by the key that they name.
     pub keys: Keyring,
+    /// Those of them that its own archives may have been made with.
+    pub(crate) own_keys: Keyring,
 }
 
 /// What says which storage a configuration uses: URL, connection string under seal, container.
@@ -77,6 +80,7 @@ impl Engine {
             config: config.cloned(),
             storage,
             keys: self.keys_of(config, all).await?,
+            own_keys: self.own_keys(config).await?,
         })
     }
 
@@ -106,6 +110,35 @@ impl Engine {
             .collect())
     }
 
+    /// How many jobs may run at once on one storage, where the settings say.
+    pub(crate) fn storage_limit(&self) -> Option<StorageLimit> {
+        let max_jobs = self.settings.storage_max_jobs?;
+        let engine = self.clone();
+        let name: StorageName = Arc::new(move |config| {
+            // One that cannot be meant is nobody else's: its jobs fail by themselves.
+            let unknown = || config.map_or_else(String::new, |config| config.key.clone());
+            engine.storage_name(config).unwrap_or_else(|_| unknown())
+        });
+        Some(StorageLimit { max_jobs, name })
+    }
+
+    async fn open_storage(&self, config: &BackupConfig) -> Result<BlobStore, PipelineError> {
+        let key = (
+            config.storage_url.clone(),
+            config.storage_connection_string.as_ref().map(|secret| secret.0.clone()),
+            config.container_name.clone(),
+        );
+        if let Some(storage) = self.places.0.lock().await.storages.get(&key) {
+            return Ok(storage.clone());
+        }
+        // Not under the lock: a storage that does not answer must not hold up the others.
+        let storage = open_storage(&self.storage_settings(config)?).await?;
+        self.places.0.lock().await.storages.insert(key, storage.clone());
+        Ok(storage)
+    }
+}
+
+impl Environment {
     /// Opens a secret of the catalog.
     ///
     /// # Errors
@@ -189,38 +222,24 @@ impl Engine {
             .map_or_else(|| self.settings.upload_dir.clone(), PathBuf::from)
     }
 
-    /// How many jobs may run at once on one storage, where the settings say.
-    pub(crate) fn storage_limit(&self) -> Option<StorageLimit> {
-        let max_jobs = self.settings.storage_max_jobs?;
-        let engine = self.clone();
-        let name: StorageName = Arc::new(move |config| {
-            // One that cannot be meant is nobody else's: its jobs fail by themselves.
-            let unknown = || config.map_or_else(String::new, |config| config.key.clone());
-            engine.storage_name(config).unwrap_or_else(|_| unknown())
-        });
-        Some(StorageLimit { max_jobs, name })
-    }
-
-    async fn open_storage(&self, config: &BackupConfig) -> Result<BlobStore, PipelineError> {
-        let key = (
-            config.storage_url.clone(),
-            config.storage_connection_string.as_ref().map(|secret| secret.0.clone()),
-            config.container_name.clone(),
-        );
-        if let Some(storage) = self.places.0.lock().await.storages.get(&key) {
-            return Ok(storage.clone());
-        }
-        // Not under the lock: a storage that does not answer must not hold up the others.
-        let storage = open_storage(&self.storage_settings(config)?).await?;
-        self.places.0.lock().await.storages.insert(key, storage.clone());
-        Ok(storage)
-    }
-
     /// The keys of a configuration: its own first, then whatever else is at hand.
     ///
     /// # Errors
     /// `WrongKey` where its own passphrases are sealed with another one than the environment's.
     pub async fn keys_of(&self, config: Option<&BackupConfig>, all: &[BackupConfig]) -> Result<Keyring, PipelineError> {
+        let own = self.own_keys(config).await?;
+        let mut others: Vec<ArchiveKey> = own.iter().skip(1).cloned().collect();
+        for other in all {
+            for secret in other.encryption_key.iter().chain(&other.previous_encryption_keys) {
+                // What cannot be unsealed is the other configuration's own trouble.
+                others.extend(self.derive(secret).await.ok());
+            }
+        }
+        Ok(Keyring::new(own.current().clone(), others))
+    }
+
+    /// The keys that a configuration's archives are made with, and were: its own, and the environment's.
+    async fn own_keys(&self, config: Option<&BackupConfig>) -> Result<Keyring, PipelineError> {
         let current = match config.and_then(|config| config.encryption_key.as_ref()) {
             Some(secret) => self.derive(secret).await?,
             None => self.keys.current().clone(),
@@ -230,12 +249,6 @@ impl Engine {
             others.push(self.derive(secret).await?);
         }
         others.extend(self.keys.iter().cloned());
-        for other in all {
-            for secret in other.encryption_key.iter().chain(&other.previous_encryption_keys) {
-                // What cannot be unsealed is the other configuration's own trouble.
-                others.extend(self.derive(secret).await.ok());
-            }
-        }
         Ok(Keyring::new(current, others))
     }
 
@@ -253,9 +266,14 @@ impl Engine {
 impl Place {
     /// The same as [`Engine::repository_of`] gives.
     pub(crate) fn repository(&self, engine: &Engine) -> Repository {
+        self.repository_with(&self.keys, engine)
+    }
+
+    /// The same, which knows these keys alone.
+    pub(crate) fn repository_with(&self, keys: &Keyring, engine: &Engine) -> Repository {
         Repository::new(
             self.storage.clone(),
-            self.keys.clone(),
+            keys.clone(),
             engine.settings.database.programs.clone(),
         )
     }

@@ -96,6 +96,14 @@ pub(crate) fn open(path: &str, file: &[u8], keys: &Keyring) -> Result<Receipt, P
     Ok(receipt)
 }
 
+/// The fingerprint of the key that a receipt says it was made with, whoever wrote it; `None` where it says none.
+pub(crate) fn key_named(file: &[u8]) -> Option<String> {
+    let signed: Signed = serde_json::from_slice(file).ok()?;
+    let fingerprint = signed.archive.key_fingerprint;
+    let is_one = fingerprint.len() == 32 && fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then_some(fingerprint)
+}
+
 /// Compares in a time that does not tell where the texts differ.
 fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0

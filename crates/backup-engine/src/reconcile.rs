@@ -3,7 +3,9 @@
 //! time; any number of workers may do it at once, and each step may be broken off and repeated.
 
 mod alert;
+mod keys;
 mod orphans;
+mod shelf;
 
 pub use orphans::{Orphan, OrphanKind, Orphans};
 
@@ -17,12 +19,12 @@ use backup_storage::{BlobInfo, BlobStore};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 
-use crate::backup::{remove_all, whole};
+use crate::backup::{attempt_key, remove_all, whole};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::logging::Action;
-use crate::places::Place;
 use crate::receipts;
+use shelf::Shelf;
 
 /// A blob younger than this many leases may belong to a job that is just finishing.
 const GRACE_LEASES: i32 = 4;
@@ -50,12 +52,6 @@ pub struct Reconciled {
     /// Configurations whose storage is empty though the catalog knows backups in it, and what is said of each. None of them is
     /// judged.
     pub empty: Vec<(String, String)>,
-}
-
-/// One storage, and the configurations whose backups are in it.
-struct Shelf {
-    config_keys: Vec<String>,
-    place: Place,
 }
 
 /// What stands in a storage.
@@ -116,7 +112,7 @@ impl Engine {
         let (mut shelves, mut unreachable) = (Vec::new(), Vec::new());
         for (config_key, place) in self.places().await? {
             match place {
-                Ok(place) => put_on_shelf(&mut shelves, config_key, place),
+                Ok(place) => Shelf::put(&mut shelves, config_key, place),
                 Err(error) => unreachable.push((config_key, error)),
             }
         }
@@ -143,7 +139,7 @@ impl Engine {
                 self.compare(config_key, status, shelf, &stored, began, found).await?;
             }
         }
-        Ok(())
+        self.note_keys(shelf).await
     }
 
     /// [`Self::reconcile`], with its outcome in the log.
@@ -330,7 +326,9 @@ impl Engine {
         let receipt_path = own_receipt(backup);
         if backup.status == JobStatus::Failed {
             let job = JobControl::new(self.settings.stall_timeout);
-            match whole(&shelf.place.repository(self), path, &receipt_path, &job).await {
+            let key = attempt_key(shelf.own_keys(&backup.config_key), backup);
+            let repository = shelf.place.repository_with(&key, self);
+            match whole(&repository, path, &receipt_path, &job).await {
                 Ok(Some(receipt)) => match self.store.adopt_backup(&receipt).await {
                     Ok(_) => {
                         found.adopted.push(backup.id);
@@ -349,20 +347,6 @@ impl Engine {
         remove_all(&shelf.place.storage, path, &receipt_path).await?;
         found.leftovers.push(backup.id);
         Ok(())
-    }
-}
-
-/// Several configurations may share a storage, which is looked through once.
-fn put_on_shelf(shelves: &mut Vec<Shelf>, config_key: String, place: Place) {
-    let same = shelves
-        .iter_mut()
-        .find(|shelf| shelf.place.storage.describe() == place.storage.describe());
-    match same {
-        Some(shelf) => shelf.config_keys.push(config_key),
-        None => shelves.push(Shelf {
-            config_keys: vec![config_key],
-            place,
-        }),
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use backup_core::restore::{
     Replacement, ReplacementStage, RestoreAction, RestoreMode, RestoreOptions, RestorePlan, RestoreRecord,
 };
-use backup_core::{Backup, BackupId, EntryPath, IdGenerator, PipelineError, RestoreId, Target, Warning};
+use backup_core::{Backup, BackupId, EntryPath, IdGenerator, LogLevel, PipelineError, RestoreId, Target, Warning};
 use backup_sources::{
     ConfigTarget, DatabaseSettings, DatabaseTarget, DatabaseTargetOptions, FilesTarget, FilesTargetOptions,
 };
@@ -154,6 +154,8 @@ pub(crate) async fn run(
     match &record.replacement {
         // What is half exchanged is not left so, however often it was tried.
         Some(half) if half.stage == ReplacementStage::Swapping => {
+            let text = "the attempt before had begun to exchange: it is finished";
+            held.job().log(LogLevel::Info, text);
             return swap::finish(engine, held, config, record, half.clone()).await;
         }
         Some(left) => swap::clear(engine, config, left).await.map_err(JobError::storage)?,
@@ -175,6 +177,12 @@ pub(crate) async fn run(
     };
     let mut way = Way::of(engine, &place, &order, &receipt)?;
     let job = held.job();
+    let (mode, storage) = (record.options.mode, place.storage.describe());
+    let text = format!(
+        "restores backup {}, '{}' of {storage}, mode {mode}",
+        receipt.id, receipt.storage_path
+    );
+    job.log(LogLevel::Info, text);
     let plan = plan::make(engine, &place, &order, &receipt, &way, job)
         .await
         .map_err(JobError::storage)?;
@@ -232,6 +240,7 @@ async fn make(
             "the configuration was restored into this folder of the machine that ran the restore: compare, and put in place what is needed",
         );
     }
+    job.log(LogLevel::Info, "all that was asked for is restored");
     engine.checkpoint(Checkpoint::RestoreWhole).await?;
     if !way.exchanges() {
         return Ok(None);

@@ -145,6 +145,9 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use backup_core::{OsRandom, Random};
     use clap::Parser;
 
     use super::*;
@@ -158,14 +161,17 @@ mod tests {
     /// Every path that the settings lead to.
     fn paths(arguments: &[&str]) -> Vec<PathBuf> {
         let engine = Program::try_parse_from([&["x"], arguments].concat()).unwrap().engine;
-        let by_url = engine.database.settings_of_url(&"postgres://u@h/d".into()).unwrap();
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let url = "postgres://u@h/d".into();
+        let by_url = engine.database.settings_of_url(&url, random.clone()).unwrap();
+        let drill = engine.drill.settings(&engine.data, &engine.database, random.clone());
         let mut paths = vec![
             engine.data.absolute().unwrap(),
             engine.files.upload_dir.clone(),
-            engine.drill.settings(&engine.data, &engine.database).unwrap().folder,
+            drill.unwrap().folder,
         ];
         paths.extend(engine.config.listed_paths());
-        paths.extend(engine.database.settings().programs);
+        paths.extend(engine.database.settings(random).programs);
         paths.extend(by_url.programs);
         paths
     }

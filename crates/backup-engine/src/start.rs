@@ -31,7 +31,7 @@ impl Engine {
     pub async fn open(args: &EngineArgs, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StartError> {
         args.keys.check()?;
         let url = args.catalog.url(&args.data)?;
-        let settings = args.job_settings()?;
+        let settings = args.job_settings(&random)?;
         let mailer = args.mailer(clock.clone(), random.clone())?;
         let installation = args.notify.public_url()?.map(String::from);
         let keys = args.keys.clone();
@@ -69,15 +69,15 @@ impl EngineArgs {
     }
 
     /// What the jobs do, by the settings.
-    pub fn job_settings(&self) -> Result<JobSettings, SettingsError> {
+    pub fn job_settings(&self, random: &Arc<dyn Random>) -> Result<JobSettings, SettingsError> {
         Ok(JobSettings {
             storage: self.storage.settings(&self.data, self.worker.stall_timeout())?,
             quota_bytes: Some(self.worker.quota_gb << 30),
-            database: self.database.settings(),
+            database: self.database.settings(random.clone()),
             upload_dir: self.files.upload_dir.clone(),
             environment: self.config.exported_environment(),
             config_paths: self.config.listed_paths(),
-            drill: self.drill.settings(&self.data, &self.database)?,
+            drill: self.drill.settings(&self.data, &self.database, random.clone())?,
             data_dir: self.data.absolute()?,
             read_all_files: self.files.read_all,
             chain: self.worker.chain(),

@@ -13,13 +13,13 @@ use backup_storage::BlobStore;
 use futures_util::future::join_all;
 
 use crate::bridge::blocking;
-use crate::engine::Engine;
+use crate::environment::Environment;
 use crate::places::names_storage;
 
 /// How long a program of the database may be silent.
 const SILENCE: Duration = Duration::from_secs(20);
 
-impl Engine {
+impl Environment {
     /// Opens the storage that a configuration names, creating its folder or container where that is missing, and writes,
     /// reads and deletes a small blob. Returns what the storage is called.
     ///
@@ -150,10 +150,10 @@ impl Engine {
     /// # Errors
     /// `Refused` where its settings cannot work.
     pub fn storage_name(&self, config: Option<&BackupConfig>) -> Result<String, PipelineError> {
-        match config.filter(|config| names_storage(config)) {
-            Some(config) => Ok(BlobStore::locate(&self.storage_settings(config)?)?),
-            None => Ok(self.storage.describe()),
-        }
+        Ok(match config.filter(|config| names_storage(config)) {
+            Some(config) => BlobStore::locate(&self.storage_settings(config)?)?,
+            None => BlobStore::locate(&self.settings.storage)?,
+        })
     }
 }
 

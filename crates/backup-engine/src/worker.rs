@@ -5,7 +5,7 @@ mod run;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use backup_core::{JobControl, PipelineError};
+use backup_core::{JobControl, LogLevel, PipelineError};
 use backup_db::ClaimedJob;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -150,13 +150,19 @@ impl Worker {
 
     fn hold(&self, claimed: &ClaimedJob) -> Arc<HeldLease> {
         let settings = &self.engine.settings;
+        let job = JobControl::timed(settings.stall_timeout, self.engine.clock.clone(), claimed.log.clone());
+        let attempt = claimed.lease.attempts;
+        job.log(
+            LogLevel::Info,
+            format!("{} takes the job up, attempt {attempt}", self.name),
+        );
         let held = HeldLease::new(
             self.engine.store.clone(),
             self.engine.clock.clone(),
             claimed.lease.clone(),
             (&claimed.job).into(),
             settings.lease,
-            JobControl::timed(settings.stall_timeout, self.engine.clock.clone()),
+            job,
         );
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|other| other.strong_count() > 0);

@@ -6,6 +6,7 @@ mod kit;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use backup_core::config::BackupConfig;
 use backup_core::{BackupId, BackupSource, JobStatus, PipelineError, VerifyLevel};
 use backup_engine::{Checkpoint, Checkpoints, Engine, MAX_ATTEMPTS};
 use chrono::TimeDelta;
@@ -254,6 +255,53 @@ fn a_whole_backup_of_another_key_is_nobodys_to_remove() {
     process().block_on(async {
         let engine = place.engine().await;
         assert_eq!(engine.reconcile().await.unwrap().adopted, [id]);
+        assert_only_this_good(&engine, id).await;
+    });
+    drop(gate);
+}
+
+#[test]
+fn the_key_of_another_configuration_brings_no_backup_to_life() {
+    let mut place = Place::new();
+    let (id, gate) = die_at(&place, Checkpoint::BeforeRow, Some(BackupSource::Files));
+    let id = id.unwrap();
+    place.clock.advance(TimeDelta::minutes(2));
+    let others = std::mem::replace(&mut place.passphrase, "the passphrase of the default configuration");
+    process().block_on(async {
+        let engine = place.engine().await;
+        let mut shop = BackupConfig::defaults("shop", engine.clock.now());
+        shop.change_encryption_key(Some(engine.seal(others).unwrap()));
+        engine.store.put_config(&shop).await.unwrap();
+        let worker = start(&engine);
+        let ended = ended(&engine, id).await;
+        worker.stop().await;
+        assert_eq!(ended.status, JobStatus::Failed);
+        let found = engine.reconcile().await.unwrap();
+        assert_eq!((found.adopted, found.leftovers), (vec![], vec![]));
+        assert_eq!(row(&engine, id).await.status, JobStatus::Failed);
+        // To look at it, any key that is at hand will do.
+        engine.repository_of("default").await.unwrap().find(id).await.unwrap();
+    });
+    drop(gate);
+}
+
+#[test]
+fn a_backup_from_just_before_the_key_was_changed_is_adopted() {
+    let mut place = Place::new();
+    let (id, gate) = die_at(&place, Checkpoint::BeforeRow, Some(BackupSource::Files));
+    let id = id.unwrap();
+    place.clock.advance(TimeDelta::minutes(2));
+    let former = std::mem::replace(&mut place.passphrase, "the next passphrase");
+    place.previous.push(former);
+    process().block_on(async {
+        let engine = place.engine().await;
+        let former = row(&engine, id).await.key_fingerprint.unwrap();
+        assert_ne!(former, engine.keys.current().fingerprint());
+        let worker = start(&engine);
+        let ended = ended(&engine, id).await;
+        worker.stop().await;
+        assert_eq!(ended.status, JobStatus::Completed, "{:?}", ended.error_message);
+        assert_eq!(ended.key_fingerprint, Some(former), "it was not made again");
         assert_only_this_good(&engine, id).await;
     });
     drop(gate);

@@ -189,4 +189,7 @@ async fn an_incremental_backup_without_a_base_is_made_full_and_says_so() {
             .iter()
             .any(|warning| warning.code == WarningCode::PromotedToFull)
     );
+    assert!(row.name.starts_with("backup-files-full-"), "{}", row.name);
+    let receipt = engine.repository().find(id).await.unwrap();
+    assert_eq!(receipt.name, row.name, "a catalog that is rebuilt says the same");
 }

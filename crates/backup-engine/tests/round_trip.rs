@@ -5,6 +5,7 @@ mod kit;
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::restore::{RestoreMode, RestoreOptions};
@@ -32,11 +33,12 @@ fn settings(database: &Database) -> DatabaseSettings {
         password: Some(database.password.as_str().into()),
         options: ConnectionOptions::default(),
         programs: None,
+        random: Arc::new(OsRandom),
     }
 }
 
 fn ids(engine: &Engine) -> IdGenerator {
-    IdGenerator::new(engine.clock.clone(), std::sync::Arc::new(OsRandom))
+    IdGenerator::new(engine.clock.clone(), Arc::new(OsRandom))
 }
 
 #[tokio::test(flavor = "multi_thread")]

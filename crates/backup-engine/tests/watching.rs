@@ -3,11 +3,14 @@
 
 mod kit;
 
+use std::time::Duration;
+
 use backup_core::alert::{AlertKind, AlertSeverity};
-use backup_core::{BackupSource, JobStatus};
+use backup_core::{BackupSource, JobStatus, NewBackup};
+use backup_db::{BackupOutcome, CompletedBackup};
 use backup_engine::{Engine, Watch};
 use chrono::TimeDelta;
-use kit::{Place, backup, fire, nightly};
+use kit::{Place, backup, fire, nightly, row};
 
 async fn open(engine: &Engine, kind: AlertKind) -> Vec<AlertSeverity> {
     let alerts = engine.store.open_alerts(kind).await.unwrap();
@@ -71,6 +74,50 @@ async fn a_key_that_kept_backups_need_is_missed() {
     let engine = place.engine().await;
     Watch::new(engine.clone(), "this process").look().await.unwrap();
     assert_eq!(open(&engine, AlertKind::KeyMissing).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_of_backups_are_missed_that_were_not_written_down_with_them() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let made = backup(&engine, BackupSource::Files).await;
+    let receipt = engine.repository().find(made.id).await.unwrap();
+    // The same backup in a catalog of a version that wrote no keys down.
+    place.catalog = format!("sqlite://{}", place.path("old.db").display());
+    place.passphrase = "another passphrase by mistake";
+    let engine = place.engine().await;
+    let store = &engine.store;
+    let asked = NewBackup {
+        id: made.id,
+        config_key: made.config_key,
+        backup_type: made.backup_type,
+        source: made.source,
+        trigger: made.trigger,
+        description: None,
+        created_by: None,
+        schedule_id: None,
+    };
+    store.create_backup(asked).await.unwrap();
+    let claimed = store.claim_job("a worker", Duration::from_mins(1), 3, None).await;
+    let done = CompletedBackup {
+        key_fingerprint: None,
+        ..CompletedBackup::from(&receipt)
+    };
+    store
+        .finish_backup(
+            &claimed.unwrap().unwrap().lease,
+            BackupOutcome::Completed(Box::new(done)),
+        )
+        .await
+        .unwrap();
+
+    engine.reconcile().await.unwrap();
+    Watch::new(engine.clone(), "this process").look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::KeyMissing).await, [AlertSeverity::Critical]);
+    assert_eq!(
+        row(&engine, made.id).await.key_fingerprint,
+        Some(receipt.archive.key_fingerprint)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

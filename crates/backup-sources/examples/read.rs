@@ -2,10 +2,11 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backup_core::contents::BackupContents;
-use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PipelineError, Source};
+use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, OsRandom, PipelineError, Source};
 use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, FilesSource};
 
 /// Reads everything and keeps nothing.
@@ -48,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             password: None,
             options: ConnectionOptions::default(),
             programs: None,
+            random: Arc::new(OsRandom),
         })),
         _ => return Err("read files FOLDER | read database HOST PORT NAME USER".into()),
     };

@@ -4,8 +4,11 @@
 //! must know before the first byte of the dump (encoding, locale, extensions, roles) stands before it in `about.json`; the
 //! rows of each table, counted while the dump runs and in its own snapshot, after it in `tables.json`.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use backup_core::Random;
 use secrecy::SecretString;
 
 mod about;
@@ -51,7 +54,7 @@ fn shown(items: &[String]) -> String {
 }
 
 /// Where the database is and how to log in. `Debug` shows no password.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DatabaseSettings {
     /// Host name, address, or folder of the server's socket.
     pub host: String,
@@ -67,4 +70,20 @@ pub struct DatabaseSettings {
     pub options: ConnectionOptions,
     /// Folder of `pg_dump`, `pg_dumpall`, `pg_restore` and `psql`; `None`: the `PATH`, then the newest of Debian's.
     pub programs: Option<PathBuf>,
+    /// Randomness for what no server may guess.
+    pub random: Arc<dyn Random>,
+}
+
+impl fmt::Debug for DatabaseSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseSettings")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("name", &self.name)
+            .field("user", &self.user)
+            .field("password", &self.password)
+            .field("options", &self.options)
+            .field("programs", &self.programs)
+            .finish_non_exhaustive()
+    }
 }

@@ -48,7 +48,7 @@ impl StorageSettings {
     }
 
     /// The folder, where the store is one.
-    pub(crate) fn folder(&self) -> Option<PathBuf> {
+    pub fn folder(&self) -> Option<PathBuf> {
         if self.connection_string.is_some() {
             return None;
         }

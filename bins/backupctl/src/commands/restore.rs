@@ -1,5 +1,7 @@
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use backup_core::OsRandom;
 use backup_engine::{RestoreInto, shown_path};
 use serde_json::json;
 
@@ -27,7 +29,7 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
         ..RestoreInto::default()
     };
     if let Some(url) = &args.to_database {
-        into.database = Some(settings.database.settings_of_url(url)?);
+        into.database = Some(settings.database.settings_of_url(url, Arc::new(OsRandom))?);
     }
     for path in &args.paths {
         into.paths

@@ -35,6 +35,7 @@ text_enums! {
     ConfigPart = backup_core::config::ConfigPart,
     FiringOutcome = backup_db::FiringOutcome,
     JobStatus = backup_core::JobStatus,
+    LogLevel = backup_core::LogLevel,
     MessageLanguage = backup_core::Language,
     OrphanKind = backup_engine::OrphanKind,
     QuotaPolicy = backup_core::config::QuotaPolicy,

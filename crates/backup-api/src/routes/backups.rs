@@ -19,6 +19,7 @@ use crate::wire::backup::{
     BackupAccepted, BackupAnswer, BackupBody, BackupDetails, BackupDetailsAnswer, BackupListBody, BackupQuery,
     CreateBackup, DeleteQuery, Protect,
 };
+use crate::wire::log::LogLineBody;
 use crate::wire::restore::RestoreBody;
 use crate::wire::step::StepBody;
 
@@ -127,9 +128,11 @@ pub(crate) async fn get_backup(
         dependents.extend(api.store.get_backup(dependent.id).await?);
     }
     let steps = api.store.steps_of(JobKind::Backup, &id.to_string()).await?;
+    let log = api.store.log_of(JobKind::Backup, &id.to_string()).await?;
     let say = |summary| BackupBody::new(summary, language);
     let backup = BackupDetails {
         steps: StepBody::all(&steps, summary.backup.completed_at),
+        log: LogLineBody::all(log),
         backup: say(summary),
         restores: restores
             .into_iter()

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::PipelineError;
 use backup_core::config::{BackupConfig, ConfigPart, DEFAULT_CONFIG_KEY};
 use backup_core::usage::ConfigUsage;
-use backup_engine::Engine;
+use backup_engine::Environment;
 
 use self::change::changed;
 use crate::app::Api;
@@ -25,7 +25,7 @@ use crate::wire::webhook::WebhookBody;
 /// Every configuration, the default one first.
 #[utoipa::path(get, path = "/api/admin/backup/configs", responses((status = 200, body = ConfigList)))]
 pub(crate) async fn list_configs(api: web::Data<Api>, _: Query<()>) -> ApiResult {
-    let engine = api.engine()?;
+    let environment = api.environment()?;
     let configs = api.store.list_configs().await?;
     let usage = api.store.usage_by_config().await?;
     let mut keys = vec![DEFAULT_CONFIG_KEY];
@@ -37,7 +37,7 @@ pub(crate) async fn list_configs(api: web::Data<Api>, _: Query<()>) -> ApiResult
     );
     let mut bodies = Vec::new();
     for key in keys {
-        bodies.push(describe(engine, key, &configs, &usage).await);
+        bodies.push(describe(environment, key, &configs, &usage).await);
     }
     Ok(HttpResponse::Ok().json(ConfigList { configs: bodies }))
 }
@@ -55,13 +55,13 @@ pub(crate) async fn get_config(api: web::Data<Api>, query: Query<ConfigQuery>) -
 }
 
 async fn find(api: &Api, key: &str) -> ApiResult<ConfigBody> {
-    let engine = api.engine()?;
+    let environment = api.environment()?;
     let configs = api.store.list_configs().await?;
     if key != DEFAULT_CONFIG_KEY && configs.iter().all(|config| config.key != key) {
         return Err(ApiError::not_found("config_not_found"));
     }
     let usage = api.store.usage_by_config().await?;
-    Ok(describe(engine, key, &configs, &usage).await)
+    Ok(describe(environment, key, &configs, &usage).await)
 }
 
 /// Changes a configuration, or makes one of this name. What is changed holds from the next backup on.
@@ -83,13 +83,13 @@ pub(crate) async fn change_config(
     query: Query<ConfigQuery>,
     body: Body<ConfigChange>,
 ) -> ApiResult {
-    let engine = api.engine()?;
+    let environment = api.environment()?;
     let key = query.0.key;
     let before = api.store.get_config(&key).await?;
     let given = body.0.given.clone();
-    let after = changed(engine, before.as_ref(), &key, body.0)?;
+    let after = changed(environment, before.as_ref(), &key, body.0)?;
     let given = described(&given, &after);
-    let moves = !is_same_storage(engine, before.as_ref(), &after)?;
+    let moves = !is_same_storage(environment, before.as_ref(), &after)?;
     api.store.replace_config(before.as_ref(), &after, moves).await?;
     let act = audit::change_config(&key, before.is_none() && key != DEFAULT_CONFIG_KEY, &given);
     audit::record(&api, &request, &caller, act).await?;
@@ -137,10 +137,10 @@ pub(crate) async fn test_config(
     query: Query<ConfigQuery>,
     body: Body<TestConfig>,
 ) -> ApiResult {
-    let engine = api.engine()?;
+    let environment = api.environment()?;
     let TestConfig { what, config } = body.0;
     let before = api.store.get_config(&query.0.key).await?;
-    let config = changed(engine, before.as_ref(), &query.0.key, config)?;
+    let config = changed(environment, before.as_ref(), &query.0.key, config)?;
     audit::record(&api, &request, &caller, audit::test_config(&query.0.key, what)).await?;
     let mut result = TestResult {
         what,
@@ -152,17 +152,17 @@ pub(crate) async fn test_config(
         estimated_bytes: None,
     };
     let tried = match what {
-        ConfigPart::Storage => engine.try_storage(&config).await.map(|name| result.detail = name),
-        ConfigPart::Files => engine
+        ConfigPart::Storage => environment.try_storage(&config).await.map(|name| result.detail = name),
+        ConfigPart::Files => environment
             .try_files(&config)
             .await
             .map(|folder| result.detail = folder.display().to_string()),
         ConfigPart::Notification => {
             let installation = api.settings.public_url.as_ref().map(url::Url::as_str);
-            let sent = engine.try_notification(&config, language.of_messages(), installation);
+            let sent = environment.try_notification(&config, language.of_messages(), installation);
             sent.await.map(|told| result.detail = told.join(", "))
         }
-        ConfigPart::Database => engine.try_database(&config).await.map(|found| {
+        ConfigPart::Database => environment.try_database(&config).await.map(|found| {
             result.detail = format!("PostgreSQL {}", found.server_version);
             result.server_version = Some(found.server_version);
             result.dump_version = Some(found.dump_version);
@@ -191,25 +191,38 @@ fn described(given: &[&str], after: &BackupConfig) -> String {
 }
 
 /// Whether backups stay where they are found; a storage that cannot be meant is refused.
-fn is_same_storage(engine: &Engine, before: Option<&BackupConfig>, after: &BackupConfig) -> ApiResult<bool> {
+fn is_same_storage(environment: &Environment, before: Option<&BackupConfig>, after: &BackupConfig) -> ApiResult<bool> {
+    let says = |config: &BackupConfig| {
+        (
+            config.storage_url.clone(),
+            config.storage_connection_string.clone(),
+            config.container_name.clone(),
+        )
+    };
+    // What nobody changes need not be one that can work: everything else can be changed nevertheless.
+    if before.map(says).unwrap_or_default() == says(after) {
+        return Ok(true);
+    }
     let refuse = |error: PipelineError| ApiError::field("field_invalid", "storageUrl", error.full_text());
-    let now = engine.storage_name(Some(after)).map_err(refuse)?;
+    let now = environment.storage_name(Some(after)).map_err(refuse)?;
     // One that could not work has no backups that could be lost.
-    Ok(engine.storage_name(before).is_ok_and(|name| name == now))
+    Ok(environment.storage_name(before).is_ok_and(|name| name == now))
 }
 
-async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[ConfigUsage]) -> ConfigBody {
+async fn describe(environment: &Environment, key: &str, all: &[BackupConfig], usage: &[ConfigUsage]) -> ConfigBody {
     let stored = all.iter().find(|config| config.key == key);
-    let defaults = BackupConfig::defaults(key, engine.clock.now());
+    let defaults = BackupConfig::defaults(key, environment.clock.now());
     let config = stored.unwrap_or(&defaults);
-    let settings = &engine.settings;
+    let settings = &environment.settings;
     let usage = usage.iter().find(|usage| usage.config_key == key);
     let hidden = |is_set: bool| is_set.then_some(HIDDEN);
     let own_url = config.storage_url.is_some();
-    let login = engine.database_login(stored);
+    let login = environment.database_login(stored);
     ConfigBody {
         key: key.to_owned(),
-        storage: engine.storage_name(stored).unwrap_or_else(|error| error.full_text()),
+        storage: environment
+            .storage_name(stored)
+            .unwrap_or_else(|error| error.full_text()),
         storage_url: config
             .storage_url
             .clone()
@@ -226,12 +239,12 @@ async fn describe(engine: &Engine, key: &str, all: &[BackupConfig], usage: &[Con
         database_name: Some(login.name).filter(|name| !name.is_empty()),
         database_user: login.user,
         database_password: hidden(config.database_password.is_some() || login.password.is_some()),
-        upload_dir: engine.upload_dir(stored).display().to_string(),
+        upload_dir: environment.upload_dir(stored).display().to_string(),
         compression_enabled: config.compression_enabled,
         compression_algorithm: config.compression_algorithm.unwrap_or(settings.codec),
         encryption_enabled: config.encryption_enabled,
         encryption_key: HIDDEN,
-        key_fingerprint: engine
+        key_fingerprint: environment
             .keys_of(stored, all)
             .await
             .ok()

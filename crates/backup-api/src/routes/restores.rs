@@ -13,6 +13,7 @@ use crate::http::body::{Body, NoBody};
 use crate::http::params::{Query, path_id};
 use crate::language::Language;
 use crate::routes::backups::find_backup;
+use crate::wire::log::LogLineBody;
 use crate::wire::restore::{
     CreateRestore, Page, RestoreAccepted, RestoreAnswer, RestoreBody, RestoreDetails, RestoreListBody,
     RestorePlanAnswer,
@@ -179,8 +180,10 @@ pub(crate) async fn get_restore(
 ) -> ApiResult {
     let restore = find_restore(&api, path_id(&request, "restore_not_found")?).await?;
     let steps = api.store.steps_of(JobKind::Restore, &restore.id.to_string()).await?;
+    let log = api.store.log_of(JobKind::Restore, &restore.id.to_string()).await?;
     let restore = RestoreDetails {
         steps: StepBody::all(&steps, restore.completed_at),
+        log: LogLineBody::all(log),
         restore: RestoreBody::new(restore, language),
     };
     Ok(HttpResponse::Ok().json(RestoreAnswer { restore }))

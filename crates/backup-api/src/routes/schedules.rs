@@ -77,11 +77,13 @@ pub(crate) async fn create_schedule(
     let schedule = body.0.schedule(api.ids.next()?, caller.user_id(), api.clock.now());
     let schedule = api.store.create_schedule(schedule).await?;
     audit::record(&api, &request, &caller, audit::create_schedule(&schedule)).await?;
-    let summary = ScheduleSummary {
+    // Somebody may have removed it already.
+    let summary = api.store.get_schedule(schedule.id).await?.unwrap_or(ScheduleSummary {
         schedule,
         backups: 0,
         last_backup_at: None,
-    };
+        created_by_name: None,
+    });
     Ok(HttpResponse::Created().json(ScheduleAnswer {
         schedule: ScheduleBody::new(summary, language),
         message: language.say("schedule_created", &[]),

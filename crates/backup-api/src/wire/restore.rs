@@ -15,6 +15,7 @@ use crate::language::Language;
 use crate::openapi::types;
 use crate::wire::backup::UserName;
 use crate::wire::contents::WarningBody;
+use crate::wire::log::LogLineBody;
 use crate::wire::step::{StepBody, step_text};
 
 mod plan;
@@ -163,6 +164,8 @@ pub(crate) struct RestoreDetails {
     pub(crate) restore: RestoreBody,
     /// What its last attempt did, one after the other.
     pub(crate) steps: Vec<StepBody>,
+    /// What its attempts did, line by line; of very many lines the middle is left out, which a line says.
+    pub(crate) log: Vec<LogLineBody>,
 }
 
 /// A restore that was asked for, or asked to stop.

@@ -14,7 +14,7 @@ use crate::error::ApiResult;
 use crate::http::params::{FromParams, Params};
 use crate::language::Language;
 use crate::openapi::types;
-use crate::wire::backup::BackupBody;
+use crate::wire::backup::{BackupBody, UserName};
 
 /// A schedule.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,6 +78,7 @@ pub(crate) struct ScheduleBody {
     /// The user who made it.
     #[schema(value_type = Option<types::Id>)]
     created_by: Option<UserId>,
+    created_by_user: Option<UserName>,
     #[serde(rename = "_count")]
     count: Count,
 }
@@ -95,6 +96,7 @@ impl ScheduleBody {
             schedule,
             backups,
             last_backup_at,
+            created_by_name,
         } = summary;
         let cron = CronExpression::parse(&schedule.cron_expression).ok();
         Self {
@@ -127,6 +129,7 @@ impl ScheduleBody {
             created_at: schedule.created_at,
             updated_at: schedule.updated_at,
             created_by: schedule.created_by,
+            created_by_user: created_by_name.map(UserName::new),
             count: Count { backups },
         }
     }

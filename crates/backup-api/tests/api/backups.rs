@@ -1,8 +1,10 @@
 //! Backups: create, list, look at, cancel, protect, delete, verify, restore.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use backup_core::{BackupId, BackupSource, BackupTrigger, BackupType};
+use backup_core::{BackupId, BackupSource, BackupTrigger, BackupType, Clock, JobLog, LogLevel, LogLine, Step};
+use backup_db::JobPosition;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -18,6 +20,7 @@ on_both_catalogs!(
     a_protected_backup_stays,
     a_running_backup_is_not_deleted,
     verifications_and_restores_are_asked_for,
+    jobs_are_shown_with_what_they_did,
     the_overview_tells_what_matters,
 );
 
@@ -388,6 +391,37 @@ async fn verifications_and_restores_are_asked_for(app: TestApp) {
         .post(&format!("{path}/cancel"), "")
         .await
         .refused(409, "job_finished");
+}
+
+async fn jobs_are_shown_with_what_they_did(app: TestApp) {
+    let (admin, viewer) = (app.as_admin().await, app.as_viewer().await);
+    let mut log = JobLog::default();
+    log.add(LogLine::new(app.clock.now(), LogLevel::Warning, "<b>'名'</b>\nchanged"));
+    let at = JobPosition {
+        log: Some(log),
+        ..JobPosition::new(20, Step::Files)
+    };
+    let noted = json!([{ "at": "2026-11-24T00:00:00Z", "level": "WARNING", "text": "<b>'名'</b> changed" }]);
+    let beat = async || {
+        let lease = app.claim().await;
+        let beat = app.store.heartbeat(&lease, at.clone(), Duration::from_mins(1)).await;
+        beat.unwrap();
+        lease
+    };
+
+    let id = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await.id;
+    let path = format!("/api/admin/backup/{id}");
+    assert_eq!(viewer.get(&path).await.expect(200).json()["backup"]["log"], json!([]));
+    let lease = beat().await;
+    assert_eq!(viewer.get(&path).await.expect(200).json()["backup"]["log"], noted);
+    app.finish(&lease, 1000, None).await;
+    assert_eq!(viewer.get(&path).await.expect(200).json()["backup"]["log"], noted);
+
+    let options = json!({ "mode": "NEW", "targetDir": "/tmp/x" });
+    let asked = admin.post(&format!("{path}/restore"), options).await.expect(202).json();
+    beat().await;
+    let path = format!("/api/admin/restore/{}", asked["restore"]["id"].as_str().unwrap());
+    assert_eq!(viewer.get(&path).await.expect(200).json()["restore"]["log"], noted);
 }
 
 async fn the_overview_tells_what_matters(app: TestApp) {

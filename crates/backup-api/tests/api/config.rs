@@ -14,6 +14,7 @@ use crate::support::{Client, TestApp, on_both_catalogs};
 
 on_both_catalogs!(
     a_configuration_is_the_environment_s_but_for_what_it_says,
+    a_storage_that_cannot_be_opened_is_seen_and_exchanged,
     a_secret_goes_in_and_never_comes_out,
     what_is_changed_holds_from_the_next_backup_on,
     a_named_configuration_has_its_own_storage_and_backups,
@@ -117,6 +118,29 @@ async fn a_configuration_is_the_environment_s_but_for_what_it_says(app: TestApp)
         patch(&admin, CONFIG, json!({})).await["overrides"],
         json!(["quotaGigabytes"])
     );
+}
+
+async fn a_storage_that_cannot_be_opened_is_seen_and_exchanged(app: TestApp) {
+    // As it is while the server tries to open the environment's storage, which may be a wrong one.
+    app.set_environment();
+    let admin = app.as_admin().await;
+    let wrong = format!("folder {}", app.folder.path().join("storage").display());
+    assert_eq!(admin.get(CONFIG).await.expect(200).json()["config"]["storage"], wrong);
+    let listed = admin.get("/api/admin/backup/configs").await.expect(200).json();
+    assert_eq!(listed["configs"][0]["storage"], wrong);
+
+    let right = app.folder.path().join("right");
+    let change = json!({ "storageUrl": format!("file://{}", right.display()) });
+    let body = json!({ "what": "STORAGE", "config": change });
+    let tried = admin.post("/api/admin/backup/config/test", body).await.expect(200);
+    assert_eq!(tried.json()["ok"], true, "{}", tried.text());
+    let made = patch(&admin, CONFIG, change).await;
+    assert_eq!(made["storage"], format!("folder {}", right.display()));
+    // What reads backups still has to wait.
+    admin
+        .get("/api/admin/backup/orphans")
+        .await
+        .refused(503, "storage_unavailable");
 }
 
 async fn a_secret_goes_in_and_never_comes_out(app: TestApp) {

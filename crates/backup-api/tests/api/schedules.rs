@@ -54,6 +54,7 @@ async fn a_schedule_is_made_changed_and_removed(app: TestApp) {
         "verifyWhen": "NEVER", "verifyLevel": "RESTORE", "verifyPercent": 10, "lastVerifyPassedAt": null,
         "consolidateEvery": null,
         "createdAt": "2026-11-24T00:00:00Z", "updatedAt": "2026-11-24T00:00:00Z", "createdBy": app.admin.id.to_string(),
+        "createdByUser": { "displayName": "ADMIN 測試" },
         "_count": { "backups": 0 },
     });
     assert_eq!(*schedule, expected);

@@ -18,7 +18,7 @@ use backup_core::{
     NewBackup, OsRandom, UserId,
 };
 use backup_db::{AuditListOptions, BackupOutcome, CompletedBackup, Lease, NewUser, Store};
-use backup_engine::{Engine, JobSettings, Worker};
+use backup_engine::{Engine, Environment, JobSettings, Worker};
 use backup_sources::{ConnectionOptions, DatabaseSettings};
 use backup_storage::{BlobStore, StorageSettings};
 use backup_tests::postgres::{Database, Postgres};
@@ -129,17 +129,19 @@ impl TestApp {
     /// Opens a storage in the folder and gives it to the API; returns the engine.
     pub(crate) async fn open_storage(&self) -> Engine {
         let storage = BlobStore::open(&self.storage()).await.unwrap();
-        let keys = Keyring::new(key(), Vec::new());
-        let engine = Engine::new(
-            self.store.clone(),
-            storage,
-            keys,
-            self.jobs(),
-            self.clock.clone(),
-            Arc::new(OsRandom),
-        );
+        let engine = Engine::on(self.store.clone(), storage, self.environment());
         self.api.set_engine(engine.clone());
         engine
+    }
+
+    /// Gives the API what the environment says, as before its storage could be opened.
+    pub(crate) fn set_environment(&self) {
+        self.api.set_environment(self.environment());
+    }
+
+    fn environment(&self) -> Environment {
+        let keys = Keyring::new(key(), Vec::new());
+        Environment::new(keys, self.jobs(), self.clock.clone(), Arc::new(OsRandom))
     }
 
     /// Starts a worker on it.
@@ -168,6 +170,7 @@ impl TestApp {
                 password: None,
                 options: ConnectionOptions::default(),
                 programs: None,
+                random: Arc::new(OsRandom),
             },
             upload_dir: self.uploads(),
             environment: Vec::new(),

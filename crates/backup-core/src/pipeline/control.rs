@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::log::{JobLog, LogLevel, LogLine};
 use crate::contents::{Warning, WarningCode};
 use crate::{Clock, PipelineError, Step, StepStart};
 
@@ -12,7 +13,7 @@ pub const MAX_WARNINGS: usize = 1000;
 /// Of how many steps a job notes when they began.
 const MAX_STEPS: usize = 64;
 
-/// The line between a running job and who watches over it: cancellation one way, progress and warnings the other.
+/// The line between a running job and who watches over it: cancellation one way, progress, warnings and a log the other.
 /// Cheap to clone; all clones are the same job.
 #[derive(Clone)]
 pub struct JobControl(Arc<Shared>);
@@ -20,29 +21,33 @@ pub struct JobControl(Arc<Shared>);
 struct Shared {
     cancelled: AtomicBool,
     stall_timeout: Duration,
+    /// Tells when something happens; without it neither steps nor a log are noted.
+    clock: Option<Arc<dyn Clock>>,
     done: AtomicU64,
     total: AtomicU64,
     read: AtomicU64,
     step: Mutex<Steps>,
     warnings: Mutex<Warnings>,
+    log: Mutex<JobLog>,
 }
 
 struct Steps {
     now: Step,
-    /// Tells when steps begin; without it that is not noted.
-    clock: Option<Arc<dyn Clock>>,
     begun: Vec<StepStart>,
 }
 
 impl Steps {
-    fn begin(&mut self, step: Step) {
+    /// Says whether it is another step than the one before.
+    fn begin(&mut self, step: Step, clock: Option<&dyn Clock>) -> bool {
+        let is_new = self.now != step;
         self.now = step;
-        if let Some(clock) = &self.clock
+        if let Some(clock) = clock
             && self.begun.len() < MAX_STEPS
             && self.begun.last().is_none_or(|last| last.step != step)
         {
             self.begun.push(StepStart { step, at: clock.now() });
         }
+        is_new
     }
 }
 
@@ -55,29 +60,30 @@ struct Warnings {
 impl JobControl {
     /// The control of a new job. `stall_timeout` is how long a child process or a transfer may be silent.
     pub fn new(stall_timeout: Duration) -> Self {
-        Self::with_clock(stall_timeout, None)
+        Self::with_clock(stall_timeout, None, JobLog::default())
     }
 
-    /// The control of a new job that notes by `clock` when each step begins.
-    pub fn timed(stall_timeout: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self::with_clock(stall_timeout, Some(clock))
+    /// The control of a new attempt that notes by `clock` when each step begins, and goes on with the log of those before it.
+    pub fn timed(stall_timeout: Duration, clock: Arc<dyn Clock>, log: JobLog) -> Self {
+        Self::with_clock(stall_timeout, Some(clock), log)
     }
 
-    fn with_clock(stall_timeout: Duration, clock: Option<Arc<dyn Clock>>) -> Self {
+    fn with_clock(stall_timeout: Duration, clock: Option<Arc<dyn Clock>>, log: JobLog) -> Self {
         let mut steps = Steps {
             now: Step::Preparing,
-            clock,
             begun: Vec::new(),
         };
-        steps.begin(Step::Preparing);
+        steps.begin(Step::Preparing, clock.as_deref());
         Self(Arc::new(Shared {
             cancelled: AtomicBool::new(false),
             stall_timeout,
+            clock,
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
             read: AtomicU64::new(0),
             step: Mutex::new(steps),
             warnings: Mutex::default(),
+            log: Mutex::new(log),
         }))
     }
 
@@ -107,9 +113,16 @@ impl JobControl {
 
     /// Begins a step of about `total` bytes.
     pub fn begin(&self, step: Step, total: u64) {
-        self.steps_mut().begin(step);
+        let is_new = self.steps_mut().begin(step, self.0.clock.as_deref());
         self.0.done.store(0, Ordering::Relaxed);
         self.0.total.store(total, Ordering::Relaxed);
+        if is_new {
+            let text = match total {
+                0 => format!("{step} begins"),
+                total => format!("{step} begins: about {total} bytes"),
+            };
+            self.log(LogLevel::Info, text);
+        }
     }
 
     /// Says that `bytes` more of the current step are through.
@@ -146,18 +159,38 @@ impl JobControl {
         self.0.read.load(Ordering::Relaxed)
     }
 
-    /// Makes a remark that does not fail the job. Of very many, the first [`MAX_WARNINGS`] are kept.
+    /// Makes a remark that does not fail the job. Of very many, the first [`MAX_WARNINGS`] are kept; they stand in the log too.
     pub fn warn(&self, code: WarningCode, path: Option<String>, message: impl Into<String>) {
         let mut warnings = self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if warnings.kept.len() < MAX_WARNINGS {
-            warnings.kept.push(Warning {
-                code,
-                path,
-                message: message.into(),
-            });
+            let message = message.into();
+            match &path {
+                Some(path) => self.log(LogLevel::Warning, format!("{path}: {message}")),
+                None => self.log(LogLevel::Warning, &message),
+            }
+            warnings.kept.push(Warning { code, path, message });
         } else {
             warnings.dropped += 1;
         }
+    }
+
+    /// Adds a line to the job's log, which people read to understand what it did: see [`JobLog`]. `text` is one line without a
+    /// secret, and cut where it is too long. Nothing is noted where the job has no clock.
+    pub fn log(&self, level: LogLevel, text: impl AsRef<str>) {
+        if let Some(clock) = &self.0.clock {
+            let line = LogLine::new(clock.now(), level, text.as_ref());
+            self.log_mut().add(line);
+        }
+    }
+
+    /// The log, where it has more lines than `count` by now.
+    pub fn log_beyond(&self, count: u64) -> Option<JobLog> {
+        let log = self.log_mut();
+        (log.count() > count).then(|| log.clone())
+    }
+
+    fn log_mut(&self) -> MutexGuard<'_, JobLog> {
+        self.0.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The remarks so far; where some were not kept, the last one says how many.
@@ -197,7 +230,7 @@ mod tests {
     fn steps_are_noted_when_they_begin_each_once() {
         let start = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let clock = Arc::new(ManualClock::new(start));
-        let job = JobControl::timed(Duration::from_secs(1), clock.clone());
+        let job = JobControl::timed(Duration::from_secs(1), clock.clone(), JobLog::default());
         for step in [Step::Database, Step::Database, Step::Files] {
             clock.advance(TimeDelta::seconds(5));
             job.begin(step, 10);
@@ -214,6 +247,37 @@ mod tests {
             job.begin(Step::Config, 1);
         }
         assert_eq!(job.steps().len(), MAX_STEPS);
+    }
+
+    #[test]
+    fn the_log_has_steps_and_warnings_and_goes_on_after_an_earlier_attempt() {
+        let clock = Arc::new(ManualClock::new(DateTime::from_timestamp(1_700_000_000, 0).unwrap()));
+        let first = JobControl::timed(Duration::from_secs(1), clock.clone(), JobLog::default());
+        assert_eq!(first.log_beyond(0), None);
+        first.begin(Step::Preparing, 0);
+        first.begin(Step::Files, 10);
+        first.begin(Step::Files, 20);
+        let earlier = first.log_beyond(0).unwrap();
+        assert_eq!(first.log_beyond(earlier.count()), None);
+
+        let second = JobControl::timed(Duration::from_secs(1), clock, earlier);
+        second.log(LogLevel::Info, "once more");
+        for i in 0..MAX_WARNINGS + 7 {
+            second.warn(WarningCode::FileChanged, Some(i.to_string()), "changed");
+        }
+        let log = second.log_beyond(1).unwrap();
+        assert_eq!(
+            log.count(),
+            2 + MAX_WARNINGS as u64,
+            "what is counted only does not fill it"
+        );
+        let lines = log.into_lines();
+        let texts: Vec<_> = lines.iter().take(3).map(|line| line.text.as_str()).collect();
+        assert_eq!(texts, ["FILES begins: about 10 bytes", "once more", "0: changed"]);
+        assert_eq!(lines[2].level, LogLevel::Warning);
+        let silent = JobControl::new(Duration::from_secs(1));
+        silent.log(LogLevel::Error, "nobody asked");
+        assert_eq!(silent.log_beyond(0), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ on_both!(
     worse_is_told_again_and_better_is_not,
     what_is_only_worth_knowing_is_told_to_nobody,
     settling_raises_what_is_and_resolves_what_is_over,
+    a_kind_of_a_newer_version_hides_no_other_alert,
 );
 
 fn usage(subject: &str, severity: AlertSeverity) -> NewAlert {
@@ -212,4 +213,32 @@ async fn settling_raises_what_is_and_resolves_what_is_over(catalog: Catalog) {
     assert_eq!(settle(&["a"], &["a", "c"]).await, ["a", "b"]);
     assert_eq!(settle(&[], &["a", "b", "c"]).await, Vec::<String>::new());
     assert_eq!(store.open_alerts(AlertKind::OrphansFound).await.unwrap().len(), 1);
+}
+
+async fn a_kind_of_a_newer_version_hides_no_other_alert(catalog: Catalog) {
+    let store = &catalog.store;
+    let warn = |subject| usage(subject, AlertSeverity::Warning);
+    let known = store.raise_alert(warn("a")).await.unwrap().alert;
+    catalog.advance(1);
+    let newer = store.raise_alert(warn("b")).await.unwrap().alert.id;
+    // As a newer version wrote it, before this one was brought back.
+    catalog
+        .sql(&format!("UPDATE alerts SET kind = 'MOON_FULL' WHERE id = '{newer}'"))
+        .unwrap();
+    assert_eq!(open(&catalog).await, [known.clone()]);
+    for state in [AlertState::Open, AlertState::All] {
+        let page = store.alert_page(state, 1, 0).await.unwrap();
+        assert_eq!(page, (vec![known.clone()], 1), "{state}");
+    }
+    assert_eq!(store.monitor().await.unwrap().open_alerts, 1, "as many as are listed");
+    assert_eq!(store.get_alert(newer).await.unwrap(), None);
+    let acknowledged = store.acknowledge_alert(newer).await;
+    assert!(matches!(acknowledged, Err(Error::NotFound { .. })), "{acknowledged:?}");
+    // The newer version may come again: the row stays.
+    catalog
+        .sql(&format!(
+            "UPDATE alerts SET kind = 'STORAGE_USAGE' WHERE id = '{newer}'"
+        ))
+        .unwrap();
+    assert_eq!(open(&catalog).await.len(), 2);
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use backup_core::contents::{BackupContents, FilesContents, Warning, WarningCode};
 use backup_core::restore::{RestoreMode, RestoreOptions};
-use backup_core::{BackupId, BackupType, JobStatus, RestoreId, Step, StepStart, VerificationId, VerifyLevel};
+use backup_core::{
+    BackupId, BackupType, JobLog, JobStatus, LogLevel, LogLine, RestoreId, Step, StepStart, VerificationId, VerifyLevel,
+};
 use backup_db::{
     BackupOutcome, CancelResult, CompletedBackup, Error, Finished, Job, JobKind, JobPosition, NewRestore,
     NewVerification, RestoreListOptions, RestoreOutcome, Store, VerificationOutcome,
@@ -20,6 +22,7 @@ on_both!(
     a_backup_goes_from_asked_for_to_done,
     progress_and_the_wish_to_stop_travel_by_heartbeat,
     the_steps_of_the_last_attempt_are_kept,
+    the_log_goes_on_through_all_attempts_and_only_the_owner_writes_it,
     an_expired_lease_is_taken_over_and_the_old_worker_can_write_nothing,
     a_live_lease_is_nobody_elses,
     a_job_that_was_tried_too_often_is_handed_out_to_be_ended,
@@ -167,12 +170,13 @@ async fn a_backup_goes_from_asked_for_to_done(catalog: Catalog) {
     );
     catalog
         .store
-        .set_storage_path(&claimed.lease, "2026/11-23/a.tar.gz.enc")
+        .set_storage_path(&claimed.lease, "2026/11-23/a.tar.gz.enc", Some("key"))
         .await
         .unwrap();
+    let begun = catalog.backup(asked.id).await;
     assert_eq!(
-        catalog.backup(asked.id).await.storage_path.as_deref(),
-        Some("2026/11-23/a.tar.gz.enc")
+        (begun.storage_path.as_deref(), begun.key_fingerprint.as_deref()),
+        (Some("2026/11-23/a.tar.gz.enc"), Some("key"))
     );
     catalog.advance(10);
     let done = CompletedBackup {
@@ -272,6 +276,69 @@ async fn the_steps_of_the_last_attempt_are_kept(catalog: Catalog) {
     assert_eq!(steps_of().await, second, "they outlast the job");
 }
 
+async fn the_log_goes_on_through_all_attempts_and_only_the_owner_writes_it(catalog: Catalog) {
+    let (id, lease) = catalog.running().await;
+    let log_of = async || catalog.store.log_of(JobKind::Backup, &id.to_string()).await.unwrap();
+    let add = |log: &JobLog, text: &str| {
+        let mut log = log.clone();
+        log.add(LogLine::new(catalog.clock_now(), LogLevel::Warning, text));
+        log
+    };
+    let at = |log: &JobLog| JobPosition {
+        log: Some(log.clone()),
+        ..JobPosition::new(20, Step::Database)
+    };
+    let none = log_of().await;
+    assert_eq!(none, JobLog::default());
+    let one = add(&none, "'one' \"ä\"");
+    let two = add(&one, "two");
+    catalog.store.heartbeat(&lease, at(&two), LEASE).await.unwrap();
+    // What set out before it comes late, and what has nothing new leaves it.
+    catalog.store.heartbeat(&lease, at(&one), LEASE).await.unwrap();
+    let silent = JobPosition::new(20, Step::Database);
+    catalog.store.heartbeat(&lease, silent, LEASE).await.unwrap();
+    assert_eq!(log_of().await, two);
+
+    // A line more is a change for who watches, though nothing else is new.
+    let seen = catalog.store.last_event_seq().await.unwrap();
+    catalog.store.heartbeat(&lease, at(&two), LEASE).await.unwrap();
+    assert_eq!(catalog.store.last_event_seq().await.unwrap(), seen);
+    let three = add(&two, "three");
+    catalog.store.heartbeat(&lease, at(&three), LEASE).await.unwrap();
+    assert!(catalog.store.last_event_seq().await.unwrap() > seen);
+
+    // Another worker goes on with it, and the old one cannot.
+    catalog.advance(61);
+    let taken = catalog.claim().await.unwrap();
+    assert_eq!((taken.taken_over, &taken.log), (true, &three));
+    let lost = catalog.store.heartbeat(&lease, at(&add(&three, "old")), LEASE).await;
+    assert!(matches!(lost, Err(Error::LeaseLost { .. })), "{lost:?}");
+    let four = add(&taken.log, "four");
+    catalog.store.heartbeat(&taken.lease, at(&four), LEASE).await.unwrap();
+    catalog
+        .store
+        .retry_later(&taken.lease, "no", Duration::ZERO)
+        .await
+        .unwrap();
+    let again = catalog.claim().await.unwrap();
+    assert_eq!(again.log, four);
+    let failed = BackupOutcome::Failed {
+        message: "no".to_owned(),
+    };
+    catalog.store.finish_backup(&again.lease, failed).await.unwrap();
+    assert_eq!(log_of().await, four, "it outlasts the job");
+
+    // The other kinds of jobs have theirs.
+    let good = catalog.completed(None).await;
+    let restored = restore(&catalog, good).await;
+    let taken = catalog.claim().await.unwrap();
+    catalog.store.heartbeat(&taken.lease, at(&one), LEASE).await.unwrap();
+    let log = catalog.store.log_of(JobKind::Restore, &restored.to_string()).await;
+    assert_eq!(log.unwrap(), one);
+    let gone = catalog.store.log_of(JobKind::Verification, "none").await;
+    assert_eq!(gone.unwrap(), JobLog::default());
+}
+
 async fn an_expired_lease_is_taken_over_and_the_old_worker_can_write_nothing(catalog: Catalog) {
     let (id, old) = catalog.running().await;
     catalog.advance(61);
@@ -288,7 +355,7 @@ async fn an_expired_lease_is_taken_over_and_the_old_worker_can_write_nothing(cat
             .heartbeat(&old, JobPosition::new(99, Step::Upload), LEASE)
             .await
             .map(|_| ()),
-        store.set_storage_path(&old, "elsewhere").await,
+        store.set_storage_path(&old, "elsewhere", None).await,
         store.set_base(&old, BackupType::Full, None).await,
         store.release(&old).await,
         store.retry_later(&old, "no", Duration::ZERO).await,

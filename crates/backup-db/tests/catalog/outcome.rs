@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use backup_core::config::{BackupConfig, SealedSecret};
+use backup_core::list::BackupListOptions;
 use backup_core::notification::{BackupReport, Report, Webhook, WebhookPreset};
-use backup_core::{AlertKind, AlertSeverity, BackupId, NotificationId, VerifyLevel};
+use backup_core::{AlertKind, AlertSeverity, BackupId, BackupType, NotificationId, VerifyLevel};
 use backup_db::{BackupOutcome, Finished, NewVerification, VerificationOutcome};
 use chrono::TimeDelta;
 
@@ -21,6 +22,7 @@ on_both!(
     a_verification_that_finds_something_is_an_alert_until_one_passes,
     nothing_is_wrong_any_more_with_a_backup_that_is_gone,
     a_receipt_that_turns_up_is_a_success_too,
+    a_backup_is_named_and_found_by_the_type_that_it_was_made,
 );
 
 const HOUR: i64 = 3_600;
@@ -325,4 +327,27 @@ async fn a_receipt_that_turns_up_is_a_success_too(catalog: Catalog) {
         Some(receipt.completed_at)
     );
     assert_eq!(catalog.open_alert(AlertKind::BackupFailed).await, None);
+}
+
+async fn a_backup_is_named_and_found_by_the_type_that_it_was_made(catalog: Catalog) {
+    let store = &catalog.store;
+    let mut new = catalog.new_backup();
+    new.backup_type = BackupType::Incremental;
+    let asked = store.create_backup(new).await.unwrap();
+    let found = async |text: &str| {
+        let options = BackupListOptions {
+            query: Some(text.to_owned()),
+            ..BackupListOptions::default()
+        };
+        let page = store.list_backups(&options).await.unwrap();
+        page.backups.len()
+    };
+    assert_eq!((found("-incremental-").await, found("-full-").await), (1, 0));
+    let lease = catalog.claim().await.unwrap().lease;
+    let made = BackupOutcome::Completed(Box::new(catalog.results(1)));
+    store.finish_backup(&lease, made).await.unwrap();
+    let made = catalog.backup(asked.id).await;
+    assert_eq!(made.name, asked.name.replace("-incremental-", "-full-"));
+    assert_ne!(made.name, asked.name);
+    assert_eq!((found("-incremental-").await, found("-full-").await), (0, 1));
 }

@@ -10,6 +10,7 @@ use crate::fixture::{Catalog, on_both, start};
 
 on_both!(
     the_keys_that_kept_backups_need_are_known,
+    a_key_that_was_not_written_down_is_noted_afterwards,
     it_is_known_since_when_nothing_was_verified,
     schedules_that_nobody_fires_are_found,
     the_monitor_says_how_each_schedule_is_doing,
@@ -63,6 +64,27 @@ async fn the_keys_that_kept_backups_need_are_known(catalog: Catalog) {
         [key("default", "old", 1), key("shop", "old", 2)],
         "a key that nothing needs may go"
     );
+}
+
+async fn a_key_that_was_not_written_down_is_noted_afterwards(catalog: Catalog) {
+    let store = &catalog.store;
+    let known = sealed_with(&catalog, "default", Some("old")).await;
+    let first = sealed_with(&catalog, "default", None).await;
+    catalog.advance(1);
+    let second = sealed_with(&catalog, "default", None).await;
+    let path = catalog.results(1).storage_path;
+    let page = async |after| store.without_key("default", after, 1).await.unwrap();
+    assert_eq!(page(None).await, [(first, path.clone())]);
+    assert_eq!(page(Some(first)).await, [(second, path)]);
+    assert!(page(Some(second)).await.is_empty());
+    assert!(store.without_key("shop", None, 10).await.unwrap().is_empty());
+    let noted = [first, known].map(|id| (id, "new".to_owned()));
+    store.note_keys(noted.into()).await.unwrap();
+    let mut keys = Vec::new();
+    for id in [known, first, second] {
+        keys.push(catalog.backup(id).await.key_fingerprint);
+    }
+    assert_eq!(keys, [Some("old".to_owned()), Some("new".to_owned()), None]);
 }
 
 async fn verify(catalog: &Catalog, backup_id: BackupId, outcome: VerificationOutcome) {

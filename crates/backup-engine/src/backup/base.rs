@@ -2,7 +2,7 @@
 //! trusted.
 
 use backup_core::chain::{ChainPlan, WantedBackup, WhyFull, plan};
-use backup_core::{Backup, BackupId, BackupType, PipelineError, Receipt, VerifyLevel, WarningCode};
+use backup_core::{Backup, BackupId, BackupType, LogLevel, PipelineError, Receipt, VerifyLevel, WarningCode};
 use backup_db::Error as CatalogError;
 
 use crate::engine::Engine;
@@ -39,6 +39,9 @@ pub(super) async fn find(
     encrypt: bool,
 ) -> Result<Option<Base>, JobError> {
     if backup.backup_type == BackupType::Full {
+        if backup.consolidated_from.is_none() {
+            held.job().log(LogLevel::Info, "made FULL, as it was asked for");
+        }
         return Ok(None);
     }
     let repository = place.repository(engine);
@@ -60,7 +63,17 @@ pub(super) async fn find(
             ChainPlan::Full(why) => break why,
         };
         match look(engine, held, backup, &repository, id).await? {
-            Looked::Good(base) if base.receipt.archive.key_fingerprint == key => return Ok(Some(*base)),
+            Looked::Good(base) if base.receipt.archive.key_fingerprint == key => {
+                let Receipt {
+                    id,
+                    backup_type,
+                    created_at,
+                    ..
+                } = &base.receipt;
+                let text = format!("builds on the {backup_type} backup {id} of {}", created_at.to_rfc3339());
+                held.job().log(LogLevel::Info, text);
+                return Ok(Some(*base));
+            }
             // What is not encrypted is authenticated by a key all the same.
             Looked::Good(_) => break WhyFull::KeyChanged,
             Looked::Unfit(why) => break why,
@@ -157,6 +170,8 @@ pub(super) async fn condemn(engine: &Engine, held: &HeldLease, fault: &Fault) ->
         action = %Action::ChainBroken, backup_id = %at, error = problem,
         "backup {at}, which others build on, is missing or damaged"
     );
+    let text = format!("backup {at}, which others build on, is missing or damaged: {problem}");
+    held.job().log(LogLevel::Warning, text);
     let told = if matches!(fault.error, PipelineError::NotFound { .. }) {
         held.tell(|| engine.store.miss_backup(at, &problem)).await
     } else {

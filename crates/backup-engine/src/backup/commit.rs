@@ -1,5 +1,5 @@
 use backup_core::receipt::RECEIPT_VERSION;
-use backup_core::{Backup, JobStatus, PipelineError, Receipt};
+use backup_core::{Backup, JobStatus, LogLevel, PipelineError, Receipt};
 use backup_storage::{BlobStore, Error as StorageError, Upload};
 use bytes::Bytes;
 
@@ -42,12 +42,17 @@ pub(super) async fn commit(
             "Check the storage, then start a new backup.",
         )));
     }
+    let storage = plan.place.storage.describe();
+    let text = format!("the archive is in {storage}: '{}', {size} bytes", plan.path);
+    held.job().log(LogLevel::Info, text);
     engine.checkpoint(Checkpoint::BeforeReceipt).await?;
     held.confirm().await?;
     engine.checkpoint(Checkpoint::ReceiptConfirmed).await?;
     let mut receipt = receipt(engine, backup, plan, written);
     let file = receipts::sign(&mut receipt, plan.place.keys.current())?;
     put_receipt(&plan.place.storage, held, &plan.receipt_path, file).await?;
+    let text = format!("its receipt stands beside it: '{}'", plan.receipt_path);
+    held.job().log(LogLevel::Info, text);
     engine.checkpoint(Checkpoint::BeforeRow).await?;
     Ok(receipt)
 }
@@ -65,7 +70,7 @@ fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> R
     Receipt {
         version: RECEIPT_VERSION,
         id: backup.id,
-        name: backup.name.clone(),
+        name: plan.name(backup),
         description: backup.description.clone(),
         config_key: backup.config_key.clone(),
         backup_type: plan.backup_type(backup),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backup_archive::ByteSink;
-use backup_core::{Backup, BackupId, PipelineError, Step};
+use backup_core::{Backup, BackupId, LogLevel, PipelineError, Step};
 use backup_storage::Upload;
 use bytes::Bytes;
 
@@ -28,6 +28,10 @@ pub(super) async fn write(
     let job = held.job();
     let repository = plan.place.repository(engine);
     job.begin(Step::Preparing, 0);
+    job.log(
+        LogLevel::Info,
+        format!("made of backup {origin} and of all that it builds on"),
+    );
     let origin = match base::open(engine, held, &repository, origin).await? {
         Ok(origin) => Arc::new(origin),
         Err(fault) => return Err(failed(engine, held, fault).await),

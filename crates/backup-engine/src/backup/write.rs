@@ -4,7 +4,8 @@ use std::sync::Arc;
 use backup_archive::{ArchiveWriter, WriterOptions};
 use backup_core::contents::Warning;
 use backup_core::{
-    ArchiveSeal, ArchiveSink, Backup, BackupContents, Entry, EntryPath, JobControl, PipelineError, Source, Step,
+    ArchiveSeal, ArchiveSink, Backup, BackupContents, Entry, EntryPath, JobControl, LogLevel, PipelineError, Source,
+    Step,
 };
 use backup_storage::Upload;
 use chrono::{DateTime, Utc};
@@ -142,7 +143,35 @@ fn write_part(
     };
     source.backup(&mut sink, job, contents)?;
     sink.checkpoint.pass()?;
-    writer.finish()
+    writer.finish()?;
+    job.log(LogLevel::Info, saved(&**source, contents));
+    Ok(())
+}
+
+/// What was saved of a source, for the log.
+fn saved(source: &dyn Source, contents: &BackupContents) -> String {
+    let part = source.part();
+    let BackupContents {
+        database,
+        files,
+        config,
+        other,
+    } = contents;
+    match (source.step(), other.get(part), database, files, config) {
+        (_, Some(part_of), ..) => format!("{part}: {} entries, {} bytes", part_of.entry_count, part_of.size_bytes),
+        (Step::Database, _, Some(saved), ..) => format!(
+            "{part}: {} tables, {} rows, a dump of {} bytes",
+            saved.tables.len(),
+            saved.row_count,
+            saved.size_bytes
+        ),
+        (Step::Files, _, _, Some(saved), _) => format!(
+            "{part}: {} files among {} entries, {} bytes",
+            saved.file_count, saved.entry_count, saved.size_bytes
+        ),
+        (Step::Config, .., Some(saved)) => format!("{part}: {} items, {} bytes", saved.config_count, saved.size_bytes),
+        _ => format!("{part}: done"),
+    }
 }
 
 /// A part's sink that passes the part's checkpoint once, when its first content has been read.

@@ -1,4 +1,4 @@
-use backup_core::{JobControl, PipelineError, Receipt, Step, Target};
+use backup_core::{JobControl, LogLevel, PipelineError, Receipt, Step, Target};
 
 use super::Repository;
 use crate::bridge::blocking;
@@ -35,8 +35,16 @@ impl Repository {
             for target in &mut targets {
                 job.check()?;
                 job.begin(target.step(), receipt.source_bytes);
-                let mut part = archive.part(target.part())?;
-                target.restore(&mut part, &job)?;
+                let before = job.bytes_read();
+                let mut stream = archive.part(target.part())?;
+                target.restore(&mut stream, &job)?;
+                let part = target.part();
+                // Not every target counts.
+                let text = match job.bytes_read().saturating_sub(before) {
+                    0 => format!("{part}: restored"),
+                    bytes => format!("{part}: restored, {bytes} bytes"),
+                };
+                job.log(LogLevel::Info, text);
             }
             Ok(())
         })

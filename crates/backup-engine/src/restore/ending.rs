@@ -1,8 +1,8 @@
 //! The end of what a restore replaced: put back, or removed for good.
 
-use backup_core::PipelineError;
 use backup_core::config::BackupConfig;
 use backup_core::restore::{RestoreAction, RestoreRecord};
+use backup_core::{LogLevel, PipelineError};
 
 use super::Done;
 use super::swap::Pair;
@@ -28,8 +28,10 @@ pub(super) async fn run(
     let job = held.job();
     held.owned().await?;
     let ended = if record.action == RestoreAction::RollBack {
+        job.log(LogLevel::Info, "puts back what the restore had replaced");
         pair.roll_back(job).await
     } else {
+        job.log(LogLevel::Info, "removes what the restore had replaced");
         pair.discard(job).await
     };
     ended.map_err(JobError::storage)?;

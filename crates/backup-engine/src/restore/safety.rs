@@ -1,7 +1,7 @@
 //! The PRE_RESTORE backup: made of what gives way, before it does.
 
 use backup_core::restore::{PlannedPart, RestorePart, RestorePlan, RestoreRecord};
-use backup_core::{BackupSource, BackupTrigger, BackupType, JobStatus, NewBackup, PipelineError};
+use backup_core::{BackupSource, BackupTrigger, BackupType, JobStatus, LogLevel, NewBackup, PipelineError};
 
 use super::way::Way;
 use crate::engine::Engine;
@@ -33,6 +33,8 @@ pub(super) async fn make(
             created_by: record.created_by,
             schedule_id: None,
         };
+        let text = format!("waits for backup {}, which is made of what is to be replaced", new.id);
+        held.note(LogLevel::Info, text).await;
         held.tell(|| engine.store.wait_for_safety_backup(held.lease(), new.clone()))
             .await
             .map_err(JobError::catalog)?;
@@ -44,7 +46,13 @@ pub(super) async fn make(
         .map_err(JobError::catalog)?
         .map(|summary| summary.backup);
     let came_to = match &backup {
-        Some(backup) if backup.status == JobStatus::Completed && !backup.deleting => return Ok(()),
+        Some(backup) if backup.status == JobStatus::Completed && !backup.deleting => {
+            held.job().log(
+                LogLevel::Info,
+                format!("backup {id} of what is to be replaced is there"),
+            );
+            return Ok(());
+        }
         Some(backup) => match &backup.error_message {
             Some(message) => format!("{}: {message}", backup.status),
             None => backup.status.to_string(),

@@ -2,7 +2,7 @@
 
 use backup_core::config::BackupConfig;
 use backup_core::restore::{Replacement, ReplacementStage, RestoreMode, RestoreRecord};
-use backup_core::{JobControl, PipelineError};
+use backup_core::{JobControl, LogLevel, PipelineError};
 use backup_sources::{DatabaseSwap, FolderSwap};
 use chrono::TimeDelta;
 
@@ -31,6 +31,7 @@ pub(super) async fn finish(
         Err(error @ PipelineError::Unavailable { .. }) => return Err(JobError::Unfinished(error)),
         Err(error) => return Err(take_back(engine, held, pair, replacement, error).await),
     }
+    held.job().log(LogLevel::Info, "what was restored has taken its place");
     engine.checkpoint(Checkpoint::RestoreSwapped).await?;
     let has_old = replacement.database.as_ref().is_some_and(|database| database.had_live)
         || replacement.files.as_ref().is_some_and(|files| files.had_live);
@@ -134,6 +135,11 @@ async fn take_back(
     error: PipelineError,
 ) -> JobError {
     let job = JobControl::new(engine.settings.stall_timeout);
+    let text = format!(
+        "it cannot be exchanged, so what was there before is put back: {}",
+        error.full_text()
+    );
+    held.job().log(LogLevel::Warning, text);
     match pair.roll_back(&job).await {
         Ok(()) => {}
         Err(PipelineError::Unavailable { .. }) => return JobError::Unfinished(error),

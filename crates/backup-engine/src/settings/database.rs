@@ -1,6 +1,7 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use backup_core::percent;
+use backup_core::{Random, percent};
 use backup_sources::{ConnectionOptions, DatabaseSettings};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
@@ -53,7 +54,7 @@ pub struct DatabaseArgs {
 
 impl DatabaseArgs {
     /// How to reach it. Without a name the settings still say on which server databases are restored.
-    pub fn settings(&self) -> DatabaseSettings {
+    pub fn settings(&self, random: Arc<dyn Random>) -> DatabaseSettings {
         DatabaseSettings {
             host: self.host.clone(),
             port: self.port,
@@ -61,8 +62,14 @@ impl DatabaseArgs {
             user: given_text(self.user.as_ref()),
             password: given(self.password.as_ref()).cloned(),
             options: ConnectionOptions::default(),
-            programs: given_path(self.programs.as_ref()),
+            programs: self.programs(),
+            random,
         }
+    }
+
+    /// The folder of PostgreSQL's programs, where one is named.
+    pub fn programs(&self) -> Option<PathBuf> {
+        given_path(self.programs.as_ref())
     }
 
     /// How to reach the database of a `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=…` URL, with these settings'
@@ -71,7 +78,11 @@ impl DatabaseArgs {
     ///
     /// # Errors
     /// Where it is no such URL, or has another parameter; the message does not repeat it, since it may hold a password.
-    pub fn settings_of_url(&self, url: &SecretString) -> Result<DatabaseSettings, SettingsError> {
+    pub fn settings_of_url(
+        &self,
+        url: &SecretString,
+        random: Arc<dyn Random>,
+    ) -> Result<DatabaseSettings, SettingsError> {
         let refuse = |what: &str| {
             SettingsError::new(
                 format!("the database's URL {what}"),
@@ -114,7 +125,8 @@ impl DatabaseArgs {
             },
             password: parsed.password().map(text).transpose()?.map(SecretString::from),
             options,
-            programs: given_path(self.programs.as_ref()),
+            programs: self.programs(),
+            random,
         })
     }
 }
@@ -131,6 +143,7 @@ fn bad_parameter() -> SettingsError {
 
 #[cfg(test)]
 mod tests {
+    use backup_core::OsRandom;
     use clap::Parser;
 
     use super::*;
@@ -144,7 +157,7 @@ mod tests {
     fn of(url: &str) -> Result<DatabaseSettings, SettingsError> {
         Program::parse_from(["x"])
             .database
-            .settings_of_url(&SecretString::from(url))
+            .settings_of_url(&SecretString::from(url), Arc::new(OsRandom))
     }
 
     #[test]

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use backup_core::Random;
 use clap::Args;
 use secrecy::SecretString;
 
@@ -32,9 +34,14 @@ impl DrillArgs {
     ///
     /// # Errors
     /// Where the server's URL cannot be read.
-    pub fn settings(&self, data: &DataArgs, database: &DatabaseArgs) -> Result<DrillSettings, SettingsError> {
+    pub fn settings(
+        &self,
+        data: &DataArgs,
+        database: &DatabaseArgs,
+        random: Arc<dyn Random>,
+    ) -> Result<DrillSettings, SettingsError> {
         let server = given(self.server_url.as_ref())
-            .map(|url| database.settings_of_url(url))
+            .map(|url| database.settings_of_url(url, random))
             .transpose()?;
         let folder = match given_path(self.folder.as_ref()) {
             Some(folder) => std::path::absolute(folder)

@@ -108,12 +108,12 @@ async fn prepare(
             major(&database.server_version),
         );
         clear(engine, attempt, job).await?;
-        let configured = engine.settings.drill.server.clone();
+        let (configured, random) = (engine.settings.drill.server.clone(), engine.random.clone());
         let (started, settings) = blocking(move || {
             if let Some(server) = configured {
                 return Ok((None, DatabaseSettings { name, ..server }));
             }
-            let server = ScratchServer::start(&folder, major, programs.as_deref(), &control)?;
+            let server = ScratchServer::start(&folder, major, programs.as_deref(), random, &control)?;
             let settings = server.settings(&name);
             Ok((Some(server), settings))
         })

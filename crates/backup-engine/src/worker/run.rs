@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use backup_core::restore::{RestoreRecord, VerificationRecord};
-use backup_core::{Backup, PipelineError};
+use backup_core::{Backup, LogLevel, PipelineError};
 use backup_db::{BackupOutcome, ClaimedJob, Error as CatalogError, Job, RestoreOutcome, VerificationOutcome};
 
 use tracing::Instrument as _;
@@ -14,6 +14,9 @@ use crate::{backup, restore, verify};
 
 /// How long a job waits before it is tried again, times the attempt.
 const BACK_OFF: Duration = Duration::from_secs(3);
+
+/// The last line of a job that was asked to stop.
+const CANCELLED: &str = "CANCELLED on request";
 
 /// How a job ended.
 enum End<T> {
@@ -38,9 +41,12 @@ pub(super) async fn run(engine: &Engine, held: &std::sync::Arc<HeldLease>, claim
             action = %Action::JobTakenOver, job_id = %claimed.lease.id, attempt = u64::from(claimed.lease.attempts),
             "job {} is taken over from a worker that is gone", claimed.lease.id
         );
+        held.job()
+            .log(LogLevel::Warning, "the worker before is gone: its lease has run out");
     }
     if claimed.exhausted {
         tracing::warn!(action = %Action::JobTakenOver, job_id = %claimed.lease.id, "job {} has no attempts left", claimed.lease.id);
+        held.job().log(LogLevel::Warning, "it has no attempts left");
     }
     let row_cancelled = match &claimed.job {
         Job::Backup(row) => row.cancel_requested,
@@ -72,15 +78,21 @@ async fn run_backup(engine: &Engine, held: &HeldLease, row: &Backup, exhausted: 
     tracing::info!(action = %Action::BackupStarted, backup_id = %row.id, "backup {} started", row.name);
     let outcome = match settle(held, backup::run(engine, held, row, exhausted).await) {
         End::Done(outcome) => outcome,
-        End::Failed(error) => {
-            held.note().await;
-            BackupOutcome::Failed {
-                message: error.full_text(),
-            }
-        }
+        End::Failed(error) => BackupOutcome::Failed {
+            message: error.full_text(),
+        },
         End::Cancelled => BackupOutcome::Cancelled,
         other => return give_back(engine, held, other).await,
     };
+    match &outcome {
+        BackupOutcome::Completed(done) => {
+            let (size, read, warnings) = (done.size_bytes, done.source_bytes, done.warnings.len());
+            let text = format!("COMPLETED: {size} bytes stored of {read} that were read; {warnings} warnings");
+            held.note(LogLevel::Info, text).await;
+        }
+        BackupOutcome::Failed { message } => note_failed(held, message).await,
+        BackupOutcome::Cancelled => held.note(LogLevel::Info, CANCELLED).await,
+    }
     let told = held
         .tell(|| engine.store.finish_backup(held.lease(), outcome.clone()))
         .await;
@@ -130,6 +142,14 @@ async fn run_restore(engine: &Engine, held: &HeldLease, row: &RestoreRecord, exh
         End::Cancelled => (RestoreOutcome::Cancelled, Action::RestoreCancelled),
         other => return give_back(engine, held, other).await,
     };
+    match &outcome {
+        RestoreOutcome::Completed { warnings, .. } => {
+            let text = format!("COMPLETED; {} warnings", warnings.len());
+            held.note(LogLevel::Info, text).await;
+        }
+        RestoreOutcome::Failed { message } => note_failed(held, message).await,
+        RestoreOutcome::Cancelled => held.note(LogLevel::Info, CANCELLED).await,
+    }
     let told = held
         .tell(|| engine.store.finish_restore(held.lease(), outcome.clone()))
         .await;
@@ -161,6 +181,15 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
         End::Cancelled => (VerificationOutcome::Cancelled, Action::VerifyCancelled),
         other => return give_back(engine, held, other).await,
     };
+    match &outcome {
+        VerificationOutcome::Passed => held.note(LogLevel::Info, "COMPLETED: it is what was written").await,
+        VerificationOutcome::Found { problem, .. } => {
+            let text = format!("COMPLETED: something is wrong with it: {problem}");
+            held.note(LogLevel::Error, text).await;
+        }
+        VerificationOutcome::Failed { message } => note_failed(held, message).await,
+        VerificationOutcome::Cancelled => held.note(LogLevel::Info, CANCELLED).await,
+    }
     let told = held
         .tell(|| engine.store.finish_verification(held.lease(), outcome.clone()))
         .await;
@@ -168,6 +197,10 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
         let duration = millis(engine, began);
         tracing::info!(%action, %backup_id, duration, "verification {id} ended: {outcome:?}");
     }
+}
+
+async fn note_failed(held: &HeldLease, message: &str) {
+    held.note(LogLevel::Error, format!("FAILED: {message}")).await;
 }
 
 /// What the end of a job means.
@@ -201,11 +234,14 @@ async fn give_back<T>(engine: &Engine, held: &HeldLease, end: End<T>) {
             let message = error.full_text();
             tracing::warn!(action = %Action::JobReleased, job_id = %id, error = message, "job {id} is tried again");
             let delay = BACK_OFF * held.lease().attempts;
+            let text = format!("tried again in {} seconds: {message}", delay.as_secs());
+            held.note(LogLevel::Warning, text).await;
             held.tell(|| engine.store.retry_later(held.lease(), &message, delay))
                 .await
         }
         End::Release => {
             tracing::info!(action = %Action::JobReleased, job_id = %id, "job {id} waits for another worker");
+            held.note(LogLevel::Info, "given back, to be taken up again").await;
             held.tell(|| engine.store.release(held.lease())).await
         }
         End::Lost => {

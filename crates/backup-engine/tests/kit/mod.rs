@@ -61,6 +61,7 @@ impl Place {
                 password: None,
                 options: ConnectionOptions::default(),
                 programs: None,
+                random: Arc::new(OsRandom),
             },
             catalog,
             storage,

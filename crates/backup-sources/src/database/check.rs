@@ -5,7 +5,8 @@ use std::path::Path;
 
 use backup_core::{JobControl, PipelineError};
 
-use super::{ConnectionOptions, DUMP, DatabaseSettings};
+use super::DUMP;
+use super::server::client;
 use crate::Error;
 use crate::child::Child;
 
@@ -18,18 +19,9 @@ const BLOCK: usize = 256 * 1024;
 /// `Integrity` where `pg_restore` cannot read it, `Refused` where there is no `pg_restore`; errors of reading the dump keep
 /// their kind.
 pub fn check_dump(programs: Option<&Path>, dump: &mut dyn Read, job: &JobControl) -> Result<(), PipelineError> {
-    let nowhere = DatabaseSettings {
-        host: String::new(),
-        port: 0,
-        name: String::new(),
-        user: None,
-        password: None,
-        options: ConnectionOptions::default(),
-        programs: programs.map(Path::to_owned),
-    };
-    let mut program = nowhere.program("pg_restore")?;
-    program.command.args(["--list", "--file=/dev/null"]);
-    let mut child = Child::spawn(program.name, program.command, None, job)?;
+    let mut command = client(programs, "pg_restore")?;
+    command.args(["--list", "--file=/dev/null"]);
+    let mut child = Child::spawn("pg_restore", command, None, job)?;
     child.close_stdout();
     let mut buffer = vec![0; BLOCK];
     loop {

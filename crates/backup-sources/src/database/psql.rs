@@ -9,7 +9,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 
-use backup_core::{JobControl, OsRandom, Random as _};
+use backup_core::JobControl;
 use serde::de::DeserializeOwned;
 
 use super::DatabaseSettings;
@@ -24,13 +24,16 @@ const END: &str = "--end";
 /// the same names. This itself depends on no path.
 const SEARCH_PATH: &str = "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)";
 
-/// Makes the session independent of what else servers and roles are set to. `set_config` over `pg_settings` passes over what a
-/// version does not know.
+/// Makes the session independent of what else servers and roles are set to, and keeps it from everything that would act with
+/// its user's rights where a table is asked for: policies, and a view or foreign table that has come to be in the table's
+/// place since it was looked at (no lock keeps an owner from renaming the schema). `set_config` over `pg_settings` passes over
+/// what a version does not know.
 const SETTINGS: &str = "SELECT set_config(name, CASE name WHEN 'client_encoding' THEN 'UTF8' \
     WHEN 'row_security' THEN 'off' WHEN 'standard_conforming_strings' THEN 'on' \
+    WHEN 'restrict_nonsystem_relation_kind' THEN 'view, foreign-table' \
     WHEN 'default_transaction_read_only' THEN 'off' ELSE '0' END, false) IS NULL AS unset FROM pg_catalog.pg_settings \
     WHERE name IN ('client_encoding', 'row_security', 'standard_conforming_strings', \
-    'default_transaction_read_only', 'statement_timeout', 'lock_timeout', \
+    'restrict_nonsystem_relation_kind', 'default_transaction_read_only', 'statement_timeout', 'lock_timeout', \
     'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')";
 
 /// An open session. Dropped, it ends, and the server rolls back what was open.
@@ -146,7 +149,8 @@ impl Session {
             return Ok(None);
         }
         let mut bytes = [0; 16];
-        OsRandom
+        self.settings
+            .random
             .fill(&mut bytes)
             .map_err(|error| Error::io("read random bytes from", "the system", error))?;
         Ok(Some(format!("{:032x}", u128::from_ne_bytes(bytes))))

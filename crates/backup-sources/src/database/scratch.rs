@@ -3,14 +3,16 @@
 //! It listens on a socket in a folder that only its user may enter, on no network, and keeps nothing: what it writes is not
 //! even flushed. PostgreSQL refuses to run as root, so for root it runs as the system's user `postgres`, else `nobody`.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-use backup_core::{JobControl, PipelineError};
+use backup_core::{JobControl, PipelineError, Random};
 
 use super::{ConnectionOptions, DatabaseSettings};
 use crate::Error;
@@ -52,24 +54,41 @@ jit = off
 ";
 
 /// A running server. Dropped, it ends and its folder goes. What a killed process leaves, [`Self::clear`] takes away.
-#[derive(Debug)]
 pub struct ScratchServer {
     place: Place,
     major: u32,
     /// The folder of the programs that talk to it.
     programs: Option<PathBuf>,
+    random: Arc<dyn Random>,
+}
+
+impl fmt::Debug for ScratchServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScratchServer")
+            .field("place", &self.place)
+            .field("major", &self.major)
+            .field("programs", &self.programs)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ScratchServer {
     /// Starts a server of version `major` or newer, of what is installed the oldest that will do, in `folder`, which this
     /// makes; its parent must be there, and let the user through that the server runs as. What a killed process left in
-    /// `folder` is cleared first. `programs` is the folder that is looked in first, before the `PATH` and Debian's folders.
+    /// `folder` is cleared first. `programs` is the folder that is looked in first, before the `PATH` and Debian's folders; `random`
+    /// is for who connects to it.
     ///
     /// # Errors
     /// `Refused` where no such programs are installed, where `folder` holds something else, or where the server does not
     /// start, in its own words.
-    pub fn start(folder: &Path, major: u32, programs: Option<&Path>, job: &JobControl) -> Result<Self, PipelineError> {
-        Ok(Self::try_start(folder, major, programs, job)?)
+    pub fn start(
+        folder: &Path,
+        major: u32,
+        programs: Option<&Path>,
+        random: Arc<dyn Random>,
+        job: &JobControl,
+    ) -> Result<Self, PipelineError> {
+        Ok(Self::try_start(folder, major, programs, random, job)?)
     }
 
     /// Ends the server that a killed process left in `folder`, and removes the folder, where there is one.
@@ -90,6 +109,7 @@ impl ScratchServer {
             password: None,
             options: ConnectionOptions::default(),
             programs: self.programs.clone(),
+            random: self.random.clone(),
         }
     }
 
@@ -98,7 +118,13 @@ impl ScratchServer {
         self.major
     }
 
-    fn try_start(folder: &Path, major: u32, programs: Option<&Path>, job: &JobControl) -> Result<Self, Error> {
+    fn try_start(
+        folder: &Path,
+        major: u32,
+        programs: Option<&Path>,
+        random: Arc<dyn Random>,
+        job: &JobControl,
+    ) -> Result<Self, Error> {
         let found = find::server(programs, major, job)?;
         let user = find::user()?;
         let place = Place::new(folder)?;
@@ -108,6 +134,7 @@ impl ScratchServer {
             place,
             major: found.major,
             programs: found.clients(programs, job),
+            random,
         };
         server.make_folders(user)?;
         server.initialise(&found, user, job)?;

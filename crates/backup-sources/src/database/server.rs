@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use backup_core::{JobControl, OsRandom, Random};
+use backup_core::{JobControl, Random};
 use secrecy::ExposeSecret;
 
 use super::DatabaseSettings;
@@ -49,20 +49,9 @@ impl DatabaseSettings {
             "backup {} {} {}",
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed),
-            process_name()?
+            process_name(&*self.random)?
         );
-        let mut command = Command::new(self.find_program(name)?);
-        command.env_clear();
-        command.env("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT);
-        command.envs(std::env::vars_os().filter(|(variable, _)| {
-            let variable = variable.to_string_lossy();
-            INHERITED.iter().any(|start| variable.starts_with(start))
-        }));
-        // The dump stays in the database's encoding, and messages in the language that we read.
-        command
-            .env_remove("PGCLIENTENCODING")
-            .env_remove("LANGUAGE")
-            .env("LC_ALL", "C");
+        let mut command = client(self.programs.as_deref(), name)?;
         command.env("PGAPPNAME", &application);
         if let Some(password) = &self.password {
             command.env("PGPASSWORD", password.expose_secret());
@@ -80,29 +69,6 @@ impl DatabaseSettings {
         let (settings, application, job) = (self.clone(), program.application, job.clone());
         child.ask_before_ending(Box::new(move || works_for(&settings, &application, &job)));
         Ok(child)
-    }
-
-    fn find_program(&self, name: &str) -> Result<PathBuf, Error> {
-        let found = match &self.programs {
-            Some(folder) => Some(folder.join(name)).filter(|path| path.is_file()),
-            None => std::env::var_os("PATH")
-                .and_then(|path| {
-                    std::env::split_paths(&path)
-                        .map(|folder| folder.join(name))
-                        .find(|path| path.is_file())
-                })
-                .or_else(|| newest_of_debian(name)),
-        };
-        found.ok_or_else(|| {
-            let place = match &self.programs {
-                Some(folder) => format!("in {}", folder.display()),
-                None => "on the PATH".to_owned(),
-            };
-            Error::refused(
-                format!("the program {name} is missing: it is not {place}"),
-                "Install the PostgreSQL client programs (Debian: postgresql-client) of the server's version or a newer one.",
-            )
-        })
     }
 
     /// A connection string for `database`, without the password. A dead network is noticed by keep-alive within a minute.
@@ -133,38 +99,88 @@ impl DatabaseSettings {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// What `program --version` says, and the major version in it.
+    /// [`version_of`] one of these settings' programs.
     pub(super) fn program_version(&self, name: &'static str, job: &JobControl) -> Result<(String, u32), Error> {
-        let mut program = self.program(name)?;
-        program.command.arg("--version");
-        let mut child = Child::spawn(name, program.command, None, job)?;
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut child, &mut text).map_err(|error| Error::content(name, error))?;
-        child.finish()?.check("")?;
-        let version = text
-            .split(") ")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next())
-            .unwrap_or_default();
-        let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
-        let major = digits.parse().map_err(|_| {
-            Error::refused(
-                format!("{name} does not say its version, but \"{}\"", text.trim()),
-                "Name the folder that holds the PostgreSQL client programs.",
-            )
-        })?;
-        Ok((version.to_owned(), major))
+        version_of(self.programs.as_deref(), name, job)
     }
 }
 
+/// A program with the environment that it may see and no log-in: of the folder that is named, else of the `PATH`, else of the
+/// newest version of Debian's.
+pub(super) fn client(programs: Option<&Path>, name: &str) -> Result<Command, Error> {
+    let mut command = Command::new(find_program(programs, name)?);
+    command.env_clear();
+    command.env("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT);
+    command.envs(std::env::vars_os().filter(|(variable, _)| {
+        let variable = variable.to_string_lossy();
+        INHERITED.iter().any(|start| variable.starts_with(start))
+    }));
+    // The dump stays in the database's encoding, and messages in the language that we read.
+    command
+        .env_remove("PGCLIENTENCODING")
+        .env_remove("LANGUAGE")
+        .env("LC_ALL", "C");
+    Ok(command)
+}
+
+/// What `program --version` says, and the major version in it.
+pub(super) fn version_of(
+    programs: Option<&Path>,
+    name: &'static str,
+    job: &JobControl,
+) -> Result<(String, u32), Error> {
+    let mut command = client(programs, name)?;
+    command.arg("--version");
+    let mut child = Child::spawn(name, command, None, job)?;
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut child, &mut text).map_err(|error| Error::content(name, error))?;
+    child.finish()?.check("")?;
+    let version = text
+        .split(") ")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next())
+        .unwrap_or_default();
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    let major = digits.parse().map_err(|_| {
+        Error::refused(
+            format!("{name} does not say its version, but \"{}\"", text.trim()),
+            "Name the folder that holds the PostgreSQL client programs.",
+        )
+    })?;
+    Ok((version.to_owned(), major))
+}
+
+fn find_program(programs: Option<&Path>, name: &str) -> Result<PathBuf, Error> {
+    let found = match programs {
+        Some(folder) => Some(folder.join(name)).filter(|path| path.is_file()),
+        None => std::env::var_os("PATH")
+            .and_then(|path| {
+                std::env::split_paths(&path)
+                    .map(|folder| folder.join(name))
+                    .find(|path| path.is_file())
+            })
+            .or_else(|| newest_of_debian(name)),
+    };
+    found.ok_or_else(|| {
+        let place = match programs {
+            Some(folder) => format!("in {}", folder.display()),
+            None => "on the PATH".to_owned(),
+        };
+        Error::refused(
+            format!("the program {name} is missing: it is not {place}"),
+            "Install the PostgreSQL client programs (Debian: postgresql-client) of the server's version or a newer one.",
+        )
+    })
+}
+
 /// Tells this process from those of other hosts and containers, whose numbers may be the same.
-fn process_name() -> Result<&'static str, Error> {
+fn process_name(random: &dyn Random) -> Result<&'static str, Error> {
     static NAME: OnceLock<String> = OnceLock::new();
     if let Some(name) = NAME.get() {
         return Ok(name);
     }
     let mut bytes = [0; 8];
-    OsRandom
+    random
         .fill(&mut bytes)
         .map_err(|error| Error::io("read random bytes from", "the system", error))?;
     Ok(NAME.get_or_init(|| format!("{:016x}", u64::from_ne_bytes(bytes))))
@@ -234,6 +250,10 @@ fn quote(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use backup_core::OsRandom;
+
     use super::*;
     use crate::database::ConnectionOptions;
 
@@ -257,6 +277,7 @@ mod tests {
             password: None,
             options,
             programs: None,
+            random: Arc::new(OsRandom),
         };
         let text = settings.conninfo("d");
         assert!(
@@ -277,6 +298,7 @@ mod tests {
             password: None,
             options: ConnectionOptions::default(),
             programs: Some(folder.path().to_owned()),
+            random: Arc::new(OsRandom),
         };
         let name = || settings.program("psql").unwrap().application;
         let (one, two) = (name(), name());

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use backup_core::contents::{BackupContents, DatabaseContents};
-use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PipelineError, Source, Step, WarningCode};
+use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, LogLevel, PipelineError, Source, Step, WarningCode};
 
 use super::about::{About, estimate, read_about};
 use super::count::{Table, Tables};
@@ -49,6 +49,11 @@ impl DatabaseSource {
                 ),
             ));
         }
+        // The major and the minor one, from version 10 on.
+        let (of_server, minor) = (server / 10_000, server % 10_000);
+        let database = self.settings.describe();
+        let text = format!("{database} has PostgreSQL {of_server}.{minor}; it is dumped by pg_dump {version}");
+        job.log(LogLevel::Info, text);
         estimate(&mut session)
     }
 

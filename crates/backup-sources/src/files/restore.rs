@@ -19,8 +19,10 @@ use crate::Error;
 mod access;
 mod finish;
 mod links;
+mod withheld;
 
 use access::ClosedFolders;
+use withheld::Withheld;
 
 /// Bytes that are written at once.
 const BLOCK: usize = 256 * 1024;
@@ -46,8 +48,7 @@ pub(crate) fn restore_tree(
         is_root: rustix::process::geteuid().is_root(),
         inherits,
         closed: ClosedFolders::default(),
-        told_owner: false,
-        told_set_id: false,
+        withheld: Withheld::default(),
         buffer: vec![0; BLOCK],
     };
     let mut last: Option<EntryPath> = None;
@@ -94,8 +95,7 @@ struct Restorer<'a> {
     /// Whether the target folder gives an access list to what is made in it.
     inherits: bool,
     closed: ClosedFolders,
-    told_owner: bool,
-    told_set_id: bool,
+    withheld: Withheld,
     buffer: Vec<u8>,
 }
 
@@ -173,6 +173,7 @@ impl Restorer<'_> {
             let root = fcntl_dupfd_cloexec(root, 0).map_err(|error| made(&entry.path, error))?;
             self.finish_open(&entry, &root)?;
         }
+        self.withheld.tell(self.job);
         let root = self.dirs.root().map_err(|error| Error::io("open", dir, error))?;
         syncfs(root).map_err(|error| Error::io("write to the disk what was restored into", dir, error))
     }

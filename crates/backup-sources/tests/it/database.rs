@@ -1,8 +1,9 @@
 //! A database with everything PostgreSQL has comes back as it was.
 
 use std::fs;
+use std::sync::Arc;
 
-use backup_core::{Entry, EntryPath, PipelineError, Source, Target, WarningCode};
+use backup_core::{Entry, EntryPath, OsRandom, PipelineError, Source, Target, WarningCode};
 use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
 use backup_tests::postgres::{Database, Postgres, quoted};
 use backup_tests::{sample_db, unique};
@@ -20,6 +21,7 @@ pub(crate) fn settings(database: &Database) -> DatabaseSettings {
         password: Some(database.password.clone().into()),
         options: ConnectionOptions::default(),
         programs: Some(Postgres::shared().bin_dir().to_owned()),
+        random: Arc::new(OsRandom),
     }
 }
 

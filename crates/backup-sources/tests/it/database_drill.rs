@@ -1,6 +1,8 @@
 //! A drill passes for what is restored as it was, and fails for everything else, and says which.
 
-use backup_core::{PipelineError, Target, WarningCode};
+use std::sync::Arc;
+
+use backup_core::{OsRandom, PipelineError, Target, WarningCode};
 use backup_sources::{DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, ScratchServer};
 use backup_tests::postgres::{Database, Postgres, quoted};
 use backup_tests::{sample_db, unique};
@@ -76,6 +78,7 @@ fn a_database_with_everything_passes_on_a_server_with_its_roles_and_on_one_witho
         &folder.path().join("scratch"),
         12,
         Some(Postgres::shared().bin_dir()),
+        Arc::new(OsRandom),
         &job(),
     )
     .unwrap();

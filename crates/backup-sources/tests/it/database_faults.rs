@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use backup_core::{JobControl, PipelineError, Source};
+use backup_core::{JobControl, OsRandom, PipelineError, Source};
 use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource};
 use backup_tests::guard::children_of;
 use backup_tests::postgres::{Database, Postgres};
@@ -350,6 +350,7 @@ fn hangs_in_the_middle_of_a_dump() {
         password: Some(variable("HANGING_PASSWORD").into()),
         options: ConnectionOptions::default(),
         programs: Some(backup_tests::tools::postgres::install().unwrap()),
+        random: Arc::new(OsRandom),
     };
     let mut archive = Archive::with_hook(|when, path| {
         if when == When::During && path.to_string() == "database.dump" {

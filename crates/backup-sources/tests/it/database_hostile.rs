@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use backup_core::PipelineError;
+use backup_core::{OsRandom, PipelineError};
 use backup_sources::{DatabaseDrillOptions, DatabaseSettings, DatabaseSource, DatabaseTargetOptions, ScratchServer};
 use backup_tests::postgres::{Database, Postgres, quoted};
 use backup_tests::tree::Scratch;
@@ -118,7 +119,8 @@ fn functions_before_the_systems_are_not_run() {
     drill(&archive, settings(&scratch), false).unwrap();
     let place = reachable();
     let programs = Postgres::shared().bin_dir();
-    let server = ScratchServer::start(&place.path().join("scratch"), 12, Some(programs), &job()).unwrap();
+    let scratch = place.path().join("scratch");
+    let server = ScratchServer::start(&scratch, 12, Some(programs), Arc::new(OsRandom), &job()).unwrap();
     drill(&archive, server.settings("drill"), true).unwrap();
     nothing_in(&folder, "restoring");
 }
@@ -172,7 +174,8 @@ fn names_of_every_kind_are_names_and_no_commands() {
     let scratch = new_database();
     drill(&archive, with(settings(&scratch)), false).unwrap();
     let place = reachable();
-    let own = ScratchServer::start(&place.path().join("scratch"), 12, Some(server.bin_dir()), &job()).unwrap();
+    let scratch = place.path().join("scratch");
+    let own = ScratchServer::start(&scratch, 12, Some(server.bin_dir()), Arc::new(OsRandom), &job()).unwrap();
     drill(&archive, with(own.settings(EVIL_NAME)), true).unwrap();
     nothing_in(&working, "a name");
 

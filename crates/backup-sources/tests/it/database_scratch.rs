@@ -5,8 +5,9 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use backup_core::{PipelineError, Source as _};
+use backup_core::{OsRandom, PipelineError, Source as _};
 use backup_sources::{DatabaseSource, ScratchServer};
 use backup_tests::tree::Scratch;
 
@@ -33,7 +34,7 @@ fn runs(process: &Path) -> bool {
 fn it_answers_on_its_socket_only_and_leaves_nothing() {
     let parent = reachable();
     let folder = parent.path().join("scratch");
-    let server = ScratchServer::start(&folder, 12, None, &job()).unwrap();
+    let server = ScratchServer::start(&folder, 12, None, Arc::new(OsRandom), &job()).unwrap();
     assert!(server.major() >= 12);
     let found = DatabaseSource::new(server.settings("postgres"))
         .check_access(&job())
@@ -70,7 +71,7 @@ fn it_answers_on_its_socket_only_and_leaves_nothing() {
 fn a_folder_with_a_long_path_will_do() {
     let parent = reachable();
     let folder = parent.path().join("a folder's name ".repeat(10));
-    let server = ScratchServer::start(&folder, 12, None, &job()).unwrap();
+    let server = ScratchServer::start(&folder, 12, None, Arc::new(OsRandom), &job()).unwrap();
     let settings = server.settings("postgres");
     assert!(settings.host.len() < 90, "{}", settings.host);
     DatabaseSource::new(settings.clone()).prepare(&job()).unwrap();
@@ -102,7 +103,7 @@ fn what_a_killed_process_left_is_cleared() {
     let process = server_in(&folder);
     assert!(runs(&process));
     // The next one may be of the same name, and clears it too.
-    let next = ScratchServer::start(&folder, 12, None, &job()).unwrap();
+    let next = ScratchServer::start(&folder, 12, None, Arc::new(OsRandom), &job()).unwrap();
     assert!(!runs(&process));
     drop(next);
     ScratchServer::clear(&folder, &job()).unwrap();
@@ -113,7 +114,7 @@ fn what_a_killed_process_left_is_cleared() {
 #[ignore = "run by the test above, to be killed"]
 fn hangs_with_a_server() {
     let folder = PathBuf::from(std::env::var_os("HANGING_FOLDER").unwrap());
-    let _server = ScratchServer::start(&folder, 12, None, &job()).unwrap();
+    let _server = ScratchServer::start(&folder, 12, None, Arc::new(OsRandom), &job()).unwrap();
     // Past the capture of the test's output.
     std::io::Write::write_all(&mut std::io::stdout(), b"hanging\n").unwrap();
     loop {
@@ -129,7 +130,7 @@ fn neither_another_folder_nor_another_process_is_touched() {
     fs::write(folder.join("data/precious"), "").unwrap();
     for error in [
         ScratchServer::clear(&folder, &job()).unwrap_err(),
-        ScratchServer::start(&folder, 12, None, &job()).unwrap_err(),
+        ScratchServer::start(&folder, 12, None, Arc::new(OsRandom), &job()).unwrap_err(),
     ] {
         assert!(matches!(error, PipelineError::Refused { .. }), "{error}");
     }
@@ -197,7 +198,7 @@ fn what_the_servers_user_puts_in_place_of_its_files_is_neither_followed_nor_beli
 fn what_is_missing_is_named() {
     let parent = reachable();
     let folder = parent.path().join("scratch");
-    let error = ScratchServer::start(&folder, 99, None, &job()).unwrap_err();
+    let error = ScratchServer::start(&folder, 99, None, Arc::new(OsRandom), &job()).unwrap_err();
     assert!(matches!(error, PipelineError::Refused { .. }), "{error}");
     assert!(error.to_string().contains("postgresql-99"), "{error}");
     assert!(!folder.exists());

@@ -78,6 +78,22 @@ fn several_connections_restore_the_same_as_one() {
 }
 
 #[test]
+fn what_was_restored_outlives_the_death_of_the_server() {
+    let server = Postgres::start();
+    let original = server.create_database("durable");
+    sample_db::fill(&original, 500);
+    let mut archive = Archive::default();
+    back_up(&DatabaseSource::new(settings(&original)), &mut archive, &job()).unwrap();
+    let before = original.dump();
+    let folder = Scratch::new();
+    let copy = server.database(&format!("{} copy", original.name));
+    let _restored = restore(&archive, &copy, staged(folder.path())).unwrap();
+    server.kill9();
+    server.resume();
+    assert_eq!(copy.dump(), before);
+}
+
+#[test]
 fn pg_restore_is_told_where_the_rows_of_each_table_are() {
     let (original, archive) = small(1000);
     let copy = copy_of(&original);

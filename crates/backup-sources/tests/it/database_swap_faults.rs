@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::restore::ReplacedDatabase;
-use backup_core::{JobControl, PipelineError};
+use backup_core::{JobControl, OsRandom, PipelineError};
 use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSwap};
 use backup_tests::postgres::{Database, Postgres, quoted};
 
@@ -116,6 +117,7 @@ fn swaps() {
         password: Some(variable("SWAP_PASSWORD").into()),
         options: ConnectionOptions::default(),
         programs: Some(backup_tests::tools::postgres::install().unwrap()),
+        random: Arc::new(OsRandom),
     };
     let names: ReplacedDatabase = serde_json::from_str(&variable("SWAP_NAMES")).unwrap();
     // Past the capture of the test's output.

@@ -150,24 +150,44 @@ fn plain_owners_are_told() {
     let groups = rustix::process::getgroups().unwrap();
     let mut groups = groups.iter().map(|group| group.as_raw());
     let other = groups.find(|group| *group != mine.gid).unwrap_or(mine.gid);
+    let mut capable = file("e", mine.uid, mine.gid, 0o755);
+    // cap_net_raw, as `ping` has it.
+    let capability = [
+        0x0200_0001_u32.to_le_bytes(),
+        (1_u32 << 13).to_le_bytes(),
+        [0; 4],
+        [0; 4],
+        [0; 4],
+    ];
+    capable.0.xattrs = vec![(b"security.capability".to_vec(), capability.concat())];
     let entries = vec![
         file("a", mine.uid, other, 0o2755),
         file("b", 12, mine.gid, 0o4755),
         file("c", mine.uid, 12, 0o2755),
         file("d", 12, 12, 0o644),
+        capable,
     ];
     let job = restore_entries(entries, &dir).unwrap();
     let found = |name: &str| fs::metadata(dir.join(name)).unwrap();
     assert_eq!((found("a").gid(), found("a").mode() & 0o7777), (other, 0o2755));
     assert_eq!(found("b").mode() & 0o7777, 0o755);
     assert_eq!(found("c").mode() & 0o7777, 0o755);
-    let warnings = job.warnings();
-    let about: Vec<(Option<&str>, bool)> = warnings
-        .iter()
-        .map(|warning| (warning.path.as_deref(), warning.message.contains("set-id")))
-        .collect();
-    assert_eq!(about, [(Some("b"), false), (Some("b"), true)], "{warnings:?}");
-    assert_eq!(warned(&job, WarningCode::Other).len(), 2);
+    let warnings = warned(&job, WarningCode::Other);
+    let expected = [
+        (
+            "3 files or folders were restored without their recorded owner",
+            "b, c, d",
+        ),
+        (
+            "2 files or folders were restored without their set-uid or set-gid bits",
+            "b, c",
+        ),
+        ("1 files were restored without their capabilities", "e ("),
+    ];
+    assert_eq!(warnings.len(), expected.len(), "{warnings:?}");
+    for (warning, (what, which)) in warnings.iter().zip(expected) {
+        assert!(warning.contains(what) && warning.contains(which), "{warnings:?}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use backup_core::PipelineError;
 use backup_core::config::{BackupConfig, SealedSecret};
 use backup_core::notification::{Webhook, WebhookPreset};
-use backup_engine::{Engine, is_same_login};
+use backup_engine::{Environment, is_same_login};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{ApiError, ApiResult};
@@ -13,12 +13,12 @@ use crate::wire::webhook::WebhookChange;
 
 /// The configuration with the changes; refused where it cannot be meant.
 pub(super) fn changed(
-    engine: &Engine,
+    environment: &Environment,
     before: Option<&BackupConfig>,
     key: &str,
     change: ConfigChange,
 ) -> ApiResult<BackupConfig> {
-    let defaults = BackupConfig::defaults(key, engine.clock.now());
+    let defaults = BackupConfig::defaults(key, environment.clock.now());
     let mut config = before.cloned().unwrap_or_else(|| defaults.clone());
     macro_rules! set {
         ($($field:ident),+) => {$(
@@ -54,10 +54,14 @@ pub(super) fn changed(
     );
     let refuse = |field| move |error: PipelineError| ApiError::field("field_invalid", field, error.full_text());
     if before.is_none_or(|before| before.upload_dir != config.upload_dir) {
-        engine.check_upload_dir(Some(&config)).map_err(refuse("uploadDir"))?;
+        environment
+            .check_upload_dir(Some(&config))
+            .map_err(refuse("uploadDir"))?;
     }
     if before.is_none_or(|before| before.storage_url != config.storage_url) {
-        engine.check_storage_folder(&config).map_err(refuse("storageUrl"))?;
+        environment
+            .check_storage_folder(&config)
+            .map_err(refuse("storageUrl"))?;
     }
     // Here nothing has a meaning of its own: never.
     change.verify_within_days.apply(&mut config.verify_within_days);
@@ -65,15 +69,15 @@ pub(super) fn changed(
     match change.webhooks {
         Change::Keep => {}
         Change::Clear => config.webhooks.clear(),
-        Change::Set(webhooks) => config.webhooks = sealed_webhooks(engine, &config.webhooks, webhooks)?,
+        Change::Set(webhooks) => config.webhooks = sealed_webhooks(environment, &config.webhooks, webhooks)?,
     }
-    sealed(engine, change.storage_connection_string)?.apply(&mut config.storage_connection_string);
-    let password = sealed(engine, change.database_password)?;
+    sealed(environment, change.storage_connection_string)?.apply(&mut config.storage_connection_string);
+    let password = sealed(environment, change.database_password)?;
     if !password.is_given() {
-        keeps_login(engine, before, &config)?;
+        keeps_login(environment, before, &config)?;
     }
     password.apply(&mut config.database_password);
-    match sealed(engine, change.encryption_key)? {
+    match sealed(environment, change.encryption_key)? {
         Change::Keep => {}
         Change::Clear => config.change_encryption_key(None),
         Change::Set(secret) => config.change_encryption_key(Some(secret)),
@@ -82,18 +86,21 @@ pub(super) fn changed(
 }
 
 /// A secret under seal. `***` is what a reader saw: it changes nothing.
-fn sealed(engine: &Engine, change: Change<SecretString>) -> ApiResult<Change<SealedSecret>> {
+fn sealed(environment: &Environment, change: Change<SecretString>) -> ApiResult<Change<SealedSecret>> {
     Ok(match change {
         Change::Set(secret) if secret.expose_secret() == HIDDEN => Change::Keep,
-        Change::Set(secret) => Change::Set(engine.seal(secret.expose_secret())?),
+        Change::Set(secret) => Change::Set(environment.seal(secret.expose_secret())?),
         Change::Clear => Change::Clear,
         Change::Keep => Change::Keep,
     })
 }
 
 /// A password that is kept goes nowhere else than it went before: whoever may change the host must not read it so.
-fn keeps_login(engine: &Engine, before: Option<&BackupConfig>, after: &BackupConfig) -> ApiResult<()> {
-    let (from, to) = (engine.database_login(before), engine.database_login(Some(after)));
+fn keeps_login(environment: &Environment, before: Option<&BackupConfig>, after: &BackupConfig) -> ApiResult<()> {
+    let (from, to) = (
+        environment.database_login(before),
+        environment.database_login(Some(after)),
+    );
     let has_password = after.database_password.is_some() || from.password.is_some();
     if !has_password || is_same_login(&from, &to) {
         return Ok(());
@@ -111,7 +118,11 @@ fn ascending(percents: &[u32]) -> ApiResult<()> {
 }
 
 /// Webhooks with their addresses under seal; those that are not given are those of the same name `before`.
-fn sealed_webhooks(engine: &Engine, before: &[Webhook], given: Vec<WebhookChange>) -> ApiResult<Vec<Webhook>> {
+fn sealed_webhooks(
+    environment: &Environment,
+    before: &[Webhook],
+    given: Vec<WebhookChange>,
+) -> ApiResult<Vec<Webhook>> {
     let mut webhooks: Vec<Webhook> = Vec::with_capacity(given.len());
     for (index, webhook) in given.into_iter().enumerate() {
         let refuse = |code, field: &str, problem: &str| {
@@ -125,7 +136,7 @@ fn sealed_webhooks(engine: &Engine, before: &[Webhook], given: Vec<WebhookChange
         }
         let known = before.iter().find(|other| other.name == webhook.name);
         let url = match (webhook.url, known) {
-            (Some(url), _) => engine.seal(url.expose_secret())?,
+            (Some(url), _) => environment.seal(url.expose_secret())?,
             (None, Some(known)) => known.url.clone(),
             (None, None) => return refuse("field_missing", "url", "a new webhook needs one"),
         };

@@ -1188,6 +1188,8 @@ export interface components {
             base?: null | components["schemas"]["Backup"];
             /** @description The backups that build on it. */
             dependents: components["schemas"]["Backup"][];
+            /** @description What its attempts did, line by line; of very many lines the middle is left out, which a line says. */
+            log: components["schemas"]["LogLine"][];
             /** @description The newest restores of it, at most five. */
             restores: components["schemas"]["Restore"][];
             /** @description What its last attempt did, one after the other. */
@@ -1693,6 +1695,22 @@ export interface components {
             startedAt: string;
             step: components["schemas"]["Step"];
         };
+        /**
+         * @description How much a line of a job's log matters.
+         *     - `INFO`: What happens.
+         *     - `WARNING`: Worth a look, and no reason to stop.
+         *     - `ERROR`: Why the job ended.
+         * @enum {string}
+         */
+        LogLevel: "INFO" | "WARNING" | "ERROR";
+        /** @description A line of a job's log. */
+        LogLine: {
+            /** Format: date-time */
+            at: string;
+            level: components["schemas"]["LogLevel"];
+            /** @description One line for people, in English. */
+            text: string;
+        };
         /** @description The person who has logged in. */
         LoggedIn: {
             user: components["schemas"]["User"];
@@ -1952,6 +1970,8 @@ export interface components {
         };
         /** @description One restore with what it did. */
         RestoreDetails: components["schemas"]["Restore"] & {
+            /** @description What its attempts did, line by line; of very many lines the middle is left out, which a line says. */
+            log: components["schemas"]["LogLine"][];
             /** @description What its last attempt did, one after the other. */
             steps: components["schemas"]["JobStep"][];
         };
@@ -2156,6 +2176,7 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             createdBy?: null | components["schemas"]["Id"];
+            createdByUser?: null | components["schemas"]["UserName"];
             /** @description The same in words, in the caller's language; null where it cannot be read. */
             cronDescription?: string | null;
             /** @description Five fields: minute, hour, day of the month, month, day of the week. */
@@ -2767,6 +2788,8 @@ export type Health = components['schemas']['Health'];
 export type Id = components['schemas']['Id'];
 export type JobStatus = components['schemas']['JobStatus'];
 export type JobStep = components['schemas']['JobStep'];
+export type LogLevel = components['schemas']['LogLevel'];
+export type LogLine = components['schemas']['LogLine'];
 export type LoggedIn = components['schemas']['LoggedIn'];
 export type Me = components['schemas']['Me'];
 export type Message = components['schemas']['Message'];

@@ -23,7 +23,14 @@ export function formatTime(moment: string, timeZone?: string): string {
   }).format(new Date(moment))
 }
 
-/** The same to the second and with the zone's name, or with that of another zone. */
+/** A moment to the second in the viewer's zone, short. */
+export function formatTimeToSecond(moment: string): string {
+  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'short', timeStyle: 'medium' }).format(
+    new Date(moment),
+  )
+}
+
+/** A moment to the second and with the zone's name, or with that of another zone. */
 export function formatTimeExactly(moment: string, timeZone?: string): string {
   return new Intl.DateTimeFormat(currentLanguage(), {
     year: 'numeric',

@@ -12,6 +12,7 @@ import { useCan } from '@/session/me'
 import { isActive, StatusBadge } from '@/ui/badges'
 import { CancelModal } from '@/ui/CancelModal'
 import { Fact, Facts } from '@/ui/Facts'
+import { JobLog } from '@/ui/JobLog'
 import { AnchorLink, ButtonLink } from '@/ui/links'
 import { PageHeader } from '@/ui/PageHeader'
 import { Section } from '@/ui/Section'
@@ -68,6 +69,11 @@ function OneRestore({ restoreId }: { restoreId: string }) {
       {restore.steps.length > 0 && (
         <Section title={t('common:step.title')}>
           <StepTable steps={restore.steps} />
+        </Section>
+      )}
+      {restore.log.length > 0 && (
+        <Section title={t('common:log.title')}>
+          <JobLog lines={restore.log} />
         </Section>
       )}
       {asks && <CancelModal kind="restore" job={{ id: restore.id }} onClose={() => setAsks(false)} />}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use backup_core::JobControl;
 
 use crate::Error;
-use crate::database::{ConnectionOptions, DatabaseSettings};
+use crate::database::server::version_of;
 
 /// What a server needs.
 const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
@@ -75,16 +75,7 @@ fn has(folder: &Path, programs: &[&str]) -> bool {
 }
 
 fn version(programs: Option<&Path>, name: &'static str, job: &JobControl) -> Result<u32, Error> {
-    let settings = DatabaseSettings {
-        host: String::new(),
-        port: 0,
-        name: String::new(),
-        user: None,
-        password: None,
-        options: ConnectionOptions::default(),
-        programs: programs.map(Path::to_owned),
-    };
-    settings.program_version(name, job).map(|(_, major)| major)
+    version_of(programs, name, job).map(|(_, major)| major)
 }
 
 /// The user that the server runs as; `None`: ours.

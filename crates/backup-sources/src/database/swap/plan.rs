@@ -44,7 +44,9 @@ const LIVE: &str = "SELECT json_build_object(
 ) FROM pg_database d WHERE d.datname = {name}";
 
 /// Tables that look like this system's catalog of backups, and whether this user may read them. Nothing else is read there:
-/// a view or a policy of somebody else would act with this user's rights.
+/// a view or a policy of somebody else would act with this user's rights. No lock is taken: what comes to stand in the
+/// table's place before it is read makes the reading fail, since a [`Session`] reads neither views nor foreign tables and obeys
+/// no policy. And the catalog in use is never such a case: nobody exchanges its tables while this system runs.
 const CATALOGS: &str = "SELECT to_json(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
         AND NOT row_security_active(c.oid))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -202,7 +204,7 @@ impl DatabaseSwap {
                 )));
             }
             Some(true) => session.query_one(&format!(
-                "SELECT to_json(EXISTS (SELECT FROM public.backups WHERE id = {}))",
+                "SELECT to_json(EXISTS (SELECT FROM ONLY public.backups WHERE id = {}))",
                 literal(backup_id)
             ))?,
         };

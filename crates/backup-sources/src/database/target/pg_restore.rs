@@ -20,6 +20,10 @@ pub(in crate::database) const BLOCK: usize = 256 * 1024;
 const UNHINDERED: &str = "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 \
     -c idle_in_transaction_session_timeout=0";
 
+/// For many small transactions, which need not each be on the disk before the next begins: the one that sets the new database
+/// up afterwards waits for all before it.
+pub(super) const LAZY: &str = "-c synchronous_commit=off";
+
 /// What a server says where it lacks something that is no part of the dump.
 const NOT_THE_DUMP: [&str; 18] = [
     "No space left",

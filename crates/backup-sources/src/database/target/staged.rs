@@ -9,7 +9,7 @@ use std::path::Path;
 use backup_core::{JobControl, PartReader, WarningCode};
 
 use super::DatabaseTarget;
-use super::pg_restore::each_block;
+use super::pg_restore::{LAZY, each_block};
 use super::place::Place;
 use super::selection::Selection;
 use crate::Error;
@@ -57,6 +57,7 @@ impl DatabaseTarget {
         put_down(&mut file, part, job, &failed)?;
         let passes_over_timeout = self.must_pass_over_timeout(job)?;
         let mut program = self.restorer(passes_over_timeout)?;
+        program.set(LAZY);
         program.command.arg(format!("--jobs={}", self.options.jobs));
         // Each connection opens it again, which a descriptor of ours in place of a name allows.
         program

@@ -16,6 +16,8 @@ use crate::files::metadata::name_under_proc;
 
 /// Bits that give the rights of the owner to whoever runs the file.
 const SET_ID: u32 = 0o6000;
+/// The attribute that gives a program rights of root.
+const CAPABILITIES: &[u8] = b"security.capability";
 
 impl Restorer<'_> {
     /// Gives an open file or folder its metadata. The mode comes after the owner, which clears bits of it, and after the
@@ -33,6 +35,11 @@ impl Restorer<'_> {
             mode = self.closed.keep_open(&entry.path, mode);
         }
         fchmod(file, mode).map_err(failed)?;
+        // The set-gid bit of a group that this user is not in is left out by the kernel, which says nothing.
+        let set_id = mode.as_raw_mode() & SET_ID;
+        if set_id != 0 && fstat(file).map_err(failed)?.st_mode & set_id != set_id {
+            self.withheld.set_id.add(|| entry.path.to_string());
+        }
         futimens(file, &times(entry)).map_err(failed)
     }
 
@@ -83,12 +90,8 @@ impl Restorer<'_> {
             Err(Errno::PERM | Errno::INVAL) => has,
             Err(error) => return Err(Error::io("set the owner of", entry.path.to_string(), error)),
         };
-        if owner != (uid, gid) && !self.told_owner {
-            self.told_owner = true;
-            self.warn(
-                entry,
-                "its owner or group cannot be set here; of others with the same fate nothing more is said",
-            );
+        if owner != (uid, gid) {
+            self.withheld.owners.add(|| entry.path.to_string());
         }
         Ok(owner)
     }
@@ -101,21 +104,17 @@ impl Restorer<'_> {
         if is_owner || entry.kind == EntryKind::Directory || bits & SET_ID == 0 {
             return Mode::from_raw_mode(bits);
         }
-        if !self.told_set_id {
-            self.told_set_id = true;
-            self.warn(
-                entry,
-                "it would have run with the rights of an owner or group that it cannot have here, so its set-id bits \
-                 were left out; of others with the same fate nothing more is said",
-            );
-        }
+        self.withheld.set_id.add(|| entry.path.to_string());
         Mode::from_raw_mode(bits & !SET_ID)
     }
 
-    fn check_xattr(&self, entry: &Entry, name: &[u8], result: Result<(), Errno>) {
-        if let Err(error) = result {
-            let name = EntryPath::show(name);
-            self.warn(entry, &format!("its attribute {name} cannot be set here: {error}"));
+    fn check_xattr(&mut self, entry: &Entry, name: &[u8], result: Result<(), Errno>) {
+        let Err(error) = result else { return };
+        if name == CAPABILITIES {
+            self.withheld.capabilities.add(|| format!("{} ({error})", entry.path));
+        } else {
+            let shown = || format!("{} of {} ({error})", EntryPath::show(name), entry.path);
+            self.withheld.attributes.add(shown);
         }
     }
 }

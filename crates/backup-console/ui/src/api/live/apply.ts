@@ -112,8 +112,8 @@ export class Applier {
         const record = records.get(id)
         if (!record || record.deleted) return answer
         const shown = answer[kind.field] as Row
-        // The record in an event does not have its steps.
-        if (shown.currentStep !== record.currentStep) this.stale.add(kind.one as Path)
+        // The record in an event has neither its steps nor its log, which may have grown.
+        this.stale.add(kind.one as Path)
         return { ...answer, [kind.field]: { ...shown, ...record } }
       })
     }

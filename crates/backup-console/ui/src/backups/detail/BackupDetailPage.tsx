@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import { useCan } from '@/session/me'
 import { SourceBadge, StatusBadge, TriggerBadge, TypeBadge } from '@/ui/badges'
+import { JobLog } from '@/ui/JobLog'
 import { ButtonLink } from '@/ui/links'
 import { PageHeader } from '@/ui/PageHeader'
 import { Section } from '@/ui/Section'
@@ -82,6 +83,11 @@ export function BackupDetailPage() {
       {backup.steps.length > 0 && (
         <Section title={t('common:step.title')}>
           <StepTable steps={backup.steps} />
+        </Section>
+      )}
+      {backup.log.length > 0 && (
+        <Section title={t('common:log.title')}>
+          <JobLog lines={backup.log} />
         </Section>
       )}
       {backup.contents && (

@@ -1,0 +1,1 @@
+DROP TRIGGER backup_grams_on_update;
