@@ -225,7 +225,7 @@ async fn a_kind_of_a_newer_version_hides_no_other_alert(catalog: Catalog) {
     catalog
         .sql(&format!("UPDATE alerts SET kind = 'MOON_FULL' WHERE id = '{newer}'"))
         .unwrap();
-    assert_eq!(open(&catalog).await, [known.clone()]);
+    assert_eq!(open(&catalog).await, std::slice::from_ref(&known));
     for state in [AlertState::Open, AlertState::All] {
         let page = store.alert_page(state, 1, 0).await.unwrap();
         assert_eq!(page, (vec![known.clone()], 1), "{state}");
