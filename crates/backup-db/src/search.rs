@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use backup_core::list::BackupListOptions;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_query;
+use diesel::sql_types::{Bool, Float, Text};
 
 use crate::error::TxResult;
 use crate::filter::{Boxed, Way, filtered};
@@ -18,7 +19,7 @@ use crate::list::{collecting, ordered, sorted};
 use crate::pool::Db;
 use crate::schema::backups;
 use crate::store::Tx;
-use crate::totals::count_filtered;
+use crate::totals::{count_filtered, of_kinds};
 
 /// Rows that are read first.
 const SAMPLE: usize = 2_000;
@@ -42,8 +43,19 @@ const GRAMS: usize = 12;
 /// Of these so many: each is another list of rows to be gone through.
 const RAREST: usize = 4;
 
-/// So many texts tell PostgreSQL which those are.
-const TEXTS: usize = 200;
+/// About so many texts tell which those are.
+const TEXTS: u64 = 200;
+
+/// Texts from all over the catalog: those of the first rows of a list by time would be of one month alone.
+const SPREAD_SQLITE: &str = "WITH RECURSIVE step (id) AS (
+    SELECT min(id) FROM backup_grams_rows
+    UNION ALL
+    SELECT id + 1 + (SELECT (max(id) - min(id)) / 200 FROM backup_grams_rows) FROM step LIMIT 200)
+    SELECT backups.search_text FROM step CROSS JOIN backup_grams_rows USING (id)
+    CROSS JOIN backups ON backups.id = backup_grams_rows.backup_id";
+
+/// The same of this part of its pages, in percent.
+const SPREAD_POSTGRES: &str = "SELECT search_text FROM backups TABLESAMPLE SYSTEM ($1) REPEATABLE (1)";
 
 /// And none that more than nine in ten rows have: such a list is long and shuts out nothing.
 const RARE: (usize, usize) = (9, 10);
@@ -74,7 +86,7 @@ pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -
             .load(tx.db)?;
     } else {
         let sample = sample(tx, options, &text)?;
-        let all_read = sample.ids.len() < SAMPLE;
+        let all_read = sample.rows < SAMPLE;
         hits = sample.hits;
         hits.truncate(enough + 1);
         if !all_read && hits.len() <= enough {
@@ -82,10 +94,7 @@ pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -
                 ordered(filtered(tx.db, ids.into_boxed(), options, Way::Order), options)
             } else {
                 let query = filtered(tx.db, ids.into_boxed(), options, Way::Text);
-                let texts = match tx.db {
-                    Db::Sqlite(_) => sample.texts,
-                    Db::Pg(_) => texts_of(tx.db, &sample.ids)?,
-                };
+                let texts = texts(tx)?;
                 sorted(having_grams(tx.db, query, &text, &texts), options)
             };
             hits = containing(tx.db, query, &text).limit(limit).load(tx.db)?;
@@ -113,11 +122,10 @@ fn few_of(db: &Db, way: Way) -> u64 {
 
 /// What the first rows of a list tell.
 struct Sample {
-    ids: Vec<String>,
+    /// How many there are.
+    rows: usize,
     /// Those that contain the text.
     hits: Vec<String>,
-    /// The texts of all of them, on SQLite.
-    texts: Vec<String>,
 }
 
 /// Looks at the first rows. PostgreSQL would not read the order in an index alone if the texts were to come along; SQLite
@@ -131,13 +139,10 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
             options,
             Way::Order,
         );
-        let ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
-        let hits = containing_among(tx.db, &ids, text)?;
-        return Ok(Sample {
-            hits: ids.iter().filter(|id| hits.contains(*id)).cloned().collect(),
-            ids,
-            texts: Vec::new(),
-        });
+        let mut ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
+        let (rows, hits) = (ids.len(), containing_among(tx.db, &ids, text)?);
+        ids.retain(|id| hits.contains(id));
+        return Ok(Sample { rows, hits: ids });
     }
     let query = filtered(
         tx.db,
@@ -145,27 +150,33 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
         options,
         Way::Order,
     );
-    let rows: Vec<(String, String)> = ordered(query, options).limit(limit).load(tx.db)?;
-    let hits = rows.iter().filter(|(_, whole)| whole.contains(text));
-    let hits = hits.map(|(id, _)| id.clone()).collect();
-    let (ids, texts) = rows.into_iter().unzip();
-    Ok(Sample { ids, hits, texts })
+    let found: Vec<(String, String)> = ordered(query, options).limit(limit).load(tx.db)?;
+    let rows = found.len();
+    let hits = found.into_iter().filter(|(_, whole)| whole.contains(text));
+    Ok(Sample {
+        rows,
+        hits: hits.map(|(id, _)| id).collect(),
+    })
 }
 
-/// The texts of some of these backups, enough to tell which grams are rare.
-fn texts_of(db: &mut Db, ids: &[String]) -> TxResult<Vec<String>> {
-    let step = (ids.len() / TEXTS).max(1);
-    let some: Vec<&String> = ids.iter().step_by(step).collect();
-    Ok(match db {
-        Db::Pg(connection) => backups::table
-            .filter(backups::id.eq_any(some))
-            .select(backups::search_text)
-            .load(connection)?,
-        Db::Sqlite(connection) => backups::table
-            .filter(backups::id.eq_any(some))
-            .select(backups::search_text)
-            .load(connection)?,
-    })
+/// A text of the spread.
+#[derive(QueryableByName)]
+struct SearchText {
+    #[diesel(sql_type = Text)]
+    search_text: String,
+}
+
+/// Some texts, enough to tell which grams are rare.
+fn texts(tx: &mut Tx<'_>) -> TxResult<Vec<String>> {
+    let all = of_kinds(tx, &BackupListOptions::default())?;
+    let rows: Vec<SearchText> = match tx.db {
+        Db::Pg(connection) => {
+            let percent = (100.0 * TEXTS as f32 / all.max(1) as f32).min(100.0);
+            sql_query(SPREAD_POSTGRES).bind::<Float, _>(percent).load(connection)?
+        }
+        Db::Sqlite(connection) => sql_query(SPREAD_SQLITE).load(connection)?,
+    };
+    Ok(rows.into_iter().map(|row| row.search_text).collect())
 }
 
 /// Those of these backups that contain the text.
