@@ -110,6 +110,9 @@ impl From<BackupRow> for Backup {
     }
 }
 
+/// No chain has more links, whatever its settings: a ring of rows would never end.
+const LONGEST_CHAIN: usize = 1000;
+
 impl Store {
     /// Asks for a backup: a PENDING row, which the next free worker takes up.
     ///
@@ -165,6 +168,21 @@ impl Store {
             row.protected = protected;
             append(tx, EventKind::Backup, &id)?;
             Ok(row.into())
+        })
+        .await
+    }
+
+    /// All that this backup builds on: its base first, the full backup last. Fewer where one of them is gone.
+    pub async fn bases(&self, id: BackupId) -> Result<Vec<Backup>, Error> {
+        self.read("bases", move |tx| {
+            let mut bases: Vec<Backup> = Vec::new();
+            let mut next = find(tx, id)?.and_then(|row| word(row.base_id));
+            while let Some(base) = next.filter(|_| bases.len() < LONGEST_CHAIN) {
+                let Some(row) = find(tx, base)? else { break };
+                next = word(row.base_id);
+                bases.push(row.into());
+            }
+            Ok(bases)
         })
         .await
     }

@@ -108,7 +108,7 @@ pub(crate) async fn refuse_without_room(
     })))
 }
 
-/// One backup with its newest restores, its base and its dependents.
+/// One backup with its newest restores, all that it builds on, its dependents, its steps and its log.
 #[utoipa::path(get, path = "/api/admin/backup/{id}", responses((status = 200, body = BackupDetailsAnswer)))]
 pub(crate) async fn get_backup(
     api: web::Data<Api>,
@@ -118,10 +118,10 @@ pub(crate) async fn get_backup(
 ) -> ApiResult {
     let summary = find_backup(&api, &request).await?;
     let id = summary.backup.id;
-    let base = match summary.backup.base_id {
-        Some(base) => api.store.get_backup(base).await?,
-        None => None,
-    };
+    let mut bases = Vec::new();
+    for base in api.store.bases(id).await? {
+        bases.extend(api.store.get_backup(base.id).await?);
+    }
     let restores = api.store.restores_of(id, RESTORES).await?;
     let mut dependents = Vec::new();
     for dependent in api.store.dependents(id).await? {
@@ -138,7 +138,8 @@ pub(crate) async fn get_backup(
             .into_iter()
             .map(|restore| RestoreBody::new(restore, language))
             .collect(),
-        base: base.map(say),
+        base: bases.first().cloned().map(say),
+        bases: bases.into_iter().map(say).collect(),
         dependents: dependents.into_iter().map(say).collect(),
     };
     Ok(HttpResponse::Ok().json(BackupDetailsAnswer { backup }))

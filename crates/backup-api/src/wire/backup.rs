@@ -182,6 +182,8 @@ pub(crate) struct BackupDetails {
     pub(crate) restores: Vec<RestoreBody>,
     /// The backup it builds on.
     pub(crate) base: Option<BackupBody>,
+    /// All that it builds on and needs to be restored: its base first, the full backup last.
+    pub(crate) bases: Vec<BackupBody>,
     /// The backups that build on it.
     pub(crate) dependents: Vec<BackupBody>,
     /// What its last attempt did, one after the other.

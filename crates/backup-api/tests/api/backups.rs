@@ -218,6 +218,10 @@ async fn a_backup_is_shown_with_what_hangs_together(app: TestApp) {
         .json()["backup"]
         .clone();
     assert_eq!((&backup["base"]["id"], &backup["baseId"]), (&json!(base), &json!(base)));
+    assert_eq!(
+        (&backup["bases"][0]["id"], backup["bases"].as_array().unwrap().len()),
+        (&json!(base), 1)
+    );
 
     let admin = app.as_admin().await;
     app.open_storage().await;

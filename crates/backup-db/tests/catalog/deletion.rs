@@ -134,6 +134,8 @@ async fn chain(catalog: &Catalog) -> [BackupId; 4] {
 async fn a_base_stays_unless_all_that_build_on_it_go_first(catalog: Catalog) {
     let [full, first, second, third] = chain(&catalog).await;
     assert_eq!(ids(&catalog.store.dependents(full).await.unwrap()), [first, third]);
+    assert_eq!(ids(&catalog.store.bases(second).await.unwrap()), [first, full]);
+    assert_eq!(ids(&catalog.store.bases(full).await.unwrap()), []);
     match catalog.store.begin_delete(full, false).await {
         Err(Error::HasDependents { id, dependents }) => {
             assert_eq!(id, full);

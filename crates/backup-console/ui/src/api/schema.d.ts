@@ -369,7 +369,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One backup with its newest restores, its base and its dependents. */
+        /** One backup with its newest restores, all that it builds on, its dependents, its steps and its log. */
         get: operations["get_backup"];
         put?: never;
         post?: never;
@@ -1186,6 +1186,8 @@ export interface components {
         /** @description One backup with what hangs together with it. */
         BackupDetails: components["schemas"]["Backup"] & {
             base?: null | components["schemas"]["Backup"];
+            /** @description All that it builds on and needs to be restored: its base first, the full backup last. */
+            bases: components["schemas"]["Backup"][];
             /** @description The backups that build on it. */
             dependents: components["schemas"]["Backup"][];
             /** @description What its attempts did, line by line; of very many lines the middle is left out, which a line says. */

@@ -1,8 +1,7 @@
 import { Table } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import type { JobStep } from '@/api/schema'
-import { formatSeconds } from '@/i18n/format'
-import { TimeDisplay } from './TimeDisplay'
+import { formatSeconds, formatTimeExactly, formatTimeToSecond } from '@/i18n/format'
 
 /** What a job did one after the other, and how long each step took. */
 export function StepTable({ steps }: { steps: JobStep[] }) {
@@ -22,7 +21,9 @@ export function StepTable({ steps }: { steps: JobStep[] }) {
             <Table.Tr key={`${step} ${startedAt}`}>
               <Table.Td>{t(`step.${step}`)}</Table.Td>
               <Table.Td>
-                <TimeDisplay at={startedAt} />
+                <time dateTime={startedAt} title={formatTimeExactly(startedAt)}>
+                  {formatTimeToSecond(startedAt)}
+                </time>
               </Table.Td>
               <Table.Td>{durationMs == null ? t('step.running') : formatSeconds(durationMs)}</Table.Td>
             </Table.Tr>

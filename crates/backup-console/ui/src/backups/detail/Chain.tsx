@@ -7,15 +7,17 @@ import { TimeDisplay } from '@/ui/TimeDisplay'
 /** What a backup needs to be restored, and what needs it and so keeps it. */
 export function Chain({ backup }: { backup: BackupDetails }) {
   const { t } = useTranslation('detail')
-  const { base, baseId, consolidatedFrom, dependents } = backup
+  const { bases, baseId, consolidatedFrom, dependents } = backup
   return (
     <Stack gap="sm">
       {baseId ? (
         <div>
-          <Text size="sm">{t('chain.needs')}</Text>
-          {base ? (
+          <Text size="sm">{t('chain.needs', { count: bases.length })}</Text>
+          {bases[0] ? (
             <List size="sm">
-              <Member backup={base} />
+              {bases.map(other => (
+                <Member key={other.id} backup={other} />
+              ))}
             </List>
           ) : (
             <Text size="sm" className="wrap-anywhere">
