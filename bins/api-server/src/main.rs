@@ -17,10 +17,6 @@ use clap::Parser;
 use args::Args;
 use error::ServerError;
 
-// The C library's keeps what logging in and a backup took: a fifth more memory in use, for as long as the process lives.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Err(error) = init_logging(&args.log, "api-server", Arc::new(SystemClock)) {

@@ -14,10 +14,6 @@ use backup_engine::{Action, Engine, Scheduler, StartError, Worker, end_logging, 
 use clap::Parser;
 use tokio::sync::watch;
 
-// The C library's keeps what logging in and a backup took: a fifth more memory in use, for as long as the process lives.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long a catalog or storage that does not answer is left alone before it is tried again.
 const START_PAUSE: Duration = Duration::from_secs(3);
 
