@@ -43,19 +43,12 @@ const GRAMS: usize = 12;
 /// Of these so many: each is another list of rows to be gone through.
 const RAREST: usize = 4;
 
-/// About so many texts tell which those are.
+/// About so many texts tell PostgreSQL which those are.
 const TEXTS: u64 = 200;
 
-/// Texts from all over the catalog: those of the first rows of a list by time would be of one month alone.
-const SPREAD_SQLITE: &str = "WITH RECURSIVE step (id) AS (
-    SELECT min(id) FROM backup_grams_rows
-    UNION ALL
-    SELECT id + 1 + (SELECT (max(id) - min(id)) / 200 FROM backup_grams_rows) FROM step LIMIT 200)
-    SELECT backups.search_text FROM step CROSS JOIN backup_grams_rows USING (id)
-    CROSS JOIN backups ON backups.id = backup_grams_rows.backup_id";
-
-/// The same of this part of its pages, in percent.
-const SPREAD_POSTGRES: &str = "SELECT search_text FROM backups TABLESAMPLE SYSTEM ($1) REPEATABLE (1)";
+/// Texts from all over the catalog, of this part of its pages in percent: those of the first rows of a list by time would be of
+/// one month alone.
+const SPREAD: &str = "SELECT search_text FROM backups TABLESAMPLE SYSTEM ($1) REPEATABLE (1)";
 
 /// And none that more than nine in ten rows have: such a list is long and shuts out nothing.
 const RARE: (usize, usize) = (9, 10);
@@ -94,7 +87,11 @@ pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -
                 ordered(filtered(tx.db, ids.into_boxed(), options, Way::Order), options)
             } else {
                 let query = filtered(tx.db, ids.into_boxed(), options, Way::Text);
-                let texts = texts(tx)?;
+                let all = of_kinds(tx, &BackupListOptions::default())?;
+                let texts = match tx.db {
+                    Db::Sqlite(_) => sample.texts,
+                    Db::Pg(connection) => spread(connection, all)?,
+                };
                 sorted(having_grams(tx.db, query, &text, &texts), options)
             };
             hits = containing(tx.db, query, &text).limit(limit).load(tx.db)?;
@@ -126,6 +123,8 @@ struct Sample {
     rows: usize,
     /// Those that contain the text.
     hits: Vec<String>,
+    /// Texts that tell which grams are rare, on SQLite.
+    texts: Vec<String>,
 }
 
 /// Looks at the first rows. PostgreSQL would not read the order in an index alone if the texts were to come along; SQLite
@@ -142,7 +141,11 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
         let mut ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
         let (rows, hits) = (ids.len(), containing_among(tx.db, &ids, text)?);
         ids.retain(|id| hits.contains(id));
-        return Ok(Sample { rows, hits: ids });
+        return Ok(Sample {
+            rows,
+            hits: ids,
+            texts: Vec::new(),
+        });
     }
     let query = filtered(
         tx.db,
@@ -151,11 +154,11 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
         Way::Order,
     );
     let found: Vec<(String, String)> = ordered(query, options).limit(limit).load(tx.db)?;
-    let rows = found.len();
-    let hits = found.into_iter().filter(|(_, whole)| whole.contains(text));
+    let hits = found.iter().filter(|(_, whole)| whole.contains(text));
     Ok(Sample {
-        rows,
-        hits: hits.map(|(id, _)| id).collect(),
+        rows: found.len(),
+        hits: hits.map(|(id, _)| id.clone()).collect(),
+        texts: found.into_iter().map(|(_, whole)| whole).collect(),
     })
 }
 
@@ -166,16 +169,10 @@ struct SearchText {
     search_text: String,
 }
 
-/// Some texts, enough to tell which grams are rare.
-fn texts(tx: &mut Tx<'_>) -> TxResult<Vec<String>> {
-    let all = of_kinds(tx, &BackupListOptions::default())?;
-    let rows: Vec<SearchText> = match tx.db {
-        Db::Pg(connection) => {
-            let percent = (100.0 * TEXTS as f32 / all.max(1) as f32).min(100.0);
-            sql_query(SPREAD_POSTGRES).bind::<Float, _>(percent).load(connection)?
-        }
-        Db::Sqlite(connection) => sql_query(SPREAD_SQLITE).load(connection)?,
-    };
+/// Texts from all over PostgreSQL's catalog.
+fn spread(connection: &mut PgConnection, all: u64) -> TxResult<Vec<String>> {
+    let percent = (100.0 * TEXTS as f32 / all.max(1) as f32).min(100.0);
+    let rows: Vec<SearchText> = sql_query(SPREAD).bind::<Float, _>(percent).load(connection)?;
     Ok(rows.into_iter().map(|row| row.search_text).collect())
 }
 
