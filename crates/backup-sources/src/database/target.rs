@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use backup_core::{JobControl, PartReader, PipelineError, Step, Target};
+use backup_core::{JobControl, PartReader, PipelineError, Step, Target, WarningCode};
 
 use super::about::About;
 use super::count::Tables;
@@ -27,7 +27,7 @@ pub(super) use pg_restore::BLOCK;
 use place::Made;
 pub(super) use place::{Place, drop_database};
 pub(super) use plan::unreachable;
-use selection::Selection;
+use selection::{ALONE, Selection};
 
 /// The most that is read of a JSON entry, in bytes: tables by the million.
 const MAX_JSON: u64 = 512 * 1024 * 1024;
@@ -110,6 +110,9 @@ impl DatabaseTarget {
         let is_new = matches!(place, Place::Missing);
         if is_new {
             self.set_up_first(about, job)?;
+        }
+        if !selection.is_everything() {
+            job.warn(WarningCode::Other, None, ALONE);
         }
         let size = expect_entry(part, DUMP)?;
         if self.is_staged(size, place, selection, job) {

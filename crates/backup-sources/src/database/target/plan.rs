@@ -7,7 +7,7 @@ use backup_core::{JobControl, PipelineError};
 
 use super::DatabaseTarget;
 use super::place::Place;
-use super::selection::Selection;
+use super::selection::{ALONE, Selection};
 use crate::Error;
 use crate::database::about::About;
 use crate::database::psql::{Session, literal};
@@ -38,7 +38,7 @@ impl DatabaseTarget {
 
     fn look_at_all(&self, about_json: &[u8], needed_bytes: u64, job: &JobControl) -> Result<TargetPlan, Error> {
         let about: About = super::parse_bytes(about_json, ABOUT)?;
-        Selection::of(&self.options.tables, about.children.as_deref())?;
+        let selection = Selection::of(&self.options.tables, about.children.as_deref())?;
         let mut plan = TargetPlan {
             part: PlannedPart {
                 part: RestorePart::Database,
@@ -60,6 +60,9 @@ impl DatabaseTarget {
                     plan.refusals.extend(self.program_older(&about, job)?);
                 }
             }
+        }
+        if !selection.is_everything() {
+            plan.warnings.push(ALONE.to_owned());
         }
         if needed_bytes == 0 {
             plan.warnings

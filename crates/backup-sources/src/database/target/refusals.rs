@@ -123,7 +123,7 @@ impl DatabaseTarget {
                     self.settings.address(),
                     shown(&missing)
                 ),
-                "Create them (the backup's globals.sql does), or restore without owners and grants.",
+                "Create them (the backup's globals.sql does), or restore without owners and grants (skipOwner; --skip-owner of backupctl).",
             )
         }))
     }

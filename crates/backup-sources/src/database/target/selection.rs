@@ -13,6 +13,10 @@ use crate::database::psql::{Session, literal};
 /// Schema and name.
 type Name = (String, String);
 
+/// What is said of tables that are restored alone: `pg_restore --table` leaves out all that belongs to them.
+pub(super) const ALONE: &str = "selected tables come with their columns and rows alone: without keys, other constraints, indexes, \
+    identity, sequences and the defaults that they give, triggers and policies; restore the whole database where those are needed";
+
 /// The tables that were asked for, and all that are part of them. None: everything.
 pub(super) struct Selection {
     asked: Vec<Name>,
