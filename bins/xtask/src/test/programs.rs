@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -90,7 +90,7 @@ pub(super) fn run_all(programs: Vec<TestProgram>, environment: &[(&str, String)]
     let count = programs.len();
     let waiting = Mutex::new(programs.into_iter());
     let failures = Mutex::new(Vec::new());
-    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || -> io::Result<()> {
         while let Some(program) = next() {
             println!("running {}", program.name);
@@ -104,8 +104,11 @@ pub(super) fn run_all(programs: Vec<TestProgram>, environment: &[(&str, String)]
             drop(stdout);
             let (end, took) = (if is_good { "ok" } else { "FAILED" }, begun.elapsed());
             println!("{}: {end}, {:.0} s\n", program.name, took.as_secs_f64());
-            if !is_good && let Ok(mut failures) = failures.lock() {
-                failures.push(program.name);
+            if !is_good {
+                failures
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(program.name);
             }
         }
         Ok(())
@@ -119,7 +122,7 @@ pub(super) fn run_all(programs: Vec<TestProgram>, environment: &[(&str, String)]
                 .unwrap_or_else(|_| Err(failed("a thread that runs tests ended early")))
         })
     })?;
-    let failures = failures.into_inner().unwrap_or_default();
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     if failures.is_empty() {
         return Ok(());
     }
