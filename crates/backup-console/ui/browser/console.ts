@@ -79,6 +79,8 @@ export async function logIn(page: Page, as = { email, password }): Promise<void>
   await page.locator('input[name=password]').fill(as.password)
   await page.getByRole('button', { name: /^(登入|Log in)$/ }).click()
   await page.waitForURL(address => !address.pathname.endsWith('/login'))
+  // The address changes before the page does, whose menus look like the next one's.
+  await page.locator('input[name=password]').waitFor({ state: 'detached' })
 }
 
 /** A page that the administrator is logged in at. */
