@@ -5,12 +5,13 @@
 //! by the index of grams, three letters in a row. The first rows in that order tell which it is.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use backup_core::list::BackupListOptions;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Bool, Float, Text};
+use diesel::sql_types::{BigInt, Bool, Float, Text};
 
 use crate::error::TxResult;
 use crate::filter::{Boxed, Way, filtered};
@@ -36,6 +37,10 @@ const FEW_INDEXED: u64 = 50_000;
 /// Letters of a gram.
 const GRAM: usize = 3;
 
+/// Letters of a date that is a gram of its own, from its year to its day and to its month.
+const DATE: usize = 10;
+const MONTH: usize = 7;
+
 /// Grams that are looked for: of a short text all, since one of them may be rare; more shut out little more and take
 /// longer.
 const GRAMS: usize = 12;
@@ -43,15 +48,25 @@ const GRAMS: usize = 12;
 /// Of these so many: each is another list of rows to be gone through.
 const RAREST: usize = 4;
 
-/// About so many texts tell PostgreSQL which those are.
-const TEXTS: u64 = 200;
-
-/// Texts from all over the catalog, of this part of its pages in percent: those of the first rows of a list by time would be of
-/// one month alone.
-const SPREAD: &str = "SELECT search_text FROM backups TABLESAMPLE SYSTEM ($1) REPEATABLE (1)";
-
 /// And none that more than nine in ten rows have: such a list is long and shuts out nothing.
 const RARE: (usize, usize) = (9, 10);
+
+/// About so many texts tell which those are.
+const TEXTS: u32 = 200;
+
+/// Texts from all over PostgreSQL's catalog, of this part of its pages in percent.
+const SPREAD_PG: &str = "SELECT search_text FROM backups TABLESAMPLE SYSTEM ($1) REPEATABLE (1)";
+
+/// The same on SQLite, of so many numbers strewn over those of its rows: in equal steps, each would be of the same kind where
+/// kinds take turns.
+const SPREAD_SQLITE: &str = "SELECT search_text FROM backup_grams_rows WHERE id IN ( \
+     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1), \
+     ends(first, last) AS MATERIALIZED ( \
+         SELECT (SELECT min(id) FROM backup_grams_rows), (SELECT max(id) FROM backup_grams_rows)) \
+     SELECT first + (n * 2654435769 % 4294967296) * (last - first + 1) / 4294967296 FROM numbers, ends)";
+
+/// The texts beside SQLite's index of grams, which are looked at where the index has found them.
+const CONTAINING_SQLITE: &str = "backups.id IN (SELECT backup_id FROM backup_grams_rows WHERE instr(search_text, ";
 
 #[diesel::declare_sql_function]
 extern "SQL" {
@@ -84,17 +99,14 @@ pub(crate) fn search(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -
         hits.truncate(enough + 1);
         if !all_read && hits.len() <= enough {
             let query = if hits.len() >= MANY {
-                ordered(filtered(tx.db, ids.into_boxed(), options, Way::Order), options)
+                let query = filtered(tx.db, ids.into_boxed(), options, Way::Order);
+                containing(tx.db, ordered(query, options), &text)
             } else {
                 let query = filtered(tx.db, ids.into_boxed(), options, Way::Text);
-                let all = of_kinds(tx, &BackupListOptions::default())?;
-                let texts = match tx.db {
-                    Db::Sqlite(_) => sample.texts,
-                    Db::Pg(connection) => spread(connection, all)?,
-                };
-                sorted(having_grams(tx.db, query, &text, &texts), options)
+                let texts = spread(tx)?;
+                sorted(found_by_grams(tx.db, query, &text, &texts), options)
             };
-            hits = containing(tx.db, query, &text).limit(limit).load(tx.db)?;
+            hits = query.limit(limit).load(tx.db)?;
         }
     }
     let exact = hits.len() <= enough;
@@ -123,8 +135,6 @@ struct Sample {
     rows: usize,
     /// Those that contain the text.
     hits: Vec<String>,
-    /// Texts that tell which grams are rare, on SQLite.
-    texts: Vec<String>,
 }
 
 /// Looks at the first rows. PostgreSQL would not read the order in an index alone if the texts were to come along; SQLite
@@ -141,11 +151,7 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
         let mut ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
         let (rows, hits) = (ids.len(), containing_among(tx.db, &ids, text)?);
         ids.retain(|id| hits.contains(id));
-        return Ok(Sample {
-            rows,
-            hits: ids,
-            texts: Vec::new(),
-        });
+        return Ok(Sample { rows, hits: ids });
     }
     let query = filtered(
         tx.db,
@@ -154,11 +160,11 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
         Way::Order,
     );
     let found: Vec<(String, String)> = ordered(query, options).limit(limit).load(tx.db)?;
-    let hits = found.iter().filter(|(_, whole)| whole.contains(text));
+    let rows = found.len();
+    let hits = found.into_iter().filter(|(_, whole)| whole.contains(text));
     Ok(Sample {
-        rows: found.len(),
-        hits: hits.map(|(id, _)| id.clone()).collect(),
-        texts: found.into_iter().map(|(_, whole)| whole).collect(),
+        rows,
+        hits: hits.map(|(id, _)| id).collect(),
     })
 }
 
@@ -169,10 +175,21 @@ struct SearchText {
     search_text: String,
 }
 
-/// Texts from all over PostgreSQL's catalog.
-fn spread(connection: &mut PgConnection, all: u64) -> TxResult<Vec<String>> {
-    let percent = (100.0 * TEXTS as f32 / all.max(1) as f32).min(100.0);
-    let rows: Vec<SearchText> = sql_query(SPREAD).bind::<Float, _>(percent).load(connection)?;
+/// Texts from all over the catalog: those of the first rows of a list by time would be of one month alone.
+fn spread(tx: &mut Tx<'_>) -> TxResult<Vec<String>> {
+    let all = match tx.db {
+        Db::Pg(_) => of_kinds(tx, &BackupListOptions::default())?,
+        Db::Sqlite(_) => 0,
+    };
+    let rows: Vec<SearchText> = match tx.db {
+        Db::Pg(connection) => {
+            let percent = (100.0 * TEXTS as f32 / all.max(1) as f32).min(100.0);
+            sql_query(SPREAD_PG).bind::<Float, _>(percent).load(connection)?
+        }
+        Db::Sqlite(connection) => sql_query(SPREAD_SQLITE)
+            .bind::<BigInt, _>(i64::from(TEXTS))
+            .load(connection)?,
+    };
     Ok(rows.into_iter().map(|row| row.search_text).collect())
 }
 
@@ -201,8 +218,8 @@ fn containing<'a, SqlType: 'a>(db: &Db, query: Boxed<'a, SqlType>, text: &str) -
     }
 }
 
-/// Those that have the text's grams: all that contain it, and some more. `texts` tell which grams are rare.
-fn having_grams<'a, SqlType: 'a>(
+/// Those that contain the text, looked for among those that have its grams. `texts` tell which grams are rare.
+fn found_by_grams<'a, SqlType: 'a>(
     db: &Db,
     query: Boxed<'a, SqlType>,
     text: &str,
@@ -211,35 +228,35 @@ fn having_grams<'a, SqlType: 'a>(
     let letters: Vec<char> = text.chars().collect();
     let whole = letters.len() >= GRAM;
     match db {
-        Db::Sqlite(_) if whole => query.filter(
-            sql::<Bool>(
-                "backups.id IN (SELECT backup_id FROM backup_grams_rows WHERE id IN \
-                 (SELECT rowid FROM backup_grams WHERE backup_grams MATCH ",
-            )
-            .bind::<Text, _>(joined(&rarest(grams(&letters), texts), '"', " AND "))
-            .sql("))"),
-        ),
-        Db::Sqlite(_) => query.filter(
-            sql::<Bool>(
-                "backups.id IN (SELECT backup_id FROM backup_grams_rows WHERE id IN \
-                 (SELECT doc FROM backup_grams_words WHERE term >= ",
-            )
-            .bind::<Text, _>(text.to_owned())
-            .sql(" AND term <= ")
-            .bind::<Text, _>(format!("{text}{0}{0}", char::MAX))
-            .sql("))"),
-        ),
-        Db::Pg(_) => {
-            let grams = if whole {
-                joined(&rarest(grams(&letters), texts), '\'', " & ")
+        Db::Sqlite(_) => {
+            let containing = sql::<Bool>(CONTAINING_SQLITE).bind::<Text, _>(text.to_owned());
+            if whole {
+                let grams = containing.sql(") > 0 AND id IN (SELECT rowid FROM backup_grams WHERE backup_grams MATCH ");
+                let rarest = rarest(grams(&letters), texts, 1);
+                query.filter(grams.bind::<Text, _>(joined(&rarest, '"', " AND ")).sql("))"))
             } else {
-                joined(&[text.to_owned()], '\'', "") + ":*"
+                let from = containing.sql(") > 0 AND id IN (SELECT doc FROM backup_grams_words WHERE term >= ");
+                let to = from.bind::<Text, _>(text.to_owned()).sql(" AND term <= ");
+                query.filter(to.bind::<Text, _>(format!("{text}{0}{0}", char::MAX)).sql("))"))
+            }
+        }
+        Db::Pg(_) => {
+            let beginning = |gram: String| joined(&[gram], '\'', "") + ":*";
+            let grams = match date(&letters) {
+                _ if !whole => beginning(text.to_owned()),
+                None => joined(&rarest(grams(&letters), texts, 1), '\'', " & "),
+                Some(date) => {
+                    let mut others = grams(&letters);
+                    others.retain(|(at, _)| at + GRAM <= date.start || *at >= date.end);
+                    let others = rarest(others, texts, 0)
+                        .into_iter()
+                        .map(|gram| joined(&[gram], '\'', ""));
+                    let date = beginning(letters[date].iter().collect());
+                    std::iter::once(date).chain(others).collect::<Vec<_>>().join(" & ")
+                }
             };
-            query.filter(
-                sql::<Bool>("backup_grams(search_text) @@ ")
-                    .bind::<Text, _>(grams)
-                    .sql("::tsquery"),
-            )
+            let having = sql::<Bool>("backup_grams(search_text) @@ ").bind::<Text, _>(grams);
+            containing(db, query.filter(having.sql("::tsquery")), text)
         }
     }
 }
@@ -256,16 +273,28 @@ fn grams(letters: &[char]) -> Vec<(usize, String)> {
     grams
 }
 
-/// Those grams that the fewest of these texts have. Two that overlap come together more often than by chance, and shut out
-/// little more than one: where there is a choice, none does.
-fn rarest(grams: Vec<(usize, String)>, texts: &[String]) -> Vec<String> {
+/// Where the text has a date, as far as it goes but from its month on: to PostgreSQL a gram of its own.
+fn date(letters: &[char]) -> Option<Range<usize>> {
+    let begins = |letters: &[char]| {
+        letters.iter().enumerate().all(|(at, letter)| match at {
+            4 => *letter == '-',
+            _ => letter.is_ascii_digit(),
+        })
+    };
+    let start = letters.windows(MONTH).position(begins)?;
+    Some(start..letters.len().min(start + DATE))
+}
+
+/// Those grams that the fewest of these texts have, and `least` of them even if nearly all have them. Two that overlap come
+/// together more often than by chance, and shut out little more than one: where there is a choice, none does.
+fn rarest(grams: Vec<(usize, String)>, texts: &[String], least: usize) -> Vec<String> {
     let having = |gram: &String| texts.iter().filter(|text| text.contains(gram.as_str())).count();
     let counted = grams.into_iter().map(|(at, gram)| (having(&gram), at, gram));
     let mut rest: Vec<(usize, usize, String)> = counted.collect();
     rest.sort_by_key(|(texts, ..)| *texts);
     let (many, of) = RARE;
     let rare = rest.iter().filter(|(having, ..)| having * of <= texts.len() * many);
-    let rare = rare.count().max(1);
+    let rare = rare.count().max(least);
     rest.truncate(rare);
     let mut taken: Vec<(usize, String)> = Vec::new();
     while taken.len() < RAREST && !rest.is_empty() {
@@ -319,7 +348,7 @@ mod tests {
     #[test]
     fn the_rarest_grams_are_taken() {
         let texts = ["abcdef", "abcd", "abc"].map(str::to_owned);
-        let taken = rarest(grams(&"abcdefg".chars().collect::<Vec<_>>()), &texts);
+        let taken = rarest(grams(&"abcdefg".chars().collect::<Vec<_>>()), &texts, 1);
         assert_eq!(taken, ["efg", "bcd", "cde", "def"]);
     }
 
@@ -327,9 +356,29 @@ mod tests {
     fn what_overlaps_is_taken_last() {
         // No text of this year has any gram of the date.
         let texts = ["full-2026-11-25", "full-2026-11-26", "other-2026-11-26"].map(str::to_owned);
-        let taken = rarest(grams(&"full-2025-03".chars().collect::<Vec<_>>()), &texts);
+        let taken = rarest(grams(&"full-2025-03".chars().collect::<Vec<_>>()), &texts, 1);
         assert_eq!(taken[..2], ["025", "-03"], "{taken:?}");
         assert!(taken.contains(&"ful".to_owned()), "{taken:?}");
+    }
+
+    #[test]
+    fn what_nearly_all_have_is_taken_only_where_there_is_nothing_else() {
+        let texts = ["abcd", "abc"].map(str::to_owned);
+        let all = grams(&['a', 'b', 'c']);
+        assert_eq!(rarest(all.clone(), &texts, 1), ["abc"]);
+        assert_eq!(rarest(all, &texts, 0), [""; 0]);
+    }
+
+    #[test]
+    fn a_date_is_found_from_its_month_on() {
+        let of = |text: &str| {
+            let letters: Vec<char> = text.chars().collect();
+            date(&letters).map(|found| letters[found].iter().collect::<String>())
+        };
+        assert_eq!(of("full-2026-01-0").as_deref(), Some("2026-01-0"));
+        assert_eq!(of("備 2026-01-02t03").as_deref(), Some("2026-01-02"));
+        assert_eq!(of("12026-01").as_deref(), Some("2026-01"));
+        assert_eq!((of("2026-0"), of("026-01-02"), of("")), (None, None, None));
     }
 
     #[test]
