@@ -141,6 +141,9 @@ fn a_plan_names_every_archive_and_each_path_that_is_not_there() {
         })
         .collect();
     assert_eq!(found, [("NOT_IN_BACKUP", true), ("NOT_IN_BACKUP", false)], "{made:#}");
+    for (refusal, near) in refusals.iter().zip(["'files/new'", shown]) {
+        assert!(refusal["hint"].as_str().unwrap().contains(near), "{refusal:#}");
+    }
     assert!(!target.exists());
 
     let _done = system.restored(&system.restore(id, &restore(&[shown])));

@@ -30,6 +30,9 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
     let admin = args.first_admin()?;
     let mailer = args.engine.mailer(clock.clone(), random.clone())?;
     let listener = listen(&args)?;
+    if let Some(warning) = args.engine.storage.warning() {
+        tracing::warn!(action = %Action::ServiceStarted, "{warning}");
+    }
     let stop = stop_on_signal().map_err(ServerError::Io)?;
     let keys = keyring(&args).await?;
 

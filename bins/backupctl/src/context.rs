@@ -12,11 +12,15 @@ use secrecy::ExposeSecret;
 
 use crate::cli::Settings;
 use crate::exit::Failure;
+use crate::output;
 
 /// Opens the storage and derives the keys.
 pub(crate) async fn repository(settings: &Settings) -> Result<Repository, Failure> {
     let keys = keyring(settings).await?;
     let storage = storage_settings(settings)?;
+    if let Some(warning) = settings.storage.warning() {
+        output::message(&format!("warning: {warning}"));
+    }
     let storage = open_storage(&storage).await?;
     Ok(Repository::new(storage, keys, settings.database.programs()))
 }

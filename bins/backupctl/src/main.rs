@@ -1,7 +1,7 @@
 //! The operator's command line: works against storage alone, with no catalog and no server.
 //!
 //! Data goes to stdout, messages to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 integrity failure,
-//! 5 storage or database unreachable.
+//! 5 storage or database unreachable. Where the reader of a pipe is gone, the program ends without a word.
 
 mod cli;
 mod commands;
@@ -15,6 +15,9 @@ use std::process::ExitCode;
 
 use cli::Cli;
 use exit::Failure;
+
+/// What a shell sees of a program that SIGPIPE has ended.
+const READER_GONE: u8 = 141;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if output::is_reader_gone() => ExitCode::from(READER_GONE),
         Err(failure) => {
             output::message(&failure.to_string());
             failure.code()

@@ -4,10 +4,38 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
 use crate::exit::Failure;
+
+/// Whether stdout was a pipe whose reader went away, such as `head`.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Whether nobody reads the output any more: what the command failed of then is no failure to tell of.
+pub(crate) fn is_reader_gone() -> bool {
+    READER_GONE.load(Ordering::SeqCst)
+}
+
+/// Where all data goes. Errors may reach the end of the program by many ways; that the reader is gone is known here.
+pub(crate) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stdout().write(bytes).inspect_err(note)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush().inspect_err(note)
+    }
+}
+
+fn note(error: &io::Error) {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        READER_GONE.store(true, Ordering::SeqCst);
+    }
+}
 
 /// A message for people.
 pub(crate) fn message(text: &str) {
@@ -17,7 +45,7 @@ pub(crate) fn message(text: &str) {
 
 /// A line of data.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{text}").map_err(|error| unwritable(&error))
+    writeln!(Stdout, "{text}").map_err(|error| unwritable(&error))
 }
 
 /// Data as JSON.
@@ -47,7 +75,7 @@ impl Output {
 
     pub(crate) fn open(&self) -> Result<Box<dyn Write + Send>, Failure> {
         match self {
-            Self::Stdout => Ok(Box::new(BufWriter::with_capacity(256 << 10, io::stdout()))),
+            Self::Stdout => Ok(Box::new(BufWriter::with_capacity(256 << 10, Stdout))),
             Self::File(path) => Ok(Box::new(BufWriter::with_capacity(256 << 10, create(path)?))),
         }
     }
@@ -76,5 +104,14 @@ fn create(path: &Path) -> Result<File, Failure> {
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(|error| Failure::failed(format!("'{}' cannot be made: {error}", path.display())))
+        .map_err(|error| {
+            let path = path.display();
+            Failure::failed(match error.kind() {
+                io::ErrorKind::AlreadyExists => format!(
+                    "'{path}' is there already (HINT: Nothing is written over: name another file, or remove this one \
+                     first.)"
+                ),
+                _ => format!("'{path}' cannot be made: {error}"),
+            })
+        })
 }

@@ -85,6 +85,9 @@ async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {
         action = %Action::ServiceStarted, address = %cli.metrics_addr,
         "scheduler started, health on {}", cli.metrics_addr
     );
+    if let Some(warning) = cli.engine.storage.warning() {
+        tracing::warn!(action = %Action::ServiceStarted, "{warning}");
+    }
     let worked = match open(&cli.engine, clock, &mut stop).await {
         Ok(Some(engine)) => work(engine, &probes, stop).await,
         Ok(None) => Ok(()),

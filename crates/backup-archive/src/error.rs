@@ -61,11 +61,21 @@ pub(crate) fn wrong_size(found: u64, sealed: u64) -> PipelineError {
     )
 }
 
-/// The key that the archive needs is not at hand.
-pub(crate) fn wrong_key(needed: &str, have: &str) -> PipelineError {
+/// The key that `what` was made with is not at hand.
+pub(crate) fn wrong_key(what: &str, needed: &str, have: &str) -> PipelineError {
+    // It may come from a file that nobody vouches for.
+    let needed: String = needed.chars().filter(char::is_ascii_hexdigit).take(32).collect();
+    PipelineError::wrong_key(
+        format!("{what} was made with another key, {needed}; at hand are {have}"),
+        "Set BACKUP_ENCRYPTION_KEY, or BACKUP_ENCRYPTION_KEY_PREVIOUS, to the passphrase of that time.",
+    )
+}
+
+/// The archive was made with another key than its seal says.
+pub(crate) fn another_key(found: &str, sealed: &str) -> PipelineError {
     PipelineError::integrity(
-        format!("wrong key: the archive was made with key {needed}, the keys at hand are {have}"),
-        "Set the passphrase that was in use when this backup was made, also as a previous one.",
+        format!("the archive was made with key {found}, its receipt says {sealed}"),
+        "The file or its receipt was swapped; put the right one back or use another backup.",
     )
 }
 

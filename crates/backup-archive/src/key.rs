@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use backup_core::Random;
+use backup_core::{PipelineError, Random};
 use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 
 use crate::Error;
+use crate::error::wrong_key;
 use crate::hash::{Hmac, hkdf};
 
 const SALT: &[u8] = b"backup-salt-v1";
@@ -138,6 +139,15 @@ impl Keyring {
         self.0.iter().find(|key| key.fingerprint() == fingerprint)
     }
 
+    /// The key with this fingerprint, with which `what` (such as `the archive`) was made.
+    ///
+    /// # Errors
+    /// `WrongKey` where it is not at hand: names it, and those that are.
+    pub fn require(&self, fingerprint: &str, what: &str) -> Result<&ArchiveKey, PipelineError> {
+        self.find(fingerprint)
+            .ok_or_else(|| wrong_key(what, fingerprint, &self.fingerprints()))
+    }
+
     /// Every key, the current one first.
     pub fn iter(&self) -> impl Iterator<Item = &ArchiveKey> {
         self.0.iter()
@@ -149,7 +159,7 @@ impl Keyring {
     }
 
     /// All fingerprints, for messages.
-    pub(crate) fn fingerprints(&self) -> String {
+    fn fingerprints(&self) -> String {
         let all: Vec<String> = self.0.iter().map(ArchiveKey::fingerprint).collect();
         all.join(", ")
     }

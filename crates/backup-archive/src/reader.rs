@@ -58,7 +58,8 @@ pub struct BaseName {
 
 impl ArchiveReader {
     /// Opens the archive that `seal` describes, by two short reads at its end. Errors are
-    /// [`PipelineError::Integrity`] and say which: truncated, wrong key, damaged, another archive, unknown version.
+    /// [`PipelineError::Integrity`] and say which: truncated, damaged, another archive, unknown version; or
+    /// [`PipelineError::WrongKey`] where the key is not at hand.
     pub fn open(
         source: Arc<dyn ByteSource>,
         keys: &Keyring,

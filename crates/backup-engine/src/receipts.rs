@@ -64,12 +64,7 @@ pub(crate) fn open(path: &str, file: &[u8], keys: &Keyring) -> Result<Receipt, P
     };
     let signed: Signed = serde_json::from_slice(file).map_err(unreadable)?;
     let fingerprint = &signed.archive.key_fingerprint;
-    let Some(key) = keys.find(fingerprint) else {
-        return Err(PipelineError::wrong_key(
-            format!("the receipt '{path}' was made with another key, {fingerprint}"),
-            "Set BACKUP_ENCRYPTION_KEY, or BACKUP_ENCRYPTION_KEY_PREVIOUS, to the passphrase of that time.",
-        ));
-    };
+    let key = keys.require(fingerprint, &format!("the receipt '{path}'"))?;
     let text = canonical(file).map_err(unreadable)?;
     if !same(&key.mac(CONTEXT, text.as_bytes()), &signed.mac) {
         return Err(refuse("does not match its MAC"));

@@ -15,7 +15,7 @@ use backup_core::{
 };
 use backup_db::{NewRestore, NewVerification};
 use backup_engine::{Engine, RestoreInto};
-use backup_sources::{ConnectionOptions, DatabaseSettings};
+use backup_sources::{ConnectionOptions, DatabaseSettings, NamedBy};
 use backup_tests::postgres::{Database, Postgres};
 use backup_tests::tree;
 use kit::{Place, ask, backup, ended, row, start, until};
@@ -32,6 +32,7 @@ fn settings(database: &Database) -> DatabaseSettings {
         user: Some(database.user.clone()),
         password: Some(database.password.as_str().into()),
         options: ConnectionOptions::default(),
+        named_by: NamedBy::Settings,
         programs: None,
         random: Arc::new(OsRandom),
     }

@@ -75,10 +75,17 @@ async fn a_receipt_that_was_changed_or_exchanged_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_another_passphrase_every_receipt_is_named() {
     let mut place = Place::new();
-    backup(&place.engine().await, BackupSource::Config).await;
+    let key = |engine: &Engine| engine.repository().keys().current().fingerprint();
+    let engine = place.engine().await;
+    backup(&engine, BackupSource::Config).await;
+    let needed = key(&engine);
+    drop(engine);
     place.passphrase = "something else";
-    let listed = listed(&place.engine().await).await;
-    assert!(bad(&listed).contains("another key"), "{}", bad(&listed));
+    let engine = place.engine().await;
+    let text = bad(&listed(&engine).await);
+    assert!(text.contains("another key"), "{text}");
+    assert!(text.contains(&needed) && text.contains(&key(&engine)), "{text}");
+    assert!(text.contains("BACKUP_ENCRYPTION_KEY_PREVIOUS"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

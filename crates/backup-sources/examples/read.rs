@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backup_core::contents::BackupContents;
 use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, OsRandom, PipelineError, Source};
-use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, FilesSource};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, FilesSource, NamedBy};
 
 /// Reads everything and keeps nothing.
 struct Nothing(Vec<u8>);
@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             user: Some(user.to_owned()),
             password: None,
             options: ConnectionOptions::default(),
+            named_by: NamedBy::Settings,
             programs: None,
             random: Arc::new(OsRandom),
         })),

@@ -53,6 +53,15 @@ fn shown(items: &[String]) -> String {
     }
 }
 
+/// Who named a database, and so where a person puts right what is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `DATABASE_HOST` and its neighbours, or a configuration over them.
+    Settings,
+    /// A `postgres://` URL.
+    Url,
+}
+
 /// Where the database is and how to log in. `Debug` shows no password.
 #[derive(Clone)]
 pub struct DatabaseSettings {
@@ -68,6 +77,8 @@ pub struct DatabaseSettings {
     pub password: Option<SecretString>,
     /// How connections are made, as to TLS.
     pub options: ConnectionOptions,
+    /// Who says all this, for hints.
+    pub named_by: NamedBy,
     /// Folder of `pg_dump`, `pg_dumpall`, `pg_restore` and `psql`; `None`: the `PATH`, then the newest of Debian's.
     pub programs: Option<PathBuf>,
     /// Randomness for what no server may guess.

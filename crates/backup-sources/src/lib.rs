@@ -14,7 +14,7 @@ mod files;
 pub use config::{ConfigExport, ConfigInputs, ConfigSource, ConfigTarget};
 pub use database::{
     ConnectionOptions, DatabaseAccess, DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource,
-    DatabaseSwap, DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, ScratchServer, check_dump,
+    DatabaseSwap, DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, NamedBy, ScratchServer, check_dump,
 };
 pub use error::Error;
 pub use files::{FilesDrill, FilesSource, FilesTarget, FilesTargetOptions, FolderSwap, FolderSwapState, shown_path};

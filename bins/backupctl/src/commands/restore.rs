@@ -32,11 +32,18 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
         into.database = Some(settings.database.settings_of_url(url, Arc::new(OsRandom))?);
     }
     for path in &args.paths {
-        into.paths
-            .push(shown_path(path).map_err(|error| Failure::usage(error.to_string()))?);
+        let path = shown_path(path).map_err(|error| {
+            Failure::usage(format!(
+                "{error} (HINT: Write paths as 'backupctl contents ID' shows them, such as files/a/b.)"
+            ))
+        });
+        into.paths.push(path?);
     }
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(&args.backup.id).await?;
+    if !into.paths.is_empty() {
+        repository.check_paths(&receipt, &into.paths).await?;
+    }
     let job = job(settings)?;
     let progress = Progress::of(settings, &job, Unit::Bytes);
     let restored = repository.restore(&receipt, into.clone().targets(), &job).await;

@@ -72,9 +72,11 @@ impl From<PipelineError> for ApiError {
             PipelineError::Refused { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_refused").because(error)
             }
-            PipelineError::Integrity { .. } | PipelineError::WrongKey { .. } => {
-                Self::conflict("archive_damaged").because(error)
-            }
+            PipelineError::Integrity { .. } => Self::conflict("archive_damaged").because(error),
+            PipelineError::WrongKey { .. } => Self::conflict("archive_damaged")
+                .sentence("archive_damaged.KEY")
+                .details(json!({ "problem": error.to_string() }))
+                .because(error),
             PipelineError::NotFound { .. } => Self::conflict("backup_unavailable").because(error),
             PipelineError::Cancelled | PipelineError::Failed { .. } => Self::internal(error),
         }

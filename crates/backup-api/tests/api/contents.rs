@@ -420,4 +420,17 @@ async fn another_receipt_than_the_catalog_knows_opens_nothing(app: TestApp) {
         .post(&format!("/api/admin/backup/{}/restore/plan", backup.id), options)
         .await
         .refused(409, "archive_damaged");
+    // Of a key that is not at hand it is said which one that is.
+    let needed = "0123456789abcdef0123456789abcdef";
+    receipt["archive"]["keyFingerprint"] = json!(needed);
+    fs::write(&path, receipt.to_string()).unwrap();
+    let answer = admin.english().get(&contents(&backup, "")).await;
+    let refused = answer.refused(409, "archive_damaged").json();
+    let problem = refused["details"]["problem"].as_str().unwrap();
+    assert!(
+        problem.contains(needed) && problem.contains(&key().fingerprint()),
+        "{problem}"
+    );
+    let error = refused["error"].as_str().unwrap();
+    assert!(error.contains("BACKUP_ENCRYPTION_KEY_PREVIOUS"), "{error}");
 }

@@ -19,7 +19,7 @@ use backup_core::{
 };
 use backup_db::{AuditListOptions, BackupOutcome, CompletedBackup, Lease, NewUser, Store};
 use backup_engine::{Engine, Environment, JobSettings, Worker};
-use backup_sources::{ConnectionOptions, DatabaseSettings};
+use backup_sources::{ConnectionOptions, DatabaseSettings, NamedBy};
 use backup_storage::{BlobStore, StorageSettings};
 use backup_tests::postgres::{Database, Postgres};
 use chrono::DateTime;
@@ -169,6 +169,7 @@ impl TestApp {
                 user: None,
                 password: None,
                 options: ConnectionOptions::default(),
+                named_by: NamedBy::Settings,
                 programs: None,
                 random: Arc::new(OsRandom),
             },

@@ -9,7 +9,7 @@ use openssl::symm::Mode;
 use super::{Archive, read_plain};
 use crate::cipher::{BLOCK, Cbc, Cover};
 use crate::codec::Decoder;
-use crate::error::{another_archive, damaged, unsupported, wrong_key, wrong_size};
+use crate::error::{another_archive, another_key, damaged, unsupported, wrong_size};
 use crate::index::{MAX_INDEX_MEMBER, MAX_INDEX_STORED, Root};
 use crate::sink::ByteSource;
 use crate::tar;
@@ -28,10 +28,7 @@ pub(super) fn open(
     if seal.format_version != VERSION {
         return Err(unsupported(seal.format_version));
     }
-    let key = keys
-        .find(&seal.key_fingerprint)
-        .ok_or_else(|| wrong_key(&seal.key_fingerprint, &keys.fingerprints()))?
-        .clone();
+    let key = keys.require(&seal.key_fingerprint, "the archive")?.clone();
     let cover = if seal.encrypted {
         Cover::Encrypted(key.clone())
     } else {
@@ -55,7 +52,7 @@ pub(super) fn open(
         return Err(another_archive(&trailer.archive_id, &archive_id));
     }
     if seal.encrypted && trailer.fingerprint != key.fingerprint_bytes() {
-        return Err(wrong_key(&hex::encode(trailer.fingerprint), &keys.fingerprints()));
+        return Err(another_key(&hex::encode(trailer.fingerprint), &seal.key_fingerprint));
     }
     let root_end = trailer.root_offset.checked_add(trailer.root_stored);
     let trailer_at = start + plain.len() as u64 - Trailer::length(seal.codec) as u64;

@@ -5,7 +5,7 @@ use backup_core::{BackupId, EntryKind, EntryPath, JobControl, PipelineError, Rec
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Repository;
-use super::file::{ArchivedFile, find, holds_under};
+use super::file::{ArchivedFile, find, lacking};
 use crate::bridge::{BlobSource, blocking};
 
 /// Bases that are opened at once.
@@ -143,20 +143,15 @@ impl Chain {
         .await
     }
 
-    /// Those of these paths of a part of which the backup holds nothing.
-    pub(crate) async fn lacking(&self, part: &str, paths: &[EntryPath]) -> Result<Vec<EntryPath>, PipelineError> {
+    /// Those of these paths of a part of which the backup holds nothing, each with a hint.
+    pub(crate) async fn lacking(
+        &self,
+        part: &str,
+        paths: &[EntryPath],
+    ) -> Result<Vec<(EntryPath, String)>, PipelineError> {
         let archive = self.archive.clone();
-        let (part, mut paths) = (part.to_owned(), paths.to_vec());
-        blocking(move || {
-            let mut lacking = Vec::new();
-            for path in paths.drain(..).filter(|path| !path.is_root()) {
-                if archive.find(&part, &path)?.is_none() && !holds_under(&archive, &part, &path)? {
-                    lacking.push(path);
-                }
-            }
-            Ok(lacking)
-        })
-        .await
+        let (part, paths) = (part.to_owned(), paths.to_vec());
+        blocking(move || lacking(&archive, &part, &paths)).await
     }
 
     /// Reads every stored byte of the chain and compares it with what was written, the oldest archive first. To be called

@@ -9,6 +9,9 @@ use crate::bridge::blocking;
 /// Bytes that are read at once.
 const BUFFER: usize = 256 << 10;
 
+/// How many paths a hint names.
+const SHOWN: usize = 5;
+
 /// One thing in an archive, found and ready to be read.
 pub struct ArchivedFile {
     pub(super) archive: Arc<ArchiveReader>,
@@ -60,7 +63,7 @@ impl ArchivedFile {
         };
         let (_, mut content) = archive
             .open_file(&part, &entry.path)?
-            .ok_or_else(|| no_entry(&part, &entry.path))?;
+            .ok_or_else(|| no_entry(&archive, &part, &entry.path))?;
         let whole = [(0, entry.size)];
         let mut end = 0;
         for (offset, length) in data.as_deref().unwrap_or(&whole) {
@@ -74,7 +77,7 @@ impl ArchivedFile {
 }
 
 pub(super) fn find(archive: &ArchiveReader, part: &str, path: &EntryPath) -> Result<Entry, PipelineError> {
-    archive.find(part, path)?.ok_or_else(|| no_entry(part, path))
+    archive.find(part, path)?.ok_or_else(|| no_entry(archive, part, path))
 }
 
 /// Whether anything stands under this path, be it an entry itself or not.
@@ -82,11 +85,55 @@ pub(super) fn holds_under(archive: &ArchiveReader, part: &str, path: &EntryPath)
     Ok(!archive.list(part, path, None, 1)?.is_empty())
 }
 
-pub(super) fn no_entry(part: &str, path: &EntryPath) -> PipelineError {
-    PipelineError::not_found(
-        format!("the backup does not hold '{part}/{path}'"),
-        "'backupctl show ID' names its parts.",
-    )
+/// Those of these paths of which a part holds nothing, each with a hint.
+pub(super) fn lacking(
+    archive: &ArchiveReader,
+    part: &str,
+    paths: &[EntryPath],
+) -> Result<Vec<(EntryPath, String)>, PipelineError> {
+    let mut lacking = Vec::new();
+    for path in paths.iter().filter(|path| !path.is_root()) {
+        if archive.find(part, path)?.is_none() && !holds_under(archive, part, path)? {
+            lacking.push((path.clone(), near(archive, part, path)?));
+        }
+    }
+    Ok(lacking)
+}
+
+pub(super) fn no_entry(archive: &ArchiveReader, part: &str, path: &EntryPath) -> PipelineError {
+    match near(archive, part, path) {
+        Ok(hint) => PipelineError::not_found(format!("the backup does not hold '{part}/{path}'"), hint),
+        Err(error) => error,
+    }
+}
+
+/// A hint for a path that is not there: what stands in the last folder on its way that is.
+fn near(archive: &ArchiveReader, part: &str, path: &EntryPath) -> Result<String, PipelineError> {
+    let mut folder = EntryPath::root();
+    let mut there = archive.list(part, &folder, None, SHOWN + 1)?;
+    for name in path.components() {
+        folder = folder
+            .join(name)
+            .map_err(|error| PipelineError::failed(error.to_string(), ""))?;
+        let below = archive.list(part, &folder, None, SHOWN + 1)?;
+        if below.is_empty() {
+            break;
+        }
+        there = below;
+    }
+    if there.is_empty() {
+        return Ok(format!("Its part '{part}' is empty."));
+    }
+    let more = if there.len() > SHOWN { " and more" } else { "" };
+    let shown: Vec<String> = there
+        .iter()
+        .take(SHOWN)
+        .map(|entry| format!("'{part}/{}'", entry.path))
+        .collect();
+    Ok(format!(
+        "Near it stand {}{more}; 'backupctl contents ID' shows all.",
+        shown.join(", ")
+    ))
 }
 
 pub(super) fn unwritable(error: io::Error) -> PipelineError {

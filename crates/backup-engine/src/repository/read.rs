@@ -3,9 +3,12 @@ use std::io::Write;
 use backup_archive::decrypt_to;
 use backup_core::{Entry, EntryKind, EntryPath, JobControl, PipelineError, Receipt, Step};
 
-use super::file::{ArchivedFile, find, holds_under, no_entry, unwritable};
+use super::file::{ArchivedFile, find, holds_under, lacking, no_entry, unwritable};
 use super::{Repository, unwatched};
 use crate::bridge::{BlobSource, blocking};
+
+/// The part of an archive that holds the files.
+const FILES_PART: &str = "files";
 
 impl Repository {
     /// The names of the parts, in the order in which they were written.
@@ -36,12 +39,30 @@ impl Repository {
                     Some(entry) if entry.kind == EntryKind::Directory => {}
                     // Behind the last entry of a folder that has none of its own.
                     None if holds_under(&archive, &part, &folder)? => {}
-                    _ => return Err(no_entry(&part, &folder)),
+                    _ => return Err(no_entry(&archive, &part, &folder)),
                 }
             }
             Ok(found)
         })
         .await
+    }
+
+    /// Whether the files of a backup hold something at each of these paths; found through the index. A restore learns of one
+    /// that is not there only at its end.
+    ///
+    /// # Errors
+    /// `NotFound` for the first of which they hold nothing.
+    pub async fn check_paths(&self, receipt: &Receipt, paths: &[EntryPath]) -> Result<(), PipelineError> {
+        let archive = self.open_alone(receipt, &unwatched()).await?;
+        let paths = paths.to_vec();
+        let lacking = blocking(move || lacking(&archive, FILES_PART, &paths)).await?;
+        match lacking.into_iter().next() {
+            Some((path, hint)) => Err(PipelineError::not_found(
+                format!("the backup's files do not hold '{path}'"),
+                hint,
+            )),
+            None => Ok(()),
+        }
     }
 
     /// One entry of a part, found through the index.
@@ -105,12 +126,7 @@ impl Repository {
         job.begin(Step::Verify, receipt.size_bytes * 2);
         blocking(move || {
             archive.verify_stored(&job)?;
-            let key = keys.find(&seal.key_fingerprint).ok_or_else(|| {
-                PipelineError::wrong_key(
-                    format!("no key {} is at hand", seal.key_fingerprint),
-                    "Set BACKUP_ENCRYPTION_KEY_PREVIOUS to the passphrase of that time.",
-                )
-            })?;
+            let key = keys.require(&seal.key_fingerprint, "the archive")?;
             decrypt_to(&source, key, &seal, &mut out, &job)?;
             out.flush().map_err(unwritable)
         })

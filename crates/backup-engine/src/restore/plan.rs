@@ -131,11 +131,11 @@ async fn look_at_archives(
         Some(files) => chain.lacking(FILES_PART, &files.paths).await?,
         None => Vec::new(),
     };
-    let refusals = lacking.iter().map(|path| {
+    let refusals = lacking.into_iter().map(|(path, hint)| {
         Refusal::new(
             RefusalCode::NotInBackup,
             format!("the backup's files do not hold '{path}'"),
-            "Give paths as the backup's contents show them.",
+            hint,
         )
     });
     Ok(Found {

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use backup_core::{Random, percent};
-use backup_sources::{ConnectionOptions, DatabaseSettings};
+use backup_sources::{ConnectionOptions, DatabaseSettings, NamedBy};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -62,6 +62,7 @@ impl DatabaseArgs {
             user: given_text(self.user.as_ref()),
             password: given(self.password.as_ref()).cloned(),
             options: ConnectionOptions::default(),
+            named_by: NamedBy::Settings,
             programs: self.programs(),
             random,
         }
@@ -125,6 +126,7 @@ impl DatabaseArgs {
             },
             password: parsed.password().map(text).transpose()?.map(SecretString::from),
             options,
+            named_by: NamedBy::Url,
             programs: self.programs(),
             random,
         })

@@ -15,7 +15,7 @@ use backup_core::{
 };
 use backup_db::Store;
 use backup_engine::{Engine, JobSettings, Worker};
-use backup_sources::{ConnectionOptions, DatabaseSettings};
+use backup_sources::{ConnectionOptions, DatabaseSettings, NamedBy};
 use backup_storage::{BlobStore, StorageSettings};
 use backup_tests::postgres::{Database, Postgres};
 use chrono::DateTime;
@@ -60,6 +60,7 @@ impl Place {
                 user: None,
                 password: None,
                 options: ConnectionOptions::default(),
+                named_by: NamedBy::Settings,
                 programs: None,
                 random: Arc::new(OsRandom),
             },

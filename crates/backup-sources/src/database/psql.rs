@@ -12,8 +12,8 @@ use std::io::{BufRead, BufReader, Write};
 use backup_core::JobControl;
 use serde::de::DeserializeOwned;
 
-use super::DatabaseSettings;
 use super::server::{Program, hint_for};
+use super::{DatabaseSettings, NamedBy};
 use crate::Error;
 use crate::child::{Child, Exit};
 
@@ -262,12 +262,31 @@ impl DatabaseSettings {
     }
 }
 
+impl NamedBy {
+    /// Where name, log-in and address of the database stand.
+    fn places(self) -> [&'static str; 3] {
+        match self {
+            Self::Settings => [
+                "DATABASE_NAME",
+                "DATABASE_USER and DATABASE_PASSWORD",
+                "DATABASE_HOST and DATABASE_PORT",
+            ],
+            Self::Url => [
+                "the name in the database's URL",
+                "user and password in the database's URL",
+                "host and port in the database's URL",
+            ],
+        }
+    }
+}
+
 /// What a failed connection means for a person, by what libpq and the server say of it.
 pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said: &str) -> Error {
     let message = format!(
         "cannot connect to database \"{database}\" on {}: {said}",
         settings.address()
     );
+    let [name, login, address] = settings.named_by.places();
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if says(&[
         "starting up",
@@ -281,7 +300,7 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
             "Wait until the server takes connections, or allow it more of them.",
         )
     } else if said.contains("does not exist") && said.contains("database \"") {
-        Error::refused(message, "Check DATABASE_NAME, or create the database.")
+        Error::refused(message, format!("Check {name}, or create the database."))
     } else if says(&[
         "password authentication failed",
         "no password supplied",
@@ -289,7 +308,11 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
         "Peer authentication",
         "SCRAM",
     ]) {
-        Error::refused(message, "Check DATABASE_USER and DATABASE_PASSWORD.")
+        let elsewhere = match settings.password {
+            Some(_) => "",
+            None => ": no password is there, so PGPASSWORD or a passfile (PGPASSFILE, ~/.pgpass) has to give it",
+        };
+        Error::refused(message, format!("Check {login}{elsewhere}."))
     } else if says(&["pg_hba.conf", "permission denied", "SSL", "certificate"]) {
         Error::refused(
             message,
@@ -298,19 +321,52 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
     } else if says(&["invalid port", "invalid connection option", " value: \""]) {
         Error::refused(
             message,
-            "Check DATABASE_HOST, DATABASE_PORT and libpq's variables (PGSSLMODE …).",
+            format!("Check {address}, and libpq's variables (PGSSLMODE …)."),
         )
     } else {
         Error::unavailable(
             message,
-            "Check DATABASE_HOST and DATABASE_PORT, and that PostgreSQL runs and can be reached.",
+            format!("Check {address}, and that PostgreSQL runs and can be reached."),
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use backup_core::OsRandom;
+
     use super::*;
+    use crate::database::ConnectionOptions;
+
+    #[test]
+    fn a_refused_log_in_is_put_right_where_it_is_written() {
+        let hint = |named_by, password: Option<&str>| {
+            let settings = DatabaseSettings {
+                host: "h".to_owned(),
+                port: 5432,
+                name: "d".to_owned(),
+                user: None,
+                password: password.map(Into::into),
+                options: ConnectionOptions::default(),
+                named_by,
+                programs: None,
+                random: Arc::new(OsRandom),
+            };
+            match connection_error(&settings, "d", "fe_sendauth: no password supplied") {
+                Error::Refused { hint, .. } => hint,
+                error => panic!("{error}"),
+            }
+        };
+        let by_url = hint(NamedBy::Url, None);
+        assert!(by_url.contains("URL") && by_url.contains("PGPASSWORD"), "{by_url}");
+        // It counts for nothing there.
+        assert!(!by_url.contains("DATABASE_PASSWORD"), "{by_url}");
+        assert!(!hint(NamedBy::Url, Some("given")).contains("PGPASSWORD"));
+        assert!(hint(NamedBy::Settings, Some("given")).contains("DATABASE_PASSWORD"));
+        assert!(hint(NamedBy::Settings, None).contains("PGPASSFILE"));
+    }
 
     #[test]
     fn nothing_ends_a_quoted_text_but_its_end() {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use backup_core::{JobControl, PipelineError, Random};
 
-use super::{ConnectionOptions, DatabaseSettings};
+use super::{ConnectionOptions, DatabaseSettings, NamedBy};
 use crate::Error;
 use crate::child::Child;
 
@@ -108,6 +108,7 @@ impl ScratchServer {
             user: Some(SUPERUSER.to_owned()),
             password: None,
             options: ConnectionOptions::default(),
+            named_by: NamedBy::Settings,
             programs: self.programs.clone(),
             random: self.random.clone(),
         }

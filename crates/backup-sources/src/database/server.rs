@@ -255,7 +255,7 @@ mod tests {
     use backup_core::OsRandom;
 
     use super::*;
-    use crate::database::ConnectionOptions;
+    use crate::database::{ConnectionOptions, NamedBy};
 
     #[test]
     fn connections_are_made_as_the_settings_say() {
@@ -276,6 +276,7 @@ mod tests {
             user: None,
             password: None,
             options,
+            named_by: NamedBy::Settings,
             programs: None,
             random: Arc::new(OsRandom),
         };
@@ -297,6 +298,7 @@ mod tests {
             user: None,
             password: None,
             options: ConnectionOptions::default(),
+            named_by: NamedBy::Settings,
             programs: Some(folder.path().to_owned()),
             random: Arc::new(OsRandom),
         };

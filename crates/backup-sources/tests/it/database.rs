@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use backup_core::{Entry, EntryPath, OsRandom, PipelineError, Source, Target, WarningCode};
-use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
+use backup_sources::{
+    ConnectionOptions, DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions, NamedBy,
+};
 use backup_tests::postgres::{Database, Postgres, quoted};
 use backup_tests::{sample_db, unique};
 use serde_json::Value;
@@ -20,6 +22,7 @@ pub(crate) fn settings(database: &Database) -> DatabaseSettings {
         user: Some(database.user.clone()),
         password: Some(database.password.clone().into()),
         options: ConnectionOptions::default(),
+        named_by: NamedBy::Settings,
         programs: Some(Postgres::shared().bin_dir().to_owned()),
         random: Arc::new(OsRandom),
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use backup_core::{JobControl, OsRandom, PipelineError, Source};
-use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, NamedBy};
 use backup_tests::guard::children_of;
 use backup_tests::postgres::{Database, Postgres};
 use backup_tests::tree::Scratch;
@@ -349,6 +349,7 @@ fn hangs_in_the_middle_of_a_dump() {
         user: Some("postgres".to_owned()),
         password: Some(variable("HANGING_PASSWORD").into()),
         options: ConnectionOptions::default(),
+        named_by: NamedBy::Settings,
         programs: Some(backup_tests::tools::postgres::install().unwrap()),
         random: Arc::new(OsRandom),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use backup_core::restore::ReplacedDatabase;
 use backup_core::{JobControl, OsRandom, PipelineError};
-use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSwap};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSwap, NamedBy};
 use backup_tests::postgres::{Database, Postgres, quoted};
 
 use crate::database_swap::{BEFORE, Case, READY, SWAPPED, answer};
@@ -116,6 +116,7 @@ fn swaps() {
         user: Some("postgres".to_owned()),
         password: Some(variable("SWAP_PASSWORD").into()),
         options: ConnectionOptions::default(),
+        named_by: NamedBy::Settings,
         programs: Some(backup_tests::tools::postgres::install().unwrap()),
         random: Arc::new(OsRandom),
     };

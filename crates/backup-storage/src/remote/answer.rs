@@ -50,17 +50,46 @@ pub(crate) fn error(at: At<'_>, error: &StoreError, secrets: &Secrets) -> Error 
         StoreError::AlreadyExists { .. } => {
             at.already_exists("there is one already", "Blobs are never replaced: delete it first.")
         }
-        StoreError::PermissionDenied { .. } => refused_rights(at, &format!("403 {reason}")),
-        StoreError::Unauthenticated { .. } => refused_rights(at, &format!("401 {reason}")),
+        StoreError::PermissionDenied { .. } => {
+            refused_rights(at, &code(error).unwrap_or_default(), &with_status("403", &reason))
+        }
+        StoreError::Unauthenticated { .. } => {
+            refused_rights(at, &code(error).unwrap_or_default(), &with_status("401", &reason))
+        }
         _ => transport(at, error).unwrap_or_else(|| by_status(at, error, reason)),
     }
 }
 
-/// The credentials or their rights do not suffice.
-pub(crate) fn refused_rights(at: At<'_>, reason: &str) -> Error {
+// Of an answer without a body the reason is the status itself.
+fn with_status(status: &str, reason: &str) -> String {
+    if reason.starts_with(status) {
+        reason.to_owned()
+    } else {
+        format!("{status} {reason}")
+    }
+}
+
+/// The credentials or their rights do not suffice; `code` is the store's own, empty where it says none.
+pub(crate) fn refused_rights(at: At<'_>, code: &str, reason: &str) -> Error {
+    let hint = match code {
+        "AccessDenied"
+        | "AuthorizationPermissionMismatch"
+        | "AuthorizationResourceTypeMismatch"
+        | "InsufficientAccountPermissions" => {
+            "Give the key, signature or identity the rights to read, write, create, delete and list here."
+        }
+        "RequestTimeTooSkewed" => "Set this machine's clock: the store takes no request of another time.",
+        "AuthorizationSourceIPMismatch" => "Let this machine's address through, or use a signature that does.",
+        "KeyBasedAuthenticationNotPermitted" => {
+            "The account takes no keys: use a managed or workload identity, which has the role Storage Blob Data Contributor."
+        }
+        _ => {
+            "Check the credentials (AZURE_STORAGE_CONNECTION_STRING for Azure, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3): the account, the key or signature and when it ends, its rights to read, write, create, delete and list; and the account's firewall and this machine's clock."
+        }
+    };
     at.refused(
         format_args!("the store refused the credentials or their rights ({reason})"),
-        "Check the credentials (AZURE_STORAGE_CONNECTION_STRING for Azure): the account, the key or signature and when it ends, its rights to read, write, create, delete and list, and this machine's clock.",
+        hint,
     )
 }
 
@@ -84,7 +113,9 @@ fn by_status(at: At<'_>, error: &StoreError, reason: String) -> Error {
         (Some(507), _) | (_, Some("QuotaExceeded" | "AccountLimitExceeded" | "XMinioStorageFull")) => {
             at.no_space(reason, "Raise the quota of the account, or shorten the retention.")
         }
-        (Some(400 | 401), _) if text(error).contains("oken") => refused_rights(at, &reason),
+        (Some(400 | 401), _) if text(error).contains("oken") => {
+            refused_rights(at, &code(error).unwrap_or_default(), &reason)
+        }
         (Some(408 | 429 | 500..), _) => {
             at.unavailable(reason, "The service has trouble or is overloaded: try again later.")
         }
@@ -172,13 +203,29 @@ pub(crate) fn element(body: &str, name: &str) -> Option<String> {
     content.lines().next().map(|line| line.trim().to_owned())
 }
 
+/// What an error's body says to people; of a signature out of its time when that is. Other details hold what was signed.
+pub(crate) fn message(body: &str) -> Option<String> {
+    let message = element(body, "Message")?;
+    let detail = element(body, "AuthenticationErrorDetail");
+    Some(
+        match detail.filter(|detail| detail.starts_with("Signature not valid in the specified time frame")) {
+            Some(detail) => format!("{message} {detail}"),
+            None => message,
+        },
+    )
+}
+
 // The code and message of the answer's body, or the last error beneath without a body: what a person can use.
 fn reason(error: &StoreError) -> String {
     let text = text(error);
-    match (element(&text, "Code"), element(&text, "Message")) {
+    match (element(&text, "Code"), message(&text)) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code,
-        _ => text.lines().next().unwrap_or_default().chars().take(300).collect(),
+        _ => {
+            let line = text.lines().next().unwrap_or_default();
+            let said = line.split_once("status code: ").map_or(line, |(_, said)| said);
+            said.trim_end_matches([' ', ':']).chars().take(300).collect()
+        }
     }
 }
 
@@ -215,6 +262,33 @@ mod tests {
             "Server returned non-2xx status code: 503 Service Unavailable: <Error><Code>ServerBusy</Code></Error>",
         );
         assert!(matches!(error(at, &busy, &Secrets::default()), Error::Unavailable(_)));
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_check() {
+        let refused = |body: &str| {
+            let denied = StoreError::PermissionDenied {
+                path: "a".to_owned(),
+                source: format!("Server returned non-2xx status code: 403 Forbidden: {body}").into(),
+            };
+            let error = error(At::whole("store", "list"), &denied, &Secrets::default());
+            assert!(matches!(error, Error::Refused(_)), "{error:?}");
+            error.to_string()
+        };
+        let bare = refused("");
+        assert!(bare.contains("(403 Forbidden)"), "{bare}");
+        for word in ["AZURE_STORAGE_CONNECTION_STRING", "when it ends", "rights", "clock"] {
+            assert!(bare.contains(word), "'{word}' is not in: {bare}");
+        }
+        let rights = refused("<Error><Code>AuthorizationPermissionMismatch</Code></Error>");
+        assert!(rights.contains("403 AuthorizationPermissionMismatch"), "{rights}");
+        assert!(rights.contains("Give the key") && !rights.contains("clock"), "{rights}");
+        let failed = "<Error><Code>AuthenticationFailed</Code><Message>It failed.\nRequestId:1</Message>";
+        let ended = "Signature not valid in the specified time frame: Start [a] - Expiry [b] - Current [c]";
+        let detail =
+            |text: &str| format!("{failed}<AuthenticationErrorDetail>{text}</AuthenticationErrorDetail></Error>");
+        assert!(refused(&detail(ended)).contains("It failed. Signature not valid"));
+        assert!(!refused(&detail("the string to sign was 'x'")).contains("string to sign"));
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Answer {
 
     // Code and first line of the message: what a person can use.
     fn reason(&self, secrets: &Secrets) -> String {
-        let message = answer::element(&self.body, "Message").unwrap_or_default();
+        let message = answer::message(&self.body).unwrap_or_default();
         secrets.scrub(format!("{} {} {message}", self.status, self.code()).trim())
     }
 }
@@ -154,7 +154,7 @@ impl Account {
 fn refusal(at: At<'_>, answer: &Answer, secrets: &Secrets) -> Error {
     let reason = answer.reason(secrets);
     match answer.status {
-        401 | 403 => answer::refused_rights(at, &reason),
+        401 | 403 => answer::refused_rights(at, answer.code(), &reason),
         408 | 429 | 500.. => at.unavailable(reason, "The service has trouble or is overloaded: try again later."),
         _ => at.refused(
             format_args!("the service did not understand the request ({reason})"),
