@@ -149,7 +149,7 @@ pub(crate) fn to_json(receipt: &Receipt) -> Result<Value, Failure> {
 }
 
 /// Bytes for people, in binary units.
-fn human(bytes: u64) -> String {
+pub(crate) fn human(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut value = bytes as f64;
     let mut unit = 0;

@@ -85,7 +85,7 @@ pub(super) fn holds_under(archive: &ArchiveReader, part: &str, path: &EntryPath)
 pub(super) fn no_entry(part: &str, path: &EntryPath) -> PipelineError {
     PipelineError::not_found(
         format!("the backup does not hold '{part}/{path}'"),
-        "'backupctl show ID' names its parts.",
+        "'backupctl contents ID' lists what it holds.",
     )
 }
 
