@@ -153,9 +153,20 @@ async fn run_restore(engine: &Engine, held: &HeldLease, row: &RestoreRecord, exh
     let told = held
         .tell(|| engine.store.finish_restore(held.lease(), outcome.clone()))
         .await;
-    if was_told(held, told) {
-        let duration = millis(engine, began);
-        tracing::info!(%action, %backup_id, restore_id = %id, duration, "restore {id} ended: {outcome:?}");
+    if !was_told(held, told) {
+        return;
+    }
+    let duration = millis(engine, began);
+    match &outcome {
+        RestoreOutcome::Completed { .. } => tracing::info!(
+            %action, %backup_id, restore_id = %id, duration, "restore {id} completed"
+        ),
+        RestoreOutcome::Failed { message } => tracing::error!(
+            %action, %backup_id, restore_id = %id, duration, error = message, "restore {id} failed: {message}"
+        ),
+        RestoreOutcome::Cancelled => tracing::info!(
+            %action, %backup_id, restore_id = %id, duration, "restore {id} cancelled"
+        ),
     }
 }
 
@@ -193,9 +204,24 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
     let told = held
         .tell(|| engine.store.finish_verification(held.lease(), outcome.clone()))
         .await;
-    if was_told(held, told) {
-        let duration = millis(engine, began);
-        tracing::info!(%action, %backup_id, duration, "verification {id} ended: {outcome:?}");
+    if !was_told(held, told) {
+        return;
+    }
+    let duration = millis(engine, began);
+    match &outcome {
+        VerificationOutcome::Passed => tracing::info!(
+            %action, %backup_id, duration, "verification {id}: the backup is what was written"
+        ),
+        VerificationOutcome::Found { problem, .. } => tracing::error!(
+            %action, %backup_id, duration, error = problem,
+            "verification {id}: something is wrong with the backup: {problem}"
+        ),
+        VerificationOutcome::Failed { message } => tracing::error!(
+            %action, %backup_id, duration, error = message, "verification {id} failed: {message}"
+        ),
+        VerificationOutcome::Cancelled => tracing::info!(
+            %action, %backup_id, duration, "verification {id} cancelled"
+        ),
     }
 }
 
