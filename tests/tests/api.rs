@@ -243,4 +243,20 @@ fn a_verification_and_a_restore_run_as_jobs_and_tell_their_result() {
         .expect(202);
     let found = system.wait_until(id, limit, |backup| !backup["verifyError"].is_null());
     assert!(found["verifyError"].as_str().unwrap().contains("damaged"), "{found:#}");
+
+    // The log says all of it in words.
+    let restored = format!("restore {} completed", made["restore"]["id"].as_str().unwrap());
+    for (level, action, message) in [
+        ("info", "verify_completed", "the backup is what was written"),
+        ("info", "restore_completed", restored.as_str()),
+        ("error", "verify_completed", "something is wrong with the backup"),
+    ] {
+        system.server().wait_for_line(limit, |line| {
+            let line: Value = serde_json::from_str(line).unwrap_or_default();
+            line["level"] == level
+                && line["action"] == action
+                && line["backupId"] == id
+                && line["message"].as_str().is_some_and(|text| text.contains(message))
+        });
+    }
 }

@@ -15,6 +15,7 @@ use backup_tests::{process, sample_db, tools, tree};
 use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../docs/recovery.md");
+const SHEET: &str = include_str!("../../bins/backupctl/templates/sheet.en.html");
 
 type Environment = BTreeMap<String, String>;
 
@@ -141,6 +142,17 @@ fn every_command_of_the_document_is_executed_or_an_example() {
     );
     assert!(commands(|words| words == ["by-us"]).len() >= 4);
     assert!(commands(|words| words.first() == Some(&"by-hand")).len() >= 8);
+}
+
+#[test]
+fn the_sheet_brings_the_roles_back_as_the_document_does() {
+    let (_, roles) = SHEET.split_once("{ printf").unwrap();
+    let (roles, _) = roles.split_once("</pre>").unwrap();
+    let document = commands(|words| words == ["by-us"]).concat().replace("\"$ID\"", "ID");
+    assert!(
+        roles.contains("database/globals.sql") && document.contains(roles),
+        "{roles}"
+    );
 }
 
 #[test]

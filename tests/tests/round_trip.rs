@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use backup_tests::system::{System, sha256, stored_paths};
@@ -159,6 +160,89 @@ fn parts_come_back_alone() {
     let refused = system.backupctl(&same).expect(1);
     assert!(refused.stderr.contains(&system.database.name), "{}", refused.stderr);
     assert_eq!(system.database.psql("SELECT count(*) FROM app.orders"), "5000");
+}
+
+#[test]
+fn contents_are_listed_from_the_storage_alone_as_the_server_shows_them() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    let uploads = system.uploads();
+    fs::write(uploads.join("back\\slash"), "backslash").unwrap();
+    symlink("folder/file 7", uploads.join("link")).unwrap();
+    fs::create_dir(uploads.join("many")).unwrap();
+    for number in 0..2000_u16 {
+        fs::write(uploads.join(format!("many/{number:04}")), "").unwrap();
+    }
+    system.start();
+    let backup = system.back_up("FULL_SYSTEM");
+    let id = backup["id"].as_str().unwrap();
+    let places = ["", "files", "files/folder", "files/many", "database", "config"];
+    let shown: Vec<Vec<Value>> = places.iter().map(|place| shown_contents(&system, id, place)).collect();
+    drop(system.take_server());
+    let listed = |args: &[&str]| -> Vec<Value> {
+        let mut line = vec!["contents", "--json", id];
+        line.extend(args);
+        serde_json::from_str(&system.backupctl(&line).expect(0).stdout).expect("an array")
+    };
+    assert!(listed(&[]) == shown[0], "{:#?}", listed(&[]));
+    for (&place, shown) in places.iter().zip(&shown).skip(1) {
+        assert!(!shown.is_empty() && listed(&[place]) == *shown, "{place}");
+        let with_slash = format!("{place}/");
+        assert!(listed(&[with_slash.as_str()]) == *shown, "{with_slash}");
+    }
+    let tree = listed(&["files", "--recursive"]);
+    let folder = tree.iter().position(|entry| entry["path"] == "files/many").unwrap();
+    assert!(
+        tree[folder + 1..=folder + 2000] == shown[3],
+        "a folder, then what it holds"
+    );
+    assert_eq!(tree.len(), shown[1].len() + shown[2].len() + shown[3].len());
+    let parts = [listed(&["database", "-r"]), tree, listed(&["config", "-r"])];
+    assert_eq!(listed(&["-r"]).len(), 3 + parts.concat().len());
+
+    // What is shown can be asked for.
+    let mut paths = shown[1].iter().map(|entry| entry["path"].as_str().unwrap());
+    let slash = paths.find(|path| path.contains("slash")).unwrap();
+    assert_eq!(system.backupctl(&["extract", id, slash]).expect(0).stdout, "backslash");
+    let line = system.backupctl(&["contents", id, slash]).expect(0).stdout;
+    assert!(line.starts_with("FILE ") && line.trim_end().ends_with(slash), "{line}");
+    let line = system.backupctl(&["contents", id, "files/link"]).expect(0).stdout;
+    assert!(line.ends_with("files/link -> folder/file 7\n"), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+
+    for missing in ["files/none", "files/folder/file 7/x", "none", "none/x"] {
+        let missing = system.backupctl(&["contents", "--json", id, missing]).expect(3);
+        assert_eq!(missing.stdout, "", "no list");
+    }
+    let with = |name: &str, value: &str| {
+        system
+            .program("backupctl")
+            .env(name, value)
+            .args(["contents", id])
+            .run()
+    };
+    let wrong = with("BACKUP_ENCRYPTION_KEY", "another passphrase, which opens nothing").expect(4);
+    assert_eq!(wrong.stdout, "", "{}", wrong.stderr);
+    let away = system.folder().join("elsewhere");
+    let _away = with("BACKUP_STORAGE_URL", &format!("file://{}", away.display())).expect(5);
+}
+
+/// What stands in a place of the backup, by all pages of the API, without the names, in which the paths end.
+fn shown_contents(system: &System, id: &str, place: &str) -> Vec<Value> {
+    let mut shown = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = format!("/api/admin/backup/{id}/contents?path={place}&limit=1000{cursor}");
+        let mut page = system.api().get(&page).expect(200);
+        for mut entry in page["entries"].as_array_mut().unwrap().drain(..) {
+            entry.as_object_mut().unwrap().remove("name");
+            shown.push(entry);
+        }
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return shown,
+        }
+    }
 }
 
 #[test]

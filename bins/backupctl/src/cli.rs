@@ -74,6 +74,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         backup: BackupRef,
     },
+    /// List what is in a backup
+    Contents {
+        #[command(flatten)]
+        backup: BackupRef,
+        /// A part, or a file or folder of one: files/a/b [default: the parts]
+        path: Option<String>,
+        /// All that stands below, too
+        #[arg(short, long)]
+        recursive: bool,
+    },
     /// Check that a backup, and all that it builds on, is what was written
     Verify {
         /// The backup's identifier, or a beginning that no other has

@@ -2,6 +2,7 @@ mod access;
 mod catalog;
 mod check;
 mod consolidate;
+mod contents;
 mod describe;
 mod key;
 mod list;
@@ -18,6 +19,11 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::List => list::list(settings).await,
         Command::Show { backup } => list::show(settings, &backup.id).await,
+        Command::Contents {
+            backup,
+            path,
+            recursive,
+        } => contents::contents(settings, &backup.id, path.as_deref(), recursive).await,
         Command::Verify {
             id: Some(id), level, ..
         } => check::verify(settings, &id, level).await,

@@ -218,6 +218,24 @@ fn a_folder_is_listed_page_by_page_and_big_ones_are_jumped_over() {
     assert_eq!(pages("d07", 7).len(), 300);
     assert_eq!(pages("d08", 299).len(), 300);
     assert!(pages("d08/f0001", 10).is_empty() && pages("none", 10).is_empty());
+    let tree = |folder: &str, limit: usize| {
+        let mut all: Vec<Entry> = Vec::new();
+        loop {
+            let after = all.last().map(|entry| entry.path.clone());
+            let page = reader.list_all("files", &path(folder), after.as_ref(), limit).unwrap();
+            if page.is_empty() {
+                return all;
+            }
+            all.extend(page);
+        }
+    };
+    let entries: Vec<Entry> = items.iter().map(|(entry, _)| entry.clone()).collect();
+    for limit in [7, 300, 10_000] {
+        assert!(tree("", limit) == entries, "pages of {limit} are not the whole tree");
+        assert_eq!(tree("d07", limit), pages("d07", limit));
+        assert_eq!(tree("d08", limit), pages("d08", limit));
+    }
+    assert!(tree("d08/f0001", 10).is_empty() && tree("none", 10).is_empty());
 }
 
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::schedule::Schedule;
-use crate::{AlertId, text_enum};
+use crate::{AlertId, counted, text_enum};
 
 text_enum! {
     /// What is wrong.
@@ -104,7 +104,8 @@ impl NewAlert {
     pub fn schedule_missed(schedule: &Schedule, since: DateTime<Utc>, instants: u32) -> Self {
         let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
         let name = &schedule.name;
-        let message = format!("schedule {name} did not run when it should have, {instants} times since {since}");
+        let times = counted(instants, "time", "times");
+        let message = format!("schedule {name} did not run when it should have, {times} since {since}");
         Self::new(AlertKind::ScheduleMissed, schedule.id, message)
             .with(CONFIG_DETAIL, &schedule.config_key)
             .with("schedule", name)

@@ -178,6 +178,15 @@ pub fn backup_name(source: BackupSource, backup_type: BackupType, created_at: Da
     )
 }
 
+/// The name of a FULL backup that is made of one of this name, source, type and time: a generated name says so, any other
+/// stays.
+pub fn full_name(name: &str, source: BackupSource, made_of: BackupType, created_at: DateTime<Utc>) -> String {
+    if name == backup_name(source, made_of, created_at) {
+        return backup_name(source, BackupType::Full, created_at);
+    }
+    name.to_owned()
+}
+
 /// The parts of a backup that a verification or a restore may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -197,4 +206,22 @@ impl Parts {
         files: true,
         config: true,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_full_is_named_so_and_keeps_a_name_of_its_own() {
+        let at = DateTime::UNIX_EPOCH;
+        let (source, made_of) = (BackupSource::Files, BackupType::Incremental);
+        let name = backup_name(source, made_of, at);
+        assert_eq!(name, "backup-files-incremental-1970-01-01T00-00-00");
+        let full = full_name(&name, source, made_of, at);
+        assert_eq!(full, "backup-files-full-1970-01-01T00-00-00");
+        for own in ["before the incremental-import", &full] {
+            assert_eq!(full_name(own, source, made_of, at), own);
+        }
+    }
 }

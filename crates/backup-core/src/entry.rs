@@ -4,6 +4,7 @@ mod shown;
 
 use std::fmt;
 
+use chrono::{DateTime, Datelike, Utc};
 use shown::Shown;
 
 /// A path inside a part of an archive: raw bytes (names need not be UTF-8), components joined by `/`, relative, without
@@ -178,6 +179,21 @@ pub enum EntryKind {
     },
 }
 
+impl EntryKind {
+    /// Its name on the outside.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "FILE",
+            Self::Directory => "DIRECTORY",
+            Self::Symlink { .. } => "SYMLINK",
+            Self::HardLink { .. } => "HARD_LINK",
+            Self::Fifo => "FIFO",
+            Self::CharDevice { .. } => "CHAR_DEVICE",
+            Self::BlockDevice { .. } => "BLOCK_DEVICE",
+        }
+    }
+}
+
 /// What changes whenever a file does, whatever is done to its modification time: by this, and by size and modification
 /// time, a later backup knows without reading that a file is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,6 +260,21 @@ impl Entry {
             EntryKind::File { data: Some(ranges) } => ranges.iter().map(|(_, length)| length).sum(),
             EntryKind::File { data: None } => self.size,
             _ => 0,
+        }
+    }
+
+    /// Last modification; `None` where RFC 3339 cannot say it.
+    pub fn modified_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.modified_secs, self.modified_nanos).filter(|at| (0..=9999).contains(&at.year()))
+    }
+
+    /// Where a link of `part` leads, as it is shown: of a symbolic link the text it holds, of a hard link the path of the
+    /// file it is another name of. `None` for every other kind.
+    pub fn shown_target(&self, part: &str) -> Option<String> {
+        match &self.kind {
+            EntryKind::Symlink { target } => Some(EntryPath::show(target)),
+            EntryKind::HardLink { target } => Some(format!("{part}/{target}")),
+            _ => None,
         }
     }
 }

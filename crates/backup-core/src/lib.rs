@@ -8,6 +8,7 @@ pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod contents;
+pub mod counted;
 pub mod entry;
 pub mod error;
 pub mod id;
@@ -32,6 +33,7 @@ pub use alert::{Alert, AlertKind, AlertSeverity, AlertState, NewAlert};
 pub use backup::{Backup, BackupSource, BackupTrigger, BackupType, NewBackup, VerifyLevel};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contents::{BackupContents, Warning, WarningCode};
+pub use counted::counted;
 pub use entry::{Entry, EntryKind, EntryPath, FileIdentity};
 pub use error::PipelineError;
 pub use id::{

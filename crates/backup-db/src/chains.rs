@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::chain::Link;
-use backup_core::{BackupId, BackupSource, BackupType, JobStatus, VerifyLevel};
+use backup_core::{BackupId, BackupSource, BackupType, JobStatus, VerifyLevel, counted};
 use diesel::prelude::*;
 
 use crate::backups::{BackupRow, find};
@@ -186,8 +186,9 @@ fn mark(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<
 
 fn tell(tx: &mut Tx<'_>, row: &BackupRow, dependents: usize, problem: &str) -> TxResult<()> {
     let message = format!(
-        "backup {} cannot be restored, nor can the {dependents} backups that build on it: {problem}",
-        row.name
+        "backup {} cannot be restored, nor can the {} it: {problem}",
+        row.name,
+        counted(dependents, "backup that builds on", "backups that build on")
     );
     let alert = NewAlert::new(AlertKind::ChainBroken, &row.config_key, message)
         .severity(AlertSeverity::Critical)

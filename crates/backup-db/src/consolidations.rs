@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use backup_core::backup::backup_name;
+use backup_core::backup::full_name;
 use backup_core::chain::is_consolidation_due;
 use backup_core::{Backup, BackupId, BackupTrigger, BackupType, JobStatus, NewBackup, UserId};
 use diesel::dsl::sql;
@@ -125,7 +125,7 @@ fn ask(
         created_by,
         schedule_id: of.schedule_id,
     };
-    let name = backup_name(of.source, BackupType::Full, of.created_at);
+    let name = full_name(&of.name, of.source, of.backup_type, of.created_at);
     insert_row(tx, &new, &name, of.created_at)?;
     // It waits since now, whatever it is dated.
     diesel::update(backups::table.filter(backups::id.eq(id.to_string())))

@@ -1,7 +1,7 @@
 //! A storage that holds no backup at all, though the catalog knows some in it: behind a folder there may be a disk that is not
 //! mounted today. What is not there is then neither lost nor deleted.
 
-use backup_core::PipelineError;
+use backup_core::{PipelineError, counted};
 use backup_storage::BlobStore;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
@@ -42,8 +42,9 @@ impl Engine {
         Ok((known > 0).then(|| {
             PipelineError::unavailable(
                 format!(
-                    "{} is empty, and the catalog knows {known} backups in it",
-                    storage.describe()
+                    "{} is empty, and the catalog knows {} in it",
+                    storage.describe(),
+                    counted(known, "backup", "backups")
                 ),
                 "Is it mounted? Mount it, or correct the storage's URL. Where the backups are really gone, make a new one: then \
                  the others are told as lost, and can be deleted.",

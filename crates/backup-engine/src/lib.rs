@@ -51,7 +51,7 @@ pub use quota::Room;
 pub use reading::Reading;
 pub use rebuild::{Rebuild, Rebuilt, RebuiltSettings};
 pub use reconcile::{Orphan, OrphanKind, Orphans, Reconciled};
-pub use repository::{ArchivedFile, Checked, FullOptions, ListedReceipt, Repository};
+pub use repository::{ArchivedFile, Checked, Contents, Depth, FullOptions, ListedReceipt, Repository};
 pub use reseal::{Resealed, reseal};
 pub use restore::RestoreInto;
 pub use scheduler::Scheduler;

@@ -7,7 +7,7 @@ mod settings;
 use std::collections::{BTreeSet, HashSet};
 
 use backup_core::config::DEFAULT_CONFIG_KEY;
-use backup_core::{BackupId, JobControl, PipelineError, Receipt, Step};
+use backup_core::{BackupId, JobControl, PipelineError, Receipt, Step, counted};
 use backup_db::{ImportedBackup, ImportedSettings, Store};
 use backup_sources::ConfigExport;
 use backup_storage::{BlobStore, StorageSettings};
@@ -202,12 +202,16 @@ impl Rebuild<'_> {
 
     fn describe(&self, rebuilt: &Rebuilt) -> String {
         let storage = self.repository.storage().describe();
-        let Rebuilt { backups, bad, .. } = rebuilt;
+        let backups = counted(rebuilt.backups, "backup", "backups");
+        let bad = counted(rebuilt.bad, "that is not whole", "that are not whole");
         let settings = match &rebuilt.settings {
-            Some(from) => format!("{} schedules of backup {}", from.schedules, from.backup_id),
+            Some(from) => {
+                let schedules = counted(from.schedules, "schedule", "schedules");
+                format!("{schedules} of backup {}", from.backup_id)
+            }
             None => "no settings".to_owned(),
         };
-        format!("重建目錄資料庫: {backups} backups, {bad} that are not whole, and {settings}, from {storage}")
+        format!("重建目錄資料庫: {backups}, {bad}, and {settings}, from {storage}")
     }
 }
 

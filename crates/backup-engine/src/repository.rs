@@ -2,6 +2,7 @@
 
 mod all;
 mod chain;
+mod contents;
 mod file;
 mod full;
 mod listing;
@@ -19,6 +20,7 @@ use backup_storage::BlobStore;
 
 pub use all::Checked;
 pub(crate) use chain::{Chain, Fault};
+pub use contents::{Contents, Depth};
 pub use file::ArchivedFile;
 pub use full::FullOptions;
 pub use listing::ListedReceipt;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use backup_core::alert::{AlertKind, CONFIG_DETAIL, NewAlert};
 use backup_core::config::BackupConfig;
+use backup_core::counted;
 use backup_db::Error as CatalogError;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -219,8 +220,9 @@ pub(crate) async fn tell_of_empty(engine: &Engine, judged: &[String], empty: &[(
 /// Tells of backups in a storage that the catalog does not know.
 pub(crate) async fn tell_of_orphans(engine: &Engine, judged: &[String], found: &[(String, u64)]) -> Result<(), Error> {
     let alerts = found.iter().map(|(config_key, count)| {
+        let backups = counted(*count, "backup", "backups");
         let message =
-            format!("the storage of configuration {config_key} holds {count} backups that the catalog does not know");
+            format!("the storage of configuration {config_key} holds {backups} that the catalog does not know");
         NewAlert::new(AlertKind::OrphansFound, config_key, message)
             .with(CONFIG_DETAIL, config_key)
             .with("count", count)

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use backup_core::backup::backup_name;
 use backup_core::config::{BackupConfig, QuotaPolicy};
 use backup_core::{
     AlertKind, Backup, BackupId, BackupSource, BackupType, IdGenerator, JobControl, JobStatus, OsRandom, PipelineError,
@@ -88,6 +89,8 @@ async fn assert_stands_for(place: &Place, engine: &Engine, made: &Backup, chain:
         .unwrap();
     assert_eq!((made.backup_type, made.base_id), (BackupType::Full, None));
     assert_eq!((made.created_at, &made.contents), (origin.created_at, &origin.contents));
+    let name = backup_name(origin.source, BackupType::Full, origin.created_at);
+    assert_eq!(made.name, name);
     engine.delete_backup(chain[0].id, true).await.unwrap();
     let (receipts, blobs) = stored(engine).await;
     assert_eq!((receipts.len(), blobs.len()), (1, 1), "{receipts:?} {blobs:?}");
@@ -368,7 +371,10 @@ async fn one_that_was_made_from_the_storage_alone_says_so_too() {
     };
     let made = repository.consolidate(&origin, &options, &job()).await.unwrap();
     assert!(made.id > origin.id, "it is built on before the one that it is made of");
+    let named = |backup_type| backup_name(origin.source, backup_type, origin.created_at);
+    assert_eq!(origin.name, named(BackupType::Incremental));
     let adopted = engine.store.adopt_backup(&made).await.unwrap();
+    assert_eq!(adopted.name, named(BackupType::Full));
     assert_eq!(adopted.consolidated_from, Some(origin.id));
     assert_stands_for(&place, &engine, &adopted, &backups, &was).await;
 }

@@ -12,7 +12,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use backup_core::{JobControl, PipelineError};
+use backup_core::{JobControl, PipelineError, counted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -281,9 +281,9 @@ impl Child {
             Fault::Cancelled => PipelineError::Cancelled,
             Fault::Silent(time) => PipelineError::failed(
                 format!(
-                    "{} was silent for {} seconds and was ended",
+                    "{} was silent for {} and was ended",
                     self.name,
-                    time.as_secs_f32()
+                    counted(time.as_secs_f32(), "second", "seconds")
                 ),
                 "See whether the server waits for a lock or is overloaded; BACKUP_STALL_SECONDS says how long to wait.",
             ),

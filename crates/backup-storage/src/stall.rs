@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use backup_core::counted;
+
 use crate::error::{At, Error};
 
 /// What `work` yields, or an error that names the store once it took longer than `limit`.
@@ -14,7 +16,7 @@ pub(crate) async fn within<T>(
     match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
         Err(_) => Err(at.unavailable(
-            format_args!("nothing moved for {} seconds", limit.as_secs_f32().round()),
+            format_args!("nothing moved for {}", counted(limit.as_secs_f32().round(), "second", "seconds")),
             "Check the network and the storage service, then try again; a slow line needs a longer BACKUP_STALL_SECONDS.",
         )),
     }

@@ -131,9 +131,11 @@ fn consolidated_survives_its_chain(system: &mut System, points: &[Point]) {
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     let id = text(&made, "id").to_owned();
     assert_eq!((&made["type"], &made["baseId"]), (&json!("FULL"), &Value::Null));
-    for same in ["name", "createdAt", "startedAt", "source", "contents"] {
+    for same in ["createdAt", "startedAt", "source", "contents"] {
         assert_eq!(made[same], last.backup[same], "{same}");
     }
+    let of_type = format!("-{}-", text(&last.backup, "type").to_lowercase());
+    assert_eq!(made["name"], text(&last.backup, "name").replace(&of_type, "-full-"));
     let refused = system.backupctl(&["consolidate", points[0].id()]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
     let path = format!("/api/admin/backup/orphans/{id}/adopt");

@@ -1,3 +1,4 @@
+use backup_core::counted;
 use backup_engine::{Rebuild, Rebuilt};
 use serde_json::{Value, json};
 
@@ -32,29 +33,38 @@ pub(crate) async fn rebuild(settings: &Settings) -> Result<(), Failure> {
     }
     if rebuilt.bad > 0 {
         return Err(Failure::integrity(format!(
-            "{} backups cannot be trusted and are not in the catalog (HINT: Where a passphrase is missing, add it to \
-             BACKUP_ENCRYPTION_KEY_PREVIOUS and rebuild into another empty catalog.)",
-            rebuilt.bad
+            "{} not in the catalog (HINT: Where a passphrase is missing, add it to BACKUP_ENCRYPTION_KEY_PREVIOUS and rebuild \
+             into another empty catalog.)",
+            counted(
+                rebuilt.bad,
+                "backup cannot be trusted and is",
+                "backups cannot be trusted and are"
+            )
         )));
     }
     if !rebuilt.unreachable.is_empty() {
         return Err(Failure::unavailable(format!(
-            "the storages of {} configurations were not read",
-            rebuilt.unreachable.len()
+            "{} not read",
+            counted(
+                rebuilt.unreachable.len(),
+                "configuration's storage was",
+                "configurations' storages were"
+            )
         )));
     }
     Ok(())
 }
 
 fn print(rebuilt: &Rebuilt, catalog: &str) -> Result<(), Failure> {
-    output::line(&format!("{} backups are in the catalog {catalog}", rebuilt.backups))?;
+    let backups = counted(rebuilt.backups, "backup is", "backups are");
+    output::line(&format!("{backups} in the catalog {catalog}"))?;
     match &rebuilt.settings {
         Some(from) => output::line(&format!(
-            "{} schedules, {} configurations, {} settings and {} people as they were at {}, from backup {}",
-            from.schedules,
-            from.configs,
-            from.system_configs,
-            from.users,
+            "{}, {}, {} and {} as they were at {}, from backup {}",
+            counted(from.schedules, "schedule", "schedules"),
+            counted(from.configs, "configuration", "configurations"),
+            counted(from.system_configs, "setting", "settings"),
+            counted(from.users, "person", "people"),
             from.exported_at.format("%Y-%m-%d %H:%M:%SZ"),
             from.backup_id
         ))?,

@@ -1,4 +1,4 @@
-use backup_core::{PipelineError, VerifyLevel};
+use backup_core::{PipelineError, VerifyLevel, counted};
 use backup_engine::{Checked, ListedReceipt};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
@@ -58,11 +58,15 @@ pub(crate) async fn verify_all(settings: &Settings, level: VerifyLevel) -> Resul
         output::json(&Value::from(found))?;
     } else {
         let good = checked.len() as u64 - bad;
-        output::line(&format!("{good} backups are what was written ({level}), {bad} are not"))?;
+        let (good, not) = (counted(good, "backup is", "backups are"), counted(bad, "is", "are"));
+        output::line(&format!("{good} what was written ({level}), {not} not"))?;
     }
     match bad {
         0 => Ok(()),
-        bad => Err(Failure::integrity(format!("{bad} backups are not what was written"))),
+        bad => {
+            let backups = counted(bad, "backup is", "backups are");
+            Err(Failure::integrity(format!("{backups} not what was written")))
+        }
     }
 }
 
@@ -90,14 +94,16 @@ pub(crate) async fn key(settings: &Settings) -> Result<(), Failure> {
             "notOpened": bad,
         }))?;
     } else {
+        let by_current = counted(by_current, "backup", "backups");
         output::line(&format!(
-            "key {current}: opens {by_current} backups, previous keys open {by_previous}, none opens {bad}"
+            "key {current}: opens {by_current}, previous keys open {by_previous}, none opens {bad}"
         ))?;
     }
     match bad {
         0 => Ok(()),
         bad => Err(Failure::integrity(format!(
-            "{bad} backups cannot be opened with these passphrases"
+            "{} cannot be opened with these passphrases",
+            counted(bad, "backup", "backups")
         ))),
     }
 }

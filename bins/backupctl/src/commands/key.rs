@@ -1,4 +1,4 @@
-use backup_core::OsRandom;
+use backup_core::{OsRandom, counted};
 use backup_engine::reseal;
 use serde_json::json;
 
@@ -22,8 +22,9 @@ pub(crate) async fn rotate(settings: &Settings) -> Result<(), Failure> {
         }))?;
     } else {
         output::line(&format!(
-            "{} secrets sealed anew with key {fingerprint}, {} were already",
-            done.secrets, done.current
+            "{} sealed anew with key {fingerprint}, {} already",
+            counted(done.secrets, "secret was", "secrets were"),
+            counted(done.current, "was", "were")
         ))?;
     }
     if done.unopened.is_empty() {

@@ -1,6 +1,6 @@
 use std::cmp::Reverse;
 
-use backup_core::Receipt;
+use backup_core::{Receipt, counted};
 use backup_engine::ListedReceipt;
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::output;
 pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
     let repository = repository(settings).await?;
     let mut good: Vec<Receipt> = Vec::new();
-    let mut bad = 0;
+    let mut bad = 0_u64;
     let mut listed = repository.receipts();
     while let Some(receipt) = listed.try_next().await? {
         match receipt {
@@ -51,7 +51,10 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
     }
     match bad {
         0 => Ok(()),
-        bad => Err(Failure::integrity(format!("{bad} backups cannot be trusted"))),
+        bad => {
+            let backups = counted(bad, "backup", "backups");
+            Err(Failure::integrity(format!("{backups} cannot be trusted")))
+        }
     }
 }
 
@@ -104,9 +107,9 @@ pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
             "database",
             contents.database.as_ref().map_or_else(String::new, |database| {
                 format!(
-                    "{} tables with {} rows, {}, PostgreSQL {}",
-                    database.tables.len(),
-                    database.row_count,
+                    "{} with {}, {}, PostgreSQL {}",
+                    counted(database.tables.len(), "table", "tables"),
+                    counted(database.row_count, "row", "rows"),
                     human(database.size_bytes),
                     database.server_version
                 )
@@ -115,13 +118,14 @@ pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
         (
             "files",
             contents.files.as_ref().map_or_else(String::new, |files| {
-                format!("{} files, {}", files.file_count, human(files.size_bytes))
+                let count = counted(files.file_count, "file", "files");
+                format!("{count}, {}", human(files.size_bytes))
             }),
         ),
         (
             "config",
             contents.config.as_ref().map_or_else(String::new, |config| {
-                format!("{} settings and files", config.config_count)
+                counted(config.config_count, "setting or file", "settings and files")
             }),
         ),
     ];
@@ -149,7 +153,7 @@ pub(crate) fn to_json(receipt: &Receipt) -> Result<Value, Failure> {
 }
 
 /// Bytes for people, in binary units.
-fn human(bytes: u64) -> String {
+pub(crate) fn human(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut value = bytes as f64;
     let mut unit = 0;

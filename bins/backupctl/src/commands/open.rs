@@ -1,9 +1,10 @@
 use std::path::Path;
 
-use backup_core::{EntryPath, JobControl, Step};
+use backup_core::{JobControl, Step};
 use serde_json::json;
 
 use crate::cli::Settings;
+use crate::commands::contents::place;
 use crate::context::{full_options, job, repository};
 use crate::exit::Failure;
 use crate::output::{self, Output};
@@ -11,12 +12,12 @@ use crate::progress::{Counted, Progress, Unit};
 
 /// Writes one file of a backup.
 pub(crate) async fn extract(settings: &Settings, id: &str, path: &str, out: Option<&Path>) -> Result<(), Failure> {
-    let (part, inner) = path.split_once('/').ok_or_else(|| {
-        Failure::usage(format!(
+    if !path.contains('/') {
+        return Err(Failure::usage(format!(
             "'{path}' names no part: write it as files/a/b or database/database.dump"
-        ))
-    })?;
-    let inner = EntryPath::new(inner.trim_end_matches('/')).map_err(|error| Failure::usage(error.to_string()))?;
+        )));
+    }
+    let (part, inner) = place(path)?;
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(id).await?;
     // Before the output is made: a name that is not there leaves no empty file behind.

@@ -244,9 +244,18 @@ mod tests {
             .filter(|mark| text.contains(mark))
             .collect();
             marks.extend(text.lines().filter(|line| {
-                ["backupctl ", "tail ", "KEY=", "cat "]
-                    .iter()
-                    .any(|start| line.trim_start_matches("<pre>").starts_with(start))
+                let line = line.trim_start_matches("<pre>").trim_start();
+                [
+                    "backupctl ",
+                    "tail ",
+                    "KEY=",
+                    "cat ",
+                    "export ",
+                    "{ printf ",
+                    "} | psql ",
+                ]
+                .iter()
+                .any(|start| line.starts_with(start))
             }));
             marks
         };

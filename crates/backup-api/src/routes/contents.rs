@@ -6,7 +6,7 @@ use actix_web::body::SizedStream;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use backup_core::{EntryKind, EntryPath, PipelineError, Receipt};
-use backup_engine::Repository;
+use backup_engine::{Depth, Repository};
 use bytes::Bytes;
 use futures_util::stream;
 
@@ -56,7 +56,7 @@ async fn parts(
     cursor: Option<&str>,
     limit: usize,
 ) -> ApiResult<EntryListBody> {
-    let mut parts = repository.parts(receipt).await?;
+    let mut parts = repository.browse(receipt).await?.parts().to_vec();
     if let Some(cursor) = cursor {
         let at = parts.iter().position(|part| part == cursor).ok_or_else(wrong_cursor)?;
         parts.drain(..=at);
@@ -78,8 +78,9 @@ async fn entries(
     limit: usize,
 ) -> ApiResult<EntryListBody> {
     let after = cursor.map(|name| folder.child(name)).transpose()?;
-    let mut entries = repository
-        .contents(receipt, &folder.part, folder.inner.clone(), after, limit + 1)
+    let contents = repository.browse(receipt).await?;
+    let mut entries = contents
+        .page(&folder.part, folder.inner.clone(), after, limit + 1, Depth::Folder)
         .await
         .map_err(missing_entry)?;
     let is_last = entries.len() <= limit;

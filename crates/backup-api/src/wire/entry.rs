@@ -1,7 +1,7 @@
 //! What a backup holds, on the wire.
 
-use backup_core::{Entry, EntryKind, EntryPath};
-use chrono::{DateTime, Datelike, Utc};
+use backup_core::{Entry, EntryPath};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -38,25 +38,14 @@ pub(crate) struct EntryBody {
 
 impl EntryBody {
     pub(crate) fn new(part: &str, entry: &Entry) -> Self {
-        let (kind, target) = match &entry.kind {
-            EntryKind::File { .. } => ("FILE", None),
-            EntryKind::Directory => ("DIRECTORY", None),
-            EntryKind::Symlink { target } => ("SYMLINK", Some(EntryPath::show(target))),
-            EntryKind::HardLink { target } => ("HARD_LINK", Some(format!("{part}/{target}"))),
-            EntryKind::Fifo => ("FIFO", None),
-            EntryKind::CharDevice { .. } => ("CHAR_DEVICE", None),
-            EntryKind::BlockDevice { .. } => ("BLOCK_DEVICE", None),
-        };
         Self {
             path: format!("{part}/{}", entry.path),
             name: shown_name(&entry.path),
-            kind,
+            kind: entry.kind.as_str(),
             size_bytes: entry.size,
-            modified_at: DateTime::from_timestamp(entry.modified_secs, entry.modified_nanos)
-                // What RFC 3339 can say.
-                .filter(|at| (0..=9999).contains(&at.year())),
+            modified_at: entry.modified_at(),
             mode: Some(format!("{:04o}", entry.mode & 0o7777)),
-            target,
+            target: entry.shown_target(part),
         }
     }
 

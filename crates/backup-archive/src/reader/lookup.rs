@@ -76,6 +76,32 @@ impl ArchiveReader {
         Ok(found)
     }
 
+    /// All that stands under `folder` of a part, in order, behind `after` (a path under it), at most `limit` entries. A folder
+    /// comes directly before what it holds; one that has no entry of its own is not shown.
+    pub fn list_all(
+        &self,
+        part: &str,
+        folder: &EntryPath,
+        after: Option<&EntryPath>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, PipelineError> {
+        let part = self.part_number(part)?;
+        let after = after.unwrap_or(folder);
+        let mut found: Vec<Entry> = Vec::new();
+        let mut records = self.seek(part, |path| compare(path, after).is_le())?;
+        while found.len() < limit {
+            let Some((entry, _)) = records.next()? else { break };
+            if entry.path <= *after {
+                continue;
+            }
+            if !entry.path.is_under(folder) {
+                break;
+            }
+            found.push(entry);
+        }
+        Ok(found)
+    }
+
     fn locate(&self, part: &str, path: &EntryPath) -> Result<Option<(Entry, Vec<Extent>)>, PipelineError> {
         let part = self.part_number(part)?;
         let mut records = self.seek(part, |before| compare(before, path).is_lt())?;

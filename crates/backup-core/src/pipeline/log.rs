@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::text_enum;
+use crate::{counted, text_enum};
 
 /// How many lines the log of a job has at the most, the one included that says how many were left out.
 pub const MAX_LOG_LINES: usize = 500;
@@ -86,7 +86,7 @@ impl JobLog {
         let left_out = self.last.front().filter(|_| self.left_out > 0).map(|next| LogLine {
             at: next.at,
             level: LogLevel::Info,
-            text: format!("… {} lines were left out here", self.left_out),
+            text: format!("… {} left out here", counted(self.left_out, "line was", "lines were")),
         });
         self.first.into_iter().chain(left_out).chain(self.last).collect()
     }

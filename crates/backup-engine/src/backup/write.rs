@@ -158,18 +158,28 @@ fn saved(source: &dyn Source, contents: &BackupContents) -> String {
         other,
     } = contents;
     match (source.step(), other.get(part), database, files, config) {
-        (_, Some(part_of), ..) => format!("{part}: {} entries, {} bytes", part_of.entry_count, part_of.size_bytes),
+        (_, Some(part_of), ..) => format!(
+            "{part}: {}, {} bytes",
+            counted(part_of.entry_count, "entry", "entries"),
+            part_of.size_bytes
+        ),
         (Step::Database, _, Some(saved), ..) => format!(
-            "{part}: {} tables, {} rows, a dump of {} bytes",
-            saved.tables.len(),
-            saved.row_count,
+            "{part}: {}, {}, a dump of {} bytes",
+            counted(saved.tables.len(), "table", "tables"),
+            counted(saved.row_count, "row", "rows"),
             saved.size_bytes
         ),
         (Step::Files, _, _, Some(saved), _) => format!(
-            "{part}: {} files among {} entries, {} bytes",
-            saved.file_count, saved.entry_count, saved.size_bytes
+            "{part}: {} among {}, {} bytes",
+            counted(saved.file_count, "file", "files"),
+            counted(saved.entry_count, "entry", "entries"),
+            saved.size_bytes
         ),
-        (Step::Config, .., Some(saved)) => format!("{part}: {} items, {} bytes", saved.config_count, saved.size_bytes),
+        (Step::Config, .., Some(saved)) => format!(
+            "{part}: {}, {} bytes",
+            counted(saved.config_count, "item", "items"),
+            saved.size_bytes
+        ),
         _ => format!("{part}: done"),
     }
 }

@@ -2,6 +2,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use backup_archive::{ArchiveKey, ArchiveWriter, ByteSink, WriterOptions};
+use backup_core::backup::full_name;
 use backup_core::receipt::{archive_path, receipt_path};
 use backup_core::{
     ArchiveSeal, BackupId, BackupType, Clock, IdGenerator, JobControl, ManualClock, PipelineError, Random, Receipt,
@@ -132,6 +133,7 @@ impl Repository {
         };
         let mut full = Receipt {
             id,
+            name: full_name(&receipt.name, receipt.source, receipt.backup_type, receipt.created_at),
             backup_type: BackupType::Full,
             size_bytes: seal.size_bytes,
             // As many as a full backup of then would have read.

@@ -1,9 +1,9 @@
 use std::io::Write;
 
 use backup_archive::decrypt_to;
-use backup_core::{Entry, EntryKind, EntryPath, JobControl, PipelineError, Receipt, Step};
+use backup_core::{Entry, EntryPath, JobControl, PipelineError, Receipt, Step};
 
-use super::file::{ArchivedFile, find, holds_under, lacking, no_entry, unwritable};
+use super::file::{ArchivedFile, find, lacking, unwritable};
 use super::{Repository, unwatched};
 use crate::bridge::{BlobSource, blocking};
 
@@ -11,42 +11,6 @@ use crate::bridge::{BlobSource, blocking};
 const FILES_PART: &str = "files";
 
 impl Repository {
-    /// The names of the parts, in the order in which they were written.
-    pub async fn parts(&self, receipt: &Receipt) -> Result<Vec<String>, PipelineError> {
-        Ok(self.open_alone(receipt, &unwatched()).await?.parts().to_vec())
-    }
-
-    /// What stands directly in `folder` of a part, in order, from after `after` (a path in that folder), `limit` at the
-    /// most; found through the index without reading the archive or what it builds on.
-    ///
-    /// # Errors
-    /// `NotFound` where the backup has no such folder.
-    pub async fn contents(
-        &self,
-        receipt: &Receipt,
-        part: &str,
-        folder: EntryPath,
-        after: Option<EntryPath>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, PipelineError> {
-        let archive = self.open_alone(receipt, &unwatched()).await?;
-        let part = part.to_owned();
-        blocking(move || {
-            let found = archive.list(&part, &folder, after.as_ref(), limit)?;
-            // What holds something is a folder, entry or not; and so is the root.
-            if found.is_empty() && !folder.is_root() {
-                match archive.find(&part, &folder)? {
-                    Some(entry) if entry.kind == EntryKind::Directory => {}
-                    // Behind the last entry of a folder that has none of its own.
-                    None if holds_under(&archive, &part, &folder)? => {}
-                    _ => return Err(no_entry(&archive, &part, &folder)),
-                }
-            }
-            Ok(found)
-        })
-        .await
-    }
-
     /// Whether the files of a backup hold something at each of these paths; found through the index. A restore learns of one
     /// that is not there only at its end.
     ///

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use backup_core::restore::{PlannedArchive, PlannedPart, Refusal, RefusalCode, RestorePart, RestorePlan, TargetPlan};
-use backup_core::{EntryPath, JobControl, PipelineError, Receipt};
+use backup_core::{EntryPath, JobControl, PipelineError, Receipt, counted};
 use backup_sources::{DatabaseTarget, DatabaseTargetOptions, FilesTarget, FilesTargetOptions};
 
 use super::Order;
@@ -86,8 +86,9 @@ fn add(plan: &mut RestorePlan, found: TargetPlan, is_configured: bool, order: &O
             plan.makes_safety_backup |= order.options.safety_backup;
         } else if order.options.safety_backup {
             plan.warnings.push(format!(
-                "no backup of {} is made first, since the configuration does not name it; it is kept for {} hours",
-                found.part.target, order.options.keep_old_hours
+                "no backup of {} is made first, since the configuration does not name it; it is kept for {}",
+                found.part.target,
+                counted(order.options.keep_old_hours, "hour", "hours")
             ));
         }
     }

@@ -2,6 +2,7 @@
 
 use backup_core::alert::{Alert, AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::config::{BackupConfig, DEFAULT_USAGE_ALERT_PERCENTS, DEFAULT_VERIFY_WITHIN_DAYS};
+use backup_core::counted;
 use backup_core::schedule::Schedule;
 use backup_core::usage::ConfigUsage;
 use backup_db::{KeyUse, Leap, VerificationAge};
@@ -58,7 +59,8 @@ pub(super) fn verifications(
         let limit = now - TimeDelta::days(days.into());
         let is_old = age.oldest_backup.is_some_and(|at| at < limit);
         if is_old && age.newest_verification.is_none_or(|at| at < limit) {
-            let message = format!("no backup of configuration {key} has been verified for {days} days");
+            let so_long = counted(days, "day", "days");
+            let message = format!("no backup of configuration {key} has been verified for {so_long}");
             alerts.push(
                 NewAlert::new(AlertKind::VerificationOverdue, key, message)
                     .with(CONFIG_DETAIL, key)
@@ -149,8 +151,10 @@ pub(super) fn missing_keys(uses: &[KeyUse], is_at_hand: impl Fn(&str, &str) -> O
         .filter(|key| is_at_hand(&key.config_key, &key.fingerprint) == Some(false))
         .map(|key| {
             let message = format!(
-                "{} backups of configuration {} need the key {}, which is not at hand: they cannot be restored",
-                key.backups, key.config_key, key.fingerprint
+                "{} of configuration {} cannot be restored: the key {} is not at hand",
+                counted(key.backups, "backup", "backups"),
+                key.config_key,
+                key.fingerprint
             );
             NewAlert::new(
                 AlertKind::KeyMissing,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use backup_core::restore::{RestoreRecord, VerificationRecord};
-use backup_core::{Backup, LogLevel, PipelineError};
+use backup_core::{Backup, LogLevel, PipelineError, counted};
 use backup_db::{BackupOutcome, ClaimedJob, Error as CatalogError, Job, RestoreOutcome, VerificationOutcome};
 
 use tracing::Instrument as _;
@@ -86,8 +86,9 @@ async fn run_backup(engine: &Engine, held: &HeldLease, row: &Backup, exhausted: 
     };
     match &outcome {
         BackupOutcome::Completed(done) => {
-            let (size, read, warnings) = (done.size_bytes, done.source_bytes, done.warnings.len());
-            let text = format!("COMPLETED: {size} bytes stored of {read} that were read; {warnings} warnings");
+            let (size, read) = (done.size_bytes, done.source_bytes);
+            let warnings = counted(done.warnings.len(), "warning", "warnings");
+            let text = format!("COMPLETED: {size} bytes stored of {read} that were read; {warnings}");
             held.note(LogLevel::Info, text).await;
         }
         BackupOutcome::Failed { message } => note_failed(held, message).await,
@@ -144,7 +145,7 @@ async fn run_restore(engine: &Engine, held: &HeldLease, row: &RestoreRecord, exh
     };
     match &outcome {
         RestoreOutcome::Completed { warnings, .. } => {
-            let text = format!("COMPLETED; {} warnings", warnings.len());
+            let text = format!("COMPLETED; {}", counted(warnings.len(), "warning", "warnings"));
             held.note(LogLevel::Info, text).await;
         }
         RestoreOutcome::Failed { message } => note_failed(held, message).await,
@@ -153,9 +154,20 @@ async fn run_restore(engine: &Engine, held: &HeldLease, row: &RestoreRecord, exh
     let told = held
         .tell(|| engine.store.finish_restore(held.lease(), outcome.clone()))
         .await;
-    if was_told(held, told) {
-        let duration = millis(engine, began);
-        tracing::info!(%action, %backup_id, restore_id = %id, duration, "restore {id} ended: {outcome:?}");
+    if !was_told(held, told) {
+        return;
+    }
+    let duration = millis(engine, began);
+    match &outcome {
+        RestoreOutcome::Completed { .. } => tracing::info!(
+            %action, %backup_id, restore_id = %id, duration, "restore {id} completed"
+        ),
+        RestoreOutcome::Failed { message } => tracing::error!(
+            %action, %backup_id, restore_id = %id, duration, error = message, "restore {id} failed: {message}"
+        ),
+        RestoreOutcome::Cancelled => tracing::info!(
+            %action, %backup_id, restore_id = %id, duration, "restore {id} cancelled"
+        ),
     }
 }
 
@@ -193,9 +205,24 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
     let told = held
         .tell(|| engine.store.finish_verification(held.lease(), outcome.clone()))
         .await;
-    if was_told(held, told) {
-        let duration = millis(engine, began);
-        tracing::info!(%action, %backup_id, duration, "verification {id} ended: {outcome:?}");
+    if !was_told(held, told) {
+        return;
+    }
+    let duration = millis(engine, began);
+    match &outcome {
+        VerificationOutcome::Passed => tracing::info!(
+            %action, %backup_id, duration, "verification {id}: the backup is what was written"
+        ),
+        VerificationOutcome::Found { problem, .. } => tracing::error!(
+            %action, %backup_id, duration, error = problem,
+            "verification {id}: something is wrong with the backup: {problem}"
+        ),
+        VerificationOutcome::Failed { message } => tracing::error!(
+            %action, %backup_id, duration, error = message, "verification {id} failed: {message}"
+        ),
+        VerificationOutcome::Cancelled => tracing::info!(
+            %action, %backup_id, duration, "verification {id} cancelled"
+        ),
     }
 }
 
@@ -234,7 +261,8 @@ async fn give_back<T>(engine: &Engine, held: &HeldLease, end: End<T>) {
             let message = error.full_text();
             tracing::warn!(action = %Action::JobReleased, job_id = %id, error = message, "job {id} is tried again");
             let delay = BACK_OFF * held.lease().attempts;
-            let text = format!("tried again in {} seconds: {message}", delay.as_secs());
+            let seconds = counted(delay.as_secs(), "second", "seconds");
+            let text = format!("tried again in {seconds}: {message}");
             held.note(LogLevel::Warning, text).await;
             held.tell(|| engine.store.retry_later(held.lease(), &message, delay))
                 .await

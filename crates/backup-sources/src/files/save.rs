@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use backup_core::contents::FilesContents;
-use backup_core::{ArchiveSink, EntryKind, EntryPath, JobControl, WarningCode};
+use backup_core::{ArchiveSink, EntryKind, EntryPath, JobControl, WarningCode, counted};
 use rustix::fs::{Advice, FileType, OFlags, Stat, fadvise, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
@@ -73,7 +73,10 @@ impl<'a> Saver<'a> {
             let _ = write!(list, " and {} more", self.unreadable_count - SHOWN as u64);
         }
         Err(Error::refused(
-            format!("{} files or folders cannot be read: {list}", self.unreadable_count),
+            format!(
+                "{} cannot be read: {list}",
+                counted(self.unreadable_count, "file or folder", "files or folders")
+            ),
             "Give the user that the backup runs as the right to read them, repair the disk, or move them elsewhere.",
         ))
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use backup_core::contents::BackupContents;
-use backup_core::{ArchiveSink, EntryPath, JobControl, PipelineError, Source, Step};
+use backup_core::{ArchiveSink, EntryPath, JobControl, PipelineError, Source, Step, counted};
 
 use super::{PART, Saver, measure};
 use crate::Error;
@@ -83,9 +83,9 @@ impl FilesSource {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(Error::refused(
                 format!(
-                    "the upload folder {} is empty, while the last backup had {} files: is it mounted?",
+                    "the upload folder {} is empty, while the last backup had {}: is it mounted?",
                     self.root.display(),
-                    self.held
+                    counted(self.held, "file", "files")
                 ),
                 "Mount it, or set UPLOAD_DIR to the right folder. One that is meant to be empty needs a file in it, such as \
                  .keep.",

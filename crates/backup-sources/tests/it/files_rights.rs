@@ -174,15 +174,12 @@ fn plain_owners_are_told() {
     assert_eq!(found("c").mode() & 0o7777, 0o755);
     let warnings = warned(&job, WarningCode::Other);
     let expected = [
+        ("3 files or folders were restored without the recorded owner", "b, c, d"),
         (
-            "3 files or folders were restored without their recorded owner",
-            "b, c, d",
-        ),
-        (
-            "2 files or folders were restored without their set-uid or set-gid bits",
+            "2 files or folders were restored without the set-uid or set-gid bits",
             "b, c",
         ),
-        ("1 files were restored without their capabilities", "e ("),
+        ("1 file was restored without the capabilities", "e ("),
     ];
     assert_eq!(warnings.len(), expected.len(), "{warnings:?}");
     for (warning, (what, which)) in warnings.iter().zip(expected) {

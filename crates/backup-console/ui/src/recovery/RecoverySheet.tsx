@@ -7,7 +7,7 @@ import { formatTimeExactly } from '@/i18n/format'
 import { Boundary } from '@/ui/Boundary'
 import { PageHeader } from '@/ui/PageHeader'
 import { useNow } from '@/ui/useNow'
-import { BY_HAND, CHECK, environment, REBUILD, RESTORE } from './commands'
+import { BY_HAND, CHECK, environment, REBUILD, RESTORE, ROLES } from './commands'
 import classes from './RecoverySheet.module.css'
 
 /** A page to print, for the day when everything else is lost. It names keys and never shows one. */
@@ -63,6 +63,10 @@ function Sheet() {
         <List.Item>
           {t('step.check')}
           <Code block>{CHECK}</Code>
+        </List.Item>
+        <List.Item>
+          {t('step.roles')}
+          <Code block>{ROLES}</Code>
         </List.Item>
         <List.Item>
           {t('step.restore')}

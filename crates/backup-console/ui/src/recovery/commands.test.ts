@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { BY_HAND, CHECK, environment, REBUILD, RESTORE } from './commands'
+import { BY_HAND, CHECK, environment, REBUILD, RESTORE, ROLES } from './commands'
 
 it('leads to the storage, and leaves secrets to be filled in', () => {
   expect(environment({ storageConnectionString: '***', containerName: 'backups' })).toBe(
@@ -23,7 +23,7 @@ it('says the commands that the sheet of backupctl says', () => {
     join(import.meta.dirname, '../../../../../bins/backupctl/templates/sheet.en.html'),
     'utf8',
   )
-  for (const commands of [CHECK, RESTORE, REBUILD, BY_HAND]) {
+  for (const commands of [CHECK, ROLES, RESTORE, REBUILD, BY_HAND]) {
     expect(sheet.split(commands).length, commands).toBe(2)
   }
 })

@@ -27,6 +27,12 @@ export function environment({ storageUrl, storageConnectionString, containerName
 export const CHECK = `backupctl key check
 backupctl list`
 
+/** The role that logs in is left as it is; nothing in the file can be a command of psql's own. */
+export const ROLES = `export PGHOST='${BLANK}' PGPORT=5432 PGUSER=postgres PGPASSWORD='${BLANK}'
+{ printf '\\\\restrict %s\\n' "$(openssl rand -hex 16)"
+  backupctl extract ID database/globals.sql | grep -vE "^(CREATE|ALTER) ROLE \\"?$PGUSER\\"?[ ;]"
+} | psql -X -q -d postgres`
+
 export const RESTORE = `backupctl verify ID
 export BACKUP_RESTORE_DATABASE='postgres://USER:PASSWORD@HOST:5432/NEW_DATABASE'
 backupctl restore ID \\

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backup_core::counted;
 use openssl::sha::sha256;
 
 use super::rows::Digest;
@@ -137,8 +138,9 @@ impl DumpSummary {
             let full_name = format!("{}.{}", name.0, name.1);
             if before.count != after.count {
                 texts.push(format!(
-                    "{full_name} ({} rows restored, {} in the backup)",
-                    after.count, before.count
+                    "{full_name} ({} restored, {} in the backup)",
+                    counted(after.count, "row", "rows"),
+                    before.count
                 ));
             } else if before != after {
                 texts.push(format!("{full_name} (other rows)"));

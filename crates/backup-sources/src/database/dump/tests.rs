@@ -71,7 +71,7 @@ fn what_differs_between_two_dumps_is_named_and_the_order_of_rows_is_none() {
     assert_eq!(
         change("UPDATE t SET v = '50' WHERE id = 50; INSERT INTO u DEFAULT VALUES; SELECT nextval('s')"),
         [
-            "public.u (1 rows restored, 0 in the backup)",
+            "public.u (1 row restored, 0 in the backup)",
             "sequence set public.s (another value)"
         ]
     );

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backup_core::{JobControl, WarningCode};
+use backup_core::{JobControl, WarningCode, counted};
 
 use super::DatabaseTarget;
 use super::selection::Selection;
@@ -28,10 +28,10 @@ impl DatabaseTarget {
                 (None, None) if selection.is_everything() => {}
                 (None, None) => differences.push(format!("{name} (not restored)")),
                 (rows, Some(recorded)) => differences.push(format!(
-                    "{name} ({} rows restored, {recorded} in the backup)",
+                    "{name} ({} restored, {recorded} in the backup)",
                     rows.copied()
                         .flatten()
-                        .map_or_else(|| "no".to_owned(), |rows| rows.to_string())
+                        .map_or_else(|| "no rows".to_owned(), |rows| counted(rows, "row", "rows"))
                 )),
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backup_core::restore::{Refusal, RefusalCode};
-use backup_core::{JobControl, WarningCode};
+use backup_core::{JobControl, WarningCode, counted};
 
 use super::DatabaseTarget;
 use super::empty::{Kept, count_objects, drop_objects, drop_subscriptions};
@@ -70,7 +70,11 @@ impl DatabaseTarget {
         if objects > 0 {
             return Ok(Err(Refusal::new(
                 RefusalCode::TargetNotEmpty,
-                format!("{} is not empty: it holds {objects} objects", self.settings.describe()),
+                format!(
+                    "{} is not empty: it holds {}",
+                    self.settings.describe(),
+                    counted(objects, "object", "objects")
+                ),
                 "Name a database that does not exist yet, or drop this one first.",
             )));
         }
@@ -181,7 +185,10 @@ impl DatabaseTarget {
         drop_objects(&mut session, kept)?;
         match count_objects(&mut session, kept.schemas.is_empty())? {
             0 => Ok(()),
-            left => Err(Error::failed(format!("{left} objects are left in it"), "")),
+            left => {
+                let objects = counted(left, "object is", "objects are");
+                Err(Error::failed(format!("{objects} left in it"), ""))
+            }
         }
     }
 }

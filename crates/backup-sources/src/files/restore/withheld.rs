@@ -1,7 +1,7 @@
 //! What restored files could not be given here, mostly since this is not root. It is told at the end, once for each kind of it:
 //! how many, and which first.
 
-use backup_core::{JobControl, WarningCode};
+use backup_core::{JobControl, WarningCode, counted};
 
 /// How many of each kind are named.
 const NAMED: usize = 5;
@@ -25,28 +25,37 @@ pub(super) struct Items {
 impl Withheld {
     /// Warns of everything that was left out.
     pub(super) fn tell(&self, job: &JobControl) {
+        let (entry, entries) = ("file or folder was", "files or folders were");
         let kinds = [
             (
                 &self.owners,
-                "files or folders were restored without their recorded owner or group, which this user may not set",
+                entry,
+                entries,
+                "restored without the recorded owner or group, which this user may not set",
             ),
             (
                 &self.set_id,
-                "files or folders were restored without their set-uid or set-gid bits, which would hand out the rights of \
-                 another owner or group than the recorded one, or which this user may not set",
+                entry,
+                entries,
+                "restored without the set-uid or set-gid bits, which would hand out the rights of another owner or group than \
+                 the recorded one, or which this user may not set",
             ),
             (
                 &self.capabilities,
-                "files were restored without their capabilities, which only root may set",
+                "file was",
+                "files were",
+                "restored without the capabilities, which only root may set",
             ),
             (
                 &self.attributes,
-                "extended attributes were left out, which cannot be set here",
+                "extended attribute was",
+                "extended attributes were",
+                "left out, which cannot be set here",
             ),
         ];
-        for (items, what) in kinds {
+        for (items, one, other, what) in kinds {
             if items.count > 0 {
-                let message = format!("{} {what}: {}", items.count, items.shown());
+                let message = format!("{} {what}: {}", counted(items.count, one, other), items.shown());
                 job.warn(WarningCode::Other, None, message);
             }
         }
@@ -89,11 +98,15 @@ mod tests {
         let told: Vec<String> = job.warnings().into_iter().map(|warning| warning.message).collect();
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(
-            told[0].starts_with("7 files or folders were restored without their set-uid"),
+            told[0].starts_with("7 files or folders were restored without the set-uid"),
             "{told:?}"
         );
         assert!(
             told[0].ends_with("bin/0, bin/1, bin/2, bin/3, bin/4 and 2 more"),
+            "{told:?}"
+        );
+        assert!(
+            told[1].starts_with("1 file was restored without the capabilities"),
             "{told:?}"
         );
         assert!(told[1].ends_with(": bin/ping (no)"), "{told:?}");
