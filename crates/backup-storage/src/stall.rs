@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use backup_core::Outage;
+
 use crate::error::{At, Error};
 
 /// What `work` yields, or an error that names the store once it took longer than `limit`.
@@ -13,9 +15,12 @@ pub(crate) async fn within<T>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
-        Err(_) => Err(at.unavailable(
-            format_args!("nothing moved for {} seconds", limit.as_secs_f32().round()),
-            "Check the network and the storage service, then try again; a slow line needs a longer BACKUP_STALL_SECONDS.",
-        )),
+        Err(_) => {
+            let error = at.unavailable(
+                format_args!("nothing moved for {} seconds", limit.as_secs_f32().round()),
+                "Check the network and the storage service, then try again; a slow line needs a longer BACKUP_STALL_SECONDS.",
+            );
+            Err(error.away(Outage::Silent))
+        }
     }
 }
