@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
+use std::time::Duration;
 
 use backup_tests::postgres::Postgres;
 use backup_tests::system::{System, stored_paths};
@@ -121,6 +122,37 @@ fn a_wrong_key_is_named_as_such_and_an_older_one_still_opens() {
     system.set("BACKUP_ENCRYPTION_KEY_PREVIOUS", &rotated);
     system.assert_restores(backup["id"].as_str().unwrap());
     let _checked = system.backupctl(&["key", "check"]).expect(0);
+}
+
+#[test]
+fn a_mistyped_passphrase_is_told_of_at_the_start_which_it_does_not_prevent() {
+    let mut system = System::embedded();
+    system.start();
+    let backup = system.back_up("CONFIG");
+    let _stopped = system.take_server().terminate();
+    let passphrase = system.setting("BACKUP_ENCRYPTION_KEY").to_owned();
+    system.set("BACKUP_ENCRYPTION_KEY", "a mistyped passphrase");
+    system.start();
+    let scheduler = system.worker(&[]);
+    for program in [system.server(), &scheduler] {
+        let line = program.wait_for_line(Duration::from_mins(1), |line| {
+            line.contains("\"action\":\"key_missing\"")
+        });
+        for word in [
+            "\"level\":\"error\"",
+            "\"backups\":1",
+            "HINT: Correct BACKUP_ENCRYPTION_KEY",
+            "BACKUP_ENCRYPTION_KEY_PREVIOUS",
+        ] {
+            assert!(line.contains(word), "no {word} in {line}");
+        }
+        assert!(
+            !line.contains("mistyped passphrase") && !line.contains(&passphrase),
+            "{line}"
+        );
+    }
+    let next = system.back_up("CONFIG");
+    system.assert_stored(&[&backup, &next]);
 }
 
 #[test]

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use backup_tests::azurite::Azurite;
 use backup_tests::guard::children_of;
-use backup_tests::poll;
 use backup_tests::postgres::Postgres;
 use backup_tests::proxy::Proxy;
-use backup_tests::system::{Catalog, Storage, System};
-use backup_tests::{note, tools};
+use backup_tests::system::{Catalog, Client, Storage, System};
+use backup_tests::{free_port, note, poll, tools};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -102,6 +101,42 @@ fn a_storage_that_falls_silent() {
     proxy.mend();
     let next = system.back_up("CONFIG");
     system.assert_stored(&[&next]);
+}
+
+#[test]
+fn whoever_asks_is_told_soon_what_is_away() {
+    let azurite = Azurite::start();
+    let mut system = System::with(Postgres::shared(), Catalog::Sqlite, Storage::Azurite(&azurite));
+    system.start();
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let scheduler = system.worker(&[("METRICS_ADDR", &address)]);
+    scheduler.wait_for_http(port, "/readyz", STEP);
+    let backup = system.back_up("CONFIG");
+    let id = backup["id"].as_str().unwrap();
+    azurite.kill9();
+    // The client waits for a minute at the most; a job tries for three.
+    for path in [
+        "contents",
+        "contents/file?path=config/config.json",
+        "download",
+        "download?decrypt=true",
+    ] {
+        let answer = system.api().get(&format!("/api/admin/backup/{id}/{path}"));
+        assert_eq!(answer.status, 503, "{path}: {}", answer.text());
+        assert_eq!(answer.json()["code"], "storage_unavailable", "{path}");
+    }
+    let away = "the storage (Azure container) refuses the connection";
+    let answer = system.api().get("/readyz");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["problems"], json!([away]));
+    let answer = Client::new(port).get("/readyz");
+    assert_eq!((answer.status, answer.text().trim()), (503, away));
+    for program in [system.server(), &scheduler] {
+        program.wait_for_line(STEP, |line| {
+            line.contains("storage_unavailable") && line.contains("Azure container") && line.contains("refused")
+        });
+    }
 }
 
 #[test]

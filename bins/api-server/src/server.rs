@@ -49,6 +49,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
     let environment = Environment::new(keys, jobs, clock.clone(), random.clone())
         .with_mailer(mailer)
         .with_installation(installation);
+    environment.look_at_keys(&store);
     let api = Api::new(settings, store.clone(), key, clock, random);
     api.set_environment(environment.clone());
     let threads = available_parallelism().map_or(1, usize::from).min(MAX_THREADS);

@@ -128,6 +128,7 @@ async fn open(
 /// Runs the services until the process is told to stop.
 async fn work(engine: Engine, probes: &Probes, stop: watch::Receiver<bool>) -> Result<(), StartError> {
     probes.set_engine(engine.clone());
+    engine.look_at_keys(&engine.store);
     let worker = Worker::new(engine.clone())?;
     let scheduler = Scheduler::new(engine.clone(), &worker);
     let mut told = stop.clone();

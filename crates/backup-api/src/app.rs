@@ -10,7 +10,7 @@ use actix_web::{App, HttpServer, web};
 use backup_archive::ArchiveKey;
 use backup_core::{Backup, Clock, IdGenerator, JobStatus, Random};
 use backup_db::Store;
-use backup_engine::{Engine, Environment, Repository};
+use backup_engine::{Away, Engine, Environment, Repository};
 use url::Url;
 
 use crate::auth::Passwords;
@@ -92,7 +92,7 @@ pub struct Api {
     pub(crate) passwords: Passwords,
     pub(crate) events: EventHub,
     /// When the storage was last asked whether it answers, and whether it did.
-    pub(crate) storage_health: tokio::sync::Mutex<Option<(Instant, bool)>>,
+    pub(crate) storage_health: tokio::sync::Mutex<Option<(Instant, Result<(), Away>)>>,
     documentation: OnceLock<Documentation>,
 }
 

@@ -2,17 +2,12 @@
 
 use std::net::TcpListener;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use backup_engine::{Engine, Error};
-use tokio::time::timeout;
+use backup_engine::{Engine, catalog_answers, storage_answers};
 
 use crate::metrics;
-
-/// How long catalog and storage have to answer a probe.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the probes ask.
 #[derive(Default)]
@@ -62,17 +57,23 @@ async fn get_health() -> HttpResponse {
     HttpResponse::Ok().body("ok\n")
 }
 
-/// Whether jobs can be run: catalog and storage answer. Details are in the log: whoever asks here need not know hosts and
-/// paths.
+/// Whether jobs can be run: catalog and storage answer. Which does not, and how it is away, is said; the rest is in the log:
+/// whoever asks here need not know hosts and paths.
 async fn get_readiness(probes: web::Data<Probes>) -> HttpResponse {
     let Some(engine) = probes.engine.get() else {
-        return HttpResponse::ServiceUnavailable().body("starting\n");
+        return HttpResponse::ServiceUnavailable()
+            .body("starting: catalog and storage are not open yet, the log says why\n");
     };
-    match timeout(PATIENCE, engine.ping()).await {
-        Ok(Ok(())) => HttpResponse::Ok().body("ok\n"),
-        Ok(Err(Error::Catalog(_))) => HttpResponse::ServiceUnavailable().body("the catalog does not answer\n"),
-        Ok(Err(Error::Pipeline(_))) => HttpResponse::ServiceUnavailable().body("the storage does not answer\n"),
-        Err(_) => HttpResponse::ServiceUnavailable().body("no answer in time\n"),
+    let (catalog, storage) = tokio::join!(catalog_answers(&engine.store), storage_answers(&engine.storage));
+    let problems: Vec<String> = [catalog, storage]
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|away| format!("{away}\n"))
+        .collect();
+    if problems.is_empty() {
+        HttpResponse::Ok().body("ok\n")
+    } else {
+        HttpResponse::ServiceUnavailable().body(problems.concat())
     }
 }
 

@@ -16,6 +16,7 @@ pub mod job;
 pub mod language;
 pub mod list;
 pub mod notification;
+pub mod outage;
 pub mod pause;
 pub mod percent;
 pub mod pipeline;
@@ -42,6 +43,7 @@ pub use id::{
 };
 pub use job::{JobStatus, Transition};
 pub use language::Language;
+pub use outage::Outage;
 pub use pipeline::{ArchiveSink, JobControl, JobLog, LogLevel, LogLine, PartReader, Source, Target};
 pub use progress::{Step, StepStart};
 pub use random::{OsRandom, Random};

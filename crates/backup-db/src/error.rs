@@ -2,7 +2,7 @@
 //! is in the way, stop working on a lost job. No message holds a password.
 
 use backup_core::schedule::CronError;
-use backup_core::{BackupId, JobStatus, PipelineError, RestoreId, ScheduleId};
+use backup_core::{BackupId, JobStatus, Outage, PipelineError, RestoreId, ScheduleId};
 
 use crate::JobKind;
 
@@ -184,6 +184,24 @@ fn join(ids: &[BackupId]) -> String {
 }
 
 impl Error {
+    /// How the catalog is away, where that is what this tells.
+    pub fn outage(&self) -> Outage {
+        let (Self::Unavailable { reason, .. } | Self::Refused { reason, .. }) = self else {
+            return Outage::Failed;
+        };
+        // libpq says what happened in words alone; a call that waited for a connection says why there was none behind it.
+        let says = |words: &str| reason.contains(words);
+        if says("Connection refused") {
+            Outage::Refused
+        } else if says("could not translate host name") || says("No such file or directory") {
+            Outage::NotFound
+        } else if says("timed out") || says("timeout expired") {
+            Outage::Silent
+        } else {
+            Outage::Failed
+        }
+    }
+
     pub(crate) fn not_found(what: &'static str, id: &impl ToString) -> Self {
         Self::NotFound {
             what,

@@ -44,6 +44,24 @@ impl Store {
         .await
     }
 
+    /// The key that the newest good backup of a configuration needs, of those that need one.
+    pub async fn newest_key(&self, config_key: &str) -> Result<Option<String>, Error> {
+        let config_key = config_key.to_owned();
+        self.read("newest_key", move |tx| {
+            let newest: Option<Option<String>> = backups::table
+                .filter(backups::config_key.eq(&config_key))
+                .filter(backups::key_fingerprint.is_not_null())
+                .filter(backups::deleting.eq(false))
+                .filter(backups::status.eq(JobStatus::Completed.as_str()))
+                .order((backups::created_at.desc(), backups::id.desc()))
+                .select(backups::key_fingerprint)
+                .first(tx.db)
+                .optional()?;
+            Ok(newest.flatten())
+        })
+        .await
+    }
+
     /// Good backups of a configuration of which no key is written down, those that need none too, with the paths of their
     /// archives: those behind `after`, in the order of their identifiers, at most `limit`.
     pub async fn without_key(

@@ -108,6 +108,14 @@ impl Store {
         self.0.target.to_string()
     }
 
+    /// What kind of database it is, without where.
+    pub fn kind(&self) -> &'static str {
+        match self.0.target {
+            Target::Sqlite(_) => "SQLite",
+            Target::Postgres(_) => "PostgreSQL",
+        }
+    }
+
     /// Leaves the embedded catalog as one file, with nothing in its write-ahead file. The store still works afterwards.
     pub async fn close(&self) -> Result<(), Error> {
         let inner = self.0.clone();

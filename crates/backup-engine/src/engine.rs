@@ -14,7 +14,6 @@ use backup_storage::{BlobStore, StorageSettings};
 use crate::bridge::{Throttle, blocking};
 use crate::checkpoint::{self, Checkpoint, Checkpoints};
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::repository::Repository;
 use crate::verify::DrillSettings;
 
@@ -159,16 +158,6 @@ impl Engine {
             self.keys.clone(),
             self.settings.database.programs.clone(),
         )
-    }
-
-    /// Whether catalog and storage answer. Changes nothing.
-    ///
-    /// # Errors
-    /// `Catalog` or `Pipeline`, whichever does not.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.store.ping().await?;
-        self.storage.check().await.map_err(PipelineError::from)?;
-        Ok(())
     }
 
     pub(crate) async fn checkpoint(&self, reached: Checkpoint) -> Result<(), PipelineError> {

@@ -75,6 +75,8 @@ text_enum! {
         ReceiptMissing => "receipt_missing",
         /// A backup that others build on is missing or damaged.
         ChainBroken => "chain_broken",
+        /// None of the keys at hand opens the newest backups.
+        KeyMissing => "key_missing",
         /// The catalog does not answer.
         CatalogUnavailable => "catalog_unavailable",
         /// The storage does not answer.

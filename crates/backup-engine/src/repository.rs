@@ -52,6 +52,12 @@ impl Repository {
         }
     }
 
+    /// The same for whoever waits for an answer: a storage that is away is told of within seconds, as
+    /// [`BlobStore::impatient`] does. Nothing long is read by it.
+    pub fn impatient(&self) -> Self {
+        self.at(self.storage.impatient())
+    }
+
     /// The storage itself.
     pub fn storage(&self) -> &BlobStore {
         &self.storage

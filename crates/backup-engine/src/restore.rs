@@ -111,7 +111,9 @@ impl Engine {
     /// `Catalog`; `Pipeline` where the backup or the options cannot be read. What a person can put right in the places is
     /// no error but stands in the plan.
     pub async fn plan_restore(&self, backup: &Backup, options: &RestoreOptions) -> Result<RestorePlan, Error> {
-        let place = self.place(&backup.config_key).await?;
+        let mut place = self.place(&backup.config_key).await?;
+        // Somebody waits for the answer, and little is read for it.
+        place.storage = place.storage.impatient();
         let repository = place.repository(self);
         let receipt = repository.find_known(backup).await?;
         let order = Order {

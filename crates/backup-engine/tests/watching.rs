@@ -8,7 +8,7 @@ use std::time::Duration;
 use backup_core::alert::{AlertKind, AlertSeverity};
 use backup_core::{BackupSource, JobStatus, NewBackup};
 use backup_db::{BackupOutcome, CompletedBackup};
-use backup_engine::{Engine, Watch};
+use backup_engine::{Engine, MissingKeys, Watch};
 use chrono::TimeDelta;
 use kit::{Place, backup, fire, nightly, row};
 
@@ -74,6 +74,24 @@ async fn a_key_that_kept_backups_need_is_missed() {
     let engine = place.engine().await;
     Watch::new(engine.clone(), "this process").look().await.unwrap();
     assert_eq!(open(&engine, AlertKind::KeyMissing).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_whose_keys_open_no_newest_backup_is_noticed() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let missing = async |engine: &Engine| engine.missing_keys(&engine.store).await.unwrap();
+    assert_eq!(missing(&engine).await, None, "there is nothing to be opened");
+    let made = backup(&engine, BackupSource::Files).await;
+    assert_eq!(missing(&engine).await, None);
+    place.passphrase = "another passphrase by mistake";
+    let needed = MissingKeys {
+        backups: 1,
+        fingerprints: vec![made.key_fingerprint.unwrap()],
+    };
+    assert_eq!(missing(&place.engine().await).await, Some(needed));
+    place.previous = vec!["correct horse battery staple"];
+    assert_eq!(missing(&place.engine().await).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

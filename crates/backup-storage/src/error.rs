@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io;
 
-use backup_core::PipelineError;
+use backup_core::{Outage, PipelineError};
 
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -45,6 +45,7 @@ pub struct Detail {
     path: Option<String>,
     message: String,
     hint: String,
+    outage: Outage,
     source: Option<Cause>,
 }
 
@@ -93,6 +94,25 @@ impl Error {
     /// What a person should do, a sentence; empty where there is nothing to say.
     pub fn hint(&self) -> &str {
         &self.detail().hint
+    }
+
+    /// How the store is away, where that is what this tells.
+    pub fn outage(&self) -> Outage {
+        self.detail().outage
+    }
+
+    /// The same, of a store that is away like this.
+    pub(crate) fn away(mut self, outage: Outage) -> Self {
+        let (Self::NotFound(detail)
+        | Self::AlreadyExists(detail)
+        | Self::Unavailable(detail)
+        | Self::UploadLost(detail)
+        | Self::Refused(detail)
+        | Self::NoSpace(detail)
+        | Self::TooLarge(detail)
+        | Self::Failed(detail)) = &mut self;
+        detail.outage = outage;
+        self
     }
 }
 
@@ -172,6 +192,7 @@ impl<'a> At<'a> {
             path: self.path.map(str::to_owned),
             message: format!("{}: cannot {}{path}: {reason}", self.store, self.action),
             hint,
+            outage: Outage::Failed,
             source,
         }
     }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use backup_core::Outage;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -61,10 +62,10 @@ impl Folder {
         let at = At::whole(&self.describe, "open");
         match fs::read_dir(&self.root) {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(at.not_found(
-                "there is no such folder",
-                format!("Correct the storage URL, or mount {}.", self.root.display()),
-            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let hint = format!("Correct the storage URL, or mount {}.", self.root.display());
+                Err(at.not_found("there is no such folder", hint).away(Outage::NotFound))
+            }
             Err(error) => Err(at.io(error)),
         }
     }

@@ -42,11 +42,12 @@ const NOTHING: &str = "check-of-the-container";
 const CREATES: usize = 3;
 
 /// A container or bucket, and the prefix in it below which everything of ours is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Remote {
+    kind: &'static str,
     /// Tries again for as long as a transfer may be silent.
     store: Arc<dyn ObjectStore>,
-    /// Gives up within seconds: for opening and probing.
+    /// Gives up within seconds: for opening and probing, and for whoever waits for an answer.
     impatient: Arc<dyn ObjectStore>,
     prefix: String,
     describe: String,
@@ -112,6 +113,19 @@ impl Remote {
 
     pub(crate) fn describe(&self) -> &str {
         &self.describe
+    }
+
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The same, which gives up within seconds whatever it is asked for.
+    pub(crate) fn impatient(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.impatient),
+            stall_timeout: self.stall_timeout.min(self.open_timeout),
+            ..self.clone()
+        }
     }
 
     fn at<'a>(&'a self, action: &'static str, path: &'a str) -> At<'a> {

@@ -19,7 +19,9 @@ pub struct StorageSettings {
     pub container: String,
     /// How long a transfer may be silent before it fails.
     pub stall_timeout: Duration,
-    /// How long opening and probing the store may go on trying before they fail.
+    /// How long opening the store may go on trying, and how long it may be silent to whoever waits for an answer: when it is
+    /// opened or probed, and through [`crate::BlobStore::impatient`]. What fails at once is tried again there for a quarter
+    /// of that time.
     pub open_timeout: Duration,
     /// Bytes of an upload that may be on their way at once, beside the part that is being filled. Raise it for a store
     /// that is fast but far away. A part that is larger is on its way alone.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use backup_core::counted;
+use backup_core::{Outage, counted};
 
 use crate::error::{At, Error};
 
@@ -15,9 +15,12 @@ pub(crate) async fn within<T>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
-        Err(_) => Err(at.unavailable(
-            format_args!("nothing moved for {}", counted(limit.as_secs_f32().round(), "second", "seconds")),
-            "Check the network and the storage service, then try again; a slow line needs a longer BACKUP_STALL_SECONDS.",
-        )),
+        Err(_) => {
+            let error = at.unavailable(
+                format_args!("nothing moved for {}", counted(limit.as_secs_f32().round(), "second", "seconds")),
+                "Check the network and the storage service, then try again; a slow line needs a longer BACKUP_STALL_SECONDS.",
+            );
+            Err(error.away(Outage::Silent))
+        }
     }
 }

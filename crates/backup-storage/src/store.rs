@@ -108,6 +108,25 @@ impl BlobStore {
         self.name().to_owned()
     }
 
+    /// What the store is, without where: `folder`, `Azure container`.
+    pub fn kind(&self) -> &'static str {
+        match &self.backend {
+            Backend::Folder(_) => "folder",
+            Backend::Remote(remote) => remote.kind(),
+        }
+    }
+
+    /// The same store for whoever waits for an answer: where it is away, that is told within seconds, and no transfer tries
+    /// for longer. A job, which should outlive an outage, and a long download use the store itself. A folder is the same: a
+    /// disk that sleeps needs its time.
+    pub fn impatient(&self) -> Self {
+        let backend = match &self.backend {
+            Backend::Folder(folder) => Backend::Folder(Arc::clone(folder)),
+            Backend::Remote(remote) => Backend::Remote(Arc::new(remote.impatient())),
+        };
+        Self { backend }
+    }
+
     fn name(&self) -> &str {
         match &self.backend {
             Backend::Folder(folder) => folder.describe(),

@@ -6,6 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use backup_core::Outage;
 use backup_storage::{BlobStore, Error, StorageSettings};
 use backup_tests::azurite::{ACCOUNT, ACCOUNT_KEY, Azurite};
 use backup_tests::proxy::Proxy;
@@ -180,14 +181,15 @@ async fn what_cannot_work_is_refused_in_time_with_its_cause() {
 async fn a_service_that_is_not_there_fails_within_seconds() {
     let begun = Instant::now();
     let refused = format!("http://127.0.0.1:{}/{ACCOUNT}", backup_tests::free_port());
-    for (endpoint, word) in [
-        (refused.as_str(), "refused"),
-        ("http://no-such-host.invalid", "cannot be resolved"),
+    for (endpoint, word, outage) in [
+        (refused.as_str(), "refused", Outage::Refused),
+        ("http://no-such-host.invalid", "cannot be resolved", Outage::NotFound),
     ] {
         let text = format!("AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};BlobEndpoint={endpoint}");
         let error = BlobStore::open(&connected(text, "fine")).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable(_)), "{error}");
         assert_names(&error, &["Azure container fine at http", word]);
+        assert_eq!(error.outage(), outage);
     }
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
@@ -218,6 +220,7 @@ async fn a_silent_service_ends_the_upload_and_the_download() {
     assert_names(&error, &["b.tar.gz.enc", "Azure container", "2 seconds"]);
     let error = store.get(PATH, 0..MIB).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    assert_eq!(error.outage(), Outage::Silent);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     proxy.mend();
     assert_eq!(read_and_check(&store, PATH, 0..u64::MAX).await, 20 * MIB);
@@ -276,6 +279,13 @@ async fn a_service_that_is_gone_ends_the_upload() {
     let mut upload = store.upload(PATH).await.unwrap();
     upload.write(pattern(0..6 * MIB)).await.unwrap();
     azurite.kill9();
+    for error in [
+        store.check().await.unwrap_err(),
+        store.impatient().size(PATH).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Unavailable(_)), "{error}");
+        assert_eq!(error.outage(), Outage::Refused, "{error}");
+    }
     let begun = Instant::now();
     let error = match upload.write(pattern(6 * MIB..40 * MIB)).await {
         Ok(()) => upload.finish().await.unwrap_err(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use backup_storage::{BlobStore, Error, StorageSettings};
 use backup_tests::azurite::{ACCOUNT, ACCOUNT_KEY, Azurite};
+use backup_tests::proxy::Proxy;
 use common::{MIB, azure, brisk, pattern, read_and_check, upload};
 use futures_util::TryStreamExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -92,6 +93,34 @@ async fn a_reader_that_pauses_is_no_silent_store() {
         at = end;
     }
     assert_eq!(at, 40 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_an_answer_is_told_of_an_outage_that_a_job_outlives() {
+    let azurite = Azurite::shared();
+    let proxy = Proxy::to(azurite.port());
+    let store = BlobStore::open(&at_port(proxy.port(), &azurite.new_container()))
+        .await
+        .unwrap();
+    upload(&store, PATH, MIB, MIB).await.unwrap();
+    let impatient = store.impatient();
+    assert_eq!(read_and_check(&impatient, PATH, 0..u64::MAX).await, MIB);
+    proxy.cut();
+    let job = tokio::spawn({
+        let store = store.clone();
+        async move { read_and_check(&store, PATH, 0..MIB).await }
+    });
+    for error in [
+        impatient.get(PATH, 0..MIB).await.unwrap_err(),
+        impatient.size(PATH).await.unwrap_err(),
+        impatient.receipts().try_next().await.unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    }
+    assert!(!job.is_finished(), "the job has given up too");
+    proxy.mend();
+    assert_eq!(job.await.unwrap(), MIB);
+    assert_eq!(impatient.size(PATH).await.unwrap(), Some(MIB));
 }
 
 /// A service that says yes to every write, and then of a blob what `told` says: its size, or that there is none.

@@ -41,7 +41,7 @@ pub(crate) async fn list_contents(api: web::Data<Api>, request: HttpRequest, que
         Some(Place::read(&path)?)
     };
     let backup = find_backup(&api, &request).await?.backup;
-    let repository = api.repository_of(&backup).await?;
+    let repository = api.repository_of(&backup).await?.impatient();
     let receipt = repository.find_known(&backup).await?;
     let body = match folder {
         None => parts(&repository, &receipt, cursor.as_deref(), limit).await?,
@@ -117,7 +117,7 @@ pub(crate) async fn download_file(
     let backup = find_backup(&api, &request).await?.backup;
     let repository = api.repository_of(&backup).await?;
     let reading = begin_reading(&api, &request, &backup).await?;
-    let receipt = repository.find_known(&backup).await?;
+    let receipt = repository.impatient().find_known(&backup).await?;
     let job = download_job();
     let file = repository
         .file(&receipt, &place.part, &place.inner, &job)

@@ -130,12 +130,8 @@ async fn send_stored(
 ) -> ApiResult {
     let reading = begin_reading(api, request, &stored.backup).await?;
     // Before any header: a file that is gone is an error, not a connection that breaks.
-    match repository
-        .storage()
-        .size(&stored.path)
-        .await
-        .map_err(PipelineError::from)?
-    {
+    let there = repository.impatient().storage().size(&stored.path).await;
+    match there.map_err(PipelineError::from)? {
         Some(size) if size == stored.size => {}
         Some(_) => return Err(ApiError::conflict("archive_damaged")),
         None => return Err(ApiError::conflict("backup_unavailable")),
@@ -202,7 +198,7 @@ async fn send_decrypted(
     stored: Stored,
 ) -> ApiResult {
     let reading = begin_reading(api, request, &stored.backup).await?;
-    let receipt = repository.find_known(&stored.backup).await?;
+    let receipt = repository.impatient().find_known(&stored.backup).await?;
     let mut response = HttpResponse::Ok();
     let name = format!("{}.{}", stored.backup.name, receipt.archive.codec.extension(false));
     response
@@ -230,7 +226,7 @@ async fn send_full(
     decrypted: bool,
 ) -> ApiResult {
     let reading = begin_reading(api, request, &stored.backup).await?;
-    let receipt = repository.find_known(&stored.backup).await?;
+    let receipt = repository.impatient().find_known(&stored.backup).await?;
     let extension = receipt.archive.codec.extension(receipt.archive.encrypted && !decrypted);
     let mut response = HttpResponse::Ok();
     response

@@ -4,15 +4,12 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
-use backup_engine::{Action, Engine, Repository};
+use backup_engine::{Engine, catalog_answers, storage_works};
 
 use crate::app::Api;
 use crate::error::ApiResult;
 use crate::metrics;
 use crate::wire::status::{Answer, Health, Readiness};
-
-/// How long catalog and storage have to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the storage's answer is good for.
 const FRESH: Duration = Duration::from_secs(5);
@@ -23,18 +20,18 @@ pub(crate) async fn get_health() -> ApiResult {
     Ok(HttpResponse::Ok().json(Health { status: Answer::Ok }))
 }
 
-/// Catalog and storage can be reached; 503 names which cannot.
+/// Catalog and storage can be reached; 503 names which cannot, and how it is away.
 ///
-/// The reason goes to the log: anybody may ask this.
+/// Its host and path go to the log: anybody may ask this.
 #[utoipa::path(
     get,
     path = "/readyz",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness))
 )]
 pub(crate) async fn get_readiness(api: web::Data<Api>) -> ApiResult {
-    let (catalog, storage) = tokio::join!(catalog_answers(&api), storage_answers(&api));
+    let (catalog, storage) = tokio::join!(catalog_answer(&api), storage_answer(&api));
     let word = |ready| if ready { Answer::Ok } else { Answer::Unavailable };
-    let ready = catalog && storage;
+    let ready = catalog.is_ok() && storage.is_ok();
     let status = if ready {
         StatusCode::OK
     } else {
@@ -42,54 +39,33 @@ pub(crate) async fn get_readiness(api: web::Data<Api>) -> ApiResult {
     };
     Ok(HttpResponse::build(status).json(Readiness {
         status: word(ready),
-        catalog: word(catalog),
-        storage: word(storage),
+        catalog: word(catalog.is_ok()),
+        storage: word(storage.is_ok()),
+        problems: [catalog, storage].into_iter().filter_map(Result::err).collect(),
     }))
 }
 
-async fn catalog_answers(api: &Api) -> bool {
-    match tokio::time::timeout(PATIENCE, api.store.ping()).await {
-        Ok(Ok(())) => true,
-        Ok(Err(error)) => {
-            tracing::warn!(action = %Action::CatalogUnavailable, %error, "not ready: {error}");
-            false
-        }
-        Err(_) => {
-            tracing::warn!(action = %Action::CatalogUnavailable, "not ready: the catalog is silent");
-            false
-        }
-    }
+async fn catalog_answer(api: &Api) -> Result<(), String> {
+    let answered = catalog_answers(&api.store).await;
+    answered.map_err(|away| away.to_string())
 }
 
 /// The answer of the last few seconds, so that nobody can keep the storage busy by asking.
-async fn storage_answers(api: &Api) -> bool {
+async fn storage_answer(api: &Api) -> Result<(), String> {
     // Not yet opened is no answer of the storage, and over from one moment to the next.
     let Ok(repository) = api.engine().map(Engine::repository) else {
-        return false;
+        return Err("the storage is not open yet, the log says why".to_owned());
     };
     let mut last = api.storage_health.lock().await;
-    if let Some((at, ready)) = *last
-        && at.elapsed() < FRESH
-    {
-        return ready;
-    }
-    let ready = probe_storage(&repository).await;
-    *last = Some((Instant::now(), ready));
-    ready
-}
-
-async fn probe_storage(repository: &Repository) -> bool {
-    match tokio::time::timeout(PATIENCE, repository.storage().probe()).await {
-        Ok(Ok(())) => true,
-        Ok(Err(error)) => {
-            tracing::warn!(action = %Action::StorageUnavailable, %error, "not ready: {error}");
-            false
+    let answered = match &*last {
+        Some((at, answered)) if at.elapsed() < FRESH => answered.clone(),
+        _ => {
+            let answered = storage_works(repository.storage()).await;
+            *last = Some((Instant::now(), answered.clone()));
+            answered
         }
-        Err(_) => {
-            tracing::warn!(action = %Action::StorageUnavailable, "not ready: the storage is silent");
-            false
-        }
-    }
+    };
+    answered.map_err(|away| away.to_string())
 }
 
 /// Prometheus' text format, from the catalog.

@@ -165,4 +165,6 @@ pub(crate) struct Readiness {
     pub(crate) status: Answer,
     pub(crate) catalog: Answer,
     pub(crate) storage: Answer,
+    /// What is away, and how: a sentence in English for each.
+    pub(crate) problems: Vec<String>,
 }

@@ -152,10 +152,9 @@ async fn a_catalog_that_is_away_is_a_503() {
     assert!(response.header("retry-after").is_some());
     assert!(!response.text().contains("postgres"), "{}", response.text());
     app.client.get("/healthz").await.expect(200);
-    assert_eq!(
-        app.client.get("/readyz").await.expect(503).json()["catalog"],
-        "unavailable"
-    );
+    let away = app.client.get("/readyz").await.expect(503).json();
+    assert_eq!(away["catalog"], "unavailable");
+    assert_eq!(away["problems"][0], "the catalog (PostgreSQL) refuses the connection");
 
     postgres.resume();
     admin.get("/api/admin/backup").await.expect(200);

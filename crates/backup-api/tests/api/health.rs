@@ -6,8 +6,9 @@ use backup_core::config::BackupConfig;
 use backup_core::{BackupId, BackupSource, BackupTrigger, Clock, VerifyLevel};
 use backup_db::NewVerification;
 use chrono::TimeDelta;
+use serde_json::json;
 
-use crate::support::{TestApp, on_both_catalogs};
+use crate::support::{Catalog, TestApp, on_both_catalogs};
 
 on_both_catalogs!(
     readiness_names_what_is_away,
@@ -24,8 +25,28 @@ async fn readiness_names_what_is_away(app: TestApp) {
         (&away["catalog"], &away["storage"]),
         (&"ok".into(), &"unavailable".into())
     );
+    assert_eq!(
+        away["problems"],
+        json!(["the storage is not open yet, the log says why"])
+    );
     app.open_storage().await;
-    app.client.get("/readyz").await.expect(200);
+    let ready = app.client.get("/readyz").await.expect(200).json();
+    assert_eq!(ready["problems"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readiness_says_how_the_storage_is_away_and_not_where() {
+    let app = TestApp::start(Catalog::Sqlite).await;
+    app.open_storage().await;
+    let storage = app.folder.path().join("storage");
+    std::fs::remove_dir_all(&storage).unwrap();
+    std::fs::write(&storage, "no folder").unwrap();
+    let away = app.client.get("/readyz").await.expect(503).json();
+    assert_eq!(
+        (&away["catalog"], &away["storage"]),
+        (&"ok".into(), &"unavailable".into())
+    );
+    assert_eq!(away["problems"], json!(["the storage (folder) cannot be used"]));
 }
 
 async fn page(app: &TestApp) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backup_core::{JobStatus, ManualClock, Step};
+use backup_core::{JobStatus, ManualClock, Outage, Step};
 use backup_db::{BackupOutcome, Error, Finished, JobPosition, Store};
 use backup_tests::postgres::Postgres;
 use diesel::connection::SimpleConnection;
@@ -58,6 +58,7 @@ async fn a_server_that_goes_away_and_comes_back() {
         .await;
         on_server(stop).await.unwrap();
         away(store.ping()).await;
+        assert_eq!(store.ping().await.unwrap_err().outage(), Outage::Refused);
         away(store.heartbeat(&lease, JobPosition::new(10, Step::Files), LEASE)).await;
         away(store.list_backups(&backup_core::list::BackupListOptions::default())).await;
         away(store.claim_job("w", LEASE, 3, None)).await;

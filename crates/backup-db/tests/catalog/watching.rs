@@ -58,7 +58,16 @@ async fn the_keys_that_kept_backups_need_are_known(catalog: Catalog) {
             key("shop", "old", 2)
         ]
     );
+    let newest = async |config_key| catalog.store.newest_key(config_key).await.unwrap();
+    assert_eq!(
+        newest("default").await.as_deref(),
+        Some("new"),
+        "not the one that needs none"
+    );
+    assert_eq!(newest("shop").await.as_deref(), Some("old"));
+    assert_eq!(newest("nobody").await, None);
     catalog.store.begin_delete(last_of_new, false).await.unwrap();
+    assert_eq!(newest("default").await.as_deref(), Some("old"));
     assert_eq!(
         known().await,
         [key("default", "old", 1), key("shop", "old", 2)],

@@ -67,7 +67,9 @@ impl Engine {
         for (config_key, error) in unreachable {
             orphans.unreachable.push((config_key, error.full_text()));
         }
-        for shelf in shelves {
+        for mut shelf in shelves {
+            // Somebody waits for the answer.
+            shelf.place.storage = shelf.place.storage.impatient();
             let began = self.clock.now();
             let stored = self.look_around(&shelf.place.storage, began).await?;
             if let Some(error) = self.doubt(&shelf, &stored, began).await? {

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use backup_core::Outage;
 use object_store::Error as StoreError;
 use object_store::client::{HttpError, HttpErrorKind};
 use secrecy::{ExposeSecret, SecretString};
@@ -98,6 +99,7 @@ fn missing_container(at: At<'_>) -> Error {
         "the container does not exist",
         "Create the container, or correct BACKUP_CONTAINER_NAME.",
     )
+    .away(Outage::NotFound)
 }
 
 fn lost(at: At<'_>, reason: &str) -> Error {
@@ -140,39 +142,45 @@ pub(crate) fn no_answer(at: At<'_>, http: &HttpError) -> Error {
         .find_map(|error| error.downcast_ref::<io::Error>())
         .map(io::Error::kind);
     let about = |word: &str| all.iter().any(|text| text.to_ascii_lowercase().contains(word));
-    let (reason, hint) = if about("dns") || about("failed to lookup address") {
+    let (outage, reason, hint) = if about("dns") || about("failed to lookup address") {
         (
+            Outage::NotFound,
             "its host name cannot be resolved",
             "Check the account name, the endpoint and the DNS of this machine.",
         )
     } else if about("certificate") {
         (
+            Outage::Failed,
             "its TLS certificate is not trusted",
             "Check the endpoint, this machine's clock and its certificate authorities.",
         )
     } else if about("url scheme is not allowed") {
         (
+            Outage::Failed,
             "its address is not https",
             "Use https, or name the endpoint in the connection string.",
         )
     } else if io_kind == Some(io::ErrorKind::ConnectionRefused) {
         (
+            Outage::Refused,
             "the connection was refused",
             "Check that the service runs, and its host and port.",
         )
     } else if http.kind() == HttpErrorKind::Timeout {
         (
+            Outage::Silent,
             "it does not answer",
             "Check the network, the firewall and the endpoint.",
         )
     } else {
         (
+            Outage::Failed,
             "the connection failed",
             "Check the network and the endpoint, then try again.",
         )
     };
     let last = all.last().map(String::as_str).unwrap_or_default();
-    at.unavailable(format_args!("{reason} ({last})"), hint)
+    at.unavailable(format_args!("{reason} ({last})"), hint).away(outage)
 }
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

@@ -22,6 +22,11 @@ use crate::settings::StorageSettings;
 /// After that long no request is tried again, since it was signed with credentials that may end.
 const RETRY_LIMIT: Duration = Duration::from_mins(3);
 
+/// What the stores are, in words for people.
+const AZURE: &str = "Azure container";
+const S3: &str = "S3 bucket";
+const GCS: &str = "Google Cloud Storage bucket";
+
 /// The store of the settings, not yet looked at; for Azure, the account beside it.
 pub(crate) fn connect(settings: &StorageSettings) -> Result<(Remote, Option<Account>), Error> {
     use_ring();
@@ -73,16 +78,20 @@ fn patient(settings: &StorageSettings) -> Patience {
     }
 }
 
+// For whoever waits for an answer. Tries end well before the silence does, so that what is told is the store's own reason;
+// and silence is measured, not the whole request, so that a slow line is none here either.
 fn impatient(settings: &StorageSettings) -> Patience {
     Patience {
-        retry: retry(settings.open_timeout, Duration::from_secs(1)),
+        retry: retry(settings.open_timeout / 4, Duration::from_secs(1)),
         client: ClientOptions::new()
-            .with_timeout(settings.open_timeout)
+            .with_timeout_disabled()
+            .with_read_timeout(settings.open_timeout)
             .with_connect_timeout(settings.open_timeout / 2),
     }
 }
 
 struct Parts {
+    kind: &'static str,
     store: Arc<dyn ObjectStore>,
     impatient: Arc<dyn ObjectStore>,
     describe: String,
@@ -92,6 +101,7 @@ struct Parts {
 
 fn remote(settings: &StorageSettings, place: &Place, parts: Parts) -> Remote {
     Remote {
+        kind: parts.kind,
         store: parts.store,
         impatient: parts.impatient,
         prefix: place.prefix.clone(),
@@ -113,7 +123,7 @@ fn option_secrets(settings: &StorageSettings, secrets: &mut Secrets) {
 }
 
 fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account), Error> {
-    let named = format!("Azure container {}{}", place.bucket, place.below());
+    let named = format!("{AZURE} {}{}", place.bucket, place.below());
     let at = At::whole(&named, "open");
     let mut secrets = Secrets::default();
     option_secrets(settings, &mut secrets);
@@ -152,7 +162,7 @@ fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account),
         ));
     }
     builder = builder.with_endpoint(endpoint.clone());
-    let describe = format!("Azure container {} at {endpoint}{}", place.bucket, place.below());
+    let describe = format!("{AZURE} {} at {endpoint}{}", place.bucket, place.below());
     let at = At::whole(&describe, "open");
 
     let allow_http = endpoint.starts_with("http://");
@@ -177,6 +187,7 @@ fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account),
         is_sas,
     };
     let parts = Parts {
+        kind: AZURE,
         store: Arc::new(store),
         impatient: Arc::new(quick),
         describe: describe.clone(),
@@ -261,7 +272,7 @@ fn known<K: std::str::FromStr>(at: At<'_>, name: &str) -> Result<K, Error> {
 
 fn s3(settings: &StorageSettings, place: &Place) -> Result<Remote, Error> {
     use object_store::aws::AmazonS3ConfigKey as Key;
-    let named = format!("S3 bucket {}{}", place.bucket, place.below());
+    let named = format!("{S3} {}{}", place.bucket, place.below());
     let at = At::whole(&named, "open");
     let mut secrets = Secrets::default();
     option_secrets(settings, &mut secrets);
@@ -280,7 +291,7 @@ fn s3(settings: &StorageSettings, place: &Place) -> Result<Remote, Error> {
         Some(endpoint) => {
             let endpoint =
                 http_url("the endpoint", &endpoint).map_err(|reason| at.refused(reason, "Correct AWS_ENDPOINT."))?;
-            format!("S3 bucket {} at {endpoint}{}", place.bucket, place.below())
+            format!("{S3} {} at {endpoint}{}", place.bucket, place.below())
         }
         None => named.clone(),
     };
@@ -294,6 +305,7 @@ fn s3(settings: &StorageSettings, place: &Place) -> Result<Remote, Error> {
     };
     let (store, quick) = (build(patient(settings))?, build(impatient(settings))?);
     let parts = Parts {
+        kind: S3,
         store: Arc::new(store),
         impatient: Arc::new(quick),
         describe,
@@ -304,7 +316,7 @@ fn s3(settings: &StorageSettings, place: &Place) -> Result<Remote, Error> {
 }
 
 fn gcs(settings: &StorageSettings, place: &Place) -> Result<Remote, Error> {
-    let describe = format!("Google Cloud Storage bucket {}{}", place.bucket, place.below());
+    let describe = format!("{GCS} {}{}", place.bucket, place.below());
     let at = At::whole(&describe, "open");
     let mut secrets = Secrets::default();
     option_secrets(settings, &mut secrets);
@@ -322,6 +334,7 @@ fn gcs(settings: &StorageSettings, place: &Place) -> Result<Remote, Error> {
     };
     let (store, quick) = (build(patient(settings))?, build(impatient(settings))?);
     let parts = Parts {
+        kind: GCS,
         store: Arc::new(store),
         impatient: Arc::new(quick),
         describe: describe.clone(),

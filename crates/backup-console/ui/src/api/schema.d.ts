@@ -927,8 +927,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Catalog and storage can be reached; 503 names which cannot.
-         * @description The reason goes to the log: anybody may ask this.
+         * Catalog and storage can be reached; 503 names which cannot, and how it is away.
+         * @description Its host and path go to the log: anybody may ask this.
          */
         get: operations["get_readiness"];
         put?: never;
@@ -1850,6 +1850,8 @@ export interface components {
         /** @description What the process can reach. */
         Readiness: {
             catalog: components["schemas"]["Answer"];
+            /** @description What is away, and how: a sentence in English for each. */
+            problems: string[];
             /** @description All of it. */
             status: components["schemas"]["Answer"];
             storage: components["schemas"]["Answer"];
