@@ -231,9 +231,10 @@ fn found_by_grams<'a, SqlType: 'a>(
         Db::Sqlite(_) => {
             let containing = sql::<Bool>(CONTAINING_SQLITE).bind::<Text, _>(text.to_owned());
             if whole {
-                let grams = containing.sql(") > 0 AND id IN (SELECT rowid FROM backup_grams WHERE backup_grams MATCH ");
-                let rarest = rarest(grams(&letters), texts, 1);
-                query.filter(grams.bind::<Text, _>(joined(&rarest, '"', " AND ")).sql("))"))
+                let having =
+                    containing.sql(") > 0 AND id IN (SELECT rowid FROM backup_grams WHERE backup_grams MATCH ");
+                let rarest = joined(&rarest(grams(&letters), texts, 1), '"', " AND ");
+                query.filter(having.bind::<Text, _>(rarest).sql("))"))
             } else {
                 let from = containing.sql(") > 0 AND id IN (SELECT doc FROM backup_grams_words WHERE term >= ");
                 let to = from.bind::<Text, _>(text.to_owned()).sql(" AND term <= ");

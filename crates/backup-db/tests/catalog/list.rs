@@ -284,7 +284,7 @@ fn text() -> impl Strategy<Value = String> {
     let letters = [
         'a', 'B', 'b', '0', '%', '_', '\\', '\'', '"', '*', ':', '&', ' ', '-', '備', '份', 'Ä', '😀', 'é', 'ß',
     ];
-    let dates = ["2024-0", "2024-03-07", "-0", "3-07", "2024-13", "2024", "-", "7", "b"];
+    let dates = ["7024-0", "7024-03-07", "-0", "3-07", "7024-13", "7024", "-", "7", "b"];
     prop_oneof![
         3 => vec(select(letters.to_vec()), 1..9).prop_map(String::from_iter),
         1 => vec(select(dates.to_vec()), 1..4).prop_map(|parts| parts.concat()),
@@ -358,8 +358,10 @@ async fn a_search_finds_what_a_plain_reading_finds(catalog: Catalog) {
     let other = described(&catalog, "zzz").await;
     copy(&catalog, other, "zzz", "0000", OTHERS);
     let name = catalog.backup(described_so[0].0).await.name;
+    let name_of_others = catalog.backup(other).await.name;
     // Its own identifier may hold what is looked for too.
-    let of_others = format!("{name} {name} 00000000-0000-7000-8000-0000000 0123456789 {other}").to_lowercase();
+    let copies = (1..=OTHERS).map(|number| format!("00000000-0000-7000-8000-{number:012}\n"));
+    let of_others = format!("{name_of_others}\n{other}\nzzz\n").to_lowercase() + &String::from_iter(copies);
     let common = |id: BackupId| format!("{name}\n{id}\n").to_lowercase();
     for case in 0..250 {
         let mut query = draw();

@@ -5,7 +5,7 @@ use backup_archive::{ArchiveWriter, WriterOptions};
 use backup_core::contents::Warning;
 use backup_core::{
     ArchiveSeal, ArchiveSink, Backup, BackupContents, Entry, EntryPath, JobControl, LogLevel, PipelineError, Source,
-    Step,
+    Step, counted,
 };
 use backup_storage::Upload;
 use chrono::{DateTime, Utc};

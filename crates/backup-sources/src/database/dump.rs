@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::Error;
 
+mod relay;
 mod rows;
 mod scan;
 mod summary;
@@ -18,9 +19,11 @@ mod summary;
 mod tests;
 mod toc;
 
+pub(super) use relay::Relay;
 use rows::{Objects, Rows};
 use scan::Scanner;
-pub(super) use summary::{DumpSummary, Offset};
+pub(super) use summary::DumpSummary;
+use summary::Offset;
 use toc::{Entry, Field, Version};
 
 const MAGIC: &[u8] = b"PGDMP";
@@ -85,7 +88,7 @@ impl DumpDigest {
     }
 
     /// A reader that passes over rows and large objects, and says where they are.
-    pub(super) fn of_layout() -> Self {
+    fn of_layout() -> Self {
         Self::with(false)
     }
 
@@ -268,6 +271,13 @@ impl DumpDigest {
                 Ok(State::ObjectNumber)
             }
             _ => Err(self.scanner.damaged("data of another kind than its entry says")),
+        }
+    }
+
+    /// The block that has begun is to begin at this byte of what is made of the dump.
+    fn begun_at(&mut self, at: u64) {
+        if let Some(offset) = self.summary.offsets.last_mut() {
+            offset.set(at);
         }
     }
 

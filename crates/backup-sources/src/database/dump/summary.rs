@@ -48,6 +48,11 @@ impl Offset {
         bytes.extend(data.to_le_bytes().into_iter().take(size));
         Self { at, bytes }
     }
+
+    /// The data is at another place.
+    pub(super) fn set(&mut self, data: u64) {
+        *self = Self::new(self.at, data, self.bytes.len() - 1);
+    }
 }
 
 /// Kinds that are compared by their data, or that say how the dump was made, not what is in it.

@@ -161,6 +161,46 @@ fn every_version_of_the_format_says_the_same_and_where_its_data_is() {
     }
 }
 
+/// What is handed on of a dump that arrives in such pieces, with the positions in it.
+fn relayed(bytes: &[u8], piece: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let failed = |error| Error::io("write", std::path::Path::new("out"), error);
+    let mut relay = Relay::new(&mut out, &failed);
+    for bytes in bytes.chunks(piece) {
+        relay.push(bytes).unwrap();
+    }
+    for offset in relay.finish().unwrap() {
+        out[offset.at as usize..][..offset.bytes.len()].copy_from_slice(&offset.bytes);
+    }
+    out
+}
+
+#[test]
+fn a_dump_is_handed_on_in_larger_pieces_with_the_positions_of_its_data() {
+    for minor in 14..=16 {
+        let out = relayed(&by_hand(minor), 3);
+        let whole = digest(&by_hand(minor), 1000).unwrap();
+        let handed_on = digest(&out, 1000).unwrap();
+        assert_eq!(handed_on.differences(&whole, false), [""; 0]);
+        let rows = [&[9, 0, 0, 0][..], b"1\n2\n\\.\n\n\n"].concat();
+        assert!(out.windows(rows.len()).any(|part| part == rows), "{minor}: {out:?}");
+    }
+    for piece in [1, 7, 4096, usize::MAX] {
+        let out = relayed(sample(), piece);
+        assert!(out.len() < sample().len());
+        let (handed_on, whole) = (digest(&out, 1000).unwrap(), digest(sample(), 1000).unwrap());
+        assert_eq!(handed_on.differences(&whole, false), [""; 0], "{piece}");
+        let stands = |offset: &Offset| out[offset.at as usize..].starts_with(&offset.bytes);
+        assert!(handed_on.offsets.iter().all(stands), "{piece}");
+    }
+    // Another version is left as it is.
+    let mut newer = by_hand(16);
+    newer[6] = 17;
+    for piece in [1, 3, 1000] {
+        assert!(relayed(&newer, piece) == newer, "{piece}");
+    }
+}
+
 #[test]
 fn a_dump_that_ends_early_is_an_error_wherever_it_ends() {
     let bytes = by_hand(16);

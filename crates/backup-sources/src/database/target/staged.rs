@@ -1,7 +1,6 @@
 //! Restoring by several connections at once, from a dump that was put down in a file.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -13,7 +12,7 @@ use super::pg_restore::{LAZY, each_block};
 use super::place::Place;
 use super::selection::Selection;
 use crate::Error;
-use crate::database::dump::DumpDigest;
+use crate::database::dump::Relay;
 
 /// Bytes from which on a dump is put down, unless the options say otherwise.
 const STAGED_FROM: u64 = 256 * 1024 * 1024;
@@ -70,29 +69,18 @@ impl DatabaseTarget {
     }
 }
 
-/// Writes the dump, and into its table of contents where each table's rows begin: in a pipe `pg_dump` could not go back to
-/// do it, and `pg_restore` would search the whole file for each.
+/// Writes the dump in pieces that are restored sooner, and into its table of contents where each table's rows begin: in a pipe
+/// `pg_dump` could not go back to do it, and `pg_restore` would search the whole file for each.
 fn put_down(
     file: &mut File,
     part: &mut dyn PartReader,
     job: &JobControl,
     failed: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<(), Error> {
-    let mut layout = Some(DumpDigest::of_layout());
-    each_block(part, job, &mut |bytes| {
-        match layout.as_mut().map(|layout| layout.push(bytes)) {
-            // A version of the format that `pg_restore` may know better: it searches.
-            Some(Err(Error::Refused { .. })) => layout = None,
-            Some(Err(error)) => return Err(error),
-            Some(Ok(())) | None => {}
-        }
-        file.write_all(bytes).map_err(failed)?;
-        Ok(true)
-    })?;
-    if let Some(layout) = layout {
-        for offset in layout.finish()?.offsets {
-            file.write_all_at(&offset.bytes, offset.at).map_err(failed)?;
-        }
+    let mut relay = Relay::new(file, failed);
+    each_block(part, job, &mut |bytes| relay.push(bytes).map(|()| true))?;
+    for offset in relay.finish()? {
+        file.write_all_at(&offset.bytes, offset.at).map_err(failed)?;
     }
     Ok(())
 }
