@@ -48,8 +48,8 @@ const GRAMS: usize = 12;
 /// Of these so many: each is another list of rows to be gone through.
 const RAREST: usize = 4;
 
-/// And none that more than nine in ten rows have: such a list is long and shuts out nothing.
-const RARE: (usize, usize) = (9, 10);
+/// And none that more than nine in ten rows have, or of those that have another: such a list is long and shuts out nothing.
+const RARE: f32 = 0.9;
 
 /// About so many texts tell which those are.
 const TEXTS: u32 = 200;
@@ -276,35 +276,70 @@ fn grams(letters: &[char]) -> Vec<(usize, String)> {
 
 /// Where the text has a date, as far as it goes but from its month on: to PostgreSQL a gram of its own.
 fn date(letters: &[char]) -> Option<Range<usize>> {
-    let begins = |letters: &[char]| {
-        letters.iter().enumerate().all(|(at, letter)| match at {
-            4 => *letter == '-',
-            _ => letter.is_ascii_digit(),
-        })
+    let begins = |letters: &[char]| match *letters {
+        [millennium, a, b, c, '-', tens, ones] => {
+            let is_month = matches!((tens, ones), ('0', '1'..='9') | ('1', '0'..='2'));
+            matches!(millennium, '1' | '2') && [a, b, c].iter().all(char::is_ascii_digit) && is_month
+        }
+        _ => false,
     };
     let start = letters.windows(MONTH).position(begins)?;
     Some(start..letters.len().min(start + DATE))
 }
 
-/// Those grams that the fewest of these texts have, and `least` of them even if nearly all have them. Two that overlap come
-/// together more often than by chance, and shut out little more than one: where there is a choice, none does.
-fn rarest(grams: Vec<(usize, String)>, texts: &[String], least: usize) -> Vec<String> {
-    let having = |gram: &String| texts.iter().filter(|text| text.contains(gram.as_str())).count();
-    let counted = grams.into_iter().map(|(at, gram)| (having(&gram), at, gram));
-    let mut rest: Vec<(usize, usize, String)> = counted.collect();
-    rest.sort_by_key(|(texts, ..)| *texts);
-    let (many, of) = RARE;
-    let rare = rest.iter().filter(|(having, ..)| having * of <= texts.len() * many);
-    let rare = rare.count().max(least);
-    rest.truncate(rare);
-    let mut taken: Vec<(usize, String)> = Vec::new();
-    while taken.len() < RAREST && !rest.is_empty() {
-        let apart = |at: usize| taken.iter().all(|(other, _)| at.abs_diff(*other) >= GRAM);
-        let next = rest.iter().position(|(_, at, _)| apart(*at)).unwrap_or(0);
-        let (_, at, gram) = rest.remove(next);
-        taken.push((at, gram));
+/// A gram, where it begins, and which of the texts have it.
+struct Counted {
+    at: usize,
+    gram: String,
+    having: Vec<bool>,
+}
+
+impl Counted {
+    fn count(&self) -> usize {
+        self.having.iter().filter(|has| **has).count()
     }
-    taken.into_iter().map(|(_, gram)| gram).collect()
+
+    /// In what part of the texts that have the other this one is; of one that none has, by whether they overlap.
+    fn share_beside(&self, other: &Self) -> f32 {
+        let both = self
+            .having
+            .iter()
+            .zip(&other.having)
+            .filter(|(one, other)| **one && **other);
+        match other.count() {
+            0 if self.at.abs_diff(other.at) < GRAM => 1.0,
+            0 => 0.0,
+            count => both.count() as f32 / count as f32,
+        }
+    }
+}
+
+/// Those grams that together shut out the most, as far as these texts tell, and `least` of them even if nearly all have them.
+/// The first is the rarest; each further one the rarest beside any that is taken: grams of the same word come together, and shut
+/// out no more than one of them.
+fn rarest(grams: Vec<(usize, String)>, texts: &[String], least: usize) -> Vec<String> {
+    let counted = grams.into_iter().map(|(at, gram)| Counted {
+        having: texts.iter().map(|text| text.contains(&gram)).collect(),
+        at,
+        gram,
+    });
+    let mut rest: Vec<Counted> = counted.collect();
+    let mut taken: Vec<Counted> = Vec::new();
+    while taken.len() < RAREST {
+        let share = |one: &Counted| {
+            let alone = one.count() as f32 / texts.len().max(1) as f32;
+            taken.iter().map(|other| one.share_beside(other)).fold(alone, f32::max)
+        };
+        let shares = rest.iter().map(share).enumerate();
+        let Some((at, share)) = shares.min_by(|(_, one), (_, other)| one.total_cmp(other)) else {
+            break;
+        };
+        if share > RARE && taken.len() >= least {
+            break;
+        }
+        taken.push(rest.remove(at));
+    }
+    taken.into_iter().map(|one| one.gram).collect()
 }
 
 /// The grams as a query of either database's language.
@@ -346,20 +381,33 @@ mod tests {
         assert_eq!(of("aaaa"), "aaa");
     }
 
+    fn rarest_of(text: &str, texts: &[&str]) -> Vec<String> {
+        let texts: Vec<String> = texts.iter().copied().map(str::to_owned).collect();
+        rarest(grams(&text.chars().collect::<Vec<_>>()), &texts, 1)
+    }
+
     #[test]
     fn the_rarest_grams_are_taken() {
-        let texts = ["abcdef", "abcd", "abc"].map(str::to_owned);
-        let taken = rarest(grams(&"abcdefg".chars().collect::<Vec<_>>()), &texts, 1);
-        assert_eq!(taken, ["efg", "bcd", "cde", "def"]);
+        assert_eq!(rarest_of("abcdefg", &["abcdef", "abcd", "abc"]), ["efg", "bcd"]);
     }
 
     #[test]
     fn what_overlaps_is_taken_last() {
         // No text of this year has any gram of the date.
-        let texts = ["full-2026-11-25", "full-2026-11-26", "other-2026-11-26"].map(str::to_owned);
-        let taken = rarest(grams(&"full-2025-03".chars().collect::<Vec<_>>()), &texts, 1);
+        let taken = rarest_of(
+            "full-2025-03",
+            &["full-2026-11-25", "full-2026-11-26", "other-2026-11-26"],
+        );
         assert_eq!(taken[..2], ["025", "-03"], "{taken:?}");
-        assert!(taken.contains(&"ful".to_owned()), "{taken:?}");
+    }
+
+    #[test]
+    fn of_what_comes_together_one_is_taken() {
+        let texts = [
+            "red-one", "red-two", "red-one", "blue-one", "blue-two", "blue-two", "blue-one", "blue-two",
+        ];
+        let grams = [(0, "red"), (1, "ed-"), (4, "one")].map(|(at, gram)| (at, gram.to_owned()));
+        assert_eq!(rarest(grams.to_vec(), &texts.map(str::to_owned), 1), ["red", "one"]);
     }
 
     #[test]
@@ -379,7 +427,16 @@ mod tests {
         assert_eq!(of("full-2026-01-0").as_deref(), Some("2026-01-0"));
         assert_eq!(of("備 2026-01-02t03").as_deref(), Some("2026-01-02"));
         assert_eq!(of("12026-01").as_deref(), Some("2026-01"));
-        assert_eq!((of("2026-0"), of("026-01-02"), of("")), (None, None, None));
+        for none in [
+            "2026-0",
+            "026-01-02",
+            "2026-13",
+            "0000-01-02",
+            "00000000-0000-7000-8000-000000000042",
+            "",
+        ] {
+            assert_eq!(of(none), None, "{none}");
+        }
     }
 
     #[test]

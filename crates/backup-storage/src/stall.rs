@@ -13,14 +13,15 @@ pub(crate) async fn within<T>(
     at: At<'_>,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(result) => result,
-        Err(_) => {
-            let error = at.unavailable(
-                format_args!("nothing moved for {}", counted(limit.as_secs_f32().round(), "second", "seconds")),
-                "Check the network and the storage service, then try again; a slow line needs a longer BACKUP_STALL_SECONDS.",
-            );
-            Err(error.away(Outage::Silent))
-        }
+    if let Ok(result) = tokio::time::timeout(limit, work).await {
+        return result;
     }
+    let error = at.unavailable(
+        format_args!(
+            "nothing moved for {}",
+            counted(limit.as_secs_f32().round(), "second", "seconds")
+        ),
+        "Check the network and the storage service, then try again; a slow line needs a longer BACKUP_STALL_SECONDS.",
+    );
+    Err(error.away(Outage::Silent))
 }

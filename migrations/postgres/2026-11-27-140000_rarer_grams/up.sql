@@ -4,6 +4,6 @@ DROP INDEX backups_by_grams;
 CREATE OR REPLACE FUNCTION backup_grams(TEXT) RETURNS TSVECTOR LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS $$
     SELECT array_to_tsvector(array_agg(DISTINCT substr($1, i, n)))
     FROM generate_series(1, length($1)) AS i, (VALUES (3), (10)) AS lengths (n)
-    WHERE n = 3 OR (substr($1, i + 4, 1) = '-' AND substr($1, i, 7) ~ '^[0-9]{4}-[0-9]{2}$')
+    WHERE n = 3 OR (substr($1, i + 4, 1) = '-' AND substr($1, i, 7) ~ '^[12][0-9]{3}-(0[1-9]|1[0-2])$')
 $$;
 CREATE INDEX backups_by_grams ON backups USING gin (backup_grams(search_text)) WITH (fastupdate = off);
