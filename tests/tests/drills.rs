@@ -197,7 +197,7 @@ fn a_worker_that_wakes_up_late_leaves_its_successor_s_scratch_database_alone() {
     let first = late.wait_until(DRILL, "a scratch database", || {
         Some(scratch()).filter(|name| !name.is_empty())
     });
-    late.signal(Signal::STOP);
+    late.pause();
 
     let successor = system.worker(&[]);
     let second = successor.wait_until(DRILL, "another scratch database", || {

@@ -22,7 +22,8 @@ const REQUESTS: &str = "300";
 /// then some minutes of schedulers that are killed, some of random histories of backups, and ten thousand jobs of eight
 /// workers that are killed.
 const CAMPAIGNS: &[&[&str]] = &[
-    &["--test", "crash", "--test", "faults", "--test", "interrupted"],
+    &["--test", "crash", "--test", "faults"],
+    &["--test", "it", "--", "crash::", "interrupted::"],
     &["--test", "chains"],
     &["any_"],
     &["--test", "api", "schemathesis"],

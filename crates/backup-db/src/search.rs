@@ -27,6 +27,10 @@ use grams::{GRAM, date, grams, joined, rarest};
 /// Rows that are read first.
 const SAMPLE: usize = 2_000;
 
+/// On PostgreSQL, where each costs ten times as much to look at, so many of them come first: without a hit there, the text is
+/// rare. Of the texts that one row in 170 contains, one in twenty is taken for rarer than it is, and is found all the same.
+const GLANCE: usize = 500;
+
 /// With so many hits among them (0.6 %), the others are soonest found in the list's order too.
 const MANY: usize = 12;
 
@@ -118,7 +122,7 @@ fn few_of(db: &Db, way: Way) -> u64 {
 struct Sample {
     /// How many there are.
     rows: usize,
-    /// Those that contain the text.
+    /// Those that contain the text: all of them, unless the text is rare and there are others behind these rows.
     hits: Vec<String>,
 }
 
@@ -134,7 +138,12 @@ fn sample(tx: &mut Tx<'_>, options: &BackupListOptions, text: &str) -> TxResult<
             Way::Order,
         );
         let mut ids: Vec<String> = ordered(query, options).limit(limit).load(tx.db)?;
-        let (rows, hits) = (ids.len(), containing_among(tx.db, &ids, text)?);
+        let rows = ids.len();
+        let (first, others) = ids.split_at(rows.min(GLANCE));
+        let mut hits = containing_among(tx.db, first, text)?;
+        if !hits.is_empty() || rows < SAMPLE {
+            hits.extend(containing_among(tx.db, others, text)?);
+        }
         ids.retain(|id| hits.contains(id));
         return Ok(Sample { rows, hits: ids });
     }

@@ -2,6 +2,8 @@
 //! at what the whole process took.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+#[path = "it/kit.rs"]
+#[allow(dead_code, reason = "it uses its own share of the kit")]
 mod kit;
 
 use std::fs;

@@ -16,6 +16,9 @@ use crate::poll;
 /// How long a program may take to end by itself.
 const END_LIMIT: Duration = Duration::from_mins(10);
 
+/// How long a program may take to stand still.
+const PAUSE_LIMIT: Duration = Duration::from_mins(1);
+
 /// A running program. Dropped, or when the test's own process ends, it is killed.
 #[derive(Debug)]
 pub struct Running {
@@ -149,6 +152,36 @@ impl Running {
         if let Some(pid) = Pid::from_raw(self.pid().cast_signed()) {
             let _ended_already = kill_process(pid, signal);
         }
+    }
+
+    /// Stops it, until SIGCONT, where it holds no lock on an embedded catalog: for as long as it stood still with one, nobody
+    /// else could write.
+    pub fn pause(&self) {
+        self.wait_until(PAUSE_LIMIT, "a moment without a lock", || {
+            self.signal(Signal::STOP);
+            let state = poll(PAUSE_LIMIT, || self.is_stopped().then_some(()));
+            if state.is_some() && !self.holds_a_lock() {
+                return Some(());
+            }
+            self.signal(Signal::CONT);
+            None
+        });
+    }
+
+    /// Whether a signal has stopped it. See proc_pid_stat(5).
+    fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
+    /// Whether it keeps others from writing to a part of a file. See proc_locks(5).
+    fn holds_a_lock(&self) -> bool {
+        let locks = fs::read_to_string("/proc/locks").expect("/proc/locks");
+        let pid = self.pid().to_string();
+        locks.lines().any(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            fields.contains(&"POSIX") && fields.contains(&"WRITE") && fields.contains(&pid.as_str())
+        })
     }
 
     /// SIGKILL, and waits until it is gone.

@@ -97,6 +97,11 @@ fn standalone_archives_open(system: &System, point: &Point) {
         let path = format!("/api/admin/backup/{}/download?full=true{query}", point.id());
         let answer = system.api().get(&path);
         assert_eq!(answer.status, 200, "{}", answer.text());
+        let disposition = answer.header("content-disposition").unwrap();
+        assert!(
+            disposition.contains("-full-") && !disposition.contains("incremental"),
+            "{disposition}"
+        );
         answer.body
     };
     for (name, body, line) in [

@@ -4,6 +4,7 @@ use actix_web::body::{BodyStream, SizedStream};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
+use backup_core::backup::full_name;
 use backup_core::{Backup, PipelineError};
 use backup_engine::{FullOptions, Reading, Repository};
 use bytes::Bytes;
@@ -227,14 +228,19 @@ async fn send_full(
 ) -> ApiResult {
     let reading = begin_reading(api, request, &stored.backup).await?;
     let receipt = repository.impatient().find_known(&stored.backup).await?;
+    let Backup {
+        name,
+        source,
+        backup_type,
+        created_at,
+        ..
+    } = &stored.backup;
+    let name = full_name(name, *source, *backup_type, *created_at);
     let extension = receipt.archive.codec.extension(receipt.archive.encrypted && !decrypted);
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
-        .insert_header((
-            header::CONTENT_DISPOSITION,
-            attachment(&format!("{}.{extension}", stored.backup.name)),
-        ));
+        .insert_header((header::CONTENT_DISPOSITION, attachment(&format!("{name}.{extension}"))));
     let Some(reading) = reading else {
         return Ok(response.finish());
     };

@@ -1,10 +1,8 @@
 //! Several configurations in one installation: each stores where, with which key and within which quota it says.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::fs;
 
+use crate::kit::{Place, ask_for, backup, ended, row, start, stored};
 use backup_core::config::{BackupConfig, QuotaPolicy};
 use backup_core::{Backup, BackupId, BackupSource, JobControl, JobStatus, PipelineError, VerifyLevel, WarningCode};
 use backup_engine::{Engine, Error, Mailer, MessageLanguage, OrphanKind, Orphans, Reconciled};
@@ -13,7 +11,6 @@ use backup_storage::{BlobStore, StorageSettings};
 use backup_tests::smtp::{SmtpServer, Tls};
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
-use kit::{Place, ask_for, backup, ended, row, start, stored};
 
 const DEFAULT: &str = "default";
 
@@ -285,7 +282,7 @@ async fn what_only_the_storage_has_is_adopted_or_removed() {
 
     // Nothing is trusted for its receipt alone: the verification that was asked for runs.
     let worker = start(&engine);
-    kit::until("the verification", async || row(&engine, kept.id).await.verified_at).await;
+    crate::kit::until("the verification", async || row(&engine, kept.id).await.verified_at).await;
     worker.stop().await;
 
     place.clock.advance(TimeDelta::seconds(1));

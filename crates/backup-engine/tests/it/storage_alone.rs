@@ -1,17 +1,14 @@
 //! What stands in the storage is believed only where the passphrase vouches for it, and leaves it without a trace.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::kit::{Place, backup, row, stored};
 use backup_core::{Backup, BackupSource, JobStatus, PipelineError, TokenId};
 use backup_engine::{Checkpoint, Engine, Error, ListedReceipt};
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
-use kit::{Place, backup, row, stored};
 
 async fn listed(engine: &Engine) -> Vec<ListedReceipt> {
     engine.repository().receipts().try_collect().await.unwrap()

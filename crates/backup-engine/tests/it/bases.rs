@@ -1,7 +1,4 @@
 //! What an incremental backup builds on stays, whatever else goes on, and is what was written.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +6,7 @@ use backup_core::{Backup, BackupSource, BackupType, JobStatus, VerifyLevel};
 use backup_db::Error as CatalogError;
 use backup_engine::{Checkpoint, Engine, Error};
 
-use kit::{Place, ask_as, backup, ended, row, start, stored};
+use crate::kit::{Place, ask_as, backup, ended, row, start, stored};
 
 async fn incremental(engine: &Engine) -> Backup {
     let id = ask_as(engine, "default", BackupType::Incremental, BackupSource::Files).await;
@@ -82,7 +79,7 @@ async fn a_base_that_is_damaged_while_it_is_read_is_found_out() {
     std::fs::write(&archive, &bad).unwrap();
     std::fs::write(
         place.uploads().join("photos/one.bin"),
-        kit::pseudo_random((3 << 20) + 7),
+        crate::kit::pseudo_random((3 << 20) + 7),
     )
     .unwrap();
     let made = incremental(&plain).await;

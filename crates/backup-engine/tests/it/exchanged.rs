@@ -1,8 +1,5 @@
 //! Whoever can write to the storage and has a key that was given up, or one of another configuration, can make a backup that
 //! its receipt vouches for. It takes nobody's place.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::fs;
 use std::io::{self, Write};
@@ -11,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kit::{Place, ask_as, backup, ended, pseudo_random, row, start, until};
 use backup_core::restore::{RestoreMode, RestoreOptions};
 use backup_core::{
     Backup, BackupSource, BackupTrigger, BackupType, IdGenerator, JobControl, JobStatus, NewBackup, OsRandom,
@@ -18,7 +16,6 @@ use backup_core::{
 };
 use backup_db::{NewRestore, NewVerification};
 use backup_engine::{Engine, Error};
-use kit::{Place, ask_as, backup, ended, pseudo_random, row, start, until};
 
 const LEAKED: &str = "a passphrase that somebody else has";
 

@@ -1,5 +1,4 @@
 //! An engine on real parts: an embedded catalog, a folder as storage, a tree of files and, where asked for, a database.
-#![allow(dead_code, reason = "each test uses its own share of the kit")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,7 +1,4 @@
 //! A FULL backup that is made of a chain holds bit for bit what the chain held, whoever dies or interferes while it is made.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +15,7 @@ use backup_db::Error as CatalogError;
 use backup_engine::{Checkpoint, Checkpoints, Engine, Error, FullOptions, RestoreInto};
 use chrono::TimeDelta;
 
-use kit::{Place, ask_as, backup, ended, process, row, start, stored};
+use crate::kit::{Place, ask_as, backup, ended, process, row, start, stored};
 
 fn job() -> JobControl {
     JobControl::new(Duration::from_secs(20))

@@ -1,16 +1,13 @@
 //! What is out of order becomes an alert, once, and the alert goes when it is in order again.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::time::Duration;
 
+use crate::kit::{Place, backup, fire, nightly, row};
 use backup_core::alert::{AlertKind, AlertSeverity};
 use backup_core::{BackupSource, JobStatus, NewBackup};
 use backup_db::{BackupOutcome, CompletedBackup};
 use backup_engine::{Engine, MissingKeys, Watch};
 use chrono::TimeDelta;
-use kit::{Place, backup, fire, nightly, row};
 
 async fn open(engine: &Engine, kind: AlertKind) -> Vec<AlertSeverity> {
     let alerts = engine.store.open_alerts(kind).await.unwrap();

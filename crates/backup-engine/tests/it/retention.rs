@@ -1,16 +1,13 @@
 //! What retention lets go is gone from catalog and storage alike, whatever fails on the way, and nothing else is.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored};
 use backup_core::retention::Verdict;
 use backup_core::{BackupSource, BackupType, JobStatus, PipelineError};
 use backup_db::RetentionScope;
 use backup_engine::Checkpoint;
-use kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_backup_lets_the_oldest_go_and_the_preview_said_so() {

@@ -1,16 +1,13 @@
 //! A catalog that is lost comes back from the storage and the passphrase, and nothing comes with it that cannot be trusted.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::fs;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::kit::{Place, ask_for, backup, ended, fire, nightly, start};
 use backup_core::config::BackupConfig;
 use backup_core::{Backup, BackupSource, BackupType, JobControl, PipelineError, ScheduleId};
 use backup_engine::{Engine, Error, Rebuild, Rebuilt};
-use kit::{Place, ask_for, backup, ended, fire, nightly, start};
 
 fn job() -> JobControl {
     JobControl::new(Duration::from_secs(20))
@@ -66,7 +63,7 @@ async fn backups_schedules_and_settings_come_back_from_the_storage() {
     let newest = backup(&engine, BackupSource::Config).await;
     let mut before = Vec::new();
     for id in [fired.id, old.id, shops.id, newest.id] {
-        before.push(lasting(&kit::row(&engine, id).await));
+        before.push(lasting(&crate::kit::row(&engine, id).await));
     }
 
     place.catalog = format!("sqlite://{}", place.path("new.db").display());
@@ -85,7 +82,7 @@ async fn backups_schedules_and_settings_come_back_from_the_storage() {
     );
     assert_eq!(rebuilt.settings.as_ref().unwrap().backup_id, newest.id);
     for backup in before {
-        assert_eq!(lasting(&kit::row(&engine, backup.id).await), backup);
+        assert_eq!(lasting(&crate::kit::row(&engine, backup.id).await), backup);
     }
     let back = engine.store.get_schedule(schedule.id).await.unwrap().unwrap();
     assert_eq!((back.backups, back.schedule.retention), (1, schedule.retention));
@@ -106,7 +103,7 @@ async fn settings_are_those_of_the_newest_point_in_time() {
     let engine = place.engine().await;
     let first = backup(&engine, BackupSource::Config).await;
     place.clock.advance(chrono::TimeDelta::days(1));
-    let id = kit::ask_as(&engine, "default", BackupType::Incremental, BackupSource::Config).await;
+    let id = crate::kit::ask_as(&engine, "default", BackupType::Incremental, BackupSource::Config).await;
     let worker = start(&engine);
     let old = ended(&engine, id).await;
     assert_eq!(old.base_id, Some(first.id));
@@ -132,8 +129,8 @@ async fn settings_are_those_of_the_newest_point_in_time() {
         assert_eq!(rebuilt.settings.unwrap().backup_id, expected);
         let has_schedule = lost.store.get_schedule(schedule).await.unwrap().is_some();
         assert_eq!(has_schedule, expected == newest.id);
-        let row = kit::row(&lost, expected).await;
-        assert_eq!(row.created_at, kit::row(&engine, expected).await.created_at);
+        let row = crate::kit::row(&lost, expected).await;
+        assert_eq!(row.created_at, crate::kit::row(&engine, expected).await.created_at);
         // With that one gone, the next in time: the chain's end is gone with the full one that was made of it.
         lost.delete_backup(expected, false).await.unwrap();
         if expected == newest.id {

@@ -1,9 +1,7 @@
 //! What people are told of backups and alerts: it arrives, by mail and by webhook, whatever dies in between, and once it
 //! cannot arrive they see that.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
-mod kit;
-
+use crate::kit::{Place, fire, nightly};
 use backup_core::alert::{AlertKind, NewAlert};
 use backup_core::config::BackupConfig;
 use backup_core::notification::{Channel, NotificationStatus, Webhook, WebhookPreset};
@@ -13,7 +11,6 @@ use backup_notify::smtp::SmtpSettings;
 use backup_tests::http_sink::{HttpSink, Reply};
 use backup_tests::smtp::{SmtpServer, Tls};
 use chrono::TimeDelta;
-use kit::{Place, fire, nightly};
 
 async fn configure(engine: &Engine, change: impl FnOnce(&mut BackupConfig)) {
     let mut config = BackupConfig::defaults("default", engine.clock.now());

@@ -1,13 +1,11 @@
 //! Jobs that are cancelled, drained, or lose the catalog or the storage for a while.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::kit::{Place, ask, ended, pseudo_random, row, start, stored, until};
 use backup_core::{
     ArchiveSink, BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, Entry, EntryPath, JobControl,
     JobStatus, NewBackup, PipelineError, Source, Step, WarningCode,
@@ -16,7 +14,6 @@ use backup_engine::Engine;
 use backup_storage::StorageSettings;
 use backup_tests::azurite::Azurite;
 use backup_tests::postgres::Postgres;
-use kit::{Place, ask, ended, pseudo_random, row, start, stored, until};
 
 /// A source that stands still in the middle of its part until it is let go or its job is cancelled.
 #[derive(Clone, Default)]
@@ -70,7 +67,7 @@ impl Source for Gate {
     }
 }
 
-async fn at_the_gate(engine: Engine) -> (Engine, Gate, BackupId, kit::Running) {
+async fn at_the_gate(engine: Engine) -> (Engine, Gate, BackupId, crate::kit::Running) {
     let gate = Gate::default();
     let engine = engine.with_source(Arc::new(gate.clone()));
     let id = ask(&engine, BackupSource::FullSystem).await;

@@ -1,12 +1,10 @@
 //! A disk that is not mounted for a while costs no backup: what is not there is neither deleted nor called lost for good.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored, until};
 use backup_core::alert::{AlertKind, AlertSeverity};
 use backup_core::retention::Retention;
 use backup_core::schedule::Schedule;
@@ -14,7 +12,6 @@ use backup_core::{Backup, BackupSource, BackupType, IdGenerator, JobStatus, OsRa
 use backup_db::NewVerification;
 use backup_engine::{Checkpoint, Engine, Error, Watch};
 use chrono::TimeDelta;
-use kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored, until};
 
 /// The storage as it is while its disk is not mounted: a folder that is there, and empty.
 fn unmount(place: &Place) {

@@ -1,16 +1,13 @@
 //! A worker that dies at any checkpoint leaves a true catalog, and the next worker brings the backup to its end.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use crate::kit::{Place, ask, ended, process, row, start, stored, until};
 use backup_core::config::BackupConfig;
 use backup_core::{BackupId, BackupSource, JobStatus, PipelineError, VerifyLevel};
 use backup_engine::{Checkpoint, Checkpoints, Engine, MAX_ATTEMPTS};
 use chrono::TimeDelta;
-use kit::{Place, ask, ended, process, row, start, stored, until};
 
 /// Checkpoints that tell when `at` is reached and then stand still until the returned gate is opened.
 fn park_at(at: Checkpoint) -> (Checkpoints, mpsc::Receiver<()>, mpsc::Sender<()>) {

@@ -1,13 +1,11 @@
 //! A backup of everything comes back, from the catalog's side and from the storage alone.
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
-
-mod kit;
 
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kit::{Place, ask, backup, ended, row, start, until};
 use backup_core::restore::{RestoreMode, RestoreOptions};
 use backup_core::{
     BackupSource, EntryPath, IdGenerator, JobControl, JobStatus, OsRandom, PipelineError, RestoreId, VerificationId,
@@ -18,7 +16,6 @@ use backup_engine::{Engine, RestoreInto};
 use backup_sources::{ConnectionOptions, DatabaseSettings, NamedBy};
 use backup_tests::postgres::{Database, Postgres};
 use backup_tests::tree;
-use kit::{Place, ask, backup, ended, row, start, until};
 
 fn job() -> JobControl {
     JobControl::new(Duration::from_secs(20))
@@ -232,6 +229,6 @@ async fn what_cannot_work_fails_at_once_and_stores_nothing() {
         assert_eq!(row.attempts, 1, "a person has to act: it is not tried again");
         let message = row.error_message.unwrap();
         assert!(message.contains("localhost:1"), "{message}");
-        assert_eq!(kit::stored(&engine).await, (vec![], vec![]));
+        assert_eq!(crate::kit::stored(&engine).await, (vec![], vec![]));
     }
 }
