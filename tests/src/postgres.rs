@@ -182,6 +182,17 @@ impl Postgres {
         database
     }
 
+    /// The same of a database that sorts texts by the rules of a language, as most in use do, and not by their bytes.
+    pub fn create_sorting_database(&self, prefix: &str) -> Database {
+        let database = self.database(&format!("{prefix}_{}", unique()));
+        let sql = format!(
+            "CREATE DATABASE {} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'",
+            quoted(&database.name)
+        );
+        self.psql("postgres", &sql);
+        database
+    }
+
     /// The way to a database that something else creates. It is dropped with the value, where it exists.
     pub fn database(&self, name: &str) -> Database {
         Database {

@@ -68,6 +68,12 @@ impl BackupRow {
     pub(crate) fn problem(&self) -> Option<&str> {
         self.verify_error.as_deref().or(self.missing.as_deref())
     }
+
+    /// How thorough the verification was that found it broken, as long as none as thorough has found it good.
+    pub(crate) fn found_broken_at(&self) -> Option<VerifyLevel> {
+        let level = self.verify_level.as_ref().map(|level| level.0);
+        self.verify_error.as_ref().and(level)
+    }
 }
 
 impl From<BackupRow> for Backup {

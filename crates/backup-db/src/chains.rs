@@ -134,7 +134,7 @@ pub(crate) fn condemn(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str
     let Some(row) = find(tx, id)?.filter(|row| row.status.0 == JobStatus::Completed) else {
         return Ok(());
     };
-    mark(tx, id, how, problem)?;
+    note(tx, id, how, problem)?;
     let dependents = condemn_dependents(tx, id, how, problem)?;
     tell(tx, &row, dependents, problem)
 }
@@ -160,7 +160,7 @@ fn condemn_dependents(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str
             .load(tx.db)?;
         for dependent in dependents {
             if seen.insert(dependent.0) {
-                mark(tx, dependent.0, how, &problem)?;
+                note(tx, dependent.0, how, &problem)?;
                 next.push(dependent.0);
             }
         }
@@ -168,20 +168,35 @@ fn condemn_dependents(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str
     Ok(seen.len() - 1)
 }
 
-fn mark(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<()> {
-    let row = backups::table.filter(backups::id.eq(id.to_string()));
+fn note(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<()> {
     match how {
-        Finding::Read(level) => diesel::update(row)
-            .set((
-                backups::verified_at.eq(tx.now.naive_utc()),
-                backups::verify_level.eq(level.as_str()),
-                backups::verify_error.eq(problem),
-            ))
-            .execute(tx.db)?,
+        Finding::Read(level) => mark(tx, id, level, Some(problem))?,
         // What its last verification found stays beside it, and holds again once it is back.
-        Finding::Missing => diesel::update(row).set(backups::missing.eq(problem)).execute(tx.db)?,
-    };
+        Finding::Missing => {
+            diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
+                .set(backups::missing.eq(problem))
+                .execute(tx.db)?;
+        }
+    }
     append(tx, EventKind::Backup, &id)
+}
+
+/// Writes on a backup what a verification of this level found. While it is broken, the level is that of the most thorough one
+/// that found it so: no lesser one may call it good.
+pub(crate) fn mark(tx: &mut Tx<'_>, id: BackupId, level: VerifyLevel, problem: Option<&str>) -> TxResult<()> {
+    let before = find(tx, id)?.and_then(|row| row.found_broken_at());
+    let level = match problem {
+        Some(_) => before.map_or(level, |before| before.max(level)),
+        None => level,
+    };
+    diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
+        .set((
+            backups::verified_at.eq(tx.now.naive_utc()),
+            backups::verify_level.eq(level.as_str()),
+            backups::verify_error.eq(problem),
+        ))
+        .execute(tx.db)?;
+    Ok(())
 }
 
 fn tell(tx: &mut Tx<'_>, row: &BackupRow, dependents: usize, problem: &str) -> TxResult<()> {

@@ -239,7 +239,8 @@ impl Store {
         .await
     }
 
-    /// Ends a verification, as [`Self::finish_backup`] ends a backup, and writes what it found on the backup.
+    /// Ends a verification, as [`Self::finish_backup`] ends a backup, and writes what it found on the backup. What a more
+    /// thorough one found there stays until one as thorough passes.
     pub async fn finish_verification(&self, lease: &Lease, outcome: VerificationOutcome) -> Result<Finished, Error> {
         let lease = lease.clone();
         self.write("finish_verification", move |tx| {
@@ -261,19 +262,6 @@ impl Store {
             };
             let now = verification_jobs::end(tx, &lease, &ending)?;
             if now && transition == Transition::Complete {
-                diesel::update(backups::table.filter(backups::id.eq(row.backup_id.0.to_string())))
-                    .set((
-                        backups::verified_at.eq(tx.now.naive_utc()),
-                        backups::verify_level.eq(row.level.0.as_str()),
-                        backups::verify_error.eq(error_message),
-                    ))
-                    .execute(tx.db)?;
-                if error_message.is_none() {
-                    // All of it was read, whatever was missed before.
-                    diesel::update(backups::table.filter(backups::id.eq(row.backup_id.0.to_string())))
-                        .set(backups::missing.eq(None::<String>))
-                        .execute(tx.db)?;
-                }
                 crate::outcome::verified(tx, &row, error_message, in_base)?;
             }
             Ok(Finished::new(now))
@@ -292,14 +280,35 @@ impl Store {
     /// is not COMPLETED.
     pub async fn adopt_backup(&self, receipt: &Receipt) -> Result<Backup, Error> {
         let receipt = receipt.clone();
-        self.write("adopt_backup", move |tx| {
-            if let Some(base) = receipt.base_id {
-                crate::backups::completed(tx, base)?;
-            }
-            crate::backups::adopt(tx, &receipt)
+        self.write("adopt_backup", move |tx| adopt(tx, &receipt)).await
+    }
+
+    /// As [`Self::adopt_backup`], of a backup that only the storage had, which a person wants. It is protected: it may be older
+    /// than its schedule keeps any, and what builds on it may not be adopted yet.
+    ///
+    /// # Errors
+    /// As of [`Self::adopt_backup`].
+    pub async fn adopt_orphan(&self, receipt: &Receipt) -> Result<Backup, Error> {
+        let receipt = receipt.clone();
+        self.write("adopt_orphan", move |tx| {
+            let adopted = adopt(tx, &receipt)?;
+            diesel::update(backups::table.filter(backups::id.eq(adopted.id.to_string())))
+                .set(backups::protected.eq(true))
+                .execute(tx.db)?;
+            Ok(Backup {
+                protected: true,
+                ..adopted
+            })
         })
         .await
     }
+}
+
+fn adopt(tx: &mut Tx<'_>, receipt: &Receipt) -> TxResult<Backup> {
+    if let Some(base) = receipt.base_id {
+        crate::backups::completed(tx, base)?;
+    }
+    crate::backups::adopt(tx, receipt)
 }
 
 fn held(tx: &mut Tx<'_>, lease: &Lease) -> TxResult<crate::backups::BackupRow> {

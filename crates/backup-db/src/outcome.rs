@@ -152,9 +152,24 @@ pub(crate) fn verified(
         return Ok(());
     };
     let Some(problem) = problem else {
+        // All of it was read, whatever was missed before.
+        diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
+            .set(backups::missing.eq(None::<String>))
+            .execute(tx.db)?;
+        if backup.found_broken_at().is_some_and(|level| level > row.level.0) {
+            return Ok(());
+        }
+        crate::chains::mark(tx, id, row.level.0, None)?;
         resolve(tx, AlertKind::VerificationFailed, &id.to_string())?;
         return passed(tx, &backup.into(), row);
     };
+    // What is wrong with a base is wrong with its stored bytes.
+    let level = if in_base.is_some() {
+        VerifyLevel::Checksum
+    } else {
+        row.level.0
+    };
+    crate::chains::mark(tx, id, level, Some(problem))?;
     let alert = NewAlert::new(
         AlertKind::VerificationFailed,
         id,

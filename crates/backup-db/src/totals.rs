@@ -16,6 +16,9 @@ use crate::verbatim::verbatim;
 /// `SUM(backups)` is a NUMERIC on PostgreSQL.
 const SUM: &str = "CAST(SUM(backups) AS BIGINT)";
 
+/// A text after every day, in whatever order the database sorts texts: by most languages, signs come before digits.
+const AFTER_ALL: &str = "9999-99-99";
+
 /// How many backups there are in all, as a column.
 pub(crate) const TOTAL: &str = "(SELECT CAST(SUM(backups) AS BIGINT) FROM backup_counts)";
 
@@ -112,7 +115,7 @@ fn first_whole_day(from: Option<DateTime<Utc>>) -> Option<String> {
 /// The day in which the range ends, which is no longer whole; a text after every day where there is no end.
 fn day_of_end(to: Option<DateTime<Utc>>) -> Option<String> {
     match to {
-        None => Some("~".to_owned()),
+        None => Some(AFTER_ALL.to_owned()),
         Some(to) => text(to.naive_utc()),
     }
 }

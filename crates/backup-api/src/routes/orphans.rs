@@ -60,7 +60,8 @@ pub(crate) async fn adopt_orphan(
     path = "/api/admin/backup/orphans/{id}",
     responses(
         (status = 200, body = MessageBody),
-        (status = 409, description = "`orphan_refused`: the catalog knows it. `archive_damaged`: another key made it."),
+        (status = 409, description = "`orphan_refused`: the catalog knows it, or what builds on it. \
+            `archive_damaged`: another key made it."),
     )
 )]
 pub(crate) async fn remove_orphan(

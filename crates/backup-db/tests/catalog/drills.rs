@@ -1,6 +1,7 @@
 //! A schedule's new backups are handed over to be verified as its policy says, and what came of it is remembered.
 
 use backup_core::VerifyLevel;
+use backup_core::alert::AlertKind;
 use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
 use backup_db::{JobKind, NewVerification, VerificationOutcome};
 
@@ -10,6 +11,7 @@ on_both!(
     each_new_backup_is_verified_where_the_schedule_says_so,
     a_weekly_drill_takes_one_backup_a_week,
     a_passed_drill_is_remembered_on_the_schedule,
+    what_a_drill_found_is_not_refuted_by_less,
 );
 
 const HOUR: i64 = 3600;
@@ -98,4 +100,41 @@ async fn a_passed_drill_is_remembered_on_the_schedule(catalog: Catalog) {
         verify(&catalog, VerificationOutcome::Passed).await;
         assert_eq!(catalog.schedule(id).await.last_verify_passed_at, remembered, "{level}");
     }
+}
+
+async fn what_a_drill_found_is_not_refuted_by_less(catalog: Catalog) {
+    let good = catalog.completed(None).await;
+    let check = async |level: VerifyLevel, problem: Option<&str>| {
+        let new = NewVerification {
+            id: catalog.id(),
+            backup_id: good,
+            level,
+            created_by: None,
+        };
+        catalog.store.create_verification(new).await.unwrap();
+        let outcome = problem.map_or(VerificationOutcome::Passed, |problem| VerificationOutcome::Found {
+            problem: problem.to_owned(),
+            in_base: None,
+        });
+        verify(&catalog, outcome).await;
+        let row = catalog.backup(good).await;
+        let is_told = catalog.open_alert(AlertKind::VerificationFailed).await.is_some();
+        (row.verify_level.unwrap(), row.verify_error, is_told)
+    };
+    let (restore, found) = (VerifyLevel::Restore, Some("rows are missing"));
+    let broken = (restore, found.map(str::to_owned), true);
+    assert_eq!(check(restore, found).await, broken);
+    // Its bytes are the ones that were written, and do not restore.
+    assert_eq!(check(VerifyLevel::Checksum, None).await, broken);
+    assert_eq!(check(VerifyLevel::Content, None).await, broken);
+    // Nor does finding more with less make less enough.
+    let worse = Some("a byte is wrong");
+    let broken = (restore, worse.map(str::to_owned), true);
+    assert_eq!(check(VerifyLevel::Checksum, worse).await, broken);
+    assert_eq!(check(VerifyLevel::Content, None).await, broken);
+    assert_eq!(check(restore, None).await, (restore, None, false));
+    assert_eq!(
+        check(VerifyLevel::Content, None).await,
+        (VerifyLevel::Content, None, false)
+    );
 }

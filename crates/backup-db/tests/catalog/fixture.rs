@@ -60,7 +60,7 @@ impl Catalog {
     }
 
     pub(crate) async fn postgres() -> Self {
-        let database = tokio::task::spawn_blocking(|| Postgres::shared().create_database("catalog"))
+        let database = tokio::task::spawn_blocking(|| Postgres::shared().create_sorting_database("catalog"))
             .await
             .unwrap();
         Self::open(database.url(), Place::Postgres(database)).await

@@ -1,6 +1,8 @@
 //! What catalog and storage do not have in common: reported, and settled one by one as a person decides.
 
-use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, VerifyLevel, text_enum};
+use std::collections::BTreeSet;
+
+use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, VerifyLevel, counted, text_enum};
 use backup_db::NewVerification;
 use futures_util::TryStreamExt;
 
@@ -8,6 +10,10 @@ use super::{Reconciled, Shelf, Stored, blob_id};
 use crate::backup::remove_all;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::repository::Repository;
+
+/// So many backups are named at the most.
+const SHOWN: usize = 5;
 
 /// Identifiers that the catalog is asked for at once.
 const BATCH: usize = 500;
@@ -136,7 +142,7 @@ impl Engine {
         }
     }
 
-    /// Brings a backup that only the storage has into the catalog, and asks for a verification of it.
+    /// Brings a backup that only the storage has into the catalog, protected, and asks for a verification of it.
     ///
     /// # Errors
     /// `NotFound` where no storage has it; `Integrity` or `WrongKey` where its receipt is not ours or its archive not whole;
@@ -166,7 +172,7 @@ impl Engine {
             )
             .into());
         }
-        let backup = self.store.adopt_backup(&receipt).await?;
+        let backup = self.store.adopt_orphan(&receipt).await?;
         // Nothing is trusted for its receipt alone.
         let verification = NewVerification {
             id: self.verification_id()?,
@@ -182,8 +188,8 @@ impl Engine {
     /// Removes from the storage what the catalog does not know.
     ///
     /// # Errors
-    /// `NotFound` where no storage has it; `Refused` where the catalog knows it; `WrongKey` where another key made it, since
-    /// it may be the only copy of somebody else's work.
+    /// `NotFound` where no storage has it; `Refused` where the catalog knows it, or what builds on it; `WrongKey` where another
+    /// key made it, since it may be the only copy of somebody else's work; `Unavailable` where that cannot be seen now.
     pub async fn remove_orphan(&self, id: BackupId) -> Result<(), Error> {
         if self.store.get_backup(id).await?.is_some() {
             return Err(
@@ -197,10 +203,13 @@ impl Engine {
                 .find_receipt(&id.to_string())
                 .await
                 .map_err(PipelineError::from)?;
-            if let Some(path) = &receipt
-                && let Err(error @ PipelineError::WrongKey { .. }) = shelf.place.repository(self).receipt_at(path).await
-            {
-                return Err(error.into());
+            let repository = shelf.place.repository(self);
+            if let Some(path) = &receipt {
+                match repository.receipt_at(path).await {
+                    // A damaged one is nobody's.
+                    Ok(_) | Err(PipelineError::Integrity { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
             let mut blobs = storage.blobs();
             let mut archive = None;
@@ -216,10 +225,32 @@ impl Engine {
                 (None, Some(receipt)) => receipt.clone(),
                 (None, None) => continue,
             };
+            self.check_that_nothing_builds_on(&repository, id).await?;
             let receipt = receipt.unwrap_or_else(|| super::beside(&archive, id));
             return Ok(remove_all(storage, &archive, &receipt).await?);
         }
         Err(not_found(id, unreachable).into())
+    }
+
+    /// Neither what the catalog knows nor what else the storage holds may be lost with the backup.
+    async fn check_that_nothing_builds_on(&self, repository: &Repository, id: BackupId) -> Result<(), Error> {
+        let known = self.store.dependents(id).await?;
+        let mut dependents: BTreeSet<BackupId> = known.into_iter().map(|backup| backup.id).collect();
+        dependents.extend(repository.dependents(id).await?);
+        if dependents.is_empty() {
+            return Ok(());
+        }
+        let first: Vec<String> = dependents.iter().take(SHOWN).map(ToString::to_string).collect();
+        Err(PipelineError::refused(
+            format!(
+                "{} backup {id}, and cannot be restored without it: {}{}",
+                counted(dependents.len(), "backup builds on", "backups build on"),
+                first.join(", "),
+                if dependents.len() > SHOWN { ", …" } else { "" }
+            ),
+            "Keep it; or delete or remove those first.",
+        )
+        .into())
     }
 
     /// The storage that has the receipt.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use backup_core::{Backup, BackupSource, BackupType, JobStatus, VerifyLevel};
+use backup_core::{Backup, BackupSource, BackupType, JobStatus, PipelineError, VerifyLevel};
 use backup_db::Error as CatalogError;
 use backup_engine::{Checkpoint, Engine, Error};
 
@@ -97,5 +97,34 @@ async fn a_base_that_is_damaged_while_it_is_read_is_found_out() {
             let error = whole.unwrap_err().full_text();
             assert!(error.contains(&base.to_string()), "{error}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_storage_has_is_not_removed_while_anything_builds_on_it() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let full = backup(&engine, BackupSource::Files).await;
+    std::fs::write(place.uploads().join("new"), "new").unwrap();
+    let newest = incremental(&engine).await;
+
+    // The catalog is lost.
+    let place = Place {
+        catalog: format!("sqlite://{}", place.path("new.db").display()),
+        ..place
+    };
+    let engine = place.engine().await;
+    let before = stored(&engine).await;
+    let refused = engine.remove_orphan(full.id).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Pipeline(error @ PipelineError::Refused { .. })
+            if error.full_text().contains(&newest.id.to_string())),
+        "{refused:?}"
+    );
+    assert_eq!(stored(&engine).await, before);
+    // Neither goes by itself, however old they are, before somebody says so.
+    for backup in [&full, &newest] {
+        assert!(engine.adopt_orphan(backup.id).await.unwrap().protected);
+        assert!(row(&engine, backup.id).await.protected);
     }
 }

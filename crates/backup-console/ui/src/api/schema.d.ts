@@ -3512,7 +3512,7 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
-            /** @description `orphan_refused`: the catalog knows it. `archive_damaged`: another key made it. */
+            /** @description `orphan_refused`: the catalog knows it, or what builds on it. `archive_damaged`: another key made it. */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
