@@ -182,8 +182,8 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "N", requires = "to_database",
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) jobs: Option<usize>,
-    /// Folder where the dump is put down meanwhile, decrypted, in a file without a name [default: the system's folder for
-    /// temporary files]. Without room for it there, one connection restores
+    /// Folder where the dump is put down meanwhile, decrypted, in a file without a name [default: $TMPDIR, or
+    /// /var/tmp]. Without room for it there, one connection restores
     #[arg(long, value_name = "DIR", requires = "to_database")]
     pub(crate) staging: Option<PathBuf>,
     /// Only this file or folder; may be repeated

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -11,6 +12,11 @@ use crate::exit::Failure;
 use crate::output;
 use crate::progress::{Progress, Unit};
 
+/// Where much is put down for a while. Not `/tmp`, which many systems keep in memory.
+fn staging() -> PathBuf {
+    std::env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from)
+}
+
 /// Restores into new places. The whole stored file is checked before a byte reaches one of them.
 pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<(), Failure> {
     if args.to_database.is_none() && args.to_files.is_none() && args.to_config.is_none() {
@@ -23,7 +29,7 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
         skip_owner: args.skip_owner,
         skip_tablespaces: args.skip_tablespaces,
         jobs: args.jobs.unwrap_or_else(cores),
-        staging: Some(args.staging.unwrap_or_else(std::env::temp_dir)),
+        staging: Some(args.staging.unwrap_or_else(staging)),
         files: args.to_files,
         config: args.to_config,
         ..RestoreInto::default()
