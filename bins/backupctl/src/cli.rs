@@ -177,8 +177,8 @@ pub(crate) struct RestoreArgs {
     /// Everything into the database's own tablespace, where the server does not have the others
     #[arg(long, requires = "to_database")]
     pub(crate) skip_tablespaces: bool,
-    /// How many connections restore the database where its dump has 256 MiB or more [default: as many as there are cores].
-    /// With more than one, such a dump is put down first; 1: nothing is put down
+    /// How many connections restore the database where its dump has 256 MiB or more [default: as many as there are cores, at
+    /// most 8]. With more than one, such a dump is put down first; 1: nothing is put down
     #[arg(long, value_name = "N", requires = "to_database",
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) jobs: Option<usize>,

@@ -57,7 +57,7 @@ pub use rebuild::{Rebuild, Rebuilt, RebuiltSettings};
 pub use reconcile::{Orphan, OrphanKind, Orphans, Reconciled};
 pub use repository::{ArchivedFile, Checked, Contents, Depth, FullOptions, ListedReceipt, Repository};
 pub use reseal::{Resealed, reseal};
-pub use restore::RestoreInto;
+pub use restore::{RestoreInto, restore_connections};
 pub use scheduler::Scheduler;
 pub use signals::stop_on_signal;
 pub use start::StartError;

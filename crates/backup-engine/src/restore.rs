@@ -29,6 +29,15 @@ use crate::job::{JobError, given_up};
 use crate::lease::{HeldLease, StopReason};
 use way::Way;
 
+/// The most connections that restore a database unless somebody asks for more. They are taken from the applications of the
+/// server, which the disk seldom serves faster for more of them; a drill's throw-away server has 40.
+const MAX_CONNECTIONS: usize = 8;
+
+/// How many connections restore a database on a machine of so many cores, unless somebody says otherwise.
+pub fn restore_connections(cores: usize) -> usize {
+    cores.min(MAX_CONNECTIONS)
+}
+
 /// Where the parts of a backup are restored to; a part without a place is not restored.
 #[derive(Debug, Clone, Default)]
 pub struct RestoreInto {
@@ -304,4 +313,14 @@ async fn config_key(engine: &Engine, held: &HeldLease, record: &RestoreRecord) -
         .await
         .map_err(JobError::catalog)?;
     Ok(backup.map_or_else(String::new, |summary| summary.backup.config_key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_machine_leaves_connections_to_the_applications() {
+        assert_eq!([1, 2, 8, 9, 128].map(restore_connections), [1, 2, 8, 8, 8]);
+    }
 }

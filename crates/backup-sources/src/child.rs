@@ -4,7 +4,8 @@
 //! its silence is measured. While we are the slow side nothing is measured, and the pipe holds the child back.
 //!
 //! Should this process be killed outright, nothing can be done for the child, but its pipes close: `pg_dump` ends with its
-//! next write, `pg_restore` and `psql` at the end of the statement that runs.
+//! next write, `pg_restore` and `psql` at the end of the statement that runs. A `pg_restore` that reads a file goes on to its
+//! end, or until its database is dropped, which ends its sessions.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -142,6 +143,11 @@ impl Child {
     /// Asks `alive` before the child is ended for its silence.
     pub(crate) fn ask_before_ending(&mut self, alive: Alive) {
         self.alive = Some(alive);
+    }
+
+    /// The process group that it makes with its children.
+    pub(crate) fn group(&self) -> Option<Pid> {
+        i32::try_from(self.process.id()).ok().and_then(Pid::from_raw)
     }
 
     /// Says that nothing more will be written to the child.
@@ -292,7 +298,7 @@ impl Child {
 
     /// Ends the whole process group, first politely. Only while the child is not reaped, so that its number is still its.
     fn end(&mut self) {
-        let Some(group) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) else {
+        let Some(group) = self.group() else {
             return;
         };
         for (signal, patience) in [(Signal::TERM, PATIENCE), (Signal::KILL, PATIENCE)] {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use backup_core::OsRandom;
-use backup_engine::{RestoreInto, shown_path};
+use backup_engine::{RestoreInto, restore_connections, shown_path};
 use serde_json::json;
 
 use crate::cli::{RestoreArgs, Settings};
@@ -28,7 +28,7 @@ pub(crate) async fn restore(settings: &Settings, args: RestoreArgs) -> Result<()
         tables: args.tables,
         skip_owner: args.skip_owner,
         skip_tablespaces: args.skip_tablespaces,
-        jobs: args.jobs.unwrap_or_else(cores),
+        jobs: args.jobs.unwrap_or_else(|| restore_connections(cores())),
         staging: Some(args.staging.unwrap_or_else(staging)),
         files: args.to_files,
         config: args.to_config,

@@ -6,7 +6,7 @@ use backup_core::restore::{ReplacedDatabase, ReplacedFolder, Replacement, Replac
 use backup_core::{EntryPath, JobControl, PipelineError, Receipt, Target};
 use backup_sources::{DatabaseSettings, DatabaseSwap, DatabaseSwapState, FolderSwap, shown_path};
 
-use super::{Order, RestoreInto};
+use super::{Order, RestoreInto, restore_connections};
 use crate::bridge::blocking;
 use crate::engine::Engine;
 use crate::places::Place;
@@ -182,7 +182,7 @@ impl Way {
             skip_owner: options.skip_owner,
             skip_tablespaces: options.skip_tablespaces,
             staging,
-            jobs: engine.settings.compressors,
+            jobs: restore_connections(engine.settings.compressors),
             files,
             paths: self.files.as_ref().map_or_else(Vec::new, |files| files.paths.clone()),
             config: self.config.clone(),

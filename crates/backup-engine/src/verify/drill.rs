@@ -9,6 +9,7 @@ use super::scratch::Scratch;
 use crate::bridge::blocking;
 use crate::engine::Engine;
 use crate::repository::Repository;
+use crate::restore::restore_connections;
 
 /// Where restores are tried.
 #[derive(Debug, Clone)]
@@ -100,7 +101,7 @@ async fn prepare(
         let options = DatabaseDrillOptions {
             create_roles: engine.settings.drill.server.is_none(),
             staging: Some(scratch.path().to_owned()),
-            jobs: engine.settings.compressors,
+            jobs: restore_connections(engine.settings.compressors),
         };
         let (folder, control) = (scratch.server(), job.clone());
         let (programs, major) = (

@@ -9,9 +9,12 @@ use backup_core::{JobControl, Random};
 use secrecy::ExposeSecret;
 
 use super::DatabaseSettings;
-use super::psql::Session;
 use crate::Error;
 use crate::child::Child;
+
+mod work;
+
+use work::{Watch, works_for};
 
 /// Seconds to wait for a connection where the operator's `PGCONNECT_TIMEOUT` says nothing.
 const CONNECT_TIMEOUT: &str = "5";
@@ -21,6 +24,11 @@ const INHERITED: [&str; 15] = [
     "PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "LANG", "LC_", "LD_", "PG", "KRB5", "GSS", "SSL_", "OPENSSL_",
     "XDG_",
 ];
+
+/// Those that begin so and stay here nevertheless. The dump stays in the database's encoding, and messages in the language that
+/// we read. And connections go to the host that settings or a URL name: an address in the environment would outrank every one of
+/// them, a throw-away server's socket too, and lead a backup or a restore to another server than it says.
+const WITHHELD: [&str; 3] = ["LANGUAGE", "PGCLIENTENCODING", "PGHOSTADDR"];
 
 /// A program with the environment that lets it log in, not yet started.
 pub(super) struct Program {
@@ -33,11 +41,14 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Gives its connections these settings (`-c name=value …`) too: they outrank those of the operator, and what a role or a
-    /// database is set to.
+    /// Gives its connections these settings (`-c name=value …`) too: they outrank those of the operator, those that were given
+    /// before, and what a role or a database is set to.
     pub(super) fn set(&mut self, settings: &str) {
-        let given = std::env::var("PGOPTIONS").unwrap_or_default();
-        self.command.env("PGOPTIONS", format!("{given} {settings}"));
+        let given = self.command.get_envs().find(|(name, _)| *name == "PGOPTIONS");
+        let mut all = given.and_then(|(_, value)| value).unwrap_or_default().to_owned();
+        all.push(" ");
+        all.push(settings);
+        self.command.env("PGOPTIONS", all);
     }
 }
 
@@ -68,6 +79,14 @@ impl DatabaseSettings {
         let mut child = Child::spawn(program.name, program.command, self.password.clone(), job)?;
         let (settings, application, job) = (self.clone(), program.application, job.clone());
         child.ask_before_ending(Box::new(move || works_for(&settings, &application, &job)));
+        Ok(child)
+    }
+
+    /// The same for a program that reads a file by itself, and is looked at for that as well.
+    pub(super) fn spawn_on_file(&self, program: Program, job: &JobControl) -> Result<Child, Error> {
+        let mut child = Child::spawn(program.name, program.command, self.password.clone(), job)?;
+        let mut watch = Watch::new(self, program.application, &child, job);
+        child.ask_before_ending(Box::new(move || watch.is_at_work()));
         Ok(child)
     }
 
@@ -111,16 +130,13 @@ pub(super) fn client(programs: Option<&Path>, name: &str) -> Result<Command, Err
     let mut command = Command::new(find_program(programs, name)?);
     command.env_clear();
     command.env("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT);
-    command.envs(std::env::vars_os().filter(|(variable, _)| {
-        let variable = variable.to_string_lossy();
-        INHERITED.iter().any(|start| variable.starts_with(start))
-    }));
-    // The dump stays in the database's encoding, and messages in the language that we read.
-    command
-        .env_remove("PGCLIENTENCODING")
-        .env_remove("LANGUAGE")
-        .env("LC_ALL", "C");
+    command.envs(std::env::vars_os().filter(|(variable, _)| is_inherited(&variable.to_string_lossy())));
+    command.env("LC_ALL", "C");
     Ok(command)
+}
+
+fn is_inherited(variable: &str) -> bool {
+    INHERITED.iter().any(|start| variable.starts_with(start)) && !WITHHELD.contains(&variable)
 }
 
 /// What `program --version` says, and the major version in it.
@@ -184,23 +200,6 @@ fn process_name(random: &dyn Random) -> Result<&'static str, Error> {
         .fill(&mut bytes)
         .map_err(|error| Error::io("read random bytes from", "the system", error))?;
     Ok(NAME.get_or_init(|| format!("{:016x}", u64::from_ne_bytes(bytes))))
-}
-
-/// Whether the server works on a statement of the connections called `application`, and waits neither for a lock nor for
-/// its client. Where it cannot be asked, it does not.
-fn works_for(settings: &DatabaseSettings, application: &str, job: &JobControl) -> bool {
-    let asked = Session::open(settings, &settings.name, job).and_then(|mut session| {
-        let rows: Vec<u32> = session.query(&format!(
-            "SELECT 1 FROM pg_stat_activity WHERE application_name = {} AND state = 'active' \
-             AND (wait_event_type IS NULL OR wait_event_type NOT IN ('Lock', 'Client')) LIMIT 1",
-            super::psql::literal(application)
-        ))?;
-        Ok(!rows.is_empty())
-    });
-    asked.unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot ask the server whether a silent program's statement is at work");
-        false
-    })
 }
 
 /// What a person should do about an error in the server's or a program's own words.
@@ -287,11 +286,10 @@ mod tests {
         );
     }
 
-    #[test]
-    fn no_other_process_has_connections_of_the_same_name() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("psql"), "").unwrap();
-        let settings = DatabaseSettings {
+    /// Settings with a program of the name `psql`, which is none, in this folder.
+    fn with_psql_in(folder: &Path) -> DatabaseSettings {
+        std::fs::write(folder.join("psql"), "").unwrap();
+        DatabaseSettings {
             host: String::new(),
             port: 0,
             name: String::new(),
@@ -299,9 +297,39 @@ mod tests {
             password: None,
             options: ConnectionOptions::default(),
             named_by: NamedBy::Settings,
-            programs: Some(folder.path().to_owned()),
+            programs: Some(folder.to_owned()),
             random: Arc::new(OsRandom),
-        };
+        }
+    }
+
+    #[test]
+    fn settings_of_a_connection_do_not_take_away_those_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut program = with_psql_in(folder.path()).program("psql").unwrap();
+        program.command.env("PGOPTIONS", "-c work_mem=1MB");
+        program.set("-c default_transaction_read_only=off");
+        program.set("-c synchronous_commit=off");
+        let options = program.command.get_envs().find(|(name, _)| *name == "PGOPTIONS");
+        assert_eq!(
+            options.unwrap().1.unwrap(),
+            "-c work_mem=1MB -c default_transaction_read_only=off -c synchronous_commit=off"
+        );
+    }
+
+    #[test]
+    fn programs_see_libpqs_variables_but_none_that_leads_to_another_server() {
+        for variable in ["PGSSLMODE", "PGPASSFILE", "PGOPTIONS", "LANG", "PATH"] {
+            assert!(is_inherited(variable), "{variable}");
+        }
+        for variable in ["PGHOSTADDR", "PGCLIENTENCODING", "LANGUAGE", "BACKUP_ENCRYPTION_KEY"] {
+            assert!(!is_inherited(variable), "{variable}");
+        }
+    }
+
+    #[test]
+    fn no_other_process_has_connections_of_the_same_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = with_psql_in(folder.path());
         let name = || settings.program("psql").unwrap().application;
         let (one, two) = (name(), name());
         assert_ne!(one, two);

@@ -43,8 +43,9 @@ pub struct DatabaseTargetOptions {
     /// Restore everything into the database's own tablespace, where the server does not have the others.
     pub skip_tablespaces: bool,
     /// Folder in which a dump may be put down, so that several connections restore it at once: only a whole database into one
-    /// that the restore creates, only with room for it there, and only from [`Self::staged_from`] on. What is put down has no
-    /// name, so that it is gone with this process, however that ends. `None`: the dump goes from the archive to the server.
+    /// that the restore creates, only with room for it there, only from [`Self::staged_from`] on, and not by a `pg_restore` of
+    /// version 17 or newer on a server that is older. What is put down has no name, so that it is gone with this process and
+    /// the programs that read it, however that ends. `None`: the dump goes from the archive to the server.
     pub staging: Option<PathBuf>,
     /// How many connections then restore it; fewer than two: as without [`Self::staging`].
     pub jobs: usize,
@@ -115,10 +116,11 @@ impl DatabaseTarget {
             job.warn(WarningCode::Other, None, ALONE);
         }
         let size = expect_entry(part, DUMP)?;
-        if self.is_staged(size, place, selection, job) {
+        let passes_over_timeout = self.must_pass_over_timeout(job)?;
+        if self.is_staged(size, place, selection, passes_over_timeout, job) {
             self.restore_staged(part, job)?;
         } else {
-            self.restore_on_the_way(place, selection, part, made, job)?;
+            self.restore_on_the_way(place, selection, part, made, passes_over_timeout, job)?;
         }
         made.is_filled = true;
         let recorded: Tables = loop {

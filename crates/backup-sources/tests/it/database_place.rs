@@ -9,6 +9,7 @@ use backup_tests::tree::Scratch;
 use backup_tests::{sample_db, unique};
 
 use crate::database::{change, copy_of, exists, restore, settings, small};
+use crate::database_staged::staged;
 use crate::job;
 use crate::recorder::{Archive, Replay, back_up, warned};
 
@@ -78,13 +79,7 @@ fn content_that_depends_on_what_its_database_is_set_to_comes_back() {
     let mut archive = Archive::default();
     back_up(&DatabaseSource::new(settings(&original)), &mut archive, &job()).unwrap();
     let folder = Scratch::new();
-    let several = DatabaseTargetOptions {
-        staging: Some(folder.path().to_owned()),
-        jobs: 3,
-        staged_from: Some(0),
-        ..DatabaseTargetOptions::default()
-    };
-    for options in [DatabaseTargetOptions::default(), several] {
+    for options in [DatabaseTargetOptions::default(), staged(folder.path())] {
         let copy = copy_of(&original);
         let restored = restore(&archive, &copy, options).unwrap();
         assert_eq!(restored.warnings(), []);
@@ -117,27 +112,29 @@ fn neither_a_limit_of_connections_nor_what_a_role_is_set_to_locks_out_who_restor
             "CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'maker'; ALTER ROLE {role} SET default_transaction_read_only = on"
         ),
     );
-    let copy = copy_of(&original);
-    let settings = DatabaseSettings {
-        user: Some(role.clone()),
-        password: Some("maker".to_owned().into()),
-        ..settings(&copy)
-    };
-    let options = DatabaseTargetOptions {
-        skip_owner: true,
-        ..DatabaseTargetOptions::default()
-    };
-    let job = job();
-    DatabaseTarget::new(settings, options)
-        .restore(&mut archive.replay(), &job)
-        .unwrap();
-    assert_eq!(job.warnings(), []);
-    assert_eq!(copy.psql("SELECT count(*) FROM t"), "3");
-    assert_eq!(
-        copy.psql("SELECT datconnlimit FROM pg_database WHERE datname = current_database()"),
-        "0"
-    );
-    drop(copy);
+    let folder = Scratch::new();
+    for options in [DatabaseTargetOptions::default(), staged(folder.path())] {
+        let copy = copy_of(&original);
+        let settings = DatabaseSettings {
+            user: Some(role.clone()),
+            password: Some("maker".to_owned().into()),
+            ..settings(&copy)
+        };
+        let options = DatabaseTargetOptions {
+            skip_owner: true,
+            ..options
+        };
+        let job = job();
+        DatabaseTarget::new(settings, options)
+            .restore(&mut archive.replay(), &job)
+            .unwrap();
+        assert_eq!(job.warnings(), []);
+        assert_eq!(copy.psql("SELECT count(*) FROM t"), "3");
+        assert_eq!(
+            copy.psql("SELECT datconnlimit FROM pg_database WHERE datname = current_database()"),
+            "0"
+        );
+    }
     server.psql("postgres", &format!("DROP ROLE {role}"));
 }
 

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use backup_core::{PipelineError, WarningCode};
+use backup_core::{JobControl, PipelineError, Target as _, WarningCode};
 use backup_sources::{DatabaseSettings, DatabaseSource, DatabaseTarget, DatabaseTargetOptions};
 use backup_tests::postgres::Postgres;
 use backup_tests::sample_db;
@@ -14,7 +15,7 @@ use crate::database::{copy_of, exists, restore, settings, small};
 use crate::job;
 use crate::recorder::{Archive, back_up, warned};
 
-fn staged(folder: &Path) -> DatabaseTargetOptions {
+pub(crate) fn staged(folder: &Path) -> DatabaseTargetOptions {
     DatabaseTargetOptions {
         staging: Some(folder.to_owned()),
         jobs: 3,
@@ -115,7 +116,7 @@ fn pg_restore_is_told_where_the_rows_of_each_table_are() {
     let programs = fake_pg_restore(&script);
     let target = with_programs(settings(&copy), programs.path());
     let mut target = DatabaseTarget::new(target, staged(folder.path()));
-    backup_core::Target::restore(&mut target, &mut archive.replay(), &job()).unwrap();
+    target.restore(&mut archive.replay(), &job()).unwrap();
     assert_eq!(original.dump(), copy.dump());
     let arguments = fs::read_to_string(kept.path().join("arguments")).unwrap();
     assert!(arguments.contains("--jobs=3"), "{arguments}");
@@ -198,9 +199,61 @@ fn the_setting_that_an_older_server_does_not_know_is_passed_over_and_nothing_els
         for options in [DatabaseTargetOptions::default(), staged(folder.path())] {
             let copy = copy_of(&original);
             let mut target = DatabaseTarget::new(with_programs(settings(&copy), programs.path()), options);
-            let restored = backup_core::Target::restore(&mut target, &mut archive.replay(), &job());
+            let restored = target.restore(&mut archive.replay(), &job());
             assert_eq!(restored.is_ok(), is_good, "{said}: {restored:?}");
             assert_eq!(exists(&copy), is_good, "{said}");
         }
     }
+}
+
+#[test]
+fn an_older_server_is_restored_by_one_connection() {
+    let (original, archive) = small(10);
+    let error = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"";
+    // As the real one: each of several connections meets the error, and those of the first are counted.
+    let script = format!(
+        "case \"$*\" in *--jobs=*) met=4;; *) met=1;; esac
+         REAL \"$@\" && for i in $(seq $met); do echo '{error}' >&2; done
+         echo 'pg_restore: warning: errors ignored on restore: 1' >&2; exit 1"
+    );
+    let programs = fake_pg_restore_of("17.0", &script);
+    let folder = Scratch::new();
+    let copy = copy_of(&original);
+    let mut target = DatabaseTarget::new(with_programs(settings(&copy), programs.path()), staged(folder.path()));
+    let job = job();
+    target.restore(&mut archive.replay(), &job).unwrap();
+    assert_eq!(job.warnings(), []);
+    assert_eq!(original.dump(), copy.dump());
+}
+
+/// Restores with a `pg_restore` that goes on with this script when all is restored, and may be silent for three seconds; `DB`
+/// in it is the connection string, `FILE` the dump, `PSQL` the program.
+fn restore_and_then(script: &str) -> Result<(), PipelineError> {
+    let (original, archive) = small(10);
+    let script = script
+        .replace("DB", "\"$db\"")
+        .replace("FILE", "\"$last\"")
+        .replace("PSQL", "\"$(dirname \"$0\")/psql\"");
+    let programs = fake_pg_restore(&format!(
+        "for last; do :; done; for arg; do case \"$arg\" in --dbname=*) db=\"$arg\";; esac; done; REAL \"$@\" || exit 1\n{script}"
+    ));
+    let folder = Scratch::new();
+    let copy = copy_of(&original);
+    let mut target = DatabaseTarget::new(with_programs(settings(&copy), programs.path()), staged(folder.path()));
+    target.restore(&mut archive.replay(), &JobControl::new(Duration::from_secs(3)))
+}
+
+#[test]
+fn sessions_that_wait_for_pg_restore_most_of_the_time_are_no_silence() {
+    // Stands for a slow line: eight seconds of small statements, and hardly ever one that the server works on.
+    let statements = "CREATE TEMPORARY SEQUENCE s;\nSELECT 1 / (20 - nextval('s')) \\watch 0.4";
+    restore_and_then(&format!("exec PSQL -Xq DB > /dev/null 2>&1 <<'END'\n{statements}\nEND")).unwrap();
+}
+
+#[test]
+fn a_pg_restore_that_is_stuck_is_ended() {
+    // In the middle of its file, and of a transaction.
+    let script = "exec 3< FILE; { echo 'BEGIN; SELECT 1;'; exec sleep 1000; } | PSQL -Xq DB > /dev/null";
+    let error = restore_and_then(script).unwrap_err();
+    assert!(error.to_string().contains("pg_restore was silent"), "{error}");
 }

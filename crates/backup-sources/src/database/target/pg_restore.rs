@@ -75,9 +75,9 @@ impl DatabaseTarget {
         selection: &Selection,
         part: &mut dyn PartReader,
         made: &mut Made,
+        passes_over_timeout: bool,
         job: &JobControl,
     ) -> Result<(), Error> {
-        let passes_over_timeout = self.must_pass_over_timeout(job)?;
         let mut program = self.restorer(passes_over_timeout)?;
         if matches!(place, Place::Empty { .. }) {
             if passes_over_timeout {

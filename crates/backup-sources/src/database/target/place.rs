@@ -196,6 +196,39 @@ impl DatabaseTarget {
 /// Drops the database `name`, where it exists, and ends the sessions in it. On the session of another database.
 pub(in crate::database) fn drop_database(server: &mut Session, name: &str) -> Result<(), Error> {
     let version: u32 = server.query_one("SELECT current_setting('server_version_num')")?;
-    let force = if version >= 130_000 { " WITH (FORCE)" } else { "" };
-    server.execute(&format!("DROP DATABASE IF EXISTS {}{force}", identifier(name)))
+    dropping(version, name)
+        .iter()
+        .try_for_each(|statement| server.execute(statement))
+}
+
+/// What drops the database `name` on a server of this version. One that ends nobody's session with it has the sessions ended
+/// before: a killed worker's `pg_restore` may still fill the database. For their end it waits a few seconds by itself.
+fn dropping(version: u32, name: &str) -> Vec<String> {
+    let drop = format!("DROP DATABASE IF EXISTS {}", identifier(name));
+    if version >= 130_000 {
+        return vec![format!("{drop} WITH (FORCE)")];
+    }
+    let end = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE datname = {} AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
+        literal(name)
+    );
+    vec![end, drop]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_connected_keeps_no_database_on_any_server() {
+        let of = |version| dropping(version, "it's");
+        assert_eq!(of(130_000), ["DROP DATABASE IF EXISTS \"it's\" WITH (FORCE)"]);
+        let [end, drop]: [String; 2] = of(120_022).try_into().unwrap();
+        assert!(
+            end.contains("pg_terminate_backend(pid)") && end.contains("datname = 'it''s'"),
+            "{end}"
+        );
+        assert_eq!(drop, "DROP DATABASE IF EXISTS \"it's\"");
+    }
 }

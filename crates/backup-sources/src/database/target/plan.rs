@@ -149,7 +149,7 @@ impl DatabaseTarget {
 }
 
 /// Whether the server is on this machine. A forwarded port looks the same, but then its folder is hardly here too.
-fn is_here(settings: &DatabaseSettings) -> bool {
+pub(super) fn is_here(settings: &DatabaseSettings) -> bool {
     let host = settings.host.trim_matches(['[', ']']);
     host.starts_with('/')
         || host.eq_ignore_ascii_case("localhost")
