@@ -60,6 +60,9 @@ pub(super) struct Formats {
     pub(super) time_zone: String,
     /// How `bytea` is written.
     pub(super) bytea_output: String,
+    /// By which locale amounts of money are written; `None` in archives made before this was recorded.
+    #[serde(default)]
+    pub(super) lc_monetary: Option<String>,
 }
 
 /// A table that is a partition of another or inherits from it. One that inherits from several comes several times.
@@ -154,7 +157,8 @@ const ABOUT: &str = "SELECT json_build_object(
         UNION SELECT typowner FROM pg_type WHERE oid >= 16384
         UNION SELECT lomowner FROM pg_largeobject_metadata)),
     'children', (SELECT coalesce(json_agg(child), '[]') FROM ({children}) AS children(child)),
-    'formats', json_build_object('timeZone', current_setting('TimeZone'), 'byteaOutput', current_setting('bytea_output'))
+    'formats', json_build_object('timeZone', current_setting('TimeZone'), 'byteaOutput', current_setting('bytea_output'),
+        'lcMonetary', current_setting('lc_monetary'))
 ) FROM pg_database d WHERE d.datname = current_database()";
 
 /// Which tables are partitions of others or inherit from them.

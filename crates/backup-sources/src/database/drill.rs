@@ -62,6 +62,7 @@ impl DatabaseDrill {
             },
         );
         target.makes_roles = options.create_roles;
+        target.is_scratch = true;
         Self {
             target,
             compares_rights,

@@ -65,6 +65,8 @@ pub struct DatabaseTarget {
     options: DatabaseTargetOptions,
     /// Whether roles that the server lacks are made.
     pub(super) makes_roles: bool,
+    /// Whether the database goes again, so that it may be set to what the dump alone needs.
+    pub(super) is_scratch: bool,
 }
 
 impl DatabaseTarget {
@@ -74,6 +76,7 @@ impl DatabaseTarget {
             settings,
             options,
             makes_roles: false,
+            is_scratch: false,
         }
     }
 

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use backup_core::{OsRandom, PipelineError, Target, WarningCode};
-use backup_sources::{DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, ScratchServer};
+use backup_sources::{
+    DatabaseDrill, DatabaseDrillOptions, DatabaseSettings, DatabaseSource, DatabaseTargetOptions, ScratchServer,
+};
 use backup_tests::postgres::{Database, Postgres, quoted};
+use backup_tests::tree::Scratch;
 use backup_tests::{sample_db, unique};
 
-use crate::database::{copy_of, exists, settings, small};
+use crate::database::{change, copy_of, exists, restore, settings, small};
 use crate::database_scratch::reachable;
 use crate::database_staged::{fake_pg_restore, with_programs};
 use crate::job;
@@ -96,6 +99,14 @@ fn a_database_with_everything_passes_on_a_server_with_its_roles_and_on_one_witho
     original.psql("ALTER SUBSCRIPTION a_subscription SET (slot_name = NONE); DROP SUBSCRIPTION a_subscription");
 }
 
+/// Programs that restore, and then change what was restored.
+fn changing(sql: &str) -> Scratch {
+    fake_pg_restore(&format!(
+        "REAL \"$@\" || exit 1
+         for arg; do case \"$arg\" in --dbname=*) \"$(dirname \"$0\")/psql\" -Xq \"$arg\" -c \"{sql}\" >&2 || exit 1;; esac; done"
+    ))
+}
+
 #[test]
 fn whatever_is_restored_otherwise_is_found_and_named() {
     let (original, _) = small(100);
@@ -118,10 +129,7 @@ fn whatever_is_restored_otherwise_is_found_and_named() {
         ("SELECT lo_put(7777, 1, 'x')", "large objects (other content)"),
     ];
     for (sql, difference) in cases {
-        let programs = fake_pg_restore(&format!(
-            "REAL \"$@\" || exit 1
-             for arg; do case \"$arg\" in --dbname=*) \"$(dirname \"$0\")/psql\" -Xq \"$arg\" -c \"{sql}\" >&2 || exit 1;; esac; done"
-        ));
+        let programs = changing(sql);
         let copy = copy_of(&original);
         let scratch = with_programs(settings(&copy), programs.path());
         let error = drill_in(&archive, scratch, DatabaseDrillOptions::default()).expect_err(sql);
@@ -130,6 +138,83 @@ fn whatever_is_restored_otherwise_is_found_and_named() {
         assert!(!exists(&copy), "{sql}");
     }
     assert!(drill(&archive, &copy_of(&original)).is_ok());
+}
+
+#[test]
+fn rows_may_come_back_in_another_partition_of_their_table_and_must_all_come_back() {
+    let original = Postgres::shared().create_database("hashed");
+    let moods: Vec<String> = (1..=40).map(|number| format!("'m{number}'")).collect();
+    // One has its columns in another order. Of each mood there are so many that hardly two ways to spread them look the same.
+    original.psql(&format!(
+        "CREATE TYPE mood AS ENUM ({}); CREATE TABLE t (m mood, n int) PARTITION BY HASH (m);
+         CREATE TABLE t_0 PARTITION OF t FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+         CREATE TABLE t_1 PARTITION OF t FOR VALUES WITH (MODULUS 3, REMAINDER 1); CREATE TABLE t_2 (n int, m mood);
+         ALTER TABLE t ATTACH PARTITION t_2 FOR VALUES WITH (MODULUS 3, REMAINDER 2);
+         INSERT INTO t SELECT ('m' || i)::mood, n FROM generate_series(1, 40) i, generate_series(1, i * i) n",
+        moods.join(", ")
+    ));
+    let archive = backup_of(&original);
+    let spread = "SELECT tableoid::regclass, count(*) FROM t GROUP BY 1 ORDER BY tableoid::regclass::text";
+    let rows = "SELECT count(*), md5(string_agg(format('%s %s', m, n), ',' ORDER BY m, n)) FROM t";
+    let copy = copy_of(&original);
+    restore(&archive, &copy, DatabaseTargetOptions::default()).unwrap();
+    assert_ne!(copy.psql(spread), original.psql(spread));
+    assert_eq!(copy.psql(rows), original.psql(rows));
+    assert_eq!(drill(&archive, &copy_of(&original)).unwrap().warnings(), []);
+
+    for (sql, difference) in [
+        ("DELETE FROM t WHERE m = 'm40' AND n = 1600", "public.t_"),
+        (
+            "UPDATE t SET n = 0 WHERE m = 'm40' AND n = 1600",
+            "public.t (other rows)",
+        ),
+    ] {
+        let programs = changing(sql);
+        let copy = copy_of(&original);
+        let scratch = with_programs(settings(&copy), programs.path());
+        let error = drill_in(&archive, scratch, DatabaseDrillOptions::default()).expect_err(sql);
+        assert!(matches!(error, PipelineError::Integrity { .. }), "{sql}: {error:?}");
+        assert!(error.to_string().contains(difference), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn amounts_of_money_are_read_as_they_were_written_and_held_against_no_backup() {
+    let original = Postgres::shared().create_database("money");
+    original.psql("CREATE TABLE payments AS SELECT 5::money AS amount");
+    let archive = backup_of(&original);
+    let about: serde_json::Value = serde_json::from_slice(archive.content("about.json")).unwrap();
+    assert!(about["formats"]["lcMonetary"].is_string(), "{about}");
+    let written_by = |locale: serde_json::Value| {
+        let mut archive = archive.copy();
+        change(&mut archive, "about.json", |about| {
+            about["formats"]["lcMonetary"] = locale;
+        });
+        archive
+    };
+    let copy = copy_of(&original);
+    // It restores only where the database is set so.
+    let programs = fake_pg_restore(
+        r#"for arg; do case "$arg" in --dbname=*)
+             test "$("$(dirname "$0")/psql" -XAtq "$arg" -c 'SHOW lc_monetary')" = POSIX || exit 1;;
+           esac; done
+           exec REAL "$@""#,
+    );
+    let scratch = with_programs(settings(&copy), programs.path());
+    drill_in(&written_by("POSIX".into()), scratch, DatabaseDrillOptions::default()).unwrap();
+
+    // A locale that the server lacks, and a backup that does not tell its own.
+    for locale in ["no_WHERE".into(), serde_json::Value::Null] {
+        let mut archive = written_by(locale);
+        assert_eq!(drill(&archive, &copy).unwrap().warnings(), []);
+        let dump = &mut archive.entries[1].1;
+        let at = dump.windows(5).position(|part| part == b"$5.00").unwrap();
+        dump[at] = b'x';
+        let error = drill(&archive, &copy).unwrap_err();
+        assert!(matches!(error, PipelineError::Failed { .. }), "{error:?}");
+        assert!(error.to_string().contains("lc_monetary"), "{error}");
+        assert!(!exists(&copy));
+    }
 }
 
 type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);

@@ -13,8 +13,8 @@ const PIECE: usize = 64 * 1024;
 pub(in crate::database) struct Relay<'a> {
     out: &'a mut dyn Write,
     failed: &'a dyn Fn(io::Error) -> Error,
-    /// `None` for a version of the format that `pg_restore` may know better: it goes by as it is.
-    digest: Option<DumpDigest>,
+    /// `None` for what `pg_restore` may know better, such as a newer version of the format: it goes by as it is.
+    pub(super) digest: Option<DumpDigest>,
     /// Rows of a table or bytes of a large object, behind room for their length.
     gathered: Vec<u8>,
     written: u64,

@@ -102,6 +102,11 @@ impl Writer {
 
 /// The least that a dump of this version can be: one table with two rows, and a large object.
 fn by_hand(minor: u8) -> Vec<u8> {
+    with_large_objects(minor, 0)
+}
+
+/// The same with as many entries of large objects.
+fn with_large_objects(minor: u8, count: i32) -> Vec<u8> {
     let mut out = Writer(b"PGDMP".to_vec());
     out.0.extend([1, minor, 0, 4, 8, 1]);
     if minor >= 15 {
@@ -111,9 +116,10 @@ fn by_hand(minor: u8) -> Vec<u8> {
     }
     out.ints(&[0, 1, 2, 3, 4, 5, 6]);
     out.texts(&[Some("name"), Some("15.1"), Some("15.1")]);
-    out.ints(&[2]);
-    for (number, kind) in [(5, "TABLE DATA"), (6, "BLOBS")] {
-        out.ints(&[number, 1]);
+    out.ints(&[2 + count]);
+    let of_objects = (0..count).map(|number| (7 + number, "BLOB"));
+    for (number, kind) in [(5, "TABLE DATA"), (6, "BLOBS")].into_iter().chain(of_objects) {
+        out.ints(&[number, i32::from(kind != "BLOB")]);
         out.texts(&[Some("0"), Some("0"), Some("t"), Some(kind)]);
         out.ints(&[3]);
         out.texts(&[None, None, Some("COPY public.t (a) FROM stdin;\n")]);
@@ -198,6 +204,32 @@ fn a_dump_is_handed_on_in_larger_pieces_with_the_positions_of_its_data() {
     newer[6] = 17;
     for piece in [1, 3, 1000] {
         assert!(relayed(&newer, piece) == newer, "{piece}");
+    }
+}
+
+#[test]
+fn more_names_than_may_be_kept_are_no_damage_and_large_objects_have_none() {
+    let objects = with_large_objects(15, 1000);
+    let mut kept = DumpDigest::new();
+    kept.push(&objects).unwrap();
+    assert!(kept.kept < 1000 * 40, "{}", kept.kept);
+    assert_eq!(kept.finish().unwrap().large_objects.count, 1);
+
+    let mut full = DumpDigest::new();
+    full.kept = MAX_KEPT - 100 * NUMBER;
+    let error = full.push(&objects).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+
+    let failed = |error| Error::io("write", std::path::Path::new("out"), error);
+    for piece in [1, 7, usize::MAX] {
+        let mut out = Vec::new();
+        let mut relay = Relay::new(&mut out, &failed);
+        relay.digest.as_mut().unwrap().kept = MAX_KEPT - 100 * NUMBER;
+        for bytes in objects.chunks(piece) {
+            relay.push(bytes).unwrap();
+        }
+        assert!(relay.finish().unwrap().is_empty());
+        assert!(out == objects, "{piece}");
     }
 }
 

@@ -6,6 +6,9 @@ use super::scan::Scanner;
 use super::summary::Object;
 use crate::Error;
 
+/// How the definition of a partition's data begins where `pg_dump` sends them through the topmost table.
+const BY_ROOT: &[u8] = b"-- load via partition root ";
+
 /// Version of the archive format, as its second number: 14 for 1.14.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Version(u8);
@@ -134,6 +137,22 @@ impl Entry {
         (self.schema.clone(), self.tag.clone())
     }
 
+    /// Schema and name of the table through which a partition's rows are loaded, where they may come to be in another
+    /// partition: by hash an enum's values go by numbers that every database gives anew.
+    pub(super) fn root(&self) -> Option<(String, String)> {
+        let text = String::from_utf8_lossy(self.definition.strip_prefix(BY_ROOT)?);
+        let mut is_quoted = false;
+        let (schema, name) = text.split_once(|character: char| {
+            is_quoted ^= character == '"';
+            character == '.' && !is_quoted
+        })?;
+        let bare = |name: &str| {
+            let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+            quoted.map_or_else(|| name.to_owned(), |name| name.replace("\"\"", "\""))
+        };
+        Some((bare(schema), bare(name)))
+    }
+
     /// About how many bytes of it stay in memory.
     pub(super) fn kept_bytes(&self) -> usize {
         // Names of tables are kept several times, beside the numbers.
@@ -180,6 +199,25 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_that_rows_are_loaded_through_is_found_whatever_it_is_called() {
+        let root = |definition: &str| {
+            let entry = Entry {
+                definition: definition.as_bytes().to_vec(),
+                ..Entry::default()
+            };
+            entry.root()
+        };
+        let name = |schema: &str, name: &str| Some((schema.to_owned(), name.to_owned()));
+        assert_eq!(root("-- load via partition root public.t"), name("public", "t"));
+        assert_eq!(
+            root("-- load via partition root \"a.b\".\"c. \"\"d\"\"\""),
+            name("a.b", "c. \"d\"")
+        );
+        assert_eq!(root("CREATE TABLE public.t ();"), None);
+        assert_eq!(root(""), None);
+    }
 
     #[test]
     fn columns_are_found_whatever_they_are_called() {

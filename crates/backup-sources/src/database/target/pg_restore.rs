@@ -24,15 +24,23 @@ const UNHINDERED: &str = "-c default_transaction_read_only=off -c statement_time
 /// up afterwards waits for all before it.
 pub(super) const LAZY: &str = "-c synchronous_commit=off";
 
-/// What a server says where it lacks something that is no part of the dump.
-const NOT_THE_DUMP: [&str; 18] = [
+/// What is said where the server, or who runs the restore, lacks something that is no part of the dump, or one of the two ended
+/// it. Amounts of money are read by the server's locale.
+const NOT_THE_DUMP: [&str; 30] = [
     "No space left",
+    "can only create extension in database",
+    "canceling statement",
+    "connection to server",
     "could not access file",
+    "could not connect",
     "could not extend file",
     "could not load library",
     "could not open extension control file",
     "could not set default_tablespace",
+    "during recovery",
+    "for type money",
     "has no installation script",
+    "in a read-only transaction",
     "is not loaded",
     "must be loaded via",
     "must be member",
@@ -41,8 +49,13 @@ const NOT_THE_DUMP: [&str; 18] = [
     "out of memory",
     "out of shared memory",
     "permission denied",
+    "remaining connection slots",
     "requires the server to be built with",
+    "server closed the connection",
     "supported in this build",
+    "terminated by user",
+    "terminating connection",
+    "too many clients",
     "unrecognized configuration parameter",
 ];
 
@@ -155,7 +168,10 @@ fn is_timeout_alone(said: &str) -> bool {
 
 fn is_of_the_dump(said: &str) -> bool {
     let lacks_role = said.contains("ERROR:  role \"") && said.contains("\" does not exist");
-    !lacks_role && !NOT_THE_DUMP.iter().any(|words| said.contains(words))
+    // A worker that ends for the dump's sake says so first.
+    let lost_worker =
+        said.contains("a worker process died unexpectedly") && said.matches("pg_restore: error:").count() == 1;
+    !lacks_role && !lost_worker && !NOT_THE_DUMP.iter().any(|words| said.contains(words))
 }
 
 /// Hands on the current entry's content, block by block, until `take` says that it is enough.
@@ -176,5 +192,47 @@ pub(super) fn each_block(
             return Ok(());
         }
         job.advance(length as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_restore_is_held_against_the_dump_only_where_it_lies_there() {
+        assert!(NOT_THE_DUMP.is_sorted());
+        let is_of_the_dump = |said: &str| is_of_the_dump(&format!("pg_restore failed with exit code 1: {said}"));
+        let query = "pg_restore: error: could not execute query: ERROR:  ";
+        let row =
+            "pg_restore: error: COPY failed for table \"t\": ERROR:  invalid input syntax for type integer: \"x\"";
+        let worker = "pg_restore: error: a worker process died unexpectedly";
+        for said in [
+            worker.to_owned(),
+            "pg_restore: terminated by user".to_owned(),
+            "pg_restore: error: could not connect to database \"d\": FATAL:  sorry, too many clients already"
+                .to_owned(),
+            "FATAL:  remaining connection slots are reserved for non-replication superuser connections".to_owned(),
+            "pg_restore: error: connection to server on socket \"s\" failed: No such file or directory".to_owned(),
+            "server closed the connection unexpectedly".to_owned(),
+            "FATAL:  terminating connection due to administrator command".to_owned(),
+            format!("{query}canceling statement due to user request"),
+            format!("{query}can only create extension in database postgres"),
+            format!("{query}cannot execute CREATE TABLE in a read-only transaction"),
+            format!("{query}cannot execute CREATE TABLE during recovery"),
+            format!("{query}role \"r\" does not exist"),
+            "pg_restore: error: COPY failed for table \"t\": ERROR:  invalid input syntax for type money: \"NT$1\""
+                .to_owned(),
+        ] {
+            assert!(!is_of_the_dump(&said), "{said}");
+        }
+        for said in [
+            row.to_owned(),
+            format!("{row}; {worker}"),
+            format!("{query}could not create unique index \"t_pkey\"; {worker}"),
+            "pg_restore: error: could not read from input file: end of file".to_owned(),
+        ] {
+            assert!(is_of_the_dump(&said), "{said}");
+        }
     }
 }
