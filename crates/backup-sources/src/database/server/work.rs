@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use backup_core::JobControl;
-use rustix::process::{Pid, getpgid};
+use rustix::process::Pid;
 
 use crate::child::Child;
 use crate::database::DatabaseSettings;
@@ -79,11 +79,12 @@ fn sessions(settings: &DatabaseSettings, application: &str, job: &JobControl) ->
 
 /// The position in every file that the processes of `group` have open. What has ended meanwhile has none.
 fn positions(group: Pid) -> BTreeMap<PathBuf, String> {
+    // proc_pid_stat(5): after the name the state, the parent and the group. Of the system's own threads that is 0.
+    let group = group.as_raw_nonzero().to_string();
     let is_of_group = |process: &PathBuf| {
-        let number = process.file_name().and_then(|name| name.to_str()?.parse::<i32>().ok());
-        number
-            .and_then(Pid::from_raw)
-            .is_some_and(|number| getpgid(Some(number)) == Ok(group))
+        let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map(|(_, fields)| fields);
+        fields.is_some_and(|fields| fields.split(' ').nth(2) == Some(&group))
     };
     listed(Path::new("/proc"))
         .filter(is_of_group)
