@@ -122,8 +122,8 @@ fn identified(name: &str, size: usize, changed: i64) -> Entry {
 #[test]
 fn a_file_whose_identity_is_the_same_is_not_read() {
     let content = noise(30, 5000);
-    let old = identified("old", 5000, TIME - 11);
-    let racy = identified("racy", 5000, TIME - 10);
+    let old = identified("old", 5000, TIME - 61);
+    let racy = identified("racy", 5000, TIME - 60);
     let mut touched = identified("touched", 5000, TIME - 100);
     let mut backups = Backups::default();
     backups.add(SMALL, |writer| {

@@ -257,6 +257,13 @@ impl Folder {
         let prefix = format!(".{}.", path::name_of(path));
         let mut attempt = 0;
         loop {
+            if !self.root.is_dir() {
+                // Made anew, it would stand on another disk than the one that was here.
+                return Err(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    format!("the folder {} is gone: is its disk mounted?", self.root.display()),
+                ));
+            }
             let result = create_folder(folder).and_then(|()| {
                 tempfile::Builder::new()
                     .prefix(&prefix)

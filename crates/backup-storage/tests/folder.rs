@@ -45,6 +45,10 @@ async fn a_folder_that_is_gone_is_noticed_though_it_holds_nothing() {
     // As when a disk is no longer mounted.
     fs::remove_dir(&root).unwrap();
     assert!(matches!(store.check().await, Err(Error::NotFound { .. })));
+    // Nor is it made anew, on the disk below.
+    let error = upload(&store, PATH, 10, 10).await.unwrap_err();
+    assert!(error.to_string().contains("is its disk mounted"), "{error}");
+    assert!(!root.exists());
 }
 
 #[tokio::test]

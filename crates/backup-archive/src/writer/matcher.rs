@@ -11,9 +11,10 @@ use crate::blocks::{BlockHash, LEVELS};
 use crate::index::{Base, EntryRecord, Extent};
 use crate::reader::range::RecordCursor;
 
-/// What was touched less than this long before the base was begun may have changed while it was made, within one tick of
-/// the file system's clock. Seconds.
-const SETTLED_SECS: i64 = 10;
+/// What was touched less than this long before the base was begun may have changed while it was made, and its times not: within
+/// one tick of the file system's clock, or through a mapping of the file into memory. The first write to a page sets the times,
+/// further ones only once the kernel has written it back, by default within 35 seconds. Seconds.
+const SETTLED_SECS: i64 = 60;
 
 /// Blocks that are loaded at first where a window jumps to, since many a jump ends with its block.
 const FIRST_REACH: u64 = 64;

@@ -1,11 +1,12 @@
 //! Restores files for a trial and looks whether they are what the backup holds.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, PartReader, PipelineError, Step, Target};
+use backup_core::{ArchiveSink, Entry, EntryKind, EntryPath, JobControl, PartReader, PipelineError, Step, Target};
 
 use super::digest::{Block, TreeDigest};
 use super::remove::remove_tree;
@@ -18,6 +19,8 @@ use possible::Possible;
 
 /// Bytes that are read at once.
 const BLOCK: usize = 256 * 1024;
+/// So many devices are remembered at the most.
+const MOST_LEFT_OUT: usize = 10_000;
 
 /// A restore of the files into a scratch folder that is removed again, to prove that it works.
 ///
@@ -60,6 +63,7 @@ impl FilesDrill {
             possible: &possible,
             digest: TreeDigest::new(possible.sets_owners),
             blocks: Vec::new(),
+            left_out: BTreeSet::new(),
         };
         // All of the scratch folder goes.
         restore_tree(&tree, &[], &mut passing, &mut Made::default(), job)?;
@@ -113,14 +117,23 @@ struct Passing<'a> {
     possible: &'a Possible,
     digest: TreeDigest,
     blocks: Vec<Block>,
+    /// Devices that cannot be made here.
+    left_out: BTreeSet<EntryPath>,
 }
 
 impl PartReader for Passing<'_> {
     fn next_entry(&mut self) -> Result<Option<Entry>, PipelineError> {
         while let Some(entry) = self.part.next_entry()? {
+            if matches!(&entry.kind, EntryKind::HardLink { target } if self.left_out.contains(target)) {
+                continue;
+            }
+            let path = entry.path.clone();
             if let Some(entry) = self.possible.of(entry)? {
                 self.blocks.extend(self.digest.begin(&entry));
                 return Ok(Some(entry));
+            }
+            if self.left_out.len() < MOST_LEFT_OUT {
+                self.left_out.insert(path);
             }
         }
         Ok(None)

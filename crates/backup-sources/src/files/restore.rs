@@ -2,6 +2,7 @@
 //!
 //! Paths must come in ascending order, so each is made once and never through anything but folders that were made here.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -49,6 +50,7 @@ pub(crate) fn restore_tree(
         inherits,
         closed: ClosedFolders::default(),
         withheld: Withheld::default(),
+        left_out: BTreeSet::new(),
         buffer: vec![0; BLOCK],
     };
     let mut last: Option<EntryPath> = None;
@@ -96,6 +98,8 @@ struct Restorer<'a> {
     inherits: bool,
     closed: ClosedFolders,
     withheld: Withheld,
+    /// Devices that could not be made, so that no other name of theirs can be.
+    left_out: BTreeSet<EntryPath>,
     buffer: Vec<u8>,
 }
 

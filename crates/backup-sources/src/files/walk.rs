@@ -150,6 +150,10 @@ impl Names {
         names
             .starts
             .sort_unstable_by(|a, b| compare(&bytes[*a as usize + 1..], &bytes[*b as usize + 1..]));
+        // One that is removed and made again while the folder is listed may come twice.
+        names
+            .starts
+            .dedup_by(|a, b| compare(&bytes[*a as usize + 1..], &bytes[*b as usize + 1..]).is_eq());
         Ok(names)
     }
 

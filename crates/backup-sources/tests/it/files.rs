@@ -206,6 +206,33 @@ fn a_missing_folder_is_refused_before_anything_is_read() {
 }
 
 #[test]
+fn a_file_that_is_lent_to_another_program_is_waited_for() {
+    let source = Scratch::new();
+    let lent = source.path().join("lent");
+    fs::write(&lent, "content").unwrap();
+    // It gives the file back when it is asked to: the signal ends it.
+    let script = "import fcntl, sys, time\n\
+        file = open(sys.argv[1], 'r+b')\n\
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)\n\
+        print('lent', flush=True)\n\
+        time.sleep(600)\n";
+    let mut holder = Command::new("python3")
+        .args(["-c", script])
+        .arg(&lent)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut word = [0; 5];
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut word).unwrap();
+    let mut archive = Archive::default();
+    let saved = back_up(&FilesSource::new(source.path().to_owned()), &mut archive, &job());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    saved.unwrap();
+    assert!(archive.find("lent").is_some());
+}
+
+#[test]
 fn a_cancelled_walk_ends() {
     let source = Scratch::new();
     for i in 0..10 {
@@ -334,6 +361,9 @@ fn a_failed_restore_leaves_what_was_there() {
     assert_eq!(fs::read_to_string(full.join("mine")).unwrap(), "mine");
 }
 
+/// A folder in the current one of [`as_plain_user`], of another user where there is one, in which everybody may write.
+pub(crate) const OTHERS: &str = "others";
+
 /// Runs one of the tests below (ignored otherwise) as a user without rights.
 pub(crate) fn as_plain_user(test: &str) {
     let folder = Scratch::new();
@@ -341,6 +371,9 @@ pub(crate) fn as_plain_user(test: &str) {
     // Where the tests were built, a plain user may not be able to go.
     let program: PathBuf = folder.path().join("tests");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let others = folder.path().join(OTHERS);
+    fs::create_dir(&others).unwrap();
+    fs::set_permissions(&others, fs::Permissions::from_mode(0o777)).unwrap();
     let mut command = if is_root() {
         let mut command = Command::new("setpriv");
         command

@@ -5,13 +5,13 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use backup_core::{Entry, EntryKind, EntryPath, JobControl, PipelineError, Source, Target, WarningCode};
-use backup_sources::{ConfigSource, ConfigTarget, FilesTarget, FilesTargetOptions};
+use backup_sources::{ConfigSource, ConfigTarget, FilesDrill, FilesTarget, FilesTargetOptions};
 use backup_tests::tree::{Scratch, compare};
 use rustix::fs::{CWD, FileType, Mode, XattrFlags, lgetxattr, lsetxattr, mknodat};
 use rustix::io::Errno;
 
 use crate::config::inputs;
-use crate::files::{as_plain_user, restore, save};
+use crate::files::{OTHERS, as_plain_user, restore, save};
 use crate::job;
 use crate::recorder::{Archive, Replay, back_up, warned};
 
@@ -233,4 +233,55 @@ fn plain_listed_files_below_closed_folders() {
         assert!(matches!(error, PipelineError::Refused { .. }), "{error:?}");
         assert!(error.to_string().contains("closed"), "{error}");
     }
+}
+
+#[test]
+fn a_folder_of_another_user_is_restored_into() {
+    as_plain_user("files_rights::plain_folder_of_another");
+}
+
+#[test]
+#[ignore = "run by the test above as a plain user"]
+fn plain_folder_of_another() {
+    let dir = std::env::current_dir().unwrap().join(OTHERS);
+    if fs::metadata(&dir).unwrap().uid() == rustix::process::geteuid().as_raw() {
+        backup_tests::note("there is no other user whose folder it could be");
+        return;
+    }
+    let root = entry("", EntryKind::Directory, 0o750);
+    let mut file = entry("a", EntryKind::File { data: None }, 0o600);
+    file.1 = b"content".to_vec();
+    file.0.size = 7;
+    let job = restore_entries(vec![root, file], &dir).unwrap();
+    assert_eq!(fs::read(dir.join("a")).unwrap(), b"content");
+    let warnings = warned(&job, WarningCode::Other);
+    assert!(
+        warnings.iter().any(|text| text.contains("its own rights and times")),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn other_names_of_a_device_that_cannot_be_made_are_left_out_with_it() {
+    as_plain_user("files_rights::plain_names_of_a_device");
+}
+
+#[test]
+#[ignore = "run by the test above as a plain user"]
+fn plain_names_of_a_device() {
+    let parent = Scratch::new();
+    let target = EntryPath::new("null").unwrap();
+    let link = EntryKind::HardLink { target };
+    let entries = || {
+        vec![
+            entry("", EntryKind::Directory, 0o700),
+            entry("null", EntryKind::CharDevice { major: 1, minor: 3 }, 0o666),
+            entry("same", link.clone(), 0o666),
+        ]
+    };
+    let job = restore_entries(entries(), &parent.path().join("copy")).unwrap();
+    let warnings = warned(&job, WarningCode::Other);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let mut drill = FilesDrill::new(parent.path(), "devices");
+    drill.restore(&mut Replay::of(entries()), &self::job()).unwrap();
 }

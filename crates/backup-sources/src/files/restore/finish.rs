@@ -34,7 +34,14 @@ impl Restorer<'_> {
         if entry.kind == EntryKind::Directory {
             mode = self.closed.keep_open(&entry.path, mode);
         }
-        fchmod(file, mode).map_err(failed)?;
+        match fchmod(file, mode) {
+            // A folder that was there and is another's; its times are the owner's to set too.
+            Err(Errno::PERM) => {
+                self.withheld.rights.add(|| entry.path.to_string());
+                return Ok(());
+            }
+            set => set.map_err(failed)?,
+        }
         // The set-gid bit of a group that this user is not in is left out by the kernel, which says nothing.
         let set_id = mode.as_raw_mode() & SET_ID;
         if set_id != 0 && fstat(file).map_err(failed)?.st_mode & set_id != set_id {

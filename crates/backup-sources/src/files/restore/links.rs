@@ -13,6 +13,9 @@ use crate::Error;
 use crate::files::dirs::open_place;
 use crate::files::metadata::name_under_proc;
 
+/// So many devices are remembered at the most: no archive of ours has as many.
+const MOST_LEFT_OUT: usize = 10_000;
+
 impl Restorer<'_> {
     pub(super) fn hard_link(
         &mut self,
@@ -23,6 +26,10 @@ impl Restorer<'_> {
     ) -> Result<(), Error> {
         if *target >= entry.path {
             return Err(hostile(&entry.path, "it is a link to what does not come before it"));
+        }
+        if self.left_out.contains(target) {
+            self.leave_out(entry);
+            return Ok(());
         }
         if !wanted.is_empty() && !wanted.iter().any(|path| target.is_under(path)) {
             return Err(Error::refused(
@@ -74,10 +81,17 @@ impl Restorer<'_> {
                 self.finish_name(entry, name)
             }
             Err(Errno::PERM) if kind != FileType::Fifo => {
-                self.warn(entry, "a device can only be made by root: it was left out");
+                self.leave_out(entry);
                 Ok(())
             }
             Err(error) => Err(self.cannot_make(&entry.path, name, error)),
+        }
+    }
+
+    fn leave_out(&mut self, entry: &Entry) {
+        self.warn(entry, "a device can only be made by root: it was left out");
+        if self.left_out.len() < MOST_LEFT_OUT {
+            self.left_out.insert(entry.path.clone());
         }
     }
 }

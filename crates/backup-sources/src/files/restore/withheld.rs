@@ -10,6 +10,7 @@ const NAMED: usize = 5;
 #[derive(Debug, Default)]
 pub(super) struct Withheld {
     pub(super) owners: Items,
+    pub(super) rights: Items,
     pub(super) set_id: Items,
     pub(super) capabilities: Items,
     pub(super) attributes: Items,
@@ -32,6 +33,12 @@ impl Withheld {
                 entry,
                 entries,
                 "restored without the recorded owner or group, which this user may not set",
+            ),
+            (
+                &self.rights,
+                entry,
+                entries,
+                "left with its own rights and times, which only its owner may set",
             ),
             (
                 &self.set_id,
