@@ -10,11 +10,19 @@ use backup_tests::system::System;
 use backup_tests::tools;
 
 const DOCUMENT: &str = include_str!("../../docs/embedding.md");
+const WORKSPACE: &str = include_str!("../../Cargo.toml");
 
 /// The code of this language.
 fn code(language: &str) -> &'static str {
     let begin = format!("```{language}\n");
     DOCUMENT.split_once(&begin).unwrap().1.split_once("```").unwrap().0
+}
+
+/// How this workspace is built for tests: what others have built of the dependencies fits then, which takes ten minutes otherwise.
+fn profile() -> &'static str {
+    let from = WORKSPACE.find("[profile.dev]").unwrap();
+    let to = WORKSPACE.find("[profile.release]").unwrap();
+    &WORKSPACE[from..to]
 }
 
 /// Builds the document's program in `folder`, with the versions of this workspace, and where its crates have been built.
@@ -23,16 +31,14 @@ fn build(folder: &Path) -> Program {
     let place = format!("path = \"{}/", workspace.display());
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::write(folder.join("src/main.rs"), code("rust")).unwrap();
-    fs::write(
-        folder.join("Cargo.toml"),
-        code("toml").replace("path = \"backup/", &place),
-    )
-    .unwrap();
+    let manifest = code("toml").replace("path = \"backup/", &place);
+    fs::write(folder.join("Cargo.toml"), format!("{manifest}\n{}", profile())).unwrap();
     fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     let target = built("backupctl").ancestors().nth(2).unwrap().to_owned();
     let mut cargo = Command::new("cargo");
     cargo
-        .args(["build", "--quiet"])
+        .args(["build", "--quiet", "--config"])
+        .arg(workspace.join(".cargo/config.toml"))
         .current_dir(folder)
         .env("CARGO_TARGET_DIR", &target);
     tools::run(&mut cargo).unwrap();
