@@ -1,15 +1,22 @@
-//! Opening what is saved and looking at it, without following a link and without waiting for anybody.
+//! Opening what is saved and looking at it, without following a link, and without waiting for anybody but
+//! those to whom a file is lent.
 
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
+use backup_core::JobControl;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, statat};
 use rustix::io::Errno;
 
 use super::dirs::open_dir;
 use super::walk::Walk;
 use crate::Error;
+
+/// How often, and with what pause, a file is asked for again that is lent to another program: for a minute.
+const LEASE_TRIES: u32 = 300;
+const LEASE_PAUSE: Duration = Duration::from_millis(200);
 
 /// File systems that hold no files of anybody: kernel interfaces, by `statfs` type.
 const PSEUDO: [u32; 18] = [
@@ -52,8 +59,28 @@ pub(super) fn open_root(root: &Path, flags: OFlags) -> Result<OwnedFd, Error> {
     })
 }
 
+/// The same as [`open_and_look`], once another program has given the file back that it was lent to alone, as file servers do for
+/// their clients (fcntl(2), leases): the first try has the kernel ask for it, and take it within the time of `lease-break-time`,
+/// by default 45 seconds.
+pub(super) fn open_in_time(
+    walk: &Walk,
+    name: &CStr,
+    file_type: FileType,
+    job: &JobControl,
+) -> Result<Result<(Option<OwnedFd>, Stat), Errno>, Error> {
+    let mut tries = LEASE_TRIES;
+    loop {
+        match open_and_look(walk, name, file_type) {
+            Err(Errno::AGAIN) if tries > 0 => tries -= 1,
+            looked => return Ok(looked),
+        }
+        job.check()?;
+        std::thread::sleep(LEASE_PAUSE);
+    }
+}
+
 /// Opens what the listing says is a file or a folder; without its descriptor where it is something else by now.
-pub(super) fn open_and_look(walk: &Walk, name: &CStr, file_type: FileType) -> Result<(Option<OwnedFd>, Stat), Errno> {
+fn open_and_look(walk: &Walk, name: &CStr, file_type: FileType) -> Result<(Option<OwnedFd>, Stat), Errno> {
     let dir = walk.dir()?;
     let fd = if file_type == FileType::Directory {
         open_dir(dir, name)?

@@ -4,7 +4,6 @@ use std::ffi::CStr;
 use std::fmt::{Display, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
 
 use backup_core::contents::FilesContents;
 use backup_core::{ArchiveSink, EntryKind, EntryPath, JobControl, WarningCode, counted};
@@ -14,7 +13,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use super::MAX_DEPTH;
 use super::content::{Content, data_ranges};
 use super::links::{Identity, Links};
-use super::look::{is_pseudo, look, look_at_folder, open_and_look, open_root};
+use super::look::{is_pseudo, look, look_at_folder, open_in_time, open_root};
 use super::metadata::{Xattrs, entry, xattrs_of_open, xattrs_of_path};
 use super::owners::Owners;
 use super::walk::{Found, Walk, is_gone};
@@ -29,9 +28,6 @@ use fate::{Fate, is_same};
 const SHOWN: usize = 20;
 /// How often a name that is one thing when listed and another when opened is looked at again.
 const ATTEMPTS: usize = 4;
-/// How often, and with what pause, a file is asked for again that is lent to another program: for a minute.
-const LEASE_TRIES: u32 = 300;
-const LEASE_PAUSE: Duration = Duration::from_millis(200);
 /// From this size on the system is told that the file is read from one end to the other, in bytes.
 const LARGE: i64 = 256 * 1024;
 
@@ -183,7 +179,7 @@ impl<'a> Saver<'a> {
         }
         for _ in 0..ATTEMPTS {
             let looked = match file_type {
-                FileType::RegularFile | FileType::Directory => self.open_in_time(walk, name, file_type)?,
+                FileType::RegularFile | FileType::Directory => open_in_time(walk, name, file_type, self.job)?,
                 _ => look(walk, name).map(|stat| (None, stat)),
             };
             let (fd, stat) = match looked {
@@ -219,26 +215,6 @@ impl<'a> Saver<'a> {
         }
         self.vanished(path);
         Ok(None)
-    }
-
-    /// Opens it, once another program has given it back that it was lent to alone, as file servers do for their clients
-    /// (fcntl(2), leases): the first try has the kernel ask for it, and take it within the time of `lease-break-time`, by
-    /// default 45 seconds.
-    fn open_in_time(
-        &self,
-        walk: &Walk,
-        name: &CStr,
-        file_type: FileType,
-    ) -> Result<Result<(Option<OwnedFd>, Stat), Errno>, Error> {
-        let mut tries = LEASE_TRIES;
-        loop {
-            match open_and_look(walk, name, file_type) {
-                Err(Errno::AGAIN) if tries > 0 => tries -= 1,
-                looked => return Ok(looked),
-            }
-            self.job.check()?;
-            std::thread::sleep(LEASE_PAUSE);
-        }
     }
 
     /// Lets the sink carry the file over from the base without opening it. `false`: it is to be read.
