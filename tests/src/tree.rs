@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::poll;
 
 /// How long a file must have rested when a base is made to be carried over unread, and a little more.
-const REST: Duration = Duration::from_secs(12);
+const REST: Duration = Duration::from_secs(62);
 
 /// Waits until a file, the one that was changed last, has rested for so long that a backup which begins now knows it for
 /// unchanged later.
