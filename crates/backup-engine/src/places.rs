@@ -13,7 +13,6 @@ use backup_sources::DatabaseSettings;
 use backup_storage::{BlobStore, StorageSettings};
 use secrecy::SecretString;
 use tokio::sync::Mutex;
-use url::Url;
 
 use crate::bridge::blocking;
 use crate::engine::Engine;
@@ -165,19 +164,12 @@ impl Environment {
     /// How to open the storage that a configuration names.
     ///
     /// # Errors
-    /// `WrongKey` as [`Self::unseal`]; `Refused` where the environment's credentials would go to a server that the
-    /// configuration chose.
+    /// `WrongKey` as [`Self::unseal`]; `Refused` where the environment's credentials would go to an account or a server that
+    /// the configuration chose.
     pub fn storage_settings(&self, config: &BackupConfig) -> Result<StorageSettings, PipelineError> {
         let secret = config.storage_connection_string.as_ref();
-        let chosen = config.storage_url.as_deref().and_then(endpoint);
-        if secret.is_none() && chosen.is_some() && chosen != endpoint(&self.settings.storage.url) {
-            return Err(PipelineError::refused(
-                "the storage URL names an endpoint, and the configuration has no connection string of its own",
-                "Give the connection string of that endpoint: the environment's credentials are not sent to another.",
-            ));
-        }
         let connection = secret.map(|secret| self.unseal(secret, "storage connection string"));
-        Ok(storage_of(&self.settings.storage, config, connection.transpose()?))
+        storage_of(&self.settings.storage, config, connection.transpose()?)
     }
 
     /// How to reach the database that a configuration names.
@@ -300,11 +292,14 @@ pub fn is_same_login(one: &DatabaseSettings, other: &DatabaseSettings) -> bool {
 
 /// How to open the storage that a configuration names, with its own connection string where it has one; what it does not
 /// say, the environment says.
+///
+/// # Errors
+/// `Refused` where the environment's credentials would go to an account or a server that the configuration chose.
 pub(crate) fn storage_of(
     environment: &StorageSettings,
     config: &BackupConfig,
     connection_string: Option<SecretString>,
-) -> StorageSettings {
+) -> Result<StorageSettings, PipelineError> {
     let mut settings = environment.clone();
     if let Some(url) = &config.storage_url {
         settings.url.clone_from(url);
@@ -313,20 +308,20 @@ pub(crate) fn storage_of(
             settings.connection_string = None;
         }
     }
-    if connection_string.is_some() {
-        settings.connection_string = connection_string;
-    }
     if let Some(container) = &config.container_name {
         settings.container.clone_from(container);
     }
-    settings
-}
-
-/// The server that a storage URL itself names.
-fn endpoint(url: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
-    let named = url.query_pairs().find(|(name, _)| name == "endpoint");
-    named.map(|(_, endpoint)| endpoint.into_owned())
+    if connection_string.is_some() {
+        settings.connection_string = connection_string;
+    } else if config.storage_url.is_some() && !BlobStore::keeps_credentials(&settings, environment)? {
+        return Err(PipelineError::refused(
+            "the storage URL leads to another account or endpoint than the environment names, and the configuration has no \
+             connection string of its own",
+            "Give the connection string of that account: the environment's credentials go only to the account that \
+             AZURE_STORAGE_ACCOUNT_NAME or its own storage names.",
+        ));
+    }
+    Ok(settings)
 }
 
 /// The keys of all configurations, the default one first.

@@ -129,20 +129,28 @@ impl Rebuild<'_> {
         let mut found = Vec::new();
         for config in export.configs.iter().filter(|config| names_storage(config)) {
             let settings = storage_of(self.environment, config, None);
-            if BlobStore::locate(&settings).is_ok_and(|place| seen.contains(&place)) {
+            let place = settings
+                .as_ref()
+                .ok()
+                .and_then(|settings| BlobStore::locate(settings).ok());
+            if place.is_some_and(|place| seen.contains(&place)) {
                 continue;
             }
             let problem = if export.without_connection.contains(&config.key) {
                 "its connection string is in no backup: set it again, then adopt what its storage holds".to_owned()
             } else {
-                match BlobStore::open_existing(&settings).await {
+                let opened = match settings {
+                    Ok(settings) => BlobStore::open_existing(&settings).await.map_err(PipelineError::from),
+                    Err(error) => Err(error),
+                };
+                match opened {
                     Ok(storage) => {
                         if seen.insert(storage.describe()) {
                             found.push(self.repository.at(storage));
                         }
                         continue;
                     }
-                    Err(error) => PipelineError::from(error).full_text(),
+                    Err(error) => error.full_text(),
                 }
             };
             rebuilt.unreachable.push((config.key.clone(), problem));

@@ -87,7 +87,7 @@ impl ConnectionString {
             None => default_endpoint(&parts)?,
         };
         let account = match parts.account_name {
-            Some(name) => account_name(name)?,
+            Some(name) => account_name("AccountName", name)?,
             None => account_of(&endpoint)?,
         };
         Ok(Self {
@@ -179,7 +179,7 @@ fn default_endpoint(parts: &Parts<'_>) -> Result<String, String> {
     let Some(name) = parts.account_name else {
         return Err("neither AccountName nor BlobEndpoint is given".to_owned());
     };
-    let name = account_name(name)?;
+    let name = account_name("AccountName", name)?;
     let protocol = match parts.protocol.map(str::to_ascii_lowercase).as_deref() {
         None | Some("https") => "https",
         Some("http") => "http",
@@ -189,11 +189,13 @@ fn default_endpoint(parts: &Parts<'_>) -> Result<String, String> {
     http_url("EndpointSuffix", &format!("{protocol}://{name}.blob.{suffix}"))
 }
 
-fn account_name(name: &str) -> Result<String, String> {
-    if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+/// Checks the name of an account, of which the host of its service is made.
+pub(crate) fn account_name(key: &str, name: &str) -> Result<String, String> {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if plain && !name.is_empty() {
         Ok(name.to_owned())
     } else {
-        Err("AccountName holds something other than letters, digits and hyphens".to_owned())
+        Err(format!("{key} is not made of letters, digits and hyphens alone"))
     }
 }
 
@@ -314,6 +316,10 @@ mod tests {
                 "AccountName is given twice",
             ),
             ("AccoutName=a;AccountKey=c2VjcmV0", "the key AccoutName is not known"),
+            (
+                "AccountName=s3cret.example/;AccountKey=c2Vj",
+                "AccountName is not made of",
+            ),
             ("AccountName=a;AccountKey=c2Vj;s3cret+/=", "part 3 has no known key"),
             (
                 "AccountName=a;SharedAccessSignature=s3cret",

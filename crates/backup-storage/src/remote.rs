@@ -6,6 +6,7 @@ mod connect;
 mod pace;
 mod place;
 mod read;
+mod service;
 mod upload;
 
 use std::sync::Arc;
@@ -73,6 +74,11 @@ impl Remote {
     /// What the container or bucket is called, without asking it.
     pub(crate) fn locate(settings: &StorageSettings) -> Result<String, Error> {
         connect::connect(settings).map(|(remote, _)| remote.describe)
+    }
+
+    /// See [`crate::BlobStore::keeps_credentials`].
+    pub(crate) fn keeps_credentials(settings: &StorageSettings, environment: &StorageSettings) -> Result<bool, Error> {
+        service::keeps_credentials(settings, environment)
     }
 
     async fn look_at(settings: &StorageSettings, missing: Missing) -> Result<Self, Error> {

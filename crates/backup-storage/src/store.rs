@@ -102,6 +102,15 @@ impl BlobStore {
         }
     }
 
+    /// Whether `settings`, which have their credentials of `environment`, send them to no other account or endpoint of Azure
+    /// than `environment` names. Asks nobody.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for `settings` that cannot work.
+    pub fn keeps_credentials(settings: &StorageSettings, environment: &StorageSettings) -> Result<bool, Error> {
+        Remote::keeps_credentials(settings, environment)
+    }
+
     /// The store in words for people: `Azure container backups at https://acct.blob.core.windows.net`,
     /// `folder /var/backups`. Holds no secret.
     pub fn describe(&self) -> String {

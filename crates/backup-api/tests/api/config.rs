@@ -488,11 +488,24 @@ async fn a_password_goes_only_where_it_was_given_for(app: TestApp) {
     let none = json!({ "databaseHost": null, "databaseUser": null, "databasePassword": null });
     assert_eq!(patch(&admin, CONFIG, none).await["databasePassword"], Value::Null);
 
-    let endpoint = json!({ "storageUrl": "az://container/p?account=a&endpoint=https://evil.example" });
-    admin
-        .send("PATCH", CONFIG, &endpoint.to_string())
-        .await
-        .refused(400, "field_invalid");
+    for url in [
+        "az://container/p?account=a&endpoint=https://evil.example",
+        "az://container/p?account=a&endpoint=https://good.example&endpoint=https://evil.example",
+        "az://container?account=evil.example/x",
+        "az://container?account=evil.example%2Fx",
+        "az://container?account=another",
+    ] {
+        let change = json!({ "storageUrl": url });
+        admin
+            .send("PATCH", CONFIG, &change.to_string())
+            .await
+            .refused(400, "field_invalid");
+        let test = json!({ "what": "STORAGE", "config": change });
+        let tried = admin.post("/api/admin/backup/config/test", test).await.expect(200);
+        assert_eq!(tried.json()["ok"], false, "{}", tried.text());
+        // Refused for what it says, and not by whoever was asked.
+        assert!(tried.text().contains("storage URL"), "{url}: {}", tried.text());
+    }
 }
 
 async fn nobody_names_the_system_s_own_folders(app: TestApp) {

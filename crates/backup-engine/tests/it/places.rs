@@ -374,9 +374,14 @@ async fn the_environment_s_credentials_go_nowhere_else() {
     assert!(!password(|config| config.database_user = Some("somebody".into())));
 
     let mut config = BackupConfig::defaults("shop", engine.clock.now());
-    config.storage_url = Some("az://container/p?account=a&endpoint=https://elsewhere.example".into());
-    let error = engine.storage_settings(&config).unwrap_err();
-    assert!(matches!(error, PipelineError::Refused { .. }), "{error}");
+    for url in [
+        "az://container/p?account=a&endpoint=https://elsewhere.example",
+        "az://container/p?account=elsewhere",
+    ] {
+        config.storage_url = Some(url.into());
+        let error = engine.storage_settings(&config).unwrap_err();
+        assert!(matches!(error, PipelineError::Refused { .. }), "{url}: {error}");
+    }
     config.storage_connection_string = Some(engine.seal("its own").unwrap());
     engine.storage_settings(&config).unwrap();
 }

@@ -227,3 +227,25 @@ async fn one_that_was_stopped_goes_on_and_one_that_ended_does_not_begin_again() 
         "{again:?}"
     );
 }
+
+/// Who has a configuration name another's account must not have the environment's credentials sent there on the worst day.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_s_credentials_open_no_storage_of_another_account() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let mut shop = BackupConfig::defaults("shop", engine.clock.now());
+    shop.storage_url = Some("az://container?account=elsewhere".to_owned());
+    engine.store.put_config(&shop).await.unwrap();
+    backup(&engine, BackupSource::Config).await;
+
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    let (rebuilt, _) = rebuild(&place.engine().await, &job()).await;
+    let unreachable = rebuilt.unwrap().unreachable;
+    let [(key, problem)] = &unreachable[..] else {
+        panic!("{unreachable:?}");
+    };
+    assert!(
+        key == "shop" && problem.contains("than the environment names"),
+        "{unreachable:?}"
+    );
+}

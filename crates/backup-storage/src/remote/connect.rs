@@ -4,17 +4,18 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::azure::AzureConfigKey;
 use object_store::client::{HttpConnector as _, ReqwestConnector};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::Remote;
 use super::answer::{self, Secrets};
 use super::azure::Account;
-use super::place::{ACCEPTED, Place, Provider};
-use crate::connection_string::{ConnectionString, Credential, http_url};
+use super::place::{Place, Provider};
+use super::service::{self, Service};
+use crate::connection_string::http_url;
 use crate::error::{At, Error};
 use crate::parts::{self, Limits};
 use crate::settings::StorageSettings;
@@ -127,12 +128,12 @@ fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account),
     let at = At::whole(&named, "open");
     let mut secrets = Secrets::default();
     option_secrets(settings, &mut secrets);
-    let mut builder = match &settings.connection_string {
-        Some(text) => from_connection_string(at, text, &mut secrets)?,
-        None => from_environment(at, settings, place)?,
-    }
-    .with_container_name(&place.bucket);
-    let Some(name) = builder.get_config_value(&AzureConfigKey::AccountName) else {
+    let builder = service::log_in(at, settings, Some(place), &mut secrets)?.with_container_name(&place.bucket);
+    let Some(Service {
+        account: name,
+        endpoint,
+    }) = Service::of(at, &builder)?
+    else {
         return Err(at.refused(
             "no storage account is named",
             "Set AZURE_STORAGE_CONNECTION_STRING, or add ?account=NAME to the storage URL, or set AZURE_STORAGE_ACCOUNT_NAME.",
@@ -147,10 +148,6 @@ fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account),
         secrets.add(&builder.get_config_value(&key).unwrap_or_default());
     }
     let is_sas = builder.get_config_value(&AzureConfigKey::SasKey).is_some();
-    let endpoint = match builder.get_config_value(&AzureConfigKey::Endpoint) {
-        Some(endpoint) => http_url("the endpoint", &endpoint).map_err(|reason| at.refused(reason, ACCEPTED))?,
-        None => format!("https://{name}.blob.core.windows.net"),
-    };
     // A key signs and stays here; a signature or an identity's token is sent.
     if settings.connection_string.is_none()
         && builder.get_config_value(&AzureConfigKey::AccessKey).is_none()
@@ -161,7 +158,7 @@ fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account),
             "Name an https:// endpoint, or give an account key.",
         ));
     }
-    builder = builder.with_endpoint(endpoint.clone());
+    let builder = builder.with_endpoint(endpoint.clone());
     let describe = format!("{AZURE} {} at {endpoint}{}", place.bucket, place.below());
     let at = At::whole(&describe, "open");
 
@@ -197,56 +194,6 @@ fn azure(settings: &StorageSettings, place: &Place) -> Result<(Remote, Account),
     Ok((remote(settings, place, parts), account))
 }
 
-fn from_connection_string(
-    at: At<'_>,
-    text: &SecretString,
-    secrets: &mut Secrets,
-) -> Result<MicrosoftAzureBuilder, Error> {
-    let parsed = ConnectionString::parse(text).map_err(|reason| {
-        at.refused(
-            format_args!("the connection string is not right: {reason}"),
-            "Copy AZURE_STORAGE_CONNECTION_STRING again from the storage account's access keys.",
-        )
-    })?;
-    let builder = MicrosoftAzureBuilder::new()
-        .with_account(parsed.account)
-        .with_endpoint(parsed.endpoint);
-    Ok(match parsed.credential {
-        Credential::Key(key) => builder.with_access_key(key.expose_secret()),
-        Credential::Sas(sas) => {
-            // The signature by itself too: encoded as it is given, and as it is sent.
-            for part in sas
-                .expose_secret()
-                .split('&')
-                .filter_map(|part| part.strip_prefix("sig="))
-            {
-                secrets.add(part);
-            }
-            for (_, value) in
-                url::form_urlencoded::parse(sas.expose_secret().as_bytes()).filter(|(name, _)| name == "sig")
-            {
-                secrets.add(&value);
-            }
-            builder.with_config(AzureConfigKey::SasKey, sas.expose_secret())
-        }
-    })
-}
-
-// Key, signature, service principal, workload identity or, with none of them, the managed identity of the machine.
-fn from_environment(at: At<'_>, settings: &StorageSettings, place: &Place) -> Result<MicrosoftAzureBuilder, Error> {
-    let mut builder = MicrosoftAzureBuilder::from_env();
-    for (name, value) in &settings.options {
-        builder = builder.with_config(known(at, name)?, value.expose_secret());
-    }
-    if let Some(account) = &place.account {
-        builder = builder.with_account(account);
-    }
-    if let Some(endpoint) = &place.endpoint {
-        builder = builder.with_endpoint(endpoint.clone());
-    }
-    Ok(builder)
-}
-
 /// Whether nobody on the way reads what is sent there.
 fn keeps_secrets(endpoint: &str) -> bool {
     let Ok(url) = url::Url::parse(endpoint) else {
@@ -261,7 +208,8 @@ fn keeps_secrets(endpoint: &str) -> bool {
     url.scheme() == "https" || is_here
 }
 
-fn known<K: std::str::FromStr>(at: At<'_>, name: &str) -> Result<K, Error> {
+/// The provider's own name of an option.
+pub(super) fn known<K: std::str::FromStr>(at: At<'_>, name: &str) -> Result<K, Error> {
     name.parse().map_err(|_| {
         at.refused(
             format_args!("the provider's option {name} is not known"),

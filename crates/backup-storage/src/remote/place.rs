@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::connection_string::http_url;
+use crate::connection_string::{account_name, http_url};
 use crate::error::{At, Error};
 use crate::path;
 use crate::settings::StorageSettings;
@@ -80,13 +80,14 @@ impl Place {
             endpoint: None,
         };
         for (name, value) in url.query_pairs() {
-            match (name.as_ref(), provider) {
-                ("account", Provider::Azure) => place.account = Some(value.into_owned()),
-                ("endpoint", Provider::Azure) => {
-                    let endpoint = http_url("endpoint", &value).map_err(|reason| at.refused(reason, ACCEPTED))?;
-                    place.endpoint = Some(endpoint);
-                }
+            let (slot, read) = match (name.as_ref(), provider) {
+                ("account", Provider::Azure) => (&mut place.account, account_name("account", &value)),
+                ("endpoint", Provider::Azure) => (&mut place.endpoint, http_url("endpoint", &value)),
                 _ => return Err(at.refused("it has a parameter that is not known", ACCEPTED)),
+            };
+            let value = read.map_err(|reason| at.refused(reason, ACCEPTED))?;
+            if slot.replace(value).is_some() {
+                return Err(at.refused(format_args!("{name} is given twice"), ACCEPTED));
             }
         }
         Ok(place)
@@ -112,4 +113,52 @@ fn container_name(at: At<'_>, name: &str) -> Result<String, Error> {
         format_args!("'{name}' is no name for an Azure container"),
         "Use 3 to 63 lower-case letters, digits and single hyphens.",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(url: &str) -> Result<Place, Error> {
+        Place::of(&StorageSettings::new(url))
+    }
+
+    #[test]
+    fn an_account_is_a_name_and_no_piece_of_an_address() {
+        for name in [
+            "evil.example/x",
+            "evil.example%2Fx",
+            "evil.example%23",
+            "evil.example?x",
+            "a@evil.example",
+            "evil.example:443",
+            "",
+        ] {
+            let error = of(&format!("az://backups?account={name}")).unwrap_err().to_string();
+            assert!(error.contains("account is not made of"), "{name}: {error}");
+        }
+        let place = of("az://backups?account=acct&endpoint=https://box.example/").unwrap();
+        assert_eq!(
+            (place.account.as_deref(), place.endpoint.as_deref()),
+            (Some("acct"), Some("https://box.example"))
+        );
+    }
+
+    #[test]
+    fn a_parameter_that_is_given_twice_is_refused() {
+        for (query, name) in [
+            ("account=a&account=b", "account"),
+            (
+                "endpoint=https://good.example&endpoint=https://evil.example",
+                "endpoint",
+            ),
+            (
+                "endpoint=https://good.example&end%70oint=https://good.example",
+                "endpoint",
+            ),
+        ] {
+            let error = of(&format!("az://backups?{query}")).unwrap_err().to_string();
+            assert!(error.contains(&format!("{name} is given twice")), "{error}");
+        }
+    }
 }
