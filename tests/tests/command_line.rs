@@ -133,6 +133,9 @@ fn a_url_without_a_password_names_what_gives_it_one() {
         refused.stderr
     );
     assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+    let refused = restore(&with("@")).env("PGPASSWORD", "hunter2").run().expect(1);
+    assert!(refused.stderr.contains("PGPASSWORD"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
     let restored = restore(&with("@")).env("PGPASSWORD", &copy.password).run();
     let _done = restored.expect(0);
     assert_same_databases(&system.database, &copy);

@@ -45,7 +45,13 @@ fn no_secret_leaves_the_system() {
     let mut canaries = Canaries(Vec::new());
     let mut system = System::services();
     system.fill_a_little();
-    for name in ["BACKUP_ENCRYPTION_KEY", "BACKUP_ADMIN_PASSWORD", "OIDC_CLIENT_SECRET"] {
+    for name in [
+        "BACKUP_ENCRYPTION_KEY",
+        "BACKUP_ADMIN_PASSWORD",
+        "OIDC_CLIENT_SECRET",
+        // It counts for nothing beside DATABASE_PASSWORD.
+        "PGPASSWORD",
+    ] {
         let secret = canaries.plant(name);
         system.set(name, &secret);
     }
@@ -93,6 +99,35 @@ fn no_secret_leaves_the_system() {
     let exported = system.backupctl(&["extract", &good, "config/config.json"]).expect(0);
     assert!(exported.stdout.contains("environmentConfigs"));
     canaries.find_none_in("the exported configuration", &exported.stdout);
+}
+
+/// libpq's own variable is a password of the environment like any other: it logs in where the environment says, and follows
+/// nobody to a host of their choice. The server by another name stands for such a host.
+#[test]
+fn the_password_of_libpq_goes_only_where_the_environment_says() {
+    let mut system = System::embedded();
+    let password = system.setting("DATABASE_PASSWORD").to_owned();
+    system.unset("DATABASE_PASSWORD").set("PGPASSWORD", &password);
+    for is_named_too in [false, true] {
+        if is_named_too {
+            system.set("DATABASE_PASSWORD", &password);
+        }
+        system.start();
+        let test = |config: Value| {
+            let body = json!({ "what": "DATABASE", "config": config });
+            system.api().post("/api/admin/backup/config/test", &body)
+        };
+        let own = test(json!({})).expect(200);
+        assert_eq!(own["ok"], true, "{own}");
+        let elsewhere = test(json!({ "databaseHost": "localhost" })).expect(400);
+        assert_eq!(elsewhere["code"], "field_missing", "{elsewhere}");
+        let without = json!({ "databaseHost": "localhost", "databasePassword": null });
+        let without = test(without).expect(200);
+        assert_eq!(without["ok"], false, "{without}");
+        let detail = without["detail"].as_str().unwrap();
+        assert!(detail.contains("no password supplied"), "{detail}");
+        let _ended = system.take_server().terminate();
+    }
 }
 
 /// Uses every secret rightly and wrongly, and gives all that was answered.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backup_core::contents::BackupContents;
 use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, OsRandom, PipelineError, Source};
-use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, FilesSource, NamedBy};
+use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, FilesSource, NamedBy, libpq_password};
 
 /// Reads everything and keeps nothing.
 struct Nothing(Vec<u8>);
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             port: port.parse()?,
             name: name.to_owned(),
             user: Some(user.to_owned()),
-            password: None,
+            password: libpq_password(),
             options: ConnectionOptions::default(),
             named_by: NamedBy::Settings,
             programs: None,

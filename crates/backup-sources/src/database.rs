@@ -30,6 +30,7 @@ pub use check::check_dump;
 pub use drill::{DatabaseDrill, DatabaseDrillOptions};
 pub use options::ConnectionOptions;
 pub use scratch::ScratchServer;
+pub use server::libpq_password;
 pub use source::DatabaseSource;
 pub use swap::{DatabaseSwap, DatabaseSwapState};
 pub use target::{DatabaseTarget, DatabaseTargetOptions};
@@ -73,7 +74,8 @@ pub struct DatabaseSettings {
     pub name: String,
     /// User; `None`: as libpq decides (`PGUSER`, else the system's user).
     pub user: Option<String>,
-    /// Password; `None`: as libpq finds it (`PGPASSWORD`, `~/.pgpass`) or without.
+    /// Password; `None`: as libpq finds it for this host and user in a passfile (`PGPASSFILE`, `~/.pgpass`), or without. Where
+    /// `PGPASSWORD` is to count, it is given here: see [`libpq_password`].
     pub password: Option<SecretString>,
     /// How connections are made, as to TLS.
     pub options: ConnectionOptions,

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use backup_core::{Random, percent};
-use backup_sources::{ConnectionOptions, DatabaseSettings, NamedBy};
+use backup_sources::{ConnectionOptions, DatabaseSettings, NamedBy, libpq_password};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -53,14 +53,15 @@ pub struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
-    /// How to reach it. Without a name the settings still say on which server databases are restored.
+    /// How to reach it, by `PGPASSWORD` where no password is named. Without a name the settings still say on which server
+    /// databases are restored.
     pub fn settings(&self, random: Arc<dyn Random>) -> DatabaseSettings {
         DatabaseSettings {
             host: self.host.clone(),
             port: self.port,
             name: given_text(self.name.as_ref()).unwrap_or_default(),
             user: given_text(self.user.as_ref()),
-            password: given(self.password.as_ref()).cloned(),
+            password: password(self.password.as_ref(), libpq_password()),
             options: ConnectionOptions::default(),
             named_by: NamedBy::Settings,
             programs: self.programs(),
@@ -74,8 +75,8 @@ impl DatabaseArgs {
     }
 
     /// How to reach the database of a `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=…` URL, with these settings'
-    /// programs. Of libpq's parameters it takes `host`, `port` and those of [`ConnectionOptions::names`], and passes over
-    /// `application_name`, which the connections have for themselves.
+    /// programs, and by `PGPASSWORD` where it holds no password. Of libpq's parameters it takes `host`, `port` and those of
+    /// [`ConnectionOptions::names`], and passes over `application_name`, which the connections have for themselves.
     ///
     /// # Errors
     /// Where it is no such URL, or has another parameter; the message does not repeat it, since it may hold a password.
@@ -116,6 +117,7 @@ impl DatabaseArgs {
             Some(host) => text(host)?.trim_matches(['[', ']']).to_owned(),
             None => host.unwrap_or_else(|| "localhost".to_owned()),
         };
+        let own = parsed.password().map(text).transpose()?.map(SecretString::from);
         Ok(DatabaseSettings {
             host,
             port: parsed.port().or(port).unwrap_or(5432),
@@ -124,13 +126,19 @@ impl DatabaseArgs {
                 "" => None,
                 user => Some(text(user)?),
             },
-            password: parsed.password().map(text).transpose()?.map(SecretString::from),
+            password: password(own.as_ref(), libpq_password()),
             options,
             named_by: NamedBy::Url,
             programs: self.programs(),
             random,
         })
     }
+}
+
+/// The password that is named, else libpq's. It is known here, and not left to libpq, so that it goes no further than what it is
+/// for, and is kept out of messages like any other.
+fn password(named: Option<&SecretString>, libpqs: Option<SecretString>) -> Option<SecretString> {
+    given(named).cloned().or(libpqs)
 }
 
 fn bad_parameter() -> SettingsError {
@@ -169,6 +177,23 @@ mod tests {
         assert_eq!(database.name, "na me");
         assert_eq!(database.user.as_deref(), Some("us@er"));
         assert_eq!(database.password.unwrap().expose_secret(), "p/w:");
+    }
+
+    #[test]
+    fn libpqs_password_is_the_settings_own_where_they_name_none() {
+        let of = |named: Option<&str>, libpqs: Option<&str>| {
+            let named = named.map(SecretString::from);
+            let password = password(named.as_ref(), libpqs.map(SecretString::from));
+            password.map(|password| password.expose_secret().to_owned())
+        };
+        for (named, libpqs, expected) in [
+            (None, None, None),
+            (None, Some("libpq's"), Some("libpq's")),
+            (Some(""), Some("libpq's"), Some("libpq's")),
+            (Some("named"), Some("libpq's"), Some("named")),
+        ] {
+            assert_eq!(of(named, libpqs).as_deref(), expected);
+        }
     }
 
     #[test]

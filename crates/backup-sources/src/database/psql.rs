@@ -1,6 +1,6 @@
 //! SQL by way of a `psql` that stays open: one statement in, its rows out as lines of JSON.
 //!
-//! libpq does the talking, so TLS, authentication and service files are the same as for `pg_dump`. Names and values never
+//! libpq does the talking, so TLS, authentication and passfiles are the same as for `pg_dump`. Names and values never
 //! pass a shell, and statements about tables are made by the server itself (`\gexec`).
 //!
 //! Whoever owns a database must command neither this machine nor the session's user. So every name and value is quoted:
@@ -10,9 +10,10 @@
 use std::io::{BufRead, BufReader, Write};
 
 use backup_core::JobControl;
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
-use super::server::{Program, hint_for};
+use super::server::{Program, hint_for, libpq_password};
 use super::{DatabaseSettings, NamedBy};
 use crate::Error;
 use crate::child::{Child, Exit};
@@ -308,7 +309,9 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
         "Peer authentication",
         "SCRAM",
     ]) {
-        let elsewhere = match settings.password {
+        let is_libpqs = |password: &str| libpq_password().is_some_and(|libpqs| libpqs.expose_secret() == password);
+        let elsewhere = match &settings.password {
+            Some(password) if is_libpqs(password.expose_secret()) => ", and PGPASSWORD, which gives the password",
             Some(_) => "",
             None => ": no password is there, so PGPASSWORD or a passfile (PGPASSFILE, ~/.pgpass) has to give it",
         };

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use backup_core::{JobControl, Random};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::DatabaseSettings;
 use crate::Error;
@@ -27,8 +27,20 @@ const INHERITED: [&str; 15] = [
 
 /// Those that begin so and stay here nevertheless. The dump stays in the database's encoding, and messages in the language that
 /// we read. And connections go to the host that settings or a URL name: an address in the environment would outrank every one of
-/// them, a throw-away server's socket too, and lead a backup or a restore to another server than it says.
-const WITHHELD: [&str; 3] = ["LANGUAGE", "PGCLIENTENCODING", "PGHOSTADDR"];
+/// them, a throw-away server's socket too, and lead a backup or a restore to another server than it says. A password would
+/// follow them to any host: see [`libpq_password`]. What a service says, addresses and passwords too, outranks all that we say
+/// by variables.
+const WITHHELD: [&str; 5] = ["LANGUAGE", "PGCLIENTENCODING", "PGHOSTADDR", PASSWORD, "PGSERVICE"];
+
+/// Where libpq looks for a password.
+const PASSWORD: &str = "PGPASSWORD";
+
+/// The password that libpq would take from this process's environment (`PGPASSWORD`). No program of PostgreSQL inherits it.
+/// Whoever makes [`DatabaseSettings`] of the environment gives it to them, and so knows which host and user it is for.
+pub fn libpq_password() -> Option<SecretString> {
+    let password = std::env::var(PASSWORD).ok().filter(|password| !password.is_empty());
+    password.map(SecretString::from)
+}
 
 /// A program with the environment that lets it log in, not yet started.
 pub(super) struct Program {
@@ -65,7 +77,7 @@ impl DatabaseSettings {
         let mut command = client(self.programs.as_deref(), name)?;
         command.env("PGAPPNAME", &application);
         if let Some(password) = &self.password {
-            command.env("PGPASSWORD", password.expose_secret());
+            command.env(PASSWORD, password.expose_secret());
         }
         Ok(Program {
             name,
@@ -319,11 +331,18 @@ mod tests {
     }
 
     #[test]
-    fn programs_see_libpqs_variables_but_none_that_leads_to_another_server() {
+    fn programs_see_libpqs_variables_but_none_that_leads_elsewhere_or_follows_to_any_host() {
         for variable in ["PGSSLMODE", "PGPASSFILE", "PGOPTIONS", "LANG", "PATH"] {
             assert!(is_inherited(variable), "{variable}");
         }
-        for variable in ["PGHOSTADDR", "PGCLIENTENCODING", "LANGUAGE", "BACKUP_ENCRYPTION_KEY"] {
+        for variable in [
+            "PGHOSTADDR",
+            "PGPASSWORD",
+            "PGSERVICE",
+            "PGCLIENTENCODING",
+            "LANGUAGE",
+            "BACKUP_ENCRYPTION_KEY",
+        ] {
             assert!(!is_inherited(variable), "{variable}");
         }
     }
