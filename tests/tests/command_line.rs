@@ -141,6 +141,36 @@ fn a_url_without_a_password_names_what_gives_it_one() {
     assert_same_databases(&system.database, &copy);
 }
 
+#[test]
+fn a_rebuild_whose_settings_cannot_be_read_does_not_call_itself_good() {
+    let (system, _) = backed_up();
+    let archive = system.blobs.list().into_iter().find(|path| path.contains(".tar."));
+    let archive = archive.unwrap();
+    let mut bytes = system.blobs.read(&archive);
+    for byte in &mut bytes {
+        *byte ^= 0xff;
+    }
+    system.blobs.write(&archive, &bytes);
+    let catalog = system.folder().join("new.db");
+    let url = format!("--catalog-url=sqlite://{}", catalog.display());
+
+    let unknown = ["catalog", "rebuild", &url, "--settings-from", "no-backup"];
+    let refused = system.backupctl(&unknown).expect(3);
+    assert!(refused.stderr.contains("no-backup"), "{}", refused.stderr);
+    assert!(!catalog.exists(), "nothing is made");
+    let rebuilt = system.backupctl(&["catalog", "rebuild", &url]).expect(4);
+    assert!(
+        rebuilt.stdout.contains("no configuration export can be read"),
+        "{}",
+        rebuilt.stdout
+    );
+    assert!(
+        rebuilt.stderr.contains("1 configuration export cannot be read") && rebuilt.stderr.contains("--settings-from"),
+        "{}",
+        rebuilt.stderr
+    );
+}
+
 /// The warning of a storage URL that counts for nothing.
 fn warns(line: &str) -> bool {
     line.contains("AZURE_STORAGE_CONNECTION_STRING and BACKUP_STORAGE_URL name two storages")

@@ -194,9 +194,13 @@ pub(crate) struct RestoreArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogCommand {
     /// Fill an empty catalog from the storage: every backup from its receipt, schedules and settings from the newest
-    /// configuration export. The catalog of --catalog-url is made where it is a file that does not exist. Broken off, it
-    /// is run again
-    Rebuild,
+    /// configuration export that holds any. The catalog of --catalog-url is made where it is a file that does not exist.
+    /// Broken off, it is run again
+    Rebuild {
+        /// Take the configuration export of this backup, whatever it holds: its identifier, or a beginning that no other has
+        #[arg(long, value_name = "ID")]
+        settings_from: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

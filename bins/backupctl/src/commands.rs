@@ -34,7 +34,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Decrypt { backup, full, output } => open::decrypt(settings, &backup.id, full, &output).await,
         Command::Consolidate { backup } => consolidate::consolidate(settings, &backup.id).await,
-        Command::Catalog(CatalogCommand::Rebuild) => catalog::rebuild(settings).await,
+        Command::Catalog(CatalogCommand::Rebuild { settings_from }) => {
+            catalog::rebuild(settings, settings_from.as_deref()).await
+        }
         Command::Key(KeyCommand::Check) => check::key(settings).await,
         Command::Key(KeyCommand::Rotate) => key::rotate(settings).await,
         Command::Key(KeyCommand::Sheet {

@@ -132,6 +132,13 @@ impl BackupConfig {
         }
     }
 
+    /// Whether the connection string of its storage is lost: where its backups are is not known until it is set anew.
+    pub fn has_lost_connection(&self) -> bool {
+        self.storage_connection_string
+            .as_ref()
+            .is_some_and(SealedSecret::is_lost)
+    }
+
     /// Every secret that it holds, to be sealed anew.
     pub fn secrets_mut(&mut self) -> impl Iterator<Item = &mut SealedSecret> {
         self.storage_connection_string
@@ -140,6 +147,7 @@ impl BackupConfig {
             .chain(&mut self.encryption_key)
             .chain(&mut self.previous_encryption_keys)
             .chain(self.webhooks.iter_mut().map(|webhook| &mut webhook.url))
+            .filter(|secret| !secret.is_lost())
     }
 
     /// Bytes that its backups may take up; `environment` where it does not say. `None`: no limit.
@@ -182,6 +190,19 @@ pub fn is_config_key(key: &str) -> bool {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SealedSecret(pub String);
+
+impl SealedSecret {
+    /// What stands for a secret that was set, and is in no backup: nothing opens it, so that nobody goes on as if there had
+    /// been none.
+    pub fn lost() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether it is one that [`Self::lost`] stands for.
+    pub fn is_lost(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl std::fmt::Debug for SealedSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,9 +1,9 @@
 //! The settings of the backups, and the configurations of the application that a CONFIG backup exports.
 
-use backup_core::Language;
 use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, QuotaPolicy, SealedSecret, SystemConfig};
 use backup_core::notification::Webhook;
 use backup_core::receipt::Codec;
+use backup_core::{JobStatus, Language};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
@@ -181,7 +181,8 @@ impl Store {
     }
 
     /// The same, where the configuration is still `from` (`None`: where there is none), so that two who change it at once
-    /// do not undo each other. With `moves`, which says that its backups would no longer be found, only where it has none.
+    /// do not undo each other. With `moves`, which says that its backups would no longer be found, only where it has none;
+    /// where the connection string of `from` is lost, none that is good: what has failed meanwhile has left nothing anywhere.
     ///
     /// # Errors
     /// [`Error::Changed`] where it is another by now; [`Error::ConfigInUse`] where it has backups and moves.
@@ -201,7 +202,11 @@ impl Store {
                 .into());
             }
             if moves {
-                refuse_in_use(tx, &config.key)?;
+                if from.as_ref().is_some_and(BackupConfig::has_lost_connection) {
+                    refuse_completed(tx, &config.key)?;
+                } else {
+                    refuse_in_use(tx, &config.key)?;
+                }
             }
             put(tx, &config)
         })
@@ -323,6 +328,18 @@ pub(crate) fn put(tx: &mut Tx<'_>, config: &BackupConfig) -> TxResult<BackupConf
         updated_at: now,
         ..config.clone()
     })
+}
+
+fn refuse_completed(tx: &mut Tx<'_>, key: &str) -> TxResult<()> {
+    let completed: i64 = backups::table
+        .filter(backups::config_key.eq(key))
+        .filter(backups::status.eq(JobStatus::Completed.as_str()))
+        .count()
+        .get_result(tx.db)?;
+    if completed > 0 {
+        return Err(Error::ConfigInUse { key: key.to_owned() }.into());
+    }
+    Ok(())
 }
 
 fn refuse_in_use(tx: &mut Tx<'_>, key: &str) -> TxResult<()> {

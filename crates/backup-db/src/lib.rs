@@ -66,7 +66,7 @@ pub use keys::KeyUse;
 pub use logins::LoginLimits;
 pub use metric_totals::{EndedBackups, Histogram};
 pub use notifications::{ClaimedNotification, Delivery};
-pub use rebuild::{ImportedBackup, ImportedSettings};
+pub use rebuild::ImportedSettings;
 pub use restores::{NewRestore, RestoreListOptions};
 pub use retention::{Leap, RetentionScope};
 pub use schedules::{ScheduleListOptions, SchedulePage, ScheduleSummary};

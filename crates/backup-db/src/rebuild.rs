@@ -9,8 +9,11 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use crate::audit::NewAuditEntry;
+use crate::dialect::on_db;
 use crate::error::TxResult;
-use crate::schema::{backup_configs, backup_schedules, backups, restore_records, system_configs, turns};
+use crate::schema::{
+    backup_configs, backup_schedules, backups, protected_unseen, restore_records, system_configs, turns,
+};
 use crate::store::Tx;
 use crate::types::{Time, Word};
 use crate::{Error, Store, audit, configs, retention, schedules, users};
@@ -29,29 +32,24 @@ pub struct ImportedSettings {
     pub schedules: Vec<Schedule>,
     /// The people; they come back without a password, and may not log in until somebody lets them.
     pub users: Vec<User>,
-}
-
-/// A backup that its receipt brings back.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImportedBackup {
-    /// Its receipt, which has been authenticated.
-    pub receipt: Receipt,
-    /// Whether it was protected.
-    pub protected: bool,
+    /// The backups that were protected: each is again as soon as it comes back, now or by a later rebuild or adoption.
+    pub protected: Vec<BackupId>,
 }
 
 impl Store {
     /// The backups that are protected, in the order in which they were asked for: no receipt says so, but a configuration
-    /// export does.
+    /// export does. Those too that an export named and that are not back yet: else the next export would forget them.
     pub async fn protected_backups(&self) -> Result<Vec<BackupId>, Error> {
         self.read("protected_backups", |tx| {
             let rows: Vec<Word<BackupId>> = backups::table
                 .filter(backups::protected.eq(true))
                 .filter(backups::deleting.eq(false))
-                .order(backups::id)
                 .select(backups::id)
                 .load(tx.db)?;
-            Ok(rows.into_iter().map(|id| id.0).collect())
+            let unseen: Vec<Word<BackupId>> = protected_unseen::table.select(protected_unseen::id).load(tx.db)?;
+            let mut ids: Vec<BackupId> = rows.into_iter().chain(unseen).map(|id| id.0).collect();
+            ids.sort_unstable();
+            Ok(ids)
         })
         .await
     }
@@ -110,25 +108,31 @@ impl Store {
             for user in &settings.users {
                 users::bring_back(tx, user)?;
             }
+            for id in &settings.protected {
+                if crate::backups::find(tx, *id)?.is_none() {
+                    on_db!(tx.db, |connection| diesel::insert_into(protected_unseen::table)
+                        .values(protected_unseen::id.eq(id.to_string()))
+                        .on_conflict(protected_unseen::id)
+                        .do_nothing()
+                        .execute(connection))?;
+                }
+            }
             Ok(())
         })
         .await
     }
 
-    /// Brings backups back, all of these at once, as [`Self::adopt_backup`] does: each is its schedule's again, where that is
-    /// there. Gives back how many there are now that were not before.
-    pub async fn import_backups(&self, backups: Vec<ImportedBackup>) -> Result<u64, Error> {
+    /// Brings backups back, all of these at once, as [`Self::adopt_backup`] does, by their receipts, which have been
+    /// authenticated: each is its schedule's again, where that is there, and protected, where the settings said so. Gives back
+    /// how many there are now that were not before.
+    pub async fn import_backups(&self, receipts: Vec<Receipt>) -> Result<u64, Error> {
         self.write("import_backups", move |tx| {
             let mut new = 0;
-            for one in &backups {
-                let id = one.receipt.id;
-                if crate::backups::find(tx, id)?.is_some() {
+            for receipt in &receipts {
+                if crate::backups::find(tx, receipt.id)?.is_some() {
                     continue;
                 }
-                crate::backups::adopt(tx, &one.receipt)?;
-                if one.protected {
-                    protect(tx, id)?;
-                }
+                crate::backups::adopt(tx, receipt)?;
                 new += 1;
             }
             Ok(new)
@@ -194,10 +198,15 @@ fn holds(tx: &mut Tx<'_>) -> TxResult<Option<&'static str>> {
     })
 }
 
-fn protect(tx: &mut Tx<'_>, id: BackupId) -> TxResult<()> {
-    diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
-        .set(backups::protected.eq(true))
-        .execute(tx.db)?;
+/// Protects a backup that has its row now, where an export said so before.
+pub(crate) fn protect_unseen(tx: &mut Tx<'_>, id: BackupId) -> TxResult<()> {
+    let id = id.to_string();
+    let unseen = diesel::delete(protected_unseen::table.filter(protected_unseen::id.eq(&id))).execute(tx.db)?;
+    if unseen > 0 {
+        diesel::update(backups::table.filter(backups::id.eq(&id)))
+            .set(backups::protected.eq(true))
+            .execute(tx.db)?;
+    }
     Ok(())
 }
 

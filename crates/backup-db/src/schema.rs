@@ -386,6 +386,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    protected_unseen (id) {
+        id -> Text,
+    }
+}
+
+diesel::table! {
     retention_clock (id) {
         id -> Integer,
         at -> Timestamp,

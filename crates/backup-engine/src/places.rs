@@ -141,8 +141,14 @@ impl Environment {
     /// Opens a secret of the catalog.
     ///
     /// # Errors
-    /// `WrongKey` where none of the environment's passphrases sealed it; `what` names it.
+    /// `WrongKey` where none of the environment's passphrases sealed it; `Refused` where it is lost; `what` names it.
     pub fn unseal(&self, secret: &SealedSecret, what: &str) -> Result<SecretString, PipelineError> {
+        if secret.is_lost() {
+            return Err(PipelineError::refused(
+                format!("the {what} of the configuration was lost with the former catalog, and is in no backup"),
+                "Set it anew in the configuration.",
+            ));
+        }
         self.keys.unseal(&secret.0).map_err(|error| {
             PipelineError::wrong_key(
                 format!("the {what} in the catalog was sealed with another passphrase"),
@@ -164,8 +170,8 @@ impl Environment {
     /// How to open the storage that a configuration names.
     ///
     /// # Errors
-    /// `WrongKey` as [`Self::unseal`]; `Refused` where the environment's credentials would go to an account or a server that
-    /// the configuration chose.
+    /// As [`Self::unseal`]; `Refused` where the environment's credentials would go to an account or a server that the
+    /// configuration chose.
     pub fn storage_settings(&self, config: &BackupConfig) -> Result<StorageSettings, PipelineError> {
         let secret = config.storage_connection_string.as_ref();
         let connection = secret.map(|secret| self.unseal(secret, "storage connection string"));

@@ -1,14 +1,14 @@
 //! Rebuilding a lost catalog from the storage and the passphrase alone: every backup from its receipt; schedules, settings
-//! and people from the newest configuration export. Nothing in the storage is changed. Broken off anywhere, it is run
-//! again and brings in the rest.
+//! and people from the newest configuration export that holds any. Nothing in the storage is changed. Broken off anywhere,
+//! it is run again and brings in the rest.
 
 mod settings;
 
 use std::collections::{BTreeSet, HashSet};
 
-use backup_core::config::DEFAULT_CONFIG_KEY;
+use backup_core::config::{DEFAULT_CONFIG_KEY, SealedSecret};
 use backup_core::{BackupId, JobControl, PipelineError, Receipt, Step, counted};
-use backup_db::{ImportedBackup, ImportedSettings, Store};
+use backup_db::{ImportedSettings, Store};
 use backup_sources::ConfigExport;
 use backup_storage::{BlobStore, StorageSettings};
 use chrono::{DateTime, Utc};
@@ -32,9 +32,11 @@ pub struct Rebuild<'a> {
     pub repository: &'a Repository,
     /// How the storage was opened: further storages are opened as the configurations say, and as this says.
     pub environment: &'a StorageSettings,
+    /// The backup whose configuration export brings the settings; `None`: the newest that holds any.
+    pub settings_from: Option<&'a Receipt>,
     /// Ends it between two steps when it is cancelled; is told how many receipts of how many have been read.
     pub job: &'a JobControl,
-    /// Told of each backup that is not brought back, when it is found, and why.
+    /// Told of each backup that is not brought back, or whose configuration export cannot be read, when it is found, and why.
     pub tell: &'a (dyn Fn(&PipelineError) + Sync),
 }
 
@@ -47,8 +49,12 @@ pub struct Rebuilt {
     pub backups: u64,
     /// Backups that are not: their receipt is not ours or damaged, or their archive is gone or cut short.
     pub bad: u64,
-    /// Where the settings are from; `None`: no backup has a configuration export, and there are no settings.
+    /// Where the settings are from; `None`: no backup has a configuration export that can be read, and there are no settings.
     pub settings: Option<RebuiltSettings>,
+    /// How many configuration exports were to be taken, and cannot be read.
+    pub unread_exports: u64,
+    /// Newer backups whose configuration export holds nothing that anybody has set, the newest first.
+    pub passed_over: Vec<BackupId>,
     /// What was set and is in no backup, such as passwords: for people, each has to be set again.
     pub set_again: Vec<String>,
     /// What of the export could not be understood, and why.
@@ -88,23 +94,32 @@ impl Rebuild<'_> {
             ..Rebuilt::default()
         };
         self.job.begin(Step::Preparing, 0);
-        let found = settings::newest(self.repository, self.job, self.tell).await?;
+        let found = match self.settings_from {
+            Some(receipt) => settings::of(self.repository, receipt, self.job).await?,
+            None => settings::newest(self.repository, self.job, self.tell).await?,
+        };
         self.job.begin(Step::Preparing, found.receipts);
-        let mut protected = HashSet::new();
+        rebuilt.unread_exports = found.unread;
+        rebuilt.passed_over = found.passed_over;
         let mut repositories = vec![self.repository.clone()];
         let mut known = HashSet::from([DEFAULT_CONFIG_KEY.to_owned()]);
-        if let Some((backup_id, export)) = found.export {
+        if let Some((receipt, mut export)) = found.export {
             rebuilt.settings = Some(RebuiltSettings {
-                backup_id,
+                backup_id: receipt.id,
                 exported_at: export.exported_at,
                 schedules: export.schedules.len(),
                 configs: export.configs.len(),
                 system_configs: export.system_configs.len(),
                 users: export.users.len(),
             });
-            repositories.extend(self.own_storages(&export, &mut rebuilt).await);
+            repositories.extend(self.own_storages(&export, &receipt.config_key, &mut rebuilt).await);
             known.extend(export.configs.iter().map(|config| config.key.clone()));
-            protected.extend(export.protected);
+            for config in &mut export.configs {
+                // The default one's is where the environment says. Any other's backups would go there too, without a word.
+                if config.key != DEFAULT_CONFIG_KEY && export.without_connection.contains(&config.key) {
+                    config.storage_connection_string = Some(SealedSecret::lost());
+                }
+            }
             rebuilt.set_again = export.set_again;
             rebuilt.unread = export.unread;
             let settings = ImportedSettings {
@@ -112,48 +127,48 @@ impl Rebuild<'_> {
                 system_configs: export.system_configs,
                 schedules: export.schedules,
                 users: export.users,
+                protected: export.protected,
             };
-            // Before the backups: so they are their schedules' again.
+            // Before the backups: so they are their schedules' again, and protected.
             self.store.import_settings(settings).await?;
         }
         for repository in &repositories {
-            self.import(repository, &protected, &known, &mut rebuilt).await?;
+            self.import(repository, &known, &mut rebuilt).await?;
         }
         self.store.finish_rebuild(&self.describe(&rebuilt)).await?;
         Ok(rebuilt)
     }
 
-    /// The storages that configurations have of their own.
-    async fn own_storages(&self, export: &ConfigExport, rebuilt: &mut Rebuilt) -> Vec<Repository> {
+    /// The storages that configurations have of their own. That of `home` is the one that held the export.
+    async fn own_storages(&self, export: &ConfigExport, home: &str, rebuilt: &mut Rebuilt) -> Vec<Repository> {
         let mut seen = HashSet::from([self.repository.storage().describe()]);
         let mut found = Vec::new();
-        for config in export.configs.iter().filter(|config| names_storage(config)) {
-            let settings = storage_of(self.environment, config, None);
-            let place = settings
-                .as_ref()
-                .ok()
-                .and_then(|settings| BlobStore::locate(settings).ok());
-            if place.is_some_and(|place| seen.contains(&place)) {
+        for config in &export.configs {
+            if export.without_connection.contains(&config.key) {
+                // What is left of it may lead anywhere, even to the environment's storage.
+                if config.key != home {
+                    let problem =
+                        "its connection string is in no backup: set it again, then adopt what its storage holds";
+                    rebuilt.unreachable.push((config.key.clone(), problem.to_owned()));
+                }
                 continue;
             }
-            let problem = if export.without_connection.contains(&config.key) {
-                "its connection string is in no backup: set it again, then adopt what its storage holds".to_owned()
-            } else {
-                let opened = match settings {
-                    Ok(settings) => BlobStore::open_existing(&settings).await.map_err(PipelineError::from),
-                    Err(error) => Err(error),
-                };
-                match opened {
-                    Ok(storage) => {
-                        if seen.insert(storage.describe()) {
-                            found.push(self.repository.at(storage));
-                        }
-                        continue;
-                    }
-                    Err(error) => error.full_text(),
-                }
+            if !names_storage(config) {
+                continue;
+            }
+            let opened = match storage_of(self.environment, config, None) {
+                Ok(settings) if BlobStore::locate(&settings).is_ok_and(|place| seen.contains(&place)) => continue,
+                Ok(settings) => BlobStore::open_existing(&settings).await.map_err(PipelineError::from),
+                Err(error) => Err(error),
             };
-            rebuilt.unreachable.push((config.key.clone(), problem));
+            match opened {
+                Ok(storage) => {
+                    if seen.insert(storage.describe()) {
+                        found.push(self.repository.at(storage));
+                    }
+                }
+                Err(error) => rebuilt.unreachable.push((config.key.clone(), error.full_text())),
+            }
         }
         found
     }
@@ -162,7 +177,6 @@ impl Rebuild<'_> {
     async fn import(
         &self,
         repository: &Repository,
-        protected: &HashSet<BackupId>,
         known: &HashSet<String>,
         rebuilt: &mut Rebuilt,
     ) -> Result<(), Error> {
@@ -182,22 +196,19 @@ impl Rebuild<'_> {
             if read == 0 {
                 return Ok(());
             }
-            let mut backups = Vec::with_capacity(receipts.len());
+            let mut whole = Vec::with_capacity(receipts.len());
             for (receipt, looked) in look(repository, receipts).await {
                 match looked {
-                    Ok(()) => backups.push(ImportedBackup {
-                        protected: protected.contains(&receipt.id),
-                        receipt,
-                    }),
+                    Ok(()) => whole.push(receipt),
                     Err(error @ PipelineError::Integrity { .. }) => self.skip(&error, rebuilt),
                     Err(error) => return Err(error.into()),
                 }
             }
-            rebuilt.backups += backups.len() as u64;
-            for backup in backups.iter().filter(|one| !known.contains(&one.receipt.config_key)) {
-                rebuilt.unknown_configs.insert(backup.receipt.config_key.clone());
+            rebuilt.backups += whole.len() as u64;
+            for receipt in whole.iter().filter(|one| !known.contains(&one.config_key)) {
+                rebuilt.unknown_configs.insert(receipt.config_key.clone());
             }
-            self.store.import_backups(backups).await?;
+            self.store.import_backups(whole).await?;
             self.job.advance(read);
             self.job.check()?;
         }

@@ -8,10 +8,15 @@ use crate::exit::Failure;
 use crate::output;
 use crate::progress::{Progress, Unit};
 
-/// Rebuilds a lost catalog. Backups that cannot be trusted are named on stderr, left out, and make the exit code 4.
-pub(crate) async fn rebuild(settings: &Settings) -> Result<(), Failure> {
+/// Rebuilds a lost catalog, with the settings of the backup that `settings_from` begins to name, where it is given. What
+/// cannot be trusted or read is named on stderr, left out, and makes the exit code 4.
+pub(crate) async fn rebuild(settings: &Settings, settings_from: Option<&str>) -> Result<(), Failure> {
     // The storage first: without it, or without a passphrase, no catalog is made.
     let repository = repository(settings).await?;
+    let settings_from = match settings_from {
+        Some(id) => Some(repository.find_prefix(id).await?),
+        None => None,
+    };
     let store = catalog(settings).await?;
     let job = job(settings)?;
     let progress = Progress::of(settings, &job, Unit::Backups);
@@ -19,6 +24,7 @@ pub(crate) async fn rebuild(settings: &Settings) -> Result<(), Failure> {
         store: &store,
         repository: &repository,
         environment: &storage_settings(settings)?,
+        settings_from: settings_from.as_ref(),
         job: &job,
         tell: &|error| progress.message(&error.full_text()),
     };
@@ -31,8 +37,14 @@ pub(crate) async fn rebuild(settings: &Settings) -> Result<(), Failure> {
     } else {
         print(&rebuilt, &store.describe())?;
     }
+    judge(&rebuilt)
+}
+
+/// Whether all that the storage holds is in the catalog.
+fn judge(rebuilt: &Rebuilt) -> Result<(), Failure> {
+    let mut lacking = Vec::new();
     if rebuilt.bad > 0 {
-        return Err(Failure::integrity(format!(
+        lacking.push(format!(
             "{} not in the catalog (HINT: Where a passphrase is missing, add it to BACKUP_ENCRYPTION_KEY_PREVIOUS and rebuild \
              into another empty catalog.)",
             counted(
@@ -40,7 +52,28 @@ pub(crate) async fn rebuild(settings: &Settings) -> Result<(), Failure> {
                 "backup cannot be trusted and is",
                 "backups cannot be trusted and are"
             )
-        )));
+        ));
+    }
+    if rebuilt.unread_exports > 0 {
+        lacking.push(format!(
+            "{} cannot be read, so schedules and settings may be old or missing (HINT: Look through them. Those of \
+             another backup come back by --settings-from ID into another empty catalog.)",
+            counted(rebuilt.unread_exports, "configuration export", "configuration exports")
+        ));
+    }
+    if !rebuilt.unread.is_empty() {
+        lacking.push(format!(
+            "{} not understood and not in the catalog (HINT: Use the newest programs and rebuild into another empty \
+             catalog, or make it anew.)",
+            counted(
+                rebuilt.unread.len(),
+                "schedule or setting was",
+                "schedules or settings were"
+            )
+        ));
+    }
+    if !lacking.is_empty() {
+        return Err(Failure::integrity(lacking.join("; ")));
     }
     if !rebuilt.unreachable.is_empty() {
         return Err(Failure::unavailable(format!(
@@ -68,7 +101,18 @@ fn print(rebuilt: &Rebuilt, catalog: &str) -> Result<(), Failure> {
             from.exported_at.format("%Y-%m-%d %H:%M:%SZ"),
             from.backup_id
         ))?,
-        None => output::line("no backup holds a configuration export: make schedules and settings anew")?,
+        None => output::line(&format!("{}: make schedules and settings anew", why_none(rebuilt)))?,
+    }
+    if let Some(newest) = rebuilt.passed_over.first() {
+        output::message(&format!(
+            "{} nothing that anybody has set: an older one was taken (HINT: To take the newest all the same, rebuild into \
+             another empty catalog with --settings-from {newest}.)",
+            counted(
+                rebuilt.passed_over.len(),
+                "newer configuration export holds",
+                "newer configuration exports hold"
+            )
+        ));
     }
     if rebuilt.settings.as_ref().is_some_and(|from| from.users > 0) {
         output::line(
@@ -95,6 +139,17 @@ fn print(rebuilt: &Rebuilt, catalog: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Why there are no settings.
+fn why_none(rebuilt: &Rebuilt) -> &'static str {
+    if rebuilt.unread_exports > 0 {
+        "no configuration export can be read"
+    } else if rebuilt.bad > 0 {
+        "no backup that can be trusted holds a configuration export"
+    } else {
+        "no backup holds a configuration export"
+    }
+}
+
 fn to_json(rebuilt: &Rebuilt, storage: &str, catalog: &str) -> Value {
     json!({
         "catalog": catalog,
@@ -110,6 +165,8 @@ fn to_json(rebuilt: &Rebuilt, storage: &str, catalog: &str) -> Value {
             "systemConfigs": from.system_configs,
             "users": from.users,
         })),
+        "unreadExports": rebuilt.unread_exports,
+        "passedOver": rebuilt.passed_over,
         "setAgain": rebuilt.set_again,
         "unread": rebuilt.unread,
         "unreachable": rebuilt.unreachable.iter()

@@ -205,8 +205,13 @@ fn is_same_storage(environment: &Environment, before: Option<&BackupConfig>, aft
     }
     let refuse = |error: PipelineError| ApiError::field("field_invalid", "storageUrl", error.full_text());
     let now = environment.storage_name(Some(after)).map_err(refuse)?;
+    // Of one whose connection string is lost, the catalog knows what was found where the rest of it leads.
+    let mut before = before.cloned();
+    if let Some(before) = before.as_mut().filter(|before| before.has_lost_connection()) {
+        before.storage_connection_string = None;
+    }
     // One that could not work has no backups that could be lost.
-    Ok(environment.storage_name(before).is_ok_and(|name| name == now))
+    Ok(environment.storage_name(before.as_ref()).is_ok_and(|name| name == now))
 }
 
 async fn describe(environment: &Environment, key: &str, all: &[BackupConfig], usage: &[ConfigUsage]) -> ConfigBody {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use backup_core::config::DEFAULT_CONFIG_KEY;
-use backup_core::{BackupId, BackupSource, JobStatus};
+use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, SealedSecret};
+use backup_core::{BackupId, BackupSource, Clock, JobStatus};
 use backup_tests::azurite::Azurite;
 use backup_tests::postgres::Postgres;
 use secrecy::ExposeSecret;
@@ -19,6 +19,7 @@ on_both_catalogs!(
     what_is_changed_holds_from_the_next_backup_on,
     a_named_configuration_has_its_own_storage_and_backups,
     a_configuration_with_backups_neither_moves_nor_goes,
+    a_connection_string_that_is_lost_is_set_anew,
     a_quota_that_refuses_says_so_at_once,
     a_test_really_connects,
     a_password_goes_only_where_it_was_given_for,
@@ -271,6 +272,27 @@ async fn a_configuration_with_backups_neither_moves_nor_goes(app: TestApp) {
     patch(&admin, CONFIG, json!({ "storageUrl": same })).await;
     admin.delete(CONFIG).await.refused(409, "config_in_use");
     assert!(!app.folder.path().join("elsewhere").exists());
+}
+
+/// As a rebuilt catalog has it: the string is in no backup.
+async fn a_connection_string_that_is_lost_is_set_anew(app: TestApp) {
+    let admin = with_worker(&app).await;
+    let mut shop = BackupConfig::defaults("shop", app.clock.now());
+    shop.storage_connection_string = Some(SealedSecret::lost());
+    app.store.put_config(&shop).await.unwrap();
+    let body = json!({ "source": "FILES", "configKey": "shop" });
+    let asked = admin.post("/api/admin/backup", body).await.expect(202).json();
+    let id: BackupId = asked["backup"]["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(app.wait_for_end(id).await.status, JobStatus::Failed);
+    // All else can be changed meanwhile, and what is to be done is said where it is done.
+    let changed = patch(&admin, SHOP, json!({ "quotaGigabytes": 3 })).await;
+    assert!(
+        changed["storage"].as_str().unwrap().contains("Set it anew"),
+        "{changed}"
+    );
+    let emulator = json!({ "storageConnectionString": "UseDevelopmentStorage=true" });
+    let mended = patch(&admin, SHOP, emulator).await;
+    assert!(mended["storage"].as_str().unwrap().contains("Azure"), "{mended}");
 }
 
 async fn a_quota_that_refuses_says_so_at_once(app: TestApp) {

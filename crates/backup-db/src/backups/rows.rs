@@ -98,6 +98,7 @@ pub(crate) fn adopt(tx: &mut Tx<'_>, receipt: &Receipt) -> TxResult<Backup> {
             schedule_id: known_schedule(tx, receipt.schedule_id)?,
         };
         insert_row(tx, &new, &receipt.name, receipt.created_at)?;
+        crate::rebuild::protect_unseen(tx, id)?;
         false
     };
     let text = id.to_string();

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use backup_core::config::BackupConfig;
 use backup_core::{BackupId, JobStatus};
-use backup_db::{
-    BackupOutcome, CancelResult, CompletedBackup, EndedBackups, Finished, Histogram, ImportedBackup, Lease,
-};
+use backup_db::{BackupOutcome, CancelResult, CompletedBackup, EndedBackups, Finished, Histogram, Lease};
 use chrono::TimeDelta;
 
 use crate::deletion::receipt;
@@ -216,11 +214,8 @@ async fn a_receipt_counts_where_it_ends_a_backup(catalog: Catalog) {
 
 async fn a_rebuilt_catalog_counts_what_it_makes_itself(catalog: Catalog) {
     catalog.store.begin_rebuild().await.unwrap();
-    let backups = (0..3).map(|_| ImportedBackup {
-        receipt: receipt(&catalog, catalog.id(), None),
-        protected: false,
-    });
-    assert_eq!(catalog.store.import_backups(backups.collect()).await.unwrap(), 3);
+    let receipts = (0..3).map(|_| receipt(&catalog, catalog.id(), None));
+    assert_eq!(catalog.store.import_backups(receipts.collect()).await.unwrap(), 3);
     catalog.store.finish_rebuild("from a test").await.unwrap();
     assert_eq!(counts(&catalog).await, (0, 0, 0));
     good(&catalog, TimeDelta::seconds(1), 1).await;

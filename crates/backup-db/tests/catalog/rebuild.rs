@@ -3,7 +3,7 @@
 use backup_core::config::{BackupConfig, SystemConfig};
 use backup_core::user::{Role, User};
 use backup_core::{BackupId, Receipt, ScheduleId};
-use backup_db::{AuditListOptions, Error, ImportedBackup, ImportedSettings, NewUser};
+use backup_db::{AuditListOptions, Error, ImportedSettings, NewUser};
 use chrono::TimeDelta;
 
 use crate::deletion::receipt;
@@ -16,6 +16,7 @@ on_both!(
     nothing_expires_before_the_end,
     people_come_back_and_log_in_only_when_somebody_lets_them,
     a_wrong_clock_makes_nothing_old_at_once,
+    a_protection_outlives_a_rebuild_that_leaves_its_backup_out,
 );
 
 fn settings(catalog: &Catalog) -> ImportedSettings {
@@ -37,6 +38,7 @@ fn settings(catalog: &Catalog) -> ImportedSettings {
         }],
         schedules: vec![catalog.new_schedule(), asleep],
         users: vec![person(catalog, "ops@example.org", Role::Admin)],
+        protected: Vec::new(),
     }
 }
 
@@ -56,13 +58,6 @@ fn of(catalog: &Catalog, schedule: ScheduleId) -> Receipt {
     Receipt {
         schedule_id: Some(schedule),
         ..receipt(catalog, catalog.id(), None)
-    }
-}
-
-fn imported(receipt: &Receipt) -> ImportedBackup {
-    ImportedBackup {
-        receipt: receipt.clone(),
-        protected: false,
     }
 }
 
@@ -86,21 +81,15 @@ fn hours(catalog: &Catalog, schedule: ScheduleId, count: u32) -> Vec<Receipt> {
 }
 
 async fn schedules_have_their_backups_again_and_retention_goes_on(catalog: Catalog) {
-    let settings = settings(&catalog);
+    let mut settings = settings(&catalog);
     let (hourly, asleep) = (settings.schedules[0].clone(), settings.schedules[1].clone());
     let mut receipts = hours(&catalog, hourly.id, 12);
     let kept = receipts[0].id;
+    settings.protected = vec![kept];
     receipts.push(receipt(&catalog, catalog.id(), None));
     assert!(!catalog.store.begin_rebuild().await.unwrap());
     catalog.store.import_settings(settings.clone()).await.unwrap();
-    let backups: Vec<_> = receipts
-        .iter()
-        .map(|receipt| ImportedBackup {
-            protected: receipt.id == kept,
-            ..imported(receipt)
-        })
-        .collect();
-    assert_eq!(catalog.store.import_backups(backups).await.unwrap(), 13);
+    assert_eq!(catalog.store.import_backups(receipts.clone()).await.unwrap(), 13);
     catalog.store.finish_rebuild("from a test").await.unwrap();
     let back = catalog.store.get_schedule(hourly.id).await.unwrap().unwrap();
     assert_eq!(back.backups, 12);
@@ -142,7 +131,7 @@ async fn schedules_have_their_backups_again_and_retention_goes_on(catalog: Catal
 async fn a_rebuild_that_was_broken_off_is_gone_on_with(catalog: Catalog) {
     let settings = settings(&catalog);
     let receipts = hours(&catalog, settings.schedules[0].id, 3);
-    let backups = |range: std::ops::Range<usize>| receipts[range].iter().map(imported).collect::<Vec<_>>();
+    let backups = |range: std::ops::Range<usize>| receipts[range].to_vec();
     assert!(!catalog.store.begin_rebuild().await.unwrap());
     catalog.store.import_settings(settings.clone()).await.unwrap();
     assert_eq!(catalog.store.import_backups(backups(0..2)).await.unwrap(), 2);
@@ -201,11 +190,7 @@ async fn nothing_expires_before_the_end(catalog: Catalog) {
     let receipts = hours(&catalog, hourly, 12);
     catalog.store.begin_rebuild().await.unwrap();
     catalog.store.import_settings(settings).await.unwrap();
-    catalog
-        .store
-        .import_backups(receipts.iter().map(imported).collect())
-        .await
-        .unwrap();
+    catalog.store.import_backups(receipts).await.unwrap();
     assert!(catalog.store.expire_backups(hourly).await.unwrap().is_empty());
     catalog.store.finish_rebuild("").await.unwrap();
     assert_eq!(catalog.store.expire_backups(hourly).await.unwrap().len(), 2);
@@ -272,11 +257,38 @@ async fn a_wrong_clock_makes_nothing_old_at_once(catalog: Catalog) {
     catalog.clock.set(start() + TimeDelta::days(400));
     catalog.store.begin_rebuild().await.unwrap();
     catalog.store.import_settings(settings).await.unwrap();
-    catalog
-        .store
-        .import_backups(receipts.iter().map(imported).collect())
-        .await
-        .unwrap();
+    catalog.store.import_backups(receipts).await.unwrap();
     catalog.store.finish_rebuild("").await.unwrap();
     assert!(catalog.store.expire_backups(hourly).await.unwrap().is_empty());
+}
+
+/// Its passphrase may turn up later, and until then every export is to name it.
+async fn a_protection_outlives_a_rebuild_that_leaves_its_backup_out(catalog: Catalog) {
+    let receipts = hours(&catalog, catalog.id(), 4);
+    let ids: Vec<BackupId> = receipts.iter().map(|receipt| receipt.id).collect();
+    let settings = ImportedSettings {
+        protected: ids[..3].to_vec(),
+        ..ImportedSettings::default()
+    };
+    let store = &catalog.store;
+    store.begin_rebuild().await.unwrap();
+    store.import_settings(settings.clone()).await.unwrap();
+    store
+        .import_backups(vec![receipts[0].clone(), receipts[3].clone()])
+        .await
+        .unwrap();
+    assert_eq!(store.protected_backups().await.unwrap(), ids[..3]);
+    // Broken off and gone on with, it takes up no protection again that a person has lifted meanwhile.
+    store.set_protected(ids[0], false).await.unwrap();
+    store.begin_rebuild().await.unwrap();
+    store.import_settings(settings).await.unwrap();
+    store.import_backups(receipts[..2].to_vec()).await.unwrap();
+    store.finish_rebuild("from a test").await.unwrap();
+    assert_eq!(store.protected_backups().await.unwrap(), ids[1..3]);
+    assert!(store.adopt_backup(&receipts[2]).await.unwrap().protected);
+    for (id, protected) in ids.iter().zip([false, true, true, false]) {
+        assert_eq!(catalog.backup(*id).await.protected, protected, "{id}");
+    }
+    store.set_protected(ids[2], false).await.unwrap();
+    assert_eq!(store.protected_backups().await.unwrap(), [ids[1]]);
 }

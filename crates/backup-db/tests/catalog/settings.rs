@@ -4,16 +4,18 @@ use backup_core::config::{BackupConfig, QuotaPolicy, SealedSecret, SystemConfig}
 use backup_core::notification::{Webhook, WebhookPreset};
 use backup_core::receipt::Codec;
 use backup_core::schedule::Schedule;
-use backup_core::{BackupSource, BackupType, Language, NewBackup};
+use backup_core::{BackupSource, BackupType, Language, NewBackup, Receipt};
 use backup_db::{BackupOutcome, Error};
 use chrono::TimeDelta;
 
+use crate::deletion::receipt;
 use crate::fixture::{Catalog, at_once, on_both, start};
 
 on_both!(
     a_configuration_is_kept_as_given,
     two_who_change_a_configuration_at_once_do_not_undo_each_other,
     a_configuration_with_backups_stays_where_it_is,
+    a_lost_connection_string_is_set_anew_though_backups_have_failed,
     settings_of_the_application_are_kept_as_given,
     usage_is_sampled,
     usage_is_sampled_once_in_a_while,
@@ -129,6 +131,39 @@ async fn a_configuration_with_backups_stays_where_it_is(catalog: Catalog) {
     store.delete_schedule(schedule.id).await.unwrap();
     store.delete_config("shop").await.unwrap();
     assert!(matches!(store.delete_config("shop").await, Err(Error::NotFound { .. })));
+}
+
+async fn a_lost_connection_string_is_set_anew_though_backups_have_failed(catalog: Catalog) {
+    let store = &catalog.store;
+    let mut config = BackupConfig::defaults("shop", start());
+    config.storage_connection_string = Some(SealedSecret::lost());
+    let lost = store.put_config(&config).await.unwrap();
+    assert!(store.get_config("shop").await.unwrap().unwrap().has_lost_connection());
+    // One that came to nothing, and one whose record cannot go before the storage can be asked.
+    for is_deleted in [false, true] {
+        let new = NewBackup {
+            config_key: "shop".to_owned(),
+            ..catalog.new_backup()
+        };
+        let id = store.create_backup(new).await.unwrap().id;
+        store.cancel_backup(id).await.unwrap();
+        if is_deleted {
+            store.begin_delete(id, false).await.unwrap();
+        }
+    }
+    config.storage_connection_string = Some(SealedSecret("sealed".to_owned()));
+    let mended = store.replace_config(Some(&lost), &config, true).await.unwrap();
+    let moved = store.replace_config(Some(&mended), &lost, true).await;
+    assert!(matches!(moved, Err(Error::ConfigInUse { .. })), "{moved:?}");
+
+    let lost = store.put_config(&lost).await.unwrap();
+    let found = Receipt {
+        config_key: "shop".to_owned(),
+        ..receipt(&catalog, catalog.id(), None)
+    };
+    store.adopt_backup(&found).await.unwrap();
+    let moved = store.replace_config(Some(&lost), &config, true).await;
+    assert!(matches!(moved, Err(Error::ConfigInUse { .. })), "{moved:?}");
 }
 
 async fn usage_is_sampled_once_in_a_while(catalog: Catalog) {

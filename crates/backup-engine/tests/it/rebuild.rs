@@ -4,10 +4,12 @@ use std::fs;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::kit::{Place, ask_for, backup, ended, fire, nightly, start};
+use crate::kit::{Place, ask_for, backup, ended, fire, nightly, start, stored};
 use backup_core::config::BackupConfig;
-use backup_core::{Backup, BackupSource, BackupType, JobControl, PipelineError, ScheduleId};
-use backup_engine::{Engine, Error, Rebuild, Rebuilt};
+use backup_core::{
+    Backup, BackupSource, BackupType, JobControl, JobStatus, OsRandom, PipelineError, Receipt, ScheduleId,
+};
+use backup_engine::{Engine, Error, Rebuild, Rebuilt, Resealed, reseal};
 
 fn job() -> JobControl {
     JobControl::new(Duration::from_secs(20))
@@ -15,12 +17,22 @@ fn job() -> JobControl {
 
 /// Rebuilds the engine's catalog, and gives what was told on the way.
 async fn rebuild(engine: &Engine, job: &JobControl) -> (Result<Rebuilt, Error>, Vec<String>) {
+    rebuild_from(engine, job, None).await
+}
+
+/// The same, with the settings of this backup.
+async fn rebuild_from(
+    engine: &Engine,
+    job: &JobControl,
+    settings_from: Option<&Receipt>,
+) -> (Result<Rebuilt, Error>, Vec<String>) {
     let told = Mutex::new(Vec::new());
     let repository = engine.repository();
     let rebuild = Rebuild {
         store: &engine.store,
         repository: &repository,
         environment: &engine.settings.storage,
+        settings_from,
         job,
         tell: &|error: &PipelineError| told.lock().unwrap().push(error.full_text()),
     };
@@ -160,18 +172,25 @@ async fn what_cannot_be_trusted_is_named_and_the_rest_is_there() {
         .set_len(100)
         .unwrap();
     // As long as it was, and not what it was: its export cannot be read, and the one before is taken.
-    let mut bytes = fs::read(at(&damaged)).unwrap();
-    for byte in &mut bytes {
-        *byte ^= 0xff;
-    }
-    fs::write(at(&damaged), bytes).unwrap();
+    let damage = |path: std::path::PathBuf| {
+        let mut bytes = fs::read(&path).unwrap();
+        for byte in &mut bytes {
+            *byte ^= 0xff;
+        }
+        fs::write(path, bytes).unwrap();
+    };
+    damage(at(&damaged));
+    let old_archive = at(&old);
 
     place.catalog = format!("sqlite://{}", place.path("new.db").display());
     let engine = place.engine().await;
     let (rebuilt, told) = rebuild(&engine, &job()).await;
     let rebuilt = rebuilt.unwrap();
     assert_eq!((rebuilt.backups, rebuilt.bad), (3, 2), "{rebuilt:?}");
-    assert_eq!(rebuilt.settings.unwrap().backup_id, old.id);
+    assert_eq!(
+        (rebuilt.settings.unwrap().backup_id, rebuilt.unread_exports),
+        (old.id, 1)
+    );
     let told = told.join("\n");
     for named in [
         format!("{}.json' does not match its MAC", forged.id),
@@ -183,6 +202,126 @@ async fn what_cannot_be_trusted_is_named_and_the_rest_is_there() {
     for backup in [forged, cut] {
         assert!(engine.store.get_backup(backup.id).await.unwrap().is_none());
     }
+
+    damage(old_archive);
+    place.catalog = format!("sqlite://{}", place.path("newer.db").display());
+    let rebuilt = rebuild(&place.engine().await, &job()).await.0.unwrap();
+    assert_eq!(
+        (rebuilt.settings, rebuilt.unread_exports),
+        (None, 2),
+        "none can be read, though there are some"
+    );
+}
+
+/// What a rebuild leaves out may come back by a later one, of an export that was made between the two.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protection_outlives_a_rebuild_that_lacks_a_passphrase() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    nightly(&engine, |_| {}).await;
+    let kept = backup(&engine, BackupSource::Files).await;
+    engine.store.set_protected(kept.id, true).await.unwrap();
+    let old = std::mem::replace(&mut place.passphrase, "a newer passphrase");
+    place.previous = vec![old];
+    backup(&place.engine().await, BackupSource::Config).await;
+
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    place.previous.clear();
+    let engine = place.engine().await;
+    let rebuilt = rebuild(&engine, &job()).await.0.unwrap();
+    assert_eq!((rebuilt.backups, rebuilt.bad), (1, 1), "{rebuilt:?}");
+    place.clock.advance(chrono::TimeDelta::seconds(1));
+    let newest = backup(&engine, BackupSource::Config).await;
+
+    place.catalog = format!("sqlite://{}", place.path("newer.db").display());
+    place.previous = vec![old];
+    let engine = place.engine().await;
+    let rebuilt = rebuild(&engine, &job()).await.0.unwrap();
+    assert_eq!((rebuilt.backups, rebuilt.bad), (3, 0), "{rebuilt:?}");
+    assert_eq!(rebuilt.settings.unwrap().backup_id, newest.id);
+    assert!(crate::kit::row(&engine, kept.id).await.protected);
+}
+
+/// A server that finds its catalog gone begins a new one, which is empty; whoever then asks for a backup exports that.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_export_of_an_empty_catalog_is_passed_over_unless_it_is_asked_for() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let schedule = nightly(&engine, |_| {}).await.id;
+    let real = backup(&engine, BackupSource::Config).await;
+
+    place.catalog = format!("sqlite://{}", place.path("empty.db").display());
+    let engine = place.engine().await;
+    let untouched = BackupConfig::defaults("default", engine.clock.now());
+    engine.store.put_config(&untouched).await.unwrap();
+    let mut blank = Vec::new();
+    for _ in 0..2 {
+        place.clock.advance(chrono::TimeDelta::seconds(1));
+        blank.insert(0, backup(&engine, BackupSource::Config).await.id);
+    }
+    let files = backup(&engine, BackupSource::Files).await;
+
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    let engine = place.engine().await;
+    let rebuilt = rebuild(&engine, &job()).await.0.unwrap();
+    assert_eq!(rebuilt.settings.as_ref().unwrap().backup_id, real.id, "{rebuilt:?}");
+    assert_eq!(rebuilt.passed_over, blank);
+    assert!(engine.store.get_schedule(schedule).await.unwrap().is_some());
+
+    place.catalog = format!("sqlite://{}", place.path("newer.db").display());
+    let engine = place.engine().await;
+    let without = engine.repository().find(files.id).await.unwrap();
+    let (refused, _) = rebuild_from(&engine, &job(), Some(&without)).await;
+    assert!(
+        matches!(refused, Err(Error::Pipeline(PipelineError::Refused { .. }))),
+        "{refused:?}"
+    );
+    let named = engine.repository().find(blank[0]).await.unwrap();
+    let rebuilt = rebuild_from(&engine, &job(), Some(&named)).await.0.unwrap();
+    assert_eq!((rebuilt.backups, rebuilt.passed_over.len()), (4, 0), "{rebuilt:?}");
+    assert_eq!(rebuilt.settings.unwrap().backup_id, blank[0]);
+    assert!(engine.store.get_schedule(schedule).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_whose_connection_string_is_lost_is_named_and_writes_nowhere_else() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    for (key, container) in [("mail", Some("mail")), ("shop", None)] {
+        let mut config = BackupConfig::defaults(key, engine.clock.now());
+        config.storage_connection_string = Some(engine.seal("of its own").unwrap());
+        config.container_name = container.map(str::to_owned);
+        engine.store.put_config(&config).await.unwrap();
+    }
+    backup(&engine, BackupSource::Config).await;
+
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    let engine = place.engine().await;
+    let rebuilt = rebuild(&engine, &job()).await.0.unwrap();
+    let unreachable: Vec<&str> = rebuilt.unreachable.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(unreachable, ["mail", "shop"]);
+    let before = stored(&engine).await;
+    let worker = start(&engine);
+    for key in ["mail", "shop"] {
+        let id = ask_for(&engine, key, BackupSource::Files).await;
+        let failed = ended(&engine, id).await;
+        assert_eq!(failed.status, JobStatus::Failed);
+        let message = failed.error_message.unwrap();
+        assert!(
+            message.contains("storage connection string") && message.contains("Set it anew"),
+            "{message}"
+        );
+    }
+    worker.stop().await;
+    assert_eq!(stored(&engine).await, before);
+    // A new passphrase has nothing to seal, and nothing to complain of.
+    let resealed = reseal(&engine.store, &engine.keys, &OsRandom).await.unwrap();
+    assert_eq!(resealed, Resealed::default());
+    // What has failed does not keep it from being set.
+    let lost = engine.store.get_config("shop").await.unwrap().unwrap();
+    let mut mended = lost.clone();
+    mended.storage_connection_string = Some(engine.seal("of its own").unwrap());
+    engine.store.replace_config(Some(&lost), &mended, true).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! `config.json`, read back: what brings the settings of a lost catalog back. Of another version, what it does not hold is
 //! as if it had never been set, and what cannot be understood is named and left out.
 
-use backup_core::config::{BackupConfig, QuotaPolicy, SystemConfig};
+use backup_core::config::{BackupConfig, DEFAULT_CONFIG_KEY, QuotaPolicy, SystemConfig};
 use backup_core::receipt::Codec;
 use backup_core::retention::Retention;
 use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
@@ -90,6 +90,20 @@ impl ConfigExport {
             without_connection,
             unread,
         })
+    }
+
+    /// Whether it holds nothing that anybody has set, apart from people: so does one of a server that was started on an empty
+    /// catalog.
+    pub fn is_blank(&self) -> bool {
+        let is_untouched = |config: &BackupConfig| {
+            config.key == DEFAULT_CONFIG_KEY && *config == BackupConfig::defaults(&config.key, config.updated_at)
+        };
+        self.schedules.is_empty()
+            && self.protected.is_empty()
+            && self.system_configs.is_empty()
+            && self.set_again.is_empty()
+            && self.unread.is_empty()
+            && self.configs.iter().all(is_untouched)
     }
 }
 
