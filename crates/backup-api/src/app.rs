@@ -11,6 +11,8 @@ use backup_archive::ArchiveKey;
 use backup_core::{Backup, Clock, IdGenerator, JobStatus, Random};
 use backup_db::Store;
 use backup_engine::{Away, Engine, Environment, Repository};
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use crate::auth::Passwords;
@@ -24,6 +26,10 @@ use crate::routes;
 
 /// Connections that each thread serves at once; others wait.
 const MAX_CONNECTIONS: usize = 512;
+
+/// Threads of each of these threads for what blocks: far more than downloads may hold, so that the catalog always finds one.
+/// A call that has its turn there and waits for a thread would keep the jobs from theirs.
+const BLOCKING_THREADS: usize = 256;
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
@@ -45,6 +51,11 @@ pub struct ApiSettings {
     pub keep_alive: Duration,
     /// How long the body of a request may take to come.
     pub body_timeout: Duration,
+    /// How long a caller may take in nothing of its answer before the connection ends. Whoever takes in some, however
+    /// slowly, is let be.
+    pub stall_timeout: Duration,
+    /// Downloads at once that are made as they are sent, each of which holds a thread until its end.
+    pub downloads_at_once: usize,
     /// Log-in through OpenID Connect; `None`: there is none.
     pub oidc: Option<OidcSettings>,
 }
@@ -60,6 +71,10 @@ impl Default for ApiSettings {
             event_interval: Duration::from_millis(500),
             keep_alive: Duration::from_secs(15),
             body_timeout: Duration::from_secs(10),
+            // A full receiver says again that it has room once a sixteenth is free: of six megabytes, at a kilobyte a
+            // second, after six and a half minutes.
+            stall_timeout: Duration::from_mins(10),
+            downloads_at_once: 64,
             oidc: None,
         }
     }
@@ -91,6 +106,7 @@ pub struct Api {
     pub(crate) ids: IdGenerator,
     pub(crate) passwords: Passwords,
     pub(crate) events: EventHub,
+    downloads: Arc<Semaphore>,
     /// When the storage was last asked whether it answers, and whether it did.
     pub(crate) storage_health: tokio::sync::Mutex<Option<(Instant, Result<(), Away>)>>,
     documentation: OnceLock<Documentation>,
@@ -112,6 +128,7 @@ impl Api {
                 .oidc
                 .clone()
                 .map(|settings| Provider::new(settings, clock.clone())),
+            downloads: Arc::new(Semaphore::new(settings.downloads_at_once)),
             settings,
             store,
             environment: OnceLock::new(),
@@ -160,6 +177,12 @@ impl Api {
         Ok(self.engine()?.repository_of(&backup.config_key).await?)
     }
 
+    /// The right of a download to hold a thread while it is made; 503 where as many do as may.
+    pub(crate) fn download_turn(&self) -> ApiResult<OwnedSemaphorePermit> {
+        let turn = self.downloads.clone().try_acquire_owned();
+        turn.map_err(|_| ApiError::unavailable("too_many_downloads"))
+    }
+
     /// The description of the API, made when it is first asked for.
     pub(crate) fn documentation(&self) -> ApiResult<&Documentation> {
         if let Some(made) = self.documentation.get() {
@@ -181,6 +204,10 @@ impl Api {
 /// # Errors
 /// When the socket cannot be served.
 pub fn serve(api: Arc<Api>, listener: TcpListener, threads: usize, drain: Duration) -> std::io::Result<Server> {
+    // Of a caller that does not read, actix notices nothing; the kernel knows whether anything is taken in. Each connection
+    // has it from here.
+    let stall = u32::try_from(api.settings.stall_timeout.as_millis()).map_err(std::io::Error::other)?;
+    set_tcp_user_timeout(&listener, stall)?;
     let base = api.settings.base_path.clone();
     let data = web::Data::from(api);
     let server = HttpServer::new(move || {
@@ -192,6 +219,7 @@ pub fn serve(api: Arc<Api>, listener: TcpListener, threads: usize, drain: Durati
     })
     .workers(threads)
     .max_connections(MAX_CONNECTIONS)
+    .worker_max_blocking_threads(BLOCKING_THREADS)
     .disable_signals()
     .shutdown_timeout(drain.as_secs())
     .listen(listener)?

@@ -23,6 +23,7 @@ use backup_core::user::{Role, TokenScope};
 
 use crate::app::Api;
 use crate::error::{ApiError, ApiResult};
+use crate::http::middleware::to_the_end;
 
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,15 +70,24 @@ impl From<TokenScope> for Access {
 }
 
 /// Lets a request pass that may: 401 for nobody, 403 for somebody who may not or whose browser sends it from another site.
-pub(crate) async fn authorise<B: MessageBody>(
+pub(crate) async fn authorise<B: MessageBody + 'static>(
     access: Access,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match check(access, &request).await {
-        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(error) => Ok(request.error_response(error).map_into_right_body()),
+    if let Err(error) = check(access, &request).await {
+        return Ok(request.error_response(error).map_into_right_body());
     }
+    let only_reads = request.method().is_safe();
+    let answer = next.call(request);
+    // An act goes on where its connection breaks: between a change and its row in the audit log nobody slips away. What only
+    // reads ends with its caller, and so does what nobody known asks for, who could leave any number of them behind.
+    let response = if only_reads || access == Access::Public {
+        answer.await?
+    } else {
+        to_the_end(answer).await??
+    };
+    Ok(response.map_into_left_body())
 }
 
 async fn check(access: Access, request: &ServiceRequest) -> ApiResult<()> {

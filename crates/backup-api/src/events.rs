@@ -11,9 +11,11 @@ use tokio::sync::{broadcast, watch};
 
 use crate::language::Language;
 
+mod listeners;
 mod record;
 mod stream;
 
+use listeners::Listeners;
 pub(crate) use stream::listen;
 
 /// Events that a listener may lag behind.
@@ -42,6 +44,7 @@ impl Change {
 /// Hands new events to listeners.
 #[derive(Debug)]
 pub(crate) struct EventHub {
+    listeners: Listeners,
     changes: broadcast::Sender<Change>,
     closed: watch::Sender<bool>,
 }
@@ -53,7 +56,11 @@ impl EventHub {
         let closed = watch::Sender::new(false);
         let ended = closed.subscribe();
         tokio::spawn(read_on(store, interval, changes.clone(), ended));
-        Self { changes, closed }
+        Self {
+            listeners: Listeners::default(),
+            changes,
+            closed,
+        }
     }
 
     /// What comes from now on, and the word that it is over.

@@ -75,6 +75,12 @@ impl Caller {
         }
     }
 
+    /// Whose share it takes of what each may have so much of: a token's is that of who made it.
+    pub(crate) fn whose(&self) -> String {
+        self.user_id()
+            .map_or_else(|| self.label(), |user| format!("user:{user}"))
+    }
+
     /// Who, in the access log.
     pub(crate) fn label(&self) -> String {
         match &self.who {

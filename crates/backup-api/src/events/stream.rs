@@ -1,13 +1,19 @@
 //! The stream of one listener: what it missed from the catalog, then what is new.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use backup_engine::Action;
 use bytes::Bytes;
+use futures_util::stream::Stream;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
+use super::listeners::Place;
 use super::{Change, PAGE, record};
 use crate::app::Api;
 use crate::auth::Caller;
@@ -20,14 +26,28 @@ const WAITING: usize = 16;
 /// Told to a listener whose last event the catalog no longer has: read everything anew.
 const RESET: &str = "event: reset\ndata: {}\n\n";
 
+/// The stream as it goes out. Its place is taken as long as the connection holds: by its end alone, a listener that takes in
+/// nothing makes no room for others.
+pub(crate) struct Frames {
+    receiver: mpsc::Receiver<Bytes>,
+    _place: Place,
+}
+
+impl Stream for Frames {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.receiver.poll_recv(context).map(|frame| frame.map(Ok))
+    }
+}
+
 /// Begins a stream for `caller`, after the event `last` where it names one. It ends when the caller may no longer listen,
 /// cannot keep up, or the server stops.
-pub(crate) async fn listen(
-    api: Arc<Api>,
-    caller: Caller,
-    language: Language,
-    last: Option<i64>,
-) -> ApiResult<mpsc::Receiver<Bytes>> {
+///
+/// # Errors
+/// 429 where there are too many streams.
+pub(crate) async fn listen(api: Arc<Api>, caller: Caller, language: Language, last: Option<i64>) -> ApiResult<Frames> {
+    let place = api.events.listeners.admit(caller.whose())?;
     // First listen, then look where the catalog stands: nothing falls between the two.
     let (changes, ended) = api.events.subscribe();
     let now = api.store.last_event_seq().await?;
@@ -40,7 +60,10 @@ pub(crate) async fn listen(
         cursor: last.unwrap_or(now),
     };
     tokio::spawn(listener.run(changes, ended, now));
-    Ok(receiver)
+    Ok(Frames {
+        receiver,
+        _place: place,
+    })
 }
 
 struct Listener {
@@ -133,6 +156,29 @@ impl Listener {
     }
 
     async fn send(&self, frame: Bytes) -> bool {
-        self.sender.send(frame).await.is_ok()
+        hand_over(&self.sender, frame, self.api.settings.keep_alive).await
+    }
+}
+
+/// `false`: nobody listens any more, or nothing was taken in for so long. Whoever waited on would never ask whether the caller
+/// still may listen.
+async fn hand_over(sender: &mpsc::Sender<Bytes>, frame: Bytes, patience: Duration) -> bool {
+    matches!(timeout(patience, sender.send(frame)).await, Ok(Ok(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_nothing_in_is_not_waited_for() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let send = async |patience: Duration| hand_over(&sender, Bytes::from_static(b"x"), patience).await;
+        assert!(send(Duration::from_mins(1)).await);
+        assert!(!send(Duration::from_millis(1)).await, "nobody takes it in");
+        receiver.recv().await.unwrap();
+        assert!(send(Duration::from_mins(1)).await, "who goes on is served on");
+        drop(receiver);
+        assert!(!send(Duration::from_mins(1)).await, "nobody is there");
     }
 }

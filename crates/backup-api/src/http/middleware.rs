@@ -6,14 +6,14 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, rt, web};
 use backup_core::AuditId;
 use backup_engine::Action;
 use tracing::Instrument as _;
 
 use crate::app::Api;
 use crate::auth::{Caller, address_of, is_secure};
-use crate::error::ApiError;
+use crate::error::{ApiError, ApiResult};
 use crate::language::Language;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,6 +55,17 @@ pub(crate) async fn surround<B: MessageBody + 'static>(
         response.status().as_u16(),
     );
     Ok(response)
+}
+
+/// Does `work` to its end in a task of its own, also where whoever waits for it goes away.
+pub(crate) async fn to_the_end<T: 'static>(work: impl Future<Output = T> + 'static) -> ApiResult<T> {
+    match rt::spawn(work.in_current_span()).await {
+        Ok(done) => Ok(done),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(ApiError::internal(error)),
+        },
+    }
 }
 
 /// An error is logged, and said in the caller's language.

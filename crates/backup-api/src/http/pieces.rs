@@ -8,7 +8,9 @@ use backup_core::{JobControl, PipelineError};
 use backup_engine::{Action, Reading};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use crate::error::ApiResult;
 
 /// Pieces that wait for the caller's connection.
 const WAITING: usize = 8;
@@ -29,19 +31,24 @@ pub(crate) fn download_job() -> JobControl {
 
 /// Starts `work` and waits for its first piece, so that what goes wrong before it is an answer, not a broken download. What
 /// goes wrong later ends the stream with an error. When the stream is dropped, `job`, which is that of the work, is
-/// cancelled.
+/// cancelled. `turn` is over when nothing writes any more.
 ///
 /// # Errors
 /// What `work` ended with before it had written anything.
 pub(crate) async fn written_by<F>(
+    turn: OwnedSemaphorePermit,
     job: JobControl,
     work: impl FnOnce(PieceWriter) -> F,
-) -> Result<impl Stream<Item = Result<Bytes, PipelineError>> + 'static, PipelineError>
+) -> ApiResult<impl Stream<Item = Result<Bytes, PipelineError>> + 'static>
 where
     F: Future<Output = Result<(), PipelineError>> + Send + 'static,
 {
     let (sender, mut receiver) = mpsc::channel(WAITING);
-    let work = work(BufWriter::with_capacity(PIECE, Pieces(sender.clone())));
+    let pieces = Pieces {
+        sender: sender.clone(),
+        _turn: turn,
+    };
+    let work = work(BufWriter::with_capacity(PIECE, pieces));
     tokio::spawn(async move {
         let result = tokio::select! {
             result = work => result,
@@ -86,12 +93,16 @@ pub(crate) fn held<E: 'static>(
 }
 
 /// Hands what is written to the response.
-pub(crate) struct Pieces(mpsc::Sender<Result<Bytes, PipelineError>>);
+pub(crate) struct Pieces {
+    sender: mpsc::Sender<Result<Bytes, PipelineError>>,
+    // Goes where this goes: to the thread that writes, which may outlive the request.
+    _turn: OwnedSemaphorePermit,
+}
 
 impl Write for Pieces {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
         let count = buffer.len().min(PIECE);
-        self.0
+        self.sender
             .blocking_send(Ok(Bytes::copy_from_slice(&buffer[..count])))
             .map_err(|_| std::io::Error::from(std::io::ErrorKind::BrokenPipe))?;
         Ok(count)

@@ -105,6 +105,8 @@ async fn entries(
         )),
         (status = 404, description = "`backup_not_found`, `entry_not_found`"),
         (status = 409, description = "`entry_no_file`: it is no file. `backup_unavailable`, `archive_damaged`."),
+        (status = 503, description = "`too_many_downloads`: as many as are made at once are under way. `catalog_unavailable`, \
+            `storage_unavailable`, `storage_refused`."),
     )
 )]
 pub(crate) async fn download_file(
@@ -135,7 +137,7 @@ pub(crate) async fn download_file(
         let nothing = stream::empty::<Result<Bytes, PipelineError>>();
         return Ok(response.body(SizedStream::new(size, nothing)));
     };
-    let pieces = written_by(job, |out| file.write_to(out)).await?;
+    let pieces = written_by(api.download_turn()?, job, |out| file.write_to(out)).await?;
     audit::record(
         &api,
         &request,

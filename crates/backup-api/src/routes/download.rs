@@ -45,6 +45,8 @@ use crate::wire::backup::DownloadQuery;
         )),
         (status = 409, description = "`backup_unavailable`: it is not a good backup, or its file is gone. `archive_damaged`."),
         (status = 416, description = "`range_not_satisfiable`.", headers(("Content-Range" = String))),
+        (status = 503, description = "`too_many_downloads`: as many as are made at once are under way; the stored file is not \
+            among them. `catalog_unavailable`, `storage_unavailable`, `storage_refused`."),
     )
 )]
 pub(crate) async fn download_backup(
@@ -210,7 +212,7 @@ async fn send_decrypted(
     };
     // The whole file is checked before its first byte comes out: what is wrong with it is an answer, not a broken download.
     let job = download_job();
-    let pieces = written_by(job.clone(), move |out| async move {
+    let pieces = written_by(api.download_turn()?, job.clone(), move |out| async move {
         repository.decrypt(&receipt, out, &job).await
     })
     .await?;
@@ -252,7 +254,7 @@ async fn send_full(
         random: engine.random.clone(),
         checkpoints: engine.checkpoints.clone(),
     };
-    let pieces = written_by(job.clone(), move |out| async move {
+    let pieces = written_by(api.download_turn()?, job.clone(), move |out| async move {
         repository.write_full(&receipt, out, decrypted, &options, &job).await
     })
     .await?;

@@ -2,7 +2,6 @@
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::stream;
 
 use crate::app::Api;
 use crate::auth::Caller;
@@ -21,7 +20,10 @@ use crate::language::Language;
     path = "/api/admin/backup/events",
     params(("Last-Event-ID" = Option<u64>, Header, description = "Resume after the event with this id.",
         maximum = 9_223_372_036_854_775_807_i64)),
-    responses((status = 200, body = String, content_type = "text/event-stream"))
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream"),
+        (status = 429, description = "`too_many_streams`: 16 of this person, or 128 of all, are open."),
+    )
 )]
 pub(crate) async fn stream_events(
     api: web::Data<Api>,
@@ -31,16 +33,12 @@ pub(crate) async fn stream_events(
     _: Query<()>,
 ) -> ApiResult {
     let last = request.headers().get("last-event-id").map(last_event_id).transpose()?;
-    let mut frames = listen(api.into_inner(), caller, language, last).await?;
+    let frames = listen(api.into_inner(), caller, language, last).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         // Reverse proxies would gather the events otherwise.
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(stream::poll_fn(move |context| {
-            frames
-                .poll_recv(context)
-                .map(|frame| frame.map(Ok::<_, std::convert::Infallible>))
-        })))
+        .streaming(frames))
 }
 
 fn last_event_id(value: &HeaderValue) -> ApiResult<i64> {

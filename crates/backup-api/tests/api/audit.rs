@@ -1,12 +1,17 @@
 //! The audit log, page by page and as a whole.
 
+use std::fs;
+use std::time::Duration;
+
 use backup_core::UserId;
 use backup_core::user::TokenScope;
 use backup_db::NewAuditEntry;
+use backup_tests::poll;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
-use crate::support::{Client, TestApp, on_both_catalogs};
+use crate::support::{Catalog, Client, TestApp, on_both_catalogs};
 
 on_both_catalogs!(
     entries_say_who_did_what,
@@ -156,4 +161,60 @@ async fn an_export_holds_every_entry_once(app: TestApp) {
     let none = admin.get("/api/admin/audit/export?action=NOTHING").await.expect(200);
     assert!(none.complete && none.body.is_empty());
     assert_eq!(app.descriptions("AUDIT_EXPORT").await.len(), 2);
+}
+
+/// The server's end of a connection, by the name that its file has in this process.
+fn server_end(ours: &TcpStream) -> String {
+    let hex = |port: u16| format!("0100007F:{port:04X}");
+    let (from, to) = (ours.peer_addr().unwrap(), ours.local_addr().unwrap());
+    let ends = format!(" {} {} ", hex(from.port()), hex(to.port()));
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let line = table.lines().find(|line| line.contains(&ends)).unwrap();
+    format!("socket:[{}]", line.split_whitespace().nth(9).unwrap())
+}
+
+fn is_open(file: &str) -> bool {
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let mut targets = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
+    targets.any(|target| target.to_str() == Some(file))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_act_whose_connection_breaks_is_recorded() {
+    let app = TestApp::start(Catalog::Postgres).await;
+    let admin = app.as_admin().await;
+    let database = app.database.clone().unwrap();
+    let locks = "FROM pg_locks WHERE relation = 'system_pause'::regclass AND";
+    let wait_for = |what: &str| {
+        let sql = format!("SELECT count(*) > 0 {locks} {what}");
+        let found = poll(Duration::from_secs(30), || (database.psql(&sql) == "t").then_some(()));
+        assert!(found.is_some(), "{what}");
+    };
+    let holder = database.clone();
+    std::thread::spawn(move || holder.try_psql("BEGIN; LOCK TABLE system_pause; SELECT pg_sleep(600)"));
+    wait_for("mode = 'AccessExclusiveLock' AND granted");
+
+    let ours = admin
+        .ask("POST", "/api/admin/system/pause", json!({ "reason": "unseen" }))
+        .await;
+    wait_for("NOT granted");
+    let theirs = server_end(&ours);
+    assert!(is_open(&theirs));
+    // Reset, not closed.
+    ours.set_zero_linger().unwrap();
+    drop(ours);
+    let gone = poll(Duration::from_secs(30), || (!is_open(&theirs)).then_some(()));
+    assert!(gone.is_some(), "the server has not noticed");
+    database.psql(&format!("SELECT pg_terminate_backend(pid) {locks} granted"));
+
+    let recorded = async {
+        while app.audited().await != ["LOGIN", "SYSTEM_PAUSE"] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), recorded)
+        .await
+        .expect("the pause is not in the audit log");
+    let pause = app.store.system_pause().await.unwrap();
+    assert_eq!(pause.unwrap().reason, "unseen");
 }

@@ -4,12 +4,13 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use backup_api::ApiSettings;
 use backup_core::receipt::Codec;
 use backup_core::{BackupSource, BackupTrigger};
 use backup_tests::azurite::Azurite;
 use serde_json::json;
 
-use crate::support::{Client, TestApp, noise, on_both_catalogs};
+use crate::support::{Catalog, Client, TestApp, noise, on_both_catalogs};
 
 on_both_catalogs!(
     the_stored_file_comes_bit_for_bit,
@@ -319,4 +320,67 @@ async fn what_is_being_deleted_is_not_read(app: TestApp) {
     let refused = admin.get(&path).await;
     assert!([404, 409].contains(&refused.status), "{}", refused.text());
     assert_eq!(app.audited().await, ["LOGIN"], "nothing was given out");
+}
+
+/// The ways to a download that is made as it is sent.
+fn made_as_sent(path: &str) -> [String; 2] {
+    let one = path.strip_suffix("/download").unwrap();
+    [
+        format!("{path}?decrypt=true"),
+        format!("{one}/contents/file?path=files/noise.bin"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_downloads_hold_a_thread_than_may() {
+    let settings = ApiSettings {
+        downloads_at_once: 2,
+        ..ApiSettings::default()
+    };
+    let app = TestApp::start_with(Catalog::Sqlite, settings).await;
+    let (path, _, file) = backup_of(&app, MORE_THAN_BUFFERED).await;
+    let ways = made_as_sent(&path);
+    let admin = app.as_admin().await;
+    let mut slow = Vec::new();
+    for way in &ways {
+        slow.push(admin.begin(way).await);
+    }
+    for way in &ways {
+        let refused = admin.get(way).await.refused(503, "too_many_downloads");
+        assert!(refused.header("retry-after").is_some());
+        admin.send("HEAD", way, "").await.expect(200);
+    }
+    let whole = admin.get(&path).await.expect(200);
+    assert!(whole.body == fs::read(file).unwrap(), "the stored file holds none");
+    drop(slow);
+    let next = async {
+        loop {
+            let answer = admin.get(&ways[1]).await;
+            if answer.status == 200 {
+                return answer;
+            }
+            answer.refused(503, "too_many_downloads");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let answer = tokio::time::timeout(Duration::from_mins(1), next).await;
+    assert!(answer.expect("who went away still holds a thread").complete);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_takes_in_holds_its_backup_no_longer() {
+    let settings = ApiSettings {
+        stall_timeout: Duration::from_secs(1),
+        ..ApiSettings::default()
+    };
+    let app = TestApp::start_with(Catalog::Sqlite, settings).await;
+    let (path, _, _) = backup_of(&app, MORE_THAN_BUFFERED).await;
+    let admin = app.as_admin().await;
+    // They stay open, and are not read.
+    let mut stalled = vec![admin.begin(&path).await];
+    for way in made_as_sent(&path) {
+        stalled.push(admin.begin(&way).await);
+    }
+    delete_once_free(&admin, path.strip_suffix("/download").unwrap()).await;
+    drop(stalled);
 }

@@ -13,6 +13,7 @@ on_both_catalogs!(
     a_listener_resumes_where_it_was,
     a_listener_that_was_away_too_long_is_told,
     a_session_that_ends_ends_the_stream,
+    nobody_takes_all_the_streams,
 );
 
 const PATH: &str = "/api/admin/backup/events";
@@ -98,4 +99,29 @@ async fn a_session_that_ends_ends_the_stream(app: TestApp) {
     timeout(Duration::from_secs(20), end)
         .await
         .expect("the stream goes on after the log-out");
+}
+
+async fn nobody_takes_all_the_streams(app: TestApp) {
+    let (viewer, again, admin) = (app.as_viewer().await, app.as_viewer().await, app.as_admin().await);
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        open.push(viewer.events(PATH).await);
+    }
+    for client in [&viewer, &again] {
+        let refused = client.get(PATH).await.refused(429, "too_many_streams");
+        assert!(refused.header("retry-after").is_some());
+    }
+    let mut other = admin.events(PATH).await;
+    assert!(other.next_block().await.is_some(), "another is not concerned");
+    // The place of one that has gone is free as soon as the server notices.
+    drop(open.pop());
+    let next = async {
+        while let Err(status) = again.try_events(PATH).await {
+            assert_eq!(status, 429);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), next)
+        .await
+        .expect("the place of a stream that has ended is still taken");
 }

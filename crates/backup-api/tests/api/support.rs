@@ -45,7 +45,7 @@ pub(crate) struct TestApp {
     settings: ApiSettings,
     stop: watch::Sender<bool>,
     // Dropped last, when nobody is connected any more.
-    _database: Option<Database>,
+    pub(crate) database: Option<Arc<Database>>,
 }
 
 /// Which catalog a test runs on.
@@ -116,7 +116,7 @@ impl TestApp {
             url,
             settings,
             stop,
-            _database: database,
+            database: database.map(Arc::new),
         }
     }
 

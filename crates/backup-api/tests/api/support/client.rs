@@ -111,6 +111,11 @@ impl Client {
         receive_sized(&mut client.open(method, path, "").await).await
     }
 
+    /// Sends a request, and leaves all that comes back with the connection.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: impl ToString) -> TcpStream {
+        self.open(method, path, &body.to_string()).await.into_inner()
+    }
+
     /// Asks for a file and reads no more than the answer's head, which must be a 200.
     pub(crate) async fn begin(&self, path: &str) -> Begun {
         let mut reader = self.open("GET", path, "").await;
@@ -121,16 +126,24 @@ impl Client {
 
     /// Opens a stream of events.
     pub(crate) async fn events(&self, path: &str) -> Events {
+        let opened = self.try_events(path).await;
+        opened.unwrap_or_else(|status| panic!("a stream of events was answered by {status}"))
+    }
+
+    /// The same; an error is the status of a refusal.
+    pub(crate) async fn try_events(&self, path: &str) -> Result<Events, u16> {
         let mut reader = self.open("GET", path, "").await;
         let (status, headers) = read_head(&mut reader).await;
-        assert_eq!(status, 200);
+        if status != 200 {
+            return Err(status);
+        }
         let mut headers = headers.into_iter();
         let content_type = headers.find(|(name, _)| name == "content-type");
-        Events {
+        Ok(Events {
             reader,
             content_type: content_type.map(|(_, value)| value).unwrap_or_default(),
             text: String::new(),
-        }
+        })
     }
 
     async fn open(&self, method: &str, path: &str, body: &str) -> BufReader<TcpStream> {
