@@ -106,7 +106,8 @@ pub struct Backup {
     pub source_bytes: Option<u64>,
     /// SHA-256 of the stored file, lower-case hex.
     pub checksum: Option<String>,
-    /// Which key opens it; `None`: none is needed, or it is not known.
+    /// Which key opens it; `None`: none is needed, or it is not known. As long as it is being made, and where that failed: which
+    /// key it is made with.
     pub key_fingerprint: Option<String>,
     /// What it holds.
     pub contents: Option<BackupContents>,

@@ -33,6 +33,7 @@ fn backup(number: usize, created_at: DateTime<Utc>) -> Candidate {
         created_at,
         protected: false,
         base_id: None,
+        consolidated_from: None,
         is_good: true,
         has_outside_dependents: false,
     }
@@ -148,6 +149,46 @@ fn a_protected_backup_takes_no_other_ones_place() {
     let decisions = plan(&policy(3, 2), Zone::UTC, &backups, now());
     assert_eq!(kept(&decisions), [id(0), id(1), id(2), id(4)]);
     assert_eq!(rules(&decisions, 1), (Verdict::Keep, &[Rule::Protected][..]));
+}
+
+/// Backup `number`, made of backup `of`.
+fn made_of(backups: &[Candidate], number: usize, of: usize) -> Candidate {
+    Candidate {
+        consolidated_from: Some(id(of)),
+        ..backup(number, backups[of].created_at)
+    }
+}
+
+#[test]
+fn what_is_made_of_another_takes_no_place_and_is_judged_by_that_ones() {
+    let mut backups = daily(4);
+    for of in [0, 1, 2] {
+        backups.push(made_of(&backups, 10 + of, of));
+    }
+    let decisions = plan(&policy(30, 2), Zone::UTC, &backups, now());
+    assert_eq!(kept(&decisions), [10, 0, 11, 1].map(id), "two points in time");
+    let by_both = [Rule::RetentionDays, Rule::MaxBackups];
+    assert_eq!(rules(&decisions, 11), (Verdict::Keep, &by_both[..]));
+    for number in [12, 2, 3] {
+        assert_eq!(
+            rules(&decisions, number),
+            (Verdict::Expire, &[Rule::MaxBackups][..]),
+            "{number}"
+        );
+    }
+    // Somebody protects what it is made of, which needs no place then; nor does the other take one.
+    backups[0].protected = true;
+    let decisions = plan(&policy(30, 2), Zone::UTC, &backups, now());
+    assert_eq!(kept(&decisions), [10, 0, 11, 1, 12, 2].map(id));
+    // What it is made of is damaged: it is the good one of its point in time.
+    let mut backups = daily(3);
+    backups[0].is_good = false;
+    backups.push(made_of(&backups, 10, 0));
+    let decisions = plan(&policy(30, 1), Zone::UTC, &backups, now());
+    assert_eq!(kept(&decisions), [10, 0].map(id));
+    // Or gone.
+    let decisions = plan(&policy(30, 1), Zone::UTC, &backups[1..], now());
+    assert_eq!(kept(&decisions), [id(10)]);
 }
 
 #[test]
@@ -333,7 +374,8 @@ fn any_policy() -> impl Strategy<Value = Retention> {
     )
 }
 
-/// Backups of two years, some of them at once, some in the future; each may build on any other.
+/// Backups of two years, some of them at once, some in the future; each may build on any other, and be made of one that is not
+/// made of another: then it is of the same time.
 fn any_backups() -> impl Strategy<Value = Vec<Candidate>> {
     let one = (
         prop_oneof![-40..40_i64, -60..17_000_i64],
@@ -342,11 +384,13 @@ fn any_backups() -> impl Strategy<Value = Vec<Candidate>> {
         prop::option::weighted(0.4, 0..40_usize),
         prop::bool::weighted(0.8),
         prop::bool::weighted(0.05),
+        prop::option::weighted(0.2, 0..40_usize),
     );
     prop::collection::vec(one, 0..40).prop_map(|all| {
+        let origins: Vec<Option<usize>> = all.iter().map(|one| one.6).collect();
         let backups = all.into_iter().enumerate();
         let backups = backups.map(
-            |(number, (hours, source, protected, base, is_good, outside))| Candidate {
+            |(number, (hours, source, protected, base, is_good, outside, _))| Candidate {
                 source: BackupSource::ALL[source],
                 protected,
                 base_id: base.map(id),
@@ -355,7 +399,19 @@ fn any_backups() -> impl Strategy<Value = Vec<Candidate>> {
                 ..backup(number, now() - TimeDelta::hours(hours))
             },
         );
-        backups.collect()
+        let mut backups: Vec<Candidate> = backups.collect();
+        for (number, origin) in origins.iter().enumerate() {
+            let Some(origin) = *origin else { continue };
+            match origins.get(origin) {
+                Some(Some(_)) => {}
+                Some(None) => {
+                    backups[number].consolidated_from = Some(id(origin));
+                    backups[number].created_at = backups[origin].created_at;
+                }
+                None => backups[number].consolidated_from = Some(id(origin)),
+            }
+        }
+        backups
     })
 }
 
@@ -400,6 +456,22 @@ fn judged(backups: &[Candidate]) -> Vec<Candidate> {
     backups.iter().map(judge).collect()
 }
 
+/// The good one that each good one is made of, where there is one, and else itself: by this one's place it is judged.
+fn stands_at<'a>(judged: &'a [Candidate], backup: &'a Candidate) -> &'a Candidate {
+    let is_origin = |other: &&Candidate| other.is_good && Some(other.id) == backup.consolidated_from;
+    judged.iter().find(is_origin).unwrap_or(backup)
+}
+
+/// How many newer ones have taken a place before this one: good ones that are neither protected nor made of a good one.
+fn taken(judged: &[Candidate], backup: &Candidate) -> usize {
+    let at = stands_at(judged, backup);
+    let takes = |other: &&Candidate| other.is_good && !other.protected && stands_at(judged, other).id == other.id;
+    let newer = judged.iter().filter(takes);
+    newer
+        .filter(|other| (other.created_at, other.id) > (at.created_at, at.id))
+        .count()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
 
@@ -429,9 +501,9 @@ proptest! {
             prop_assert!(good.is_none_or(|good| kept.contains(&good.id)));
         }
         let is_young = |backup: &Candidate| now() - backup.created_at <= TimeDelta::days(policy.retention_days.into());
-        let in_place = newest.iter().filter(|backup| backup.is_good && !backup.protected);
-        for backup in in_place.take(policy.max_backups as usize).filter(|backup| is_young(backup)) {
-            prop_assert!(kept.contains(&backup.id));
+        let needs_place = newest.iter().filter(|backup| backup.is_good && !backup.protected);
+        for backup in needs_place.filter(|backup| is_young(backup)) {
+            prop_assert!(taken(&backups, backup) >= policy.max_backups as usize || kept.contains(&backup.id));
         }
         for backup in newest.iter().filter(|backup| !backup.is_good && is_young(backup)) {
             prop_assert!(kept.contains(&backup.id));
@@ -456,9 +528,7 @@ proptest! {
             let backup = backups.iter().find(|backup| backup.id == decision.backup_id).unwrap();
             let is_old = now() - backup.created_at > TimeDelta::days(policy.retention_days.into());
             prop_assert_eq!(decision.rules.contains(&Rule::RetentionDays), is_old);
-            let newer = backups.iter().filter(|other| other.is_good && !other.protected);
-            let newer = newer.filter(|other| (other.created_at, other.id) > (backup.created_at, backup.id)).count();
-            let has_no_place = backup.is_good && newer >= policy.max_backups as usize;
+            let has_no_place = backup.is_good && taken(&backups, backup) >= policy.max_backups as usize;
             prop_assert_eq!(decision.rules.contains(&Rule::MaxBackups), has_no_place);
             prop_assert!(is_old || has_no_place);
         }
@@ -504,6 +574,21 @@ proptest! {
         let good: Vec<_> = judged(&backups).into_iter().filter(|backup| backup.is_good).collect();
         for id in kept(&plan(&policy, zone, &good, now())) {
             prop_assert!(is_kept.contains(&id), "it would be kept if there were good ones alone");
+        }
+    }
+
+    /// What is made of another costs nothing its place.
+    #[test]
+    fn what_is_made_of_another_pushes_nothing_out(policy in any_policy(), zone in any_zone(), backups in any_backups()) {
+        let believed = judged(&backups);
+        let good = believed.iter().filter(|backup| backup.is_good && !backup.protected);
+        let beside = good.filter(|backup| stands_at(&believed, backup).id != backup.id);
+        let beside: HashSet<BackupId> = beside.map(|backup| backup.id).collect();
+        let others: Vec<_> = backups.iter().filter(|backup| !beside.contains(&backup.id)).cloned().collect();
+        let is_kept: HashSet<_> = kept(&plan(&policy, zone, &backups, now())).into_iter().collect();
+        for decision in plan(&policy, zone, &others, now()) {
+            let by_place = decision.verdict == Verdict::Keep && decision.rules.contains(&Rule::MaxBackups);
+            prop_assert!(!by_place || is_kept.contains(&decision.backup_id));
         }
     }
 

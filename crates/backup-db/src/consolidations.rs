@@ -21,8 +21,8 @@ use crate::{Error, Store};
 
 impl Store {
     /// Asks for a FULL backup, `id`, that is made of the COMPLETED backup `of`, which builds on others: a PENDING row, which
-    /// the next free worker takes up. It belongs to the same configuration and schedule, and is dated as `of`. Until it has
-    /// ended, neither `of` nor what that builds on can be deleted.
+    /// the next free worker takes up. It belongs to the same configuration and schedule, and is dated as `of`; but it
+    /// stays until somebody deletes it. Until it has ended, neither `of` nor what that builds on can be deleted.
     ///
     /// # Errors
     /// [`Error::NotFound`] where `of` is gone or being deleted, [`Error::WrongState`] where it is not COMPLETED,

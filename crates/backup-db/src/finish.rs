@@ -132,13 +132,14 @@ impl Finished {
 }
 
 impl Store {
-    /// Records where the archive will be, and which key will open it (`None`: none is needed). To be called before its first
-    /// byte is written, so that whoever takes the job over knows where to look, and whose work it is.
+    /// Records where the archive will be, and which key it is made with: what is not encrypted is authenticated by one all the
+    /// same, which [`Self::finish_backup`] forgets again. To be called before its first byte is written, so that whoever takes
+    /// the job over knows where to look, and whose work it is.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] where the job is no longer this worker's: nothing may be written then.
-    pub async fn set_storage_path(&self, lease: &Lease, path: &str, key: Option<&str>) -> Result<(), Error> {
-        let (lease, path, key) = (lease.clone(), path.to_owned(), key.map(ToOwned::to_owned));
+    pub async fn set_storage_path(&self, lease: &Lease, path: &str, key: &str) -> Result<(), Error> {
+        let (lease, path, key) = (lease.clone(), path.to_owned(), key.to_owned());
         self.write("set_storage_path", move |tx| {
             let row = held(tx, &lease)?;
             diesel::update(backups::table.filter(backups::id.eq(&lease.id)))

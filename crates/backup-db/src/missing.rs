@@ -27,17 +27,11 @@ impl Store {
         .await
     }
 
-    /// Takes back what was said of backups that were missed, in these configurations: of those that are not among the
-    /// `missing`, and build on nothing that is. To be called when all backups that had ended `before` then were looked for in
-    /// the storage; what ended later is not judged. Gives back which they are.
-    pub async fn found_again(
-        &self,
-        config_keys: &[String],
-        missing: &[BackupId],
-        before: DateTime<Utc>,
-    ) -> Result<Vec<BackupId>, Error> {
+    /// Takes back what was said of backups that were missed, in these configurations: of those that are `there`, with all that
+    /// they build on, which is what was looked for in the storage and found as it was written. What nobody has looked for is not
+    /// judged. Gives back which they are.
+    pub async fn found_again(&self, config_keys: &[String], there: HashSet<BackupId>) -> Result<Vec<BackupId>, Error> {
         let keys = config_keys.to_vec();
-        let missing: HashSet<BackupId> = missing.iter().copied().collect();
         // Mostly nothing is missed: that should not queue up with the writers.
         let is_any = {
             let keys = keys.clone();
@@ -51,10 +45,7 @@ impl Store {
             let mut whole = HashSet::new();
             let mut back = Vec::new();
             for Word(id) in missed(tx, &keys)? {
-                let is_there = |link: &BackupRow| {
-                    let ended = link.completed_at.is_some_and(|at| at.0 < before);
-                    ended && keys.contains(&link.config_key) && !missing.contains(&link.id.0)
-                };
+                let is_there = |link: &BackupRow| keys.contains(&link.config_key) && there.contains(&link.id.0);
                 if !is_whole(tx, id, &mut whole, is_there)? {
                     continue;
                 }

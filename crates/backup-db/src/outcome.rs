@@ -58,10 +58,12 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     let Some(schedule) = schedule_of(tx, backup)? else {
         return crate::safety::date(tx, backup);
     };
-    let expires_at = backup.created_at + TimeDelta::days(schedule.retention_days);
-    diesel::update(backups::table.filter(backups::id.eq(backup.id.to_string())))
-        .set(backups::expires_at.eq(expires_at.naive_utc()))
-        .execute(tx.db)?;
+    if !crate::retention::stays(backup.trigger, backup.consolidated_from) {
+        let expires_at = backup.created_at + TimeDelta::days(schedule.retention_days);
+        diesel::update(backups::table.filter(backups::id.eq(backup.id.to_string())))
+            .set(backups::expires_at.eq(expires_at.naive_utc()))
+            .execute(tx.db)?;
+    }
     if !is_new {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use backup_core::retention::{Candidate, Decision, Retention, Verdict, plan};
 use backup_core::schedule::{Schedule, Zone};
-use backup_core::{AlertKind, Backup, BackupId, BackupSource, JobStatus, ScheduleId};
+use backup_core::{AlertKind, Backup, BackupId, BackupSource, BackupTrigger, JobStatus, ScheduleId};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
@@ -164,7 +164,7 @@ struct Found {
     /// What each candidate builds on.
     bases: HashMap<BackupId, Option<BackupId>>,
     /// The backups that show another day than the one on which they are too old, and that day, which changes with the
-    /// schedule; none where the schedule is for another configuration by now.
+    /// schedule; none where the schedule is for another configuration by now, or the backup stays.
     misdated: Vec<(String, Option<DateTime<Utc>>)>,
 }
 
@@ -210,8 +210,10 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
     type Row = (
         Word<BackupId>,
         Word<BackupSource>,
+        Word<BackupTrigger>,
         Time,
         bool,
+        Option<Word<BackupId>>,
         Option<Word<BackupId>>,
         Option<String>,
         Option<String>,
@@ -222,9 +224,11 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
         .select((
             backups::id,
             backups::source,
+            backups::trigger,
             backups::created_at,
             backups::protected,
             backups::base_id,
+            backups::consolidated_from,
             backups::verify_error,
             backups::missing,
         ))
@@ -242,17 +246,27 @@ fn candidates(tx: &mut Tx<'_>, which: &Which) -> TxResult<Vec<Candidate>> {
     Ok(rows
         .into_iter()
         .map(
-            |(id, source, created_at, protected, base_id, verify_error, missing)| Candidate {
-                id: id.0,
-                source: source.0,
-                created_at: created_at.0,
-                protected,
-                base_id: word(base_id),
-                is_good: verify_error.is_none() && missing.is_none() && !lost.contains(&id.0.to_string()),
-                has_outside_dependents: needed.contains(&id.0),
+            |(id, source, trigger, created_at, protected, base_id, origin, verify_error, missing)| {
+                let consolidated_from = word(origin);
+                Candidate {
+                    id: id.0,
+                    source: source.0,
+                    created_at: created_at.0,
+                    protected: protected || stays(trigger.0, consolidated_from),
+                    base_id: word(base_id),
+                    consolidated_from,
+                    is_good: verify_error.is_none() && missing.is_none() && !lost.contains(&id.0.to_string()),
+                    has_outside_dependents: needed.contains(&id.0),
+                }
             },
         )
         .collect())
+}
+
+/// Whether no schedule lets it go: a full backup that somebody asked to be made of a schedule's is dated and listed as that one,
+/// and stays until somebody deletes it.
+pub(crate) fn stays(trigger: BackupTrigger, consolidated_from: Option<BackupId>) -> bool {
+    trigger == BackupTrigger::Manual && consolidated_from.is_some()
 }
 
 /// The candidates that a living backup which is none of them builds on.
@@ -291,7 +305,14 @@ pub(crate) fn lost(tx: &mut Tx<'_>) -> TxResult<HashSet<String>> {
 }
 
 fn misdated(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<Vec<(String, Option<DateTime<Utc>>)>> {
-    type Row = (String, String, Time, Option<Time>);
+    type Row = (
+        String,
+        String,
+        Word<BackupTrigger>,
+        Time,
+        Option<Word<BackupId>>,
+        Option<Time>,
+    );
     let rows: Vec<Row> = backups::table
         .filter(backups::schedule_id.eq(schedule.id.to_string()))
         .filter(backups::status.eq(JobStatus::Completed.as_str()))
@@ -299,15 +320,18 @@ fn misdated(tx: &mut Tx<'_>, schedule: &Schedule) -> TxResult<Vec<(String, Optio
         .select((
             backups::id,
             backups::config_key,
+            backups::trigger,
             backups::created_at,
+            backups::consolidated_from,
             backups::expires_at,
         ))
         .load(tx.db)?;
     let days = TimeDelta::days(schedule.retention.retention_days.into());
     Ok(rows
         .into_iter()
-        .map(|(id, key, created_at, shown)| {
-            let over = (key == schedule.config_key).then(|| created_at.0 + days);
+        .map(|(id, key, trigger, created_at, origin, shown)| {
+            let expires = key == schedule.config_key && !stays(trigger.0, word(origin));
+            let over = expires.then(|| created_at.0 + days);
             (id, over, shown)
         })
         .filter(|(_, over, shown)| shown.map(|at| at.0) != *over)

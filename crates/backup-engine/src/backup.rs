@@ -67,8 +67,8 @@ pub(crate) async fn run(
     let mut plan = plan(engine, backup, place);
     plan.base = base::find(engine, held, backup, &plan.place, plan.encrypt).await?;
     plan.limit = room(engine, held, backup, plan.backup_type(backup)).await?.limit();
-    let key = plan.encrypt.then(|| plan.place.keys.current().fingerprint());
-    held.tell(|| engine.store.set_storage_path(held.lease(), &plan.path, key.as_deref()))
+    let key = plan.place.keys.current().fingerprint();
+    held.tell(|| engine.store.set_storage_path(held.lease(), &plan.path, &key))
         .await
         .map_err(JobError::catalog)?;
     let made = attempt(engine, held, backup, &plan).await;

@@ -223,7 +223,7 @@ impl Environment {
     /// The keys of a configuration: its own first, then whatever else is at hand.
     ///
     /// # Errors
-    /// `WrongKey` where its own passphrases are sealed with another one than the environment's.
+    /// `WrongKey` where its own passphrase is sealed with another one than the environment's.
     pub async fn keys_of(&self, config: Option<&BackupConfig>, all: &[BackupConfig]) -> Result<Keyring, PipelineError> {
         let own = self.own_keys(config).await?;
         let mut others: Vec<ArchiveKey> = own.iter().skip(1).cloned().collect();
@@ -244,7 +244,13 @@ impl Environment {
         };
         let mut others = Vec::new();
         for secret in config.iter().flat_map(|config| &config.previous_encryption_keys) {
-            others.push(self.derive(secret).await?);
+            match self.derive(secret).await {
+                Ok(key) => others.push(key),
+                // Nothing is made with it any more, and an alert tells of the archives that need it: a passphrase that is lost
+                // for good must not keep new backups from being made.
+                Err(PipelineError::WrongKey { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         others.extend(self.keys.iter().cloned());
         Ok(Keyring::new(current, others))

@@ -29,6 +29,10 @@ use shelf::Shelf;
 /// A blob younger than this many leases may belong to a job that is just finishing.
 const GRACE_LEASES: i32 = 4;
 
+/// A whole archive of which the catalog knows nothing may belong to a program that asks no catalog, and stands still before it
+/// writes the receipt.
+const GRACE_UNKNOWN: TimeDelta = TimeDelta::days(1);
+
 /// What a reconciliation found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reconciled {
@@ -57,6 +61,8 @@ pub struct Reconciled {
 /// What stands in a storage.
 #[derive(Default)]
 struct Stored {
+    /// When it was looked through: what ended later is not judged by it.
+    at: DateTime<Utc>,
     receipts: HashSet<BackupId>,
     /// Bytes of each archive.
     archives: HashMap<BackupId, u64>,
@@ -70,8 +76,8 @@ impl Engine {
     /// # Errors
     /// The first thing that did not work; what was done stays done, and the next time goes on from there.
     pub async fn reconcile(&self) -> Result<Reconciled, Error> {
-        let began = self.clock.now();
         let mut found = Reconciled::default();
+        let mut there = HashSet::new();
         let mut first_error = None;
         // Dependents come first: where one of them stays, so does what it builds on.
         let mut needed = HashSet::new();
@@ -94,16 +100,15 @@ impl Engine {
         }
         let mut judged = Vec::new();
         for shelf in shelves {
-            match self.reconcile_shelf(&shelf, &mut found).await {
+            match self.reconcile_shelf(&shelf, &mut found, &mut there).await {
                 Ok(()) => judged.extend(shelf.config_keys),
                 Err(error) => {
                     first_error.get_or_insert(error);
                 }
             }
         }
-        alert::tell(self, &judged, &found).await?;
-        let missing = [&found.lost[..], &found.damaged[..]].concat();
-        found.found_again = self.store.found_again(&judged, &missing, began).await?;
+        alert::tell(self, &judged, &found, &there).await?;
+        found.found_again = self.store.found_again(&judged, there).await?;
         first_error.map_or(Ok(found), Err)
     }
 
@@ -119,7 +124,13 @@ impl Engine {
         Ok((shelves, unreachable))
     }
 
-    async fn reconcile_shelf(&self, shelf: &Shelf, found: &mut Reconciled) -> Result<(), Error> {
+    /// Adds to what is `there` the good backups that are in the storage as they were written.
+    async fn reconcile_shelf(
+        &self,
+        shelf: &Shelf,
+        found: &mut Reconciled,
+        there: &mut HashSet<BackupId>,
+    ) -> Result<(), Error> {
         let began = self.clock.now();
         let stored = self.look_around(&shelf.place.storage, began).await?;
         if let Some(error) = self.doubt(shelf, &stored, began).await? {
@@ -136,7 +147,7 @@ impl Engine {
         }
         for config_key in &shelf.config_keys {
             for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
-                self.compare(config_key, status, shelf, &stored, began, found).await?;
+                self.compare(config_key, status, shelf, &stored, found, there).await?;
             }
         }
         self.note_keys(shelf).await
@@ -182,7 +193,10 @@ impl Engine {
     }
 
     async fn look_around(&self, storage: &BlobStore, now: DateTime<Utc>) -> Result<Stored, PipelineError> {
-        let mut stored = Stored::default();
+        let mut stored = Stored {
+            at: now,
+            ..Stored::default()
+        };
         let mut paths = storage.receipts();
         while let Some(path) = paths.try_next().await? {
             stored.receipts.extend(receipts::id_of(&path));
@@ -241,20 +255,24 @@ impl Engine {
         if blob.partial {
             return Ok(true);
         }
+        if status.is_none() && self.clock.now() - blob.modified < GRACE_UNKNOWN {
+            return Ok(false);
+        }
         // A completed row whose receipt is lost keeps its blob: somebody may want to look at it.
         let receipt = storage.get_receipt(&beside(&blob.path, id)).await;
         Ok(status != Some(JobStatus::Completed) && receipt.map_err(PipelineError::from)?.is_none())
     }
 
-    /// Compares the catalog's rows of one final state with the receipts.
+    /// Compares the catalog's rows of one final state with the receipts. Pages move when a backup gets a tombstone between two of
+    /// them, so a row may be passed over: only what is `there` was looked for and found.
     async fn compare(
         &self,
         config_key: &str,
         status: JobStatus,
         shelf: &Shelf,
         stored: &Stored,
-        began: DateTime<Utc>,
         found: &mut Reconciled,
+        there: &mut HashSet<BackupId>,
     ) -> Result<(), Error> {
         let mut options = BackupListOptions {
             config_key: Some(config_key.to_owned()),
@@ -271,8 +289,10 @@ impl Engine {
             for backup in page.into_iter().map(|summary| summary.backup) {
                 let listed = stored.receipts.contains(&backup.id);
                 if status == JobStatus::Completed {
-                    if backup.completed_at.is_some_and(|at| at < began) {
-                        self.check_completed(&backup, shelf, stored, found).await?;
+                    if backup.completed_at.is_some_and(|at| at < stored.at)
+                        && self.check_completed(&backup, shelf, stored, found).await?
+                    {
+                        there.insert(backup.id);
                     }
                 } else if listed {
                     self.settle_leftover(&backup, shelf, found).await?;
@@ -284,7 +304,7 @@ impl Engine {
         }
     }
 
-    /// A completed backup is in the storage, receipt and archive. What seems to be missing is asked for again: the backup
+    /// Whether a completed backup is in the storage, receipt and archive. What seems to be missing is asked for again: the backup
     /// may have been deleted, or written, since the storage was listed.
     async fn check_completed(
         &self,
@@ -292,29 +312,30 @@ impl Engine {
         shelf: &Shelf,
         stored: &Stored,
         found: &mut Reconciled,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let storage = &shelf.place.storage;
         let listed = stored.receipts.contains(&backup.id);
         if listed && stored.archives.get(&backup.id).copied() == backup.size_bytes {
-            return Ok(());
+            return Ok(true);
         }
         let now = self.store.get_backup(backup.id).await?;
         if now.is_none_or(|summary| summary.backup.deleting) {
-            return Ok(());
+            return Ok(false);
         }
         let receipt = storage.get_receipt(&own_receipt(backup)).await;
         if receipt.map_err(PipelineError::from)?.is_none() {
             found.lost.push(backup.id);
-            return Ok(());
+            return Ok(false);
         }
         let size = match &backup.storage_path {
             Some(path) => storage.size(path).await.map_err(PipelineError::from)?,
             None => None,
         };
-        if size.is_none() || size != backup.size_bytes {
+        let is_there = size.is_some() && size == backup.size_bytes;
+        if !is_there {
             found.damaged.push(backup.id);
         }
-        Ok(())
+        Ok(is_there)
     }
 
     /// The receipt of a backup that the catalog calls failed or cancelled. One that failed, and is whole all the same, is

@@ -18,7 +18,7 @@ pub struct Resealed {
     pub secrets: u64,
     /// Secrets that the current passphrase had sealed already.
     pub current: u64,
-    /// Configurations with a secret that none of the passphrases opens; they are left as they were.
+    /// Configurations with secrets that none of the passphrases opens; those secrets are left as they were.
     pub unopened: Vec<String>,
 }
 
@@ -59,19 +59,21 @@ fn reseal_one(
     done: &mut Resealed,
 ) -> Result<BackupConfig, PipelineError> {
     let mut changed = config;
-    let before = changed.clone();
-    let (mut secrets, mut current) = (0, 0);
+    let (mut secrets, mut current, mut lost) = (0, 0, false);
     for secret in changed.secrets_mut() {
         if keys.current().unseal(&secret.0).is_ok() {
             current += 1;
             continue;
         }
         let Ok(plain) = keys.unseal(&secret.0) else {
-            done.unopened.push(before.key.clone());
-            return Ok(before);
+            lost = true;
+            continue;
         };
         secret.0 = keys.current().seal(plain.expose_secret().as_bytes(), random)?;
         secrets += 1;
+    }
+    if lost {
+        done.unopened.push(changed.key.clone());
     }
     done.secrets += secrets;
     done.current += current;

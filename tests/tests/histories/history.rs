@@ -275,7 +275,8 @@ impl History {
         self.points.push(Point {
             backup,
             state,
-            protected: false,
+            // What is adopted is.
+            protected: true,
         });
     }
 

@@ -31,6 +31,11 @@ impl Point {
         self.backup["type"] == "FULL"
     }
 
+    /// Whether no schedule lets it go: it is protected, or was made of another, which here is always done by hand.
+    fn stays(&self) -> bool {
+        self.protected || self.backup["consolidatedFrom"].is_string()
+    }
+
     fn is_of(&self, schedule: &str) -> bool {
         self.backup["scheduleId"] == schedule
     }
@@ -65,7 +70,7 @@ pub(crate) fn dependents(points: &[Point], id: &str) -> BTreeSet<String> {
 }
 
 /// What is still there once a schedule's retention has let go what it may: of its own all but the newest `most`, unless it
-/// is protected, the newest of its source, or something that stays builds on it.
+/// is protected or made of another by hand, the newest of its source, or something that stays builds on it.
 pub(crate) fn retained(points: &[Point], schedule: &str, most: usize) -> BTreeSet<String> {
     let mut own: Vec<&Point> = points.iter().filter(|point| point.is_of(schedule)).collect();
     own.sort_by_key(|point| std::cmp::Reverse(point.id().to_owned()));
@@ -77,9 +82,9 @@ pub(crate) fn retained(points: &[Point], schedule: &str, most: usize) -> BTreeSe
         .collect();
     for point in own {
         let newest = sources.insert(point.source());
-        let has_place = !point.protected && places > 0;
+        let has_place = !point.stays() && places > 0;
         places -= usize::from(has_place);
-        if newest || has_place || point.protected {
+        if newest || has_place || point.stays() {
             stay.insert(point.id().to_owned());
         }
     }

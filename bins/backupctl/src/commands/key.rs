@@ -31,8 +31,8 @@ pub(crate) async fn rotate(settings: &Settings) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::integrity(format!(
-        "no passphrase opens the secrets of these configurations: {} (HINT: Add the passphrase of that time to \
-         BACKUP_ENCRYPTION_KEY_PREVIOUS, or set their secrets anew.)",
+        "no passphrase opens some secrets of these configurations, which are left as they were: {} (HINT: Add the passphrase \
+         of that time to BACKUP_ENCRYPTION_KEY_PREVIOUS, or set their secrets anew.)",
         done.unopened.join(", ")
     )))
 }

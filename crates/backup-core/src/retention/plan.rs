@@ -18,10 +18,12 @@ pub struct Candidate {
     pub source: BackupSource,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// Whether somebody protected it.
+    /// Whether somebody protected it, or asked for it by hand.
     pub protected: bool,
     /// The backup it builds on.
     pub base_id: Option<BackupId>,
+    /// The backup that it is made of: both are of one point in time.
+    pub consolidated_from: Option<BackupId>,
     /// Nothing is known to be wrong with it itself: its last verification found nothing, or there was none yet, and the
     /// storage has it.
     pub is_good: bool,
@@ -43,7 +45,8 @@ pub struct Decision {
 /// Decides about each candidate, newest first. A backup is kept
 ///
 /// - by [`Rule::RetentionDays`] and [`Rule::MaxBackups`] together: it is not older than `retention_days`, and among the
-///   newest `max_backups` that are good and not protected;
+///   newest `max_backups` that are good and not protected. What is made of another good one stands for the same point in
+///   time: it takes no place, and is judged by that one's;
 /// - by `KeepX`, n: it is the newest good one of its hour, day, ISO week, month or year in `zone`, and that is among the
 ///   newest n that have one;
 /// - by [`Rule::Protected`]: somebody said so;
@@ -145,19 +148,15 @@ fn by_age_and_place(
     kept_by: &mut [Vec<Rule>],
 ) -> Vec<Vec<Rule>> {
     let age = TimeDelta::days(policy.retention_days.into());
-    let mut places = policy.max_backups;
     let mut against = Vec::with_capacity(newest.len());
-    for (candidate, kept_by) in newest.iter().zip(kept_by) {
+    for ((candidate, kept_by), taken) in newest.iter().zip(kept_by).zip(taken_by_newer(newest)) {
         let mut refused = Vec::new();
         if now - candidate.created_at > age {
             refused.push(Rule::RetentionDays);
         }
         let needs_place = candidate.is_good && !candidate.protected;
-        if needs_place {
-            if places == 0 {
-                refused.push(Rule::MaxBackups);
-            }
-            places = places.saturating_sub(1);
+        if needs_place && taken >= policy.max_backups as usize {
+            refused.push(Rule::MaxBackups);
         }
         // What is good and protected has no place to keep.
         if refused.is_empty() && (needs_place || !candidate.is_good) {
@@ -167,6 +166,21 @@ fn by_age_and_place(
         against.push(refused);
     }
     against
+}
+
+/// How many places newer ones have taken before each; before what is made of another good one, as many as before that one.
+fn taken_by_newer(newest: &[Candidate]) -> Vec<usize> {
+    let good = newest.iter().enumerate().filter(|(_, candidate)| candidate.is_good);
+    let good: HashMap<BackupId, usize> = good.map(|(at, candidate)| (candidate.id, at)).collect();
+    let origin = |candidate: &Candidate| candidate.consolidated_from.and_then(|id| good.get(&id).copied());
+    let mut before = Vec::with_capacity(newest.len());
+    let mut taken = 0;
+    for candidate in newest {
+        before.push(taken);
+        taken += usize::from(candidate.is_good && !candidate.protected && origin(candidate).is_none());
+    }
+    let of = |(at, candidate): (usize, &Candidate)| before[origin(candidate).unwrap_or(at)];
+    newest.iter().enumerate().map(of).collect()
 }
 
 /// Keeps the newest good one of each of the newest periods that have one.

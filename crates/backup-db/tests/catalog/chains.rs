@@ -1,11 +1,13 @@
 //! What builds on what: nothing is offered as a base that cannot be restored, and nothing that builds on a broken one looks
 //! as if it could be.
 
+use std::collections::HashSet;
+
 use backup_core::chain::{ChainLimits, ChainPlan, WantedBackup, WhyFull, plan};
 use backup_core::{AlertKind, BackupId, BackupType, VerifyLevel};
 use backup_db::{NewVerification, VerificationOutcome};
 
-use crate::fixture::{Catalog, on_both, start};
+use crate::fixture::{Catalog, on_both};
 
 on_both!(
     the_newest_good_chain_is_offered,
@@ -101,12 +103,12 @@ fn damaged(in_base: Option<BackupId>) -> VerificationOutcome {
     }
 }
 
-/// All backups of a configuration were looked for just now, and these are not there.
-async fn found_again(catalog: &Catalog, config_key: &str, missing: &[BackupId]) -> Vec<BackupId> {
-    let keys = [config_key.to_owned()];
+/// Backups of a configuration were looked for just now, and these are there.
+async fn found_again(catalog: &Catalog, config_key: &str, there: &[BackupId]) -> Vec<BackupId> {
+    let there: HashSet<BackupId> = there.iter().copied().collect();
     catalog
         .store
-        .found_again(&keys, missing, catalog.clock_now())
+        .found_again(&[config_key.to_owned()], there)
         .await
         .unwrap()
 }
@@ -140,27 +142,27 @@ async fn what_is_missing_is_good_again_once_all_of_it_is_there(catalog: Catalog)
     assert!(catalog.open_alert(AlertKind::ChainBroken).await.is_some());
     assert_eq!(catalog.store.monitor().await.unwrap().verify_failed, 3);
 
-    // Nothing is taken back of what is still missing, of what nobody looked for, and of what ended since.
-    assert_eq!(found_again(&catalog, "default", &[full]).await, []);
-    assert_eq!(found_again(&catalog, "another", &[]).await, []);
-    let keys = ["default".to_owned()];
-    let long_ago = catalog.store.found_again(&keys, &[], start()).await;
-    assert_eq!(long_ago.unwrap(), []);
+    // Nothing is taken back of what is still missing, of what nobody looked for, and of what builds on such a one.
+    assert_eq!(found_again(&catalog, "default", &[first, second]).await, []);
+    assert_eq!(found_again(&catalog, "another", &[full, first, second]).await, []);
+    assert_eq!(found_again(&catalog, "default", &[]).await, []);
     assert!(catalog.backup(full).await.verify_error.is_some());
+    assert!(catalog.open_alert(AlertKind::ChainBroken).await.is_some());
 
-    // The full one is back, and one that builds on it is not.
-    assert_eq!(found_again(&catalog, "default", &[first]).await, [full]);
+    // The full one is back, and one that builds on it is not, or was passed over.
+    assert_eq!(found_again(&catalog, "default", &[full, second]).await, [full]);
     assert_eq!(base(&catalog).await, ChainPlan::On(full));
     assert_eq!(catalog.open_alert(AlertKind::ChainBroken).await, None);
     assert!(catalog.backup(second).await.verify_error.is_some());
-    assert_eq!(found_again(&catalog, "default", &[]).await, [first, second]);
+    let all = [full, first, second];
+    assert_eq!(found_again(&catalog, "default", &all).await, [first, second]);
     assert_eq!(
         catalog.backup(second).await,
         before,
         "what its last verification found holds again"
     );
     assert_eq!(base(&catalog).await, ChainPlan::On(second));
-    assert_eq!(found_again(&catalog, "default", &[]).await, [], "once is enough");
+    assert_eq!(found_again(&catalog, "default", &all).await, [], "once is enough");
 }
 
 async fn what_a_verification_found_is_not_taken_back(catalog: Catalog) {
@@ -170,12 +172,13 @@ async fn what_a_verification_found_is_not_taken_back(catalog: Catalog) {
     verify(&catalog, first, damaged(None)).await;
     catalog.store.miss_backup(full, "its receipt is gone").await.unwrap();
     assert_eq!(catalog.backup(first).await.verify_error.as_deref(), Some("damaged"));
-    assert_eq!(found_again(&catalog, "default", &[]).await, [full, first]);
+    let all = [full, first];
+    assert_eq!(found_again(&catalog, "default", &all).await, [full, first]);
     assert_eq!(catalog.backup(full).await.verify_error, None);
     assert_eq!(catalog.backup(first).await.verify_error.as_deref(), Some("damaged"));
     // Nor what was read of it when something was to build on it.
     catalog.store.condemn_backup(full, "bits flipped").await.unwrap();
-    assert_eq!(found_again(&catalog, "default", &[]).await, []);
+    assert_eq!(found_again(&catalog, "default", &all).await, []);
     assert_eq!(catalog.backup(full).await.verify_error.as_deref(), Some("bits flipped"));
     // A verification that passes refutes both.
     catalog.store.miss_backup(full, "its receipt is gone").await.unwrap();
@@ -194,7 +197,8 @@ async fn what_an_earlier_version_called_missing_is_good_again_too(catalog: Catal
     let up = include_str!("../../../../migrations/sqlite/2026-11-27-060000_missing/up.sql");
     catalog.sql(&up[up.find("UPDATE").unwrap()..]).unwrap();
     assert_eq!(catalog.backup(full).await.verify_error, Some(said));
-    assert_eq!(found_again(&catalog, "default", &[]).await, [full, first]);
+    let all = [full, first, other];
+    assert_eq!(found_again(&catalog, "default", &all).await, [full, first]);
     for id in [full, first] {
         let row = catalog.backup(id).await;
         assert_eq!(

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use backup_core::chain::{ChainLimits, ChainPlan, WantedBackup, plan};
-use backup_core::schedule::Schedule;
+use backup_core::schedule::{Retention, Schedule};
 use backup_core::{
     AlertKind, Backup, BackupId, BackupSource, BackupTrigger, BackupType, JobStatus, NewAlert, ScheduleId, Step,
 };
@@ -19,6 +19,8 @@ on_both!(
     what_cannot_be_made_into_a_full_one_is_refused,
     the_chain_is_held_until_it_has_ended,
     nothing_looks_newer_for_it,
+    one_that_somebody_asked_for_stays_and_takes_no_place,
+    one_that_a_schedule_asked_for_goes_with_the_one_that_it_is_made_of,
     a_failure_is_told_until_a_full_backup_is_made,
     a_schedule_asks_for_one_after_so_many_and_goes_on_meanwhile,
     it_waits_since_it_was_asked_for,
@@ -105,7 +107,7 @@ async fn it_is_dated_as_the_backup_that_it_is_made_of_and_belongs_to_its_schedul
     assert_eq!((done.status, done.base_id), (JobStatus::Completed, None));
     assert_eq!(done.created_at, origin.created_at);
     assert!(done.started_at > Some(origin.created_at), "when the job ran");
-    assert_eq!(done.expires_at, origin.expires_at);
+    assert_eq!(done.expires_at, None, "somebody asked for it");
     assert_eq!(base(&catalog).await, ChainPlan::On(second), "what is newer is built on");
     // Of what is of the same time, the one that needs no other is built on.
     ask(&catalog, second).await.unwrap();
@@ -221,6 +223,86 @@ async fn nothing_looks_newer_for_it(catalog: Catalog) {
     assert_eq!(newest().await, last);
     catalog.store.begin_delete(full, true).await.unwrap();
     assert_eq!(newest().await, made);
+}
+
+/// A schedule that keeps so many, and has a full one made after `every`.
+async fn keeping(catalog: &Catalog, max_backups: u32, every: Option<u32>) -> ScheduleId {
+    let schedule = Schedule {
+        is_enabled: false,
+        retention: Retention {
+            max_backups,
+            ..Retention::default()
+        },
+        consolidate_every: every,
+        ..catalog.new_schedule()
+    };
+    catalog.store.create_schedule(schedule).await.unwrap().id
+}
+
+async fn expire(catalog: &Catalog, schedule: ScheduleId) -> Vec<BackupId> {
+    let gone = catalog.store.expire_backups(schedule).await.unwrap();
+    gone.iter().map(|backup| backup.id).collect()
+}
+
+async fn one_that_somebody_asked_for_stays_and_takes_no_place(catalog: Catalog) {
+    let schedule = keeping(&catalog, 2, None).await;
+    let full = next(&catalog, Some(schedule), None).await;
+    let first = next(&catalog, Some(schedule), Some(full)).await;
+    for _ in 0..2 {
+        next(&catalog, Some(schedule), None).await;
+    }
+    ask(&catalog, first).await.unwrap();
+    let by_hand = finish(&catalog, true).await;
+    // By a program that asks no catalog, and back from its receipt.
+    let receipt = backup_core::Receipt {
+        trigger: BackupTrigger::Manual,
+        source: BackupSource::Database,
+        schedule_id: Some(schedule),
+        created_at: catalog.backup(first).await.created_at,
+        consolidated_from: Some(first),
+        ..receipt(&catalog, catalog.id(), None)
+    };
+    let from_storage = catalog.store.adopt_backup(&receipt).await.unwrap();
+    assert_eq!(
+        (from_storage.schedule_id, from_storage.expires_at),
+        (Some(schedule), None)
+    );
+    assert_eq!(expire(&catalog, schedule).await, [first, full], "of four that it made");
+    catalog.advance(40 * 24 * 3_600);
+    for _ in 0..40 {
+        catalog.store.move_retention_clock().await.unwrap();
+    }
+    next(&catalog, Some(schedule), None).await;
+    expire(&catalog, schedule).await;
+    for id in [by_hand, from_storage.id] {
+        let left = catalog.backup(id).await;
+        assert_eq!((left.deleting, left.expires_at), (false, None));
+    }
+    // An earlier version said when they would go.
+    catalog.sql("UPDATE backups SET expires_at = created_at").unwrap();
+    expire(&catalog, schedule).await;
+    assert_eq!(catalog.backup(by_hand).await.expires_at, None);
+}
+
+async fn one_that_a_schedule_asked_for_goes_with_the_one_that_it_is_made_of(catalog: Catalog) {
+    let schedule = keeping(&catalog, 2, Some(1)).await;
+    let full = next(&catalog, Some(schedule), None).await;
+    let first = next(&catalog, Some(schedule), Some(full)).await;
+    let of_first = finish(&catalog, true).await;
+    let second = next(&catalog, Some(schedule), Some(of_first)).await;
+    let of_second = finish(&catalog, true).await;
+    assert!(catalog.backup(of_second).await.expires_at.is_some());
+    assert_eq!(expire(&catalog, schedule).await, [], "two points in time are kept");
+    let third = next(&catalog, Some(schedule), Some(of_second)).await;
+    let of_third = finish(&catalog, true).await;
+    assert_eq!(
+        expire(&catalog, schedule).await,
+        [first, full],
+        "the one that was made of it is still built on"
+    );
+    for id in [of_first, second, of_second, third, of_third] {
+        assert!(!catalog.backup(id).await.deleting);
+    }
 }
 
 async fn a_failure_is_told_until_a_full_backup_is_made(catalog: Catalog) {

@@ -170,7 +170,7 @@ async fn a_backup_goes_from_asked_for_to_done(catalog: Catalog) {
     );
     catalog
         .store
-        .set_storage_path(&claimed.lease, "2026/11-23/a.tar.gz.enc", Some("key"))
+        .set_storage_path(&claimed.lease, "2026/11-23/a.tar.gz.enc", "key")
         .await
         .unwrap();
     let begun = catalog.backup(asked.id).await;
@@ -355,7 +355,7 @@ async fn an_expired_lease_is_taken_over_and_the_old_worker_can_write_nothing(cat
             .heartbeat(&old, JobPosition::new(99, Step::Upload), LEASE)
             .await
             .map(|_| ()),
-        store.set_storage_path(&old, "elsewhere", None).await,
+        store.set_storage_path(&old, "elsewhere", "key").await,
         store.set_base(&old, BackupType::Full, None).await,
         store.release(&old).await,
         store.retry_later(&old, "no", Duration::ZERO).await,

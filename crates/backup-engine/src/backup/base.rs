@@ -103,7 +103,7 @@ async fn look(
     match open(engine, held, repository, id).await? {
         Ok(base) => Ok(Looked::Good(Box::new(base))),
         Err(fault) if fault.is_broken() => {
-            condemn(engine, held, &fault).await?;
+            condemn(engine, held, repository, &fault).await?;
             Ok(Looked::Changed)
         }
         Err(Fault {
@@ -155,7 +155,7 @@ pub(super) async fn examine(
     error: PipelineError,
 ) -> JobError {
     match repository.verify_chain(base, VerifyLevel::Checksum, held.job()).await {
-        Err(fault) if fault.is_broken() => match condemn(engine, held, &fault).await {
+        Err(fault) if fault.is_broken() => match condemn(engine, held, repository, &fault).await {
             Ok(()) => JobError::Again(error),
             Err(error) => error,
         },
@@ -163,8 +163,14 @@ pub(super) async fn examine(
     }
 }
 
-/// Says in the catalog of what is at fault, and of all that builds on it, that it cannot be restored.
-pub(super) async fn condemn(engine: &Engine, held: &HeldLease, fault: &Fault) -> Result<(), JobError> {
+/// Says in the catalog of what is at fault, and of all that builds on it, that it cannot be restored: where it is not there, for
+/// as long as it is not.
+pub(super) async fn condemn(
+    engine: &Engine,
+    held: &HeldLease,
+    repository: &Repository,
+    fault: &Fault,
+) -> Result<(), JobError> {
     let (at, problem) = (fault.at, fault.error.full_text());
     tracing::error!(
         action = %Action::ChainBroken, backup_id = %at, error = problem,
@@ -172,10 +178,30 @@ pub(super) async fn condemn(engine: &Engine, held: &HeldLease, fault: &Fault) ->
     );
     let text = format!("backup {at}, which others build on, is missing or damaged: {problem}");
     held.job().log(LogLevel::Warning, text);
-    let told = if matches!(fault.error, PipelineError::NotFound { .. }) {
+    let is_missing =
+        matches!(fault.error, PipelineError::NotFound { .. }) || lacks_archive(engine, held, repository, at).await?;
+    let told = if is_missing {
         held.tell(|| engine.store.miss_backup(at, &problem)).await
     } else {
         held.tell(|| engine.store.condemn_backup(at, &problem)).await
     };
     told.map_err(JobError::catalog)
+}
+
+/// Whether the storage has no archive of this backup at all: its receipt alone may be there, and the archive may come back.
+async fn lacks_archive(
+    engine: &Engine,
+    held: &HeldLease,
+    repository: &Repository,
+    id: BackupId,
+) -> Result<bool, JobError> {
+    let row = held
+        .tell(|| engine.store.get_backup(id))
+        .await
+        .map_err(JobError::catalog)?;
+    let Some(path) = row.and_then(|row| row.backup.storage_path) else {
+        return Ok(false);
+    };
+    let size = repository.storage().size(&path).await;
+    Ok(size.map_err(|error| JobError::storage(error.into()))?.is_none())
 }

@@ -14,7 +14,7 @@ use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::engine::Engine;
 use crate::job::JobError;
 use crate::lease::HeldLease;
-use crate::repository::Fault;
+use crate::repository::{Fault, Repository};
 
 /// Checks every stored byte of the backup `origin` and of all that it builds on, then writes what it holds into an upload, which
 /// is complete and not yet committed. What is found missing or damaged is condemned in the catalog.
@@ -34,14 +34,14 @@ pub(super) async fn write(
     );
     let origin = match base::open(engine, held, &repository, origin).await? {
         Ok(origin) => Arc::new(origin),
-        Err(fault) => return Err(failed(engine, held, fault).await),
+        Err(fault) => return Err(failed(engine, held, &repository, fault).await),
     };
     engine.checkpoint(Checkpoint::BeforeFirstByte).await?;
     job.begin(Step::Verify, origin.chain.stored_bytes(&origin.receipt));
     let (checked, checking) = (origin.clone(), job.clone());
     let stored = blocking(move || Ok(checked.chain.verify_stored(&checked.receipt, &checking))).await?;
     if let Err(fault) = stored {
-        return Err(failed(engine, held, fault).await);
+        return Err(failed(engine, held, &repository, fault).await);
     }
     // Of the point in time that it stands for: files that were touched since are not taken for unchanged.
     let options = options(engine, backup, plan, origin.receipt.started_at);
@@ -81,9 +81,9 @@ pub(super) async fn write(
 }
 
 /// What is not there as it was written is condemned; there is nothing else to make the backup of.
-async fn failed(engine: &Engine, held: &HeldLease, fault: Fault) -> JobError {
+async fn failed(engine: &Engine, held: &HeldLease, repository: &Repository, fault: Fault) -> JobError {
     if fault.is_broken()
-        && let Err(error) = base::condemn(engine, held, &fault).await
+        && let Err(error) = base::condemn(engine, held, repository, &fault).await
     {
         return error;
     }

@@ -44,8 +44,8 @@ pub(super) async fn recover(
     Ok(None)
 }
 
-/// The key that an attempt at this backup was made with, of its configuration's: the one that the row names, since it may have
-/// been changed after the attempt; else the current one. Whoever has another one, such as a leaked one that was rotated, must
+/// The key that an attempt at this backup was made with, of its configuration's: the one that the row names, whether or not it
+/// is encrypted, since it may have been changed after the attempt; else the current one. Whoever has another one, such as a leaked one that was rotated, must
 /// not bring a backup to life that nobody asks for.
 pub(crate) fn attempt_key(own: &Keyring, backup: &Backup) -> Keyring {
     let named = backup.key_fingerprint.as_deref().and_then(|key| own.find(key));

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::{Backup, BackupId, PipelineError};
 use chrono::{DateTime, Utc};
@@ -26,8 +28,13 @@ impl Engine {
 
 /// Raises an alert for each backup that is lost, once, and resolves those of backups that are back or gone for good; the
 /// same for what the storages hold and the catalog does not know. Nothing is resolved for configurations other than the
-/// `judged`, whose storage could not be looked at.
-pub(super) async fn tell(engine: &Engine, judged: &[String], found: &Reconciled) -> Result<(), Error> {
+/// `judged`, whose storage could not be looked at; and of their backups only what is `there` is back.
+pub(super) async fn tell(
+    engine: &Engine,
+    judged: &[String],
+    found: &Reconciled,
+    there: &HashSet<BackupId>,
+) -> Result<(), Error> {
     let mut lost = Vec::new();
     for (ids, what) in [(&found.lost, "receipt"), (&found.damaged, "archive")] {
         for id in ids {
@@ -56,7 +63,9 @@ pub(super) async fn tell(engine: &Engine, judged: &[String], found: &Reconciled)
             Ok(id) => find(engine, id).await?,
             Err(_) => None,
         };
-        if backup.is_none_or(|backup| judged.contains(&backup.config_key)) {
+        let is_over =
+            |backup: Backup| judged.contains(&backup.config_key) && (backup.deleting || there.contains(&backup.id));
+        if backup.is_none_or(is_over) {
             over.push(alert.subject);
         }
     }

@@ -1,6 +1,6 @@
 //! What catalog and storage do not have in common: reported, and settled one by one as a person decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, VerifyLevel, counted, text_enum};
 use backup_db::NewVerification;
@@ -100,7 +100,7 @@ impl Engine {
             let mut missing = Reconciled::default();
             for config_key in &shelf.config_keys {
                 let good = backup_core::JobStatus::Completed;
-                self.compare(config_key, good, &shelf, &stored, began, &mut missing)
+                self.compare(config_key, good, &shelf, &stored, &mut missing, &mut HashSet::new())
                     .await?;
             }
             for (ids, kind) in [(missing.lost, OrphanKind::Lost), (missing.damaged, OrphanKind::Damaged)] {

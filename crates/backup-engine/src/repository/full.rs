@@ -5,8 +5,8 @@ use backup_archive::{ArchiveKey, ArchiveWriter, ByteSink, WriterOptions};
 use backup_core::backup::full_name;
 use backup_core::receipt::{archive_path, receipt_path};
 use backup_core::{
-    ArchiveSeal, BackupId, BackupType, Clock, IdGenerator, JobControl, ManualClock, PipelineError, Random, Receipt,
-    Step,
+    ArchiveSeal, BackupId, BackupTrigger, BackupType, Clock, IdGenerator, JobControl, ManualClock, PipelineError,
+    Random, Receipt, Step,
 };
 use backup_storage::Upload;
 use bytes::Bytes;
@@ -135,6 +135,8 @@ impl Repository {
             id,
             name: full_name(&receipt.name, receipt.source, receipt.backup_type, receipt.created_at),
             backup_type: BackupType::Full,
+            // No schedule has asked for it, so none lets it go.
+            trigger: BackupTrigger::Manual,
             size_bytes: seal.size_bytes,
             // As many as a full backup of then would have read.
             source_bytes: size,
@@ -183,6 +185,13 @@ impl Repository {
         options.checkpoint(Checkpoint::BeforeReceipt).await?;
         let file = receipts::sign(full, self.keys.current())?;
         self.storage.put_receipt(receipt_path, file).await?;
+        // Whoever stood still before the receipt for very long may come back to an archive that was taken for a dead one's.
+        if self.storage.size(&full.storage_path).await? != Some(full.size_bytes) {
+            return Err(PipelineError::integrity(
+                "the new archive was removed from the storage before its receipt stood beside it",
+                "What it was made of is as it was: try again.",
+            ));
+        }
         options.checkpoint(Checkpoint::BeforeRow).await
     }
 

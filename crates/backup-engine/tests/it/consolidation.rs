@@ -8,14 +8,14 @@ use std::time::Duration;
 use backup_core::backup::backup_name;
 use backup_core::config::{BackupConfig, QuotaPolicy};
 use backup_core::{
-    AlertKind, Backup, BackupId, BackupSource, BackupType, IdGenerator, JobControl, JobStatus, OsRandom, PipelineError,
-    VerifyLevel,
+    AlertKind, Backup, BackupId, BackupSource, BackupTrigger, BackupType, IdGenerator, JobControl, JobStatus, OsRandom,
+    PipelineError, Receipt, VerifyLevel,
 };
 use backup_db::Error as CatalogError;
 use backup_engine::{Checkpoint, Checkpoints, Engine, Error, FullOptions, RestoreInto};
 use chrono::TimeDelta;
 
-use crate::kit::{Place, ask_as, backup, ended, process, row, start, stored};
+use crate::kit::{Place, ask_as, backup, ended, process, row, start, stored, until};
 
 fn job() -> JobControl {
     JobControl::new(Duration::from_secs(20))
@@ -359,7 +359,10 @@ async fn one_that_was_made_from_the_storage_alone_says_so_too() {
     let engine = place.engine().await;
     let (backups, was) = chain(&place, &engine).await;
     let repository = engine.repository();
-    let origin = repository.find(backups[5].id).await.unwrap();
+    let origin = Receipt {
+        trigger: BackupTrigger::Scheduled,
+        ..repository.find(backups[5].id).await.unwrap()
+    };
     let options = FullOptions {
         compressors: 1,
         clock: engine.clock.clone(),
@@ -367,6 +370,7 @@ async fn one_that_was_made_from_the_storage_alone_says_so_too() {
         checkpoints: engine.checkpoints.clone(),
     };
     let made = repository.consolidate(&origin, &options, &job()).await.unwrap();
+    assert_eq!(made.trigger, BackupTrigger::Manual, "no schedule lets it go");
     assert!(made.id > origin.id, "it is built on before the one that it is made of");
     let named = |backup_type| backup_name(origin.source, backup_type, origin.created_at);
     assert_eq!(origin.name, named(BackupType::Incremental));
@@ -374,4 +378,41 @@ async fn one_that_was_made_from_the_storage_alone_says_so_too() {
     assert_eq!(adopted.name, named(BackupType::Full));
     assert_eq!(adopted.consolidated_from, Some(origin.id));
     assert_stands_for(&place, &engine, &adopted, &backups, &was).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_stands_still_before_its_receipt_is_left_alone_for_a_day_and_no_success_afterwards() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let (backups, _) = chain(&place, &engine).await;
+    let before = stored(&engine).await;
+    let repository = engine.repository();
+    let origin = repository.find(backups[5].id).await.unwrap();
+    let (checkpoints, reached, gate) = park_at(Checkpoint::BeforeReceipt);
+    let options = FullOptions {
+        compressors: 1,
+        clock: engine.clock.clone(),
+        random: Arc::new(OsRandom),
+        checkpoints,
+    };
+    let job = job();
+    let meanwhile = async {
+        until("the checkpoint", async || reached.try_recv().ok()).await;
+        let (_, blobs) = stored(&engine).await;
+        let new = blobs.into_iter().find(|path| !before.1.contains(path)).unwrap();
+        let archive = place.path("storage").join(&new);
+        let written_before = |hours| {
+            let file = std::fs::File::options().write(true).open(&archive).unwrap();
+            let then = engine.clock.now() - TimeDelta::hours(hours);
+            file.set_modified(then.into()).unwrap();
+        };
+        written_before(23);
+        assert_eq!(engine.reconcile().await.unwrap().orphans, Vec::<String>::new());
+        written_before(25);
+        assert_eq!(engine.reconcile().await.unwrap().orphans, [new]);
+        drop(gate);
+    };
+    let (made, ()) = tokio::join!(repository.consolidate(&origin, &options, &job), meanwhile);
+    assert!(matches!(made, Err(PipelineError::Integrity { .. })), "{made:?}");
+    assert_eq!(stored(&engine).await, before, "nothing of it is listed");
 }

@@ -283,6 +283,35 @@ fn the_key_of_another_configuration_brings_no_backup_to_life() {
 }
 
 #[test]
+fn one_that_is_not_encrypted_is_adopted_too_though_the_key_was_changed() {
+    let mut place = Place::new();
+    process().block_on(async {
+        let engine = place.engine().await;
+        let mut config = BackupConfig::defaults("default", engine.clock.now());
+        config.encryption_enabled = false;
+        engine.store.put_config(&config).await.unwrap();
+    });
+    let (id, gate) = die_at(&place, Checkpoint::BeforeRow, Some(BackupSource::Files));
+    let id = id.unwrap();
+    place.clock.advance(TimeDelta::minutes(2));
+    let former = std::mem::replace(&mut place.passphrase, "the next passphrase");
+    place.previous.push(former);
+    process().block_on(async {
+        let engine = place.engine().await;
+        let written = engine.repository().find(id).await.unwrap();
+        assert!(!written.archive.encrypted);
+        let worker = start(&engine);
+        let ended = ended(&engine, id).await;
+        worker.stop().await;
+        assert_eq!(ended.status, JobStatus::Completed, "{:?}", ended.error_message);
+        assert_eq!(ended.completed_at, Some(written.completed_at), "it was not made again");
+        assert_eq!(ended.key_fingerprint, None, "none is needed to open it");
+        assert_only_this_good(&engine, id).await;
+    });
+    drop(gate);
+}
+
+#[test]
 fn a_backup_from_just_before_the_key_was_changed_is_adopted() {
     let mut place = Place::new();
     let (id, gate) = die_at(&place, Checkpoint::BeforeRow, Some(BackupSource::Files));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored, until};
-use backup_core::alert::{AlertKind, AlertSeverity};
+use backup_core::alert::{AlertKind, AlertSeverity, NewAlert};
 use backup_core::retention::Retention;
 use backup_core::schedule::Schedule;
 use backup_core::{Backup, BackupSource, BackupType, IdGenerator, JobStatus, OsRandom, PipelineError, VerifyLevel};
@@ -189,6 +189,38 @@ async fn what_a_job_missed_is_good_again_too() {
     assert_eq!((found.lost, found.found_again), (vec![new.id], vec![full.id, on_it.id]));
     for backup in [&full, &on_it] {
         assert_eq!(row(&engine, backup.id).await.verify_error, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lacked_its_archive_alone_when_a_job_came_is_good_again_too() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let (full, on_it) = chain(&place, &engine).await;
+    // The job is to notice it, and not the reconciliation with which a worker begins: that one ends this alert.
+    let lost = NewAlert::new(AlertKind::BackupLost, full.id, "its archive is gone");
+    engine.store.raise_alert(lost).await.unwrap();
+    let worker = start(&engine);
+    until("the reconciliation", async || {
+        open(&engine, AlertKind::BackupLost).await.is_empty().then_some(())
+    })
+    .await;
+    engine.reconcile().await.unwrap();
+    let archive = place.path("storage").join(full.storage_path.as_deref().unwrap());
+    fs::rename(&archive, place.path("aside")).unwrap();
+    let id = ask_as(&engine, "default", BackupType::Incremental, BackupSource::Files).await;
+    let new = ended(&engine, id).await;
+    worker.stop().await;
+    assert_eq!((new.status, new.backup_type), (JobStatus::Completed, BackupType::Full));
+    for backup in [&full, &on_it] {
+        assert!(row(&engine, backup.id).await.verify_error.is_some());
+    }
+    fs::rename(place.path("aside"), &archive).unwrap();
+    place.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(engine.reconcile().await.unwrap().found_again, [full.id, on_it.id]);
+    for backup in [&full, &on_it] {
+        let row = row(&engine, backup.id).await;
+        assert_eq!((row.verify_error, row.verified_at), (None, None));
     }
 }
 

@@ -3,9 +3,11 @@
 use std::fs;
 
 use crate::kit::{Place, ask_for, backup, ended, row, start, stored};
-use backup_core::config::{BackupConfig, QuotaPolicy};
-use backup_core::{Backup, BackupId, BackupSource, JobControl, JobStatus, PipelineError, VerifyLevel, WarningCode};
-use backup_engine::{Engine, Error, Mailer, MessageLanguage, OrphanKind, Orphans, Reconciled};
+use backup_core::config::{BackupConfig, QuotaPolicy, SealedSecret};
+use backup_core::{
+    Backup, BackupId, BackupSource, JobControl, JobStatus, OsRandom, PipelineError, VerifyLevel, WarningCode,
+};
+use backup_engine::{Engine, Error, Mailer, MessageLanguage, OrphanKind, Orphans, Reconciled, Resealed, reseal};
 use backup_notify::smtp::SmtpSettings;
 use backup_storage::{BlobStore, StorageSettings};
 use backup_tests::smtp::{SmtpServer, Tls};
@@ -173,6 +175,65 @@ async fn a_key_that_was_changed_still_opens_what_it_closed() {
         error.full_text().contains("BACKUP_ENCRYPTION_KEY_PREVIOUS"),
         "{error:?}"
     );
+}
+
+/// A secret under a passphrase that nobody has any more.
+async fn lost_secret() -> SealedSecret {
+    let elsewhere = Place {
+        passphrase: "a passphrase that is lost",
+        ..Place::new()
+    };
+    elsewhere.engine().await.seal("the key of the shop").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_lost_keeps_no_new_backup_from_being_made() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let lost = lost_secret().await;
+    let mut config = put(&engine, |config| config.encryption_key = Some(lost)).await;
+    let failed = run(&engine, "shop").await;
+    assert_eq!(failed.status, JobStatus::Failed);
+    let message = failed.error_message.unwrap();
+    assert!(message.contains("set it anew in the configuration"), "{message}");
+    config.change_encryption_key(Some(engine.seal("a new key").unwrap()));
+    assert_eq!(config.previous_encryption_keys.len(), 1);
+    engine.store.put_config(&config).await.unwrap();
+    let made = run(&engine, "shop").await;
+    assert_eq!(made.status, JobStatus::Completed, "{:?}", made.error_message);
+    verify(&engine, &made).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_lost_keeps_no_other_one_under_the_old_seal() {
+    let mut place = Place::new();
+    let engine = place.engine().await;
+    let (lost, password) = (lost_secret().await, engine.seal("of the database").unwrap());
+    let before = put(&engine, |config| {
+        config.encryption_key = Some(lost);
+        config.database_password = Some(password);
+    })
+    .await;
+    let former = std::mem::replace(&mut place.passphrase, "the next passphrase");
+    place.previous = vec![former];
+    let engine = place.engine().await;
+    let done = reseal(&engine.store, &engine.keys, &OsRandom).await.unwrap();
+    let expected = Resealed {
+        secrets: 1,
+        current: 0,
+        unopened: vec!["shop".to_owned()],
+    };
+    assert_eq!(done, expected);
+    // The former passphrase is not needed any more.
+    place.previous.clear();
+    let engine = place.engine().await;
+    let config = engine.store.get_config("shop").await.unwrap().unwrap();
+    engine
+        .unseal(config.database_password.as_ref().unwrap(), "database password")
+        .unwrap();
+    assert_eq!(config.encryption_key, before.encryption_key, "left as it was");
+    let again = reseal(&engine.store, &engine.keys, &OsRandom).await.unwrap();
+    assert_eq!((again.secrets, again.current), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

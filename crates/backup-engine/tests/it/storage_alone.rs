@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::kit::{Place, backup, row, stored};
-use backup_core::{Backup, BackupSource, JobStatus, PipelineError, TokenId};
+use backup_core::{AlertKind, Backup, BackupSource, JobStatus, NewAlert, PipelineError, TokenId};
 use backup_engine::{Checkpoint, Engine, Error, ListedReceipt};
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
@@ -157,19 +157,28 @@ async fn reconciling_removes_orphans_and_names_what_is_lost() {
     assert!(found.orphans.is_empty(), "a young blob may belong to somebody");
     assert_eq!(found.lost, [lost.id]);
 
-    let old = std::time::SystemTime::now() - TimeDelta::hours(2).to_std().unwrap();
-    for file in [
-        &orphan,
-        &stranger,
-        &place.path("storage").join(lost.storage_path.as_deref().unwrap()),
-    ] {
-        fs::File::options()
-            .write(true)
-            .open(file)
-            .unwrap()
-            .set_modified(old)
-            .unwrap();
-    }
+    let grow_old = |hours| {
+        let old = std::time::SystemTime::now() - TimeDelta::hours(hours).to_std().unwrap();
+        for file in [
+            &orphan,
+            &stranger,
+            &place.path("storage").join(lost.storage_path.as_deref().unwrap()),
+        ] {
+            fs::File::options()
+                .write(true)
+                .open(file)
+                .unwrap()
+                .set_modified(old)
+                .unwrap();
+        }
+    };
+    grow_old(2);
+    let found = engine.reconcile().await.unwrap();
+    assert!(
+        found.orphans.is_empty(),
+        "somebody who asks no catalog may be at work on it for long"
+    );
+    grow_old(25);
     let found = engine.reconcile().await.unwrap();
     assert_eq!(found.orphans.len(), 1, "{:?}", found.orphans);
     assert!(!orphan.exists() && stranger.exists());
@@ -201,6 +210,25 @@ async fn a_good_backup_whose_archive_is_gone_is_named_until_it_is_back() {
     fs::write(&archive, &whole).unwrap();
     assert_eq!(engine.reconcile().await.unwrap().damaged, []);
     assert!(engine.store.list_alerts(false, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_looked_for_is_not_back() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let made = backup(&engine, BackupSource::Config).await;
+    let lost = NewAlert::new(AlertKind::BackupLost, made.id, "its archive is gone");
+    engine.store.raise_alert(lost).await.unwrap();
+    let open = async || {
+        let open = engine.store.open_alerts(AlertKind::BackupLost).await.unwrap();
+        open.len()
+    };
+    // It ended in the very moment, so it is passed over.
+    engine.reconcile().await.unwrap();
+    assert_eq!(open().await, 1);
+    place.clock.advance(TimeDelta::seconds(1));
+    engine.reconcile().await.unwrap();
+    assert_eq!(open().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
