@@ -6,7 +6,7 @@ use backup_core::config::ConfigPart;
 use backup_core::schedule::Schedule;
 use backup_core::user::{ApiToken, User};
 use backup_core::{Alert, Backup, BackupId, RestoreId, UserId};
-use backup_db::NewAuditEntry;
+use backup_db::{BACKUP_CANCEL, NewAuditEntry};
 
 use crate::app::Api;
 use crate::auth::{Caller, address_of};
@@ -58,7 +58,7 @@ pub(crate) fn delete(backup: &Backup) -> Act {
 }
 
 pub(crate) fn cancel(backup: &Backup) -> Act {
-    of_backup("BACKUP_CANCEL", "取消備份", backup)
+    of_backup(BACKUP_CANCEL, "取消備份", backup)
 }
 
 pub(crate) fn verify(backup: &Backup) -> Act {
@@ -304,14 +304,22 @@ pub(crate) async fn record(api: &Api, request: &HttpRequest, caller: &Caller, ac
 
 /// Writes the row of an act of nobody in particular, or of somebody who is only just becoming known.
 pub(crate) async fn record_by(api: &Api, request: &HttpRequest, user_id: Option<UserId>, act: Act) -> ApiResult<()> {
-    let entry = NewAuditEntry {
+    api.store.append_audit(entry_by(api, request, user_id, act)).await?;
+    Ok(())
+}
+
+/// The row of an act of `caller` by `request`, for what writes it together with the act.
+pub(crate) fn entry(api: &Api, request: &HttpRequest, caller: &Caller, act: Act) -> NewAuditEntry {
+    entry_by(api, request, caller.user_id(), act)
+}
+
+fn entry_by(api: &Api, request: &HttpRequest, user_id: Option<UserId>, act: Act) -> NewAuditEntry {
+    NewAuditEntry {
         user_id,
         action: act.action.to_owned(),
         resource_type: act.resource_type.to_owned(),
         resource_id: act.resource_id,
         description: act.description,
         address: address_of(request, &api.settings),
-    };
-    api.store.append_audit(entry).await?;
-    Ok(())
+    }
 }

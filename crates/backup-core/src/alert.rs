@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::notification::Notification;
 use crate::schedule::Schedule;
 use crate::{AlertId, counted, text_enum};
 
 text_enum! {
     /// What is wrong.
     pub enum AlertKind {
-        /// A backup failed. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
+        /// A backup failed, or one that a schedule had asked for was cancelled. Subject: the schedule, or the configuration
+        /// where none fired. Over with its next good backup.
         BackupFailed => "BACKUP_FAILED",
         /// The storage no longer has a good backup. Subject: the backup.
         BackupLost => "BACKUP_LOST",
@@ -46,7 +48,8 @@ text_enum! {
         /// Somebody has paused the system: no job is taken up, no schedule fires, no backup expires. Subject: empty. Over when it
         /// is resumed.
         SystemPaused => "SYSTEM_PAUSED",
-        /// A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
+        /// A message could not be delivered for a quarter of an hour, or is no longer tried. Subject: the configuration and
+        /// the way.
         NotificationFailed => "NOTIFICATION_FAILED",
     }
 }
@@ -68,6 +71,9 @@ pub type AlertDetails = BTreeMap<String, String>;
 
 /// The name in [`AlertDetails`] of the configuration whose people are told.
 pub const CONFIG_DETAIL: &str = "config";
+
+/// The name in [`AlertDetails`] of the time since when it is so (RFC 3339).
+pub const SINCE_DETAIL: &str = "since";
 
 /// What is to be raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +115,31 @@ impl NewAlert {
         Self::new(AlertKind::ScheduleMissed, schedule.id, message)
             .with(CONFIG_DETAIL, &schedule.config_key)
             .with("schedule", name)
-            .with("since", since)
+            .with(SINCE_DETAIL, since)
             .with("missed", instants)
+    }
+
+    /// A message was given up.
+    pub fn notification_lost(lost: &Notification, error: &str) -> Self {
+        let (channel, target) = (lost.channel, &lost.target);
+        let message = format!("a message by {channel} to {target} could not be delivered: {error}");
+        Self::notification_failed(lost, message, error)
+    }
+
+    /// A message waits for longer than it should: the same alert, with [`SINCE_DETAIL`].
+    pub fn notification_overdue(waiting: &Notification, error: &str) -> Self {
+        let (channel, target) = (waiting.channel, &waiting.target);
+        let since = waiting.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let message = format!("a message by {channel} to {target} has waited since {since}: {error}");
+        Self::notification_failed(waiting, message, error).with(SINCE_DETAIL, since)
+    }
+
+    fn notification_failed(notification: &Notification, message: String, error: &str) -> Self {
+        Self::new(AlertKind::NotificationFailed, notification.way(), message)
+            .with(CONFIG_DETAIL, &notification.config_key)
+            .with("channel", notification.channel)
+            .with("target", &notification.target)
+            .with("error", error)
     }
 
     /// The same, as bad as this.

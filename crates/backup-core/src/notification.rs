@@ -74,6 +74,12 @@ pub struct BackupReport {
     pub completed_at: DateTime<Utc>,
     /// What went wrong, with what to do.
     pub error: Option<String>,
+    /// It is no good since it was cancelled; `error` says so too.
+    #[serde(default)]
+    pub is_cancelled: bool,
+    /// Who cancelled it, where that is known.
+    #[serde(default)]
+    pub cancelled_by: Option<String>,
     /// How many remarks were made.
     pub warnings: u32,
     /// The schedule that fired.
@@ -156,4 +162,16 @@ pub struct Notification {
     pub created_at: DateTime<Utc>,
     /// When it was taken.
     pub sent_at: Option<DateTime<Utc>>,
+}
+
+impl Notification {
+    /// What its way is called: see [`way`].
+    pub fn way(&self) -> String {
+        way(&self.config_key, self.channel, &self.target)
+    }
+}
+
+/// What a way to somebody is called where an alert is about it.
+pub fn way(config_key: &str, channel: Channel, target: &str) -> String {
+    format!("{config_key} {channel} {target}")
 }

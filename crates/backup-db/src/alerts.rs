@@ -10,7 +10,7 @@ use diesel::prelude::*;
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
-use crate::notifications::enqueue;
+use crate::notifications::{enqueue, tell_others};
 use crate::schema::alerts;
 use crate::store::Tx;
 use crate::types::{Json, Time, Word, big, count, json, time};
@@ -219,11 +219,9 @@ pub(crate) fn resolve(tx: &mut Tx<'_>, kind: AlertKind, subject: &str) -> TxResu
 }
 
 /// Writes down the messages about an alert. Of a failed backup its own message tells, and the failure of a message is not
-/// told by the same way.
+/// told by the way that failed.
 fn tell(tx: &mut Tx<'_>, alert: &Alert) -> TxResult<()> {
-    if matches!(alert.kind, AlertKind::BackupFailed | AlertKind::NotificationFailed)
-        || alert.severity == AlertSeverity::Info
-    {
+    if alert.kind == AlertKind::BackupFailed || alert.severity == AlertSeverity::Info {
         return Ok(());
     }
     let config_key = alert
@@ -239,6 +237,9 @@ fn tell(tx: &mut Tx<'_>, alert: &Alert) -> TxResult<()> {
         raised_at: alert.raised_at,
         resolved_at: alert.resolved_at,
     });
+    if alert.kind == AlertKind::NotificationFailed {
+        return tell_others(tx, alert, config_key, &report);
+    }
     enqueue(tx, config_key, &report)
 }
 

@@ -14,6 +14,9 @@ use crate::types::{Time, Word, big, count, word};
 use crate::users::UserRow;
 use crate::{Error, Store};
 
+/// The action of who cancels a backup: what is told of a schedule's backup that was cancelled names them.
+pub const BACKUP_CANCEL: &str = "BACKUP_CANCEL";
+
 /// What is written into the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAuditEntry {
@@ -201,6 +204,19 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewAuditEntry) -> TxResult<AuditEntr
         ))
         .execute(tx.db)?;
     Ok(entry)
+}
+
+/// The name of who did this last to that thing; `None` where nobody is known.
+pub(crate) fn last_by(tx: &mut Tx<'_>, action: &str, resource_id: &str) -> TxResult<Option<String>> {
+    let name: Option<Option<String>> = audit_log::table
+        .left_join(users::table.on(users::id.nullable().eq(audit_log::user_id)))
+        .filter(audit_log::resource_id.eq(resource_id))
+        .filter(audit_log::action.eq(action))
+        .order((audit_log::at.desc(), audit_log::id.desc()))
+        .select(users::display_name.nullable())
+        .first(tx.db)
+        .optional()?;
+    Ok(name.flatten())
 }
 
 fn batch(tx: &mut Tx<'_>, rows: Vec<AuditRow>) -> TxResult<AuditBatch> {

@@ -10,6 +10,7 @@ use backup_core::restore::{RestoreRecord, VerificationRecord};
 use backup_core::{Backup, BackupId, JobLog, JobStatus, RestoreId, Step, StepStart, VerificationId, text_enum};
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::audit::{self, NewAuditEntry};
 use crate::error::{TxError, TxResult};
 use crate::leases::{backup_jobs, restore_jobs, verification_jobs};
 use crate::store::Tx;
@@ -202,6 +203,16 @@ impl Store {
         self.request_cancel(JobKind::Backup, &id.to_string()).await
     }
 
+    /// [`Self::cancel_backup`], which writes with it that somebody does so: where it is a schedule's backup, people are told
+    /// who.
+    pub async fn cancel_backup_as(&self, id: BackupId, entry: NewAuditEntry) -> Result<CancelResult, Error> {
+        let id = id.to_string();
+        self.write("cancel_backup", move |tx| {
+            cancel(tx, JobKind::Backup, &id, Some(&entry))
+        })
+        .await
+    }
+
     /// Asks for a restore to stop, as [`Self::cancel_backup`] does for a backup. One that has begun to exchange is finished,
     /// and what ends another one's replacement too: [`Error::WrongState`].
     pub async fn cancel_restore(&self, id: RestoreId) -> Result<CancelResult, Error> {
@@ -219,20 +230,8 @@ impl Store {
     /// As [`Self::cancel_backup`].
     pub async fn request_cancel(&self, kind: JobKind, id: &str) -> Result<CancelResult, Error> {
         let id = id.to_owned();
-        self.write("request_cancel", move |tx| {
-            if kind == JobKind::Restore {
-                crate::restores::may_cancel(tx, &id)?;
-            }
-            let result = for_kind!(kind, jobs => jobs::cancel(tx, &id))?;
-            if kind == JobKind::Backup
-                && result == CancelResult::Cancelled
-                && let Some(row) = backup_jobs::row(tx, &id)?
-            {
-                crate::outcome::told(tx, &row.into())?;
-            }
-            Ok(result)
-        })
-        .await
+        self.write("request_cancel", move |tx| cancel(tx, kind, &id, None))
+            .await
     }
 
     /// Fails the jobs that have waited for `patience` and that nobody has ever taken up, while no worker is at work at all
@@ -273,6 +272,23 @@ impl Store {
         })
         .await
     }
+}
+
+fn cancel(tx: &mut Tx<'_>, kind: JobKind, id: &str, entry: Option<&NewAuditEntry>) -> TxResult<CancelResult> {
+    if kind == JobKind::Restore {
+        crate::restores::may_cancel(tx, id)?;
+    }
+    let result = for_kind!(kind, jobs => jobs::cancel(tx, id))?;
+    if let Some(entry) = entry {
+        audit::insert(tx, entry)?;
+    }
+    if kind == JobKind::Backup
+        && result == CancelResult::Cancelled
+        && let Some(row) = backup_jobs::row(tx, id)?
+    {
+        crate::outcome::told(tx, &row.into())?;
+    }
+    Ok(result)
 }
 
 /// `now` and `duration` later.

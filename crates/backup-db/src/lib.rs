@@ -55,7 +55,7 @@ mod verbatim;
 mod verifications;
 
 pub use alerts::Raised;
-pub use audit::{AuditBatch, AuditListOptions, AuditPage, AuditPlace, NewAuditEntry};
+pub use audit::{AuditBatch, AuditListOptions, AuditPage, AuditPlace, BACKUP_CANCEL, NewAuditEntry};
 pub use claims::{StorageLimit, StorageName};
 pub use error::Error;
 pub use events::{EVENTS_KEPT, Event, EventKind};

@@ -1,20 +1,23 @@
 //! Messages that wait to be delivered. Whoever delivers one takes it up for a while first; one whose holder died comes up
 //! again, so a message may arrive twice, and never gets lost.
 
+mod failures;
+
 use std::time::Duration;
 
+use backup_core::NotificationId;
 use backup_core::notification::{Channel, Notification, NotificationStatus, Report, WebhookPreset};
-use backup_core::{AlertKind, NotificationId};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use crate::alerts::raise;
 use crate::error::TxResult;
 use crate::jobs::{add, new_token};
 use crate::schema::notifications;
 use crate::store::Tx;
 use crate::types::{Time, Word, json, small, time};
 use crate::{Error, Store};
+use failures::tell_of;
+pub(crate) use failures::tell_others;
 
 /// How long a message that was delivered or given up is kept to be looked at.
 const KEPT: TimeDelta = TimeDelta::days(30);
@@ -87,6 +90,13 @@ pub enum Delivery {
         /// How long.
         pause: Duration,
     },
+    /// It was refused, which may be its own fault: it is to be tried again, after a while, and keeps no other waiting.
+    Refused {
+        /// Why.
+        error: String,
+        /// How long.
+        pause: Duration,
+    },
     /// It is given up, and an alert says so.
     GivenUp {
         /// Why.
@@ -143,7 +153,7 @@ impl Store {
         self.write("finish_notification", move |tx| {
             let (status, error, run_after) = match &delivery {
                 Delivery::Sent => (NotificationStatus::Sent, None, tx.now),
-                Delivery::Later { error, pause } => {
+                Delivery::Later { error, pause } | Delivery::Refused { error, pause } => {
                     (NotificationStatus::Pending, Some(shortened(error)), add(tx.now, *pause))
                 }
                 Delivery::GivenUp { error: text } | Delivery::Dropped { reason: text } => {
@@ -225,35 +235,18 @@ fn wait_for_target(tx: &mut Tx<'_>, notification: &Notification, until: chrono::
     Ok(())
 }
 
-/// A way that does not work is an alert, until it works.
-fn tell_of(tx: &mut Tx<'_>, notification: &Notification, delivery: &Delivery) -> TxResult<()> {
-    let Notification {
-        config_key,
-        channel,
-        target,
-        ..
-    } = notification;
-    let subject = format!("{config_key} {channel} {target}");
-    match delivery {
-        Delivery::Sent | Delivery::Dropped { .. } => {
-            crate::alerts::resolve(tx, AlertKind::NotificationFailed, &subject)?;
-        }
-        Delivery::Later { .. } => {}
-        Delivery::GivenUp { error } => {
-            let message = format!("a message by {channel} to {target} could not be delivered: {error}");
-            let alert = backup_core::NewAlert::new(AlertKind::NotificationFailed, subject, message)
-                .with(backup_core::alert::CONFIG_DETAIL, config_key)
-                .with("channel", channel)
-                .with("target", target)
-                .with("error", error);
-            raise(tx, &alert)?;
-        }
-    }
-    Ok(())
-}
-
 /// Writes down a message for each target of the configuration that wants to know.
 pub(crate) fn enqueue(tx: &mut Tx<'_>, config_key: &str, report: &Report) -> TxResult<()> {
+    enqueue_to(tx, config_key, report, |_, _| true)
+}
+
+/// The same for those of them that are to be told.
+fn enqueue_to(
+    tx: &mut Tx<'_>,
+    config_key: &str,
+    report: &Report,
+    is_told: impl Fn(Channel, &str) -> bool,
+) -> TxResult<()> {
     // Without a configuration nobody is named who could be told.
     let Some(config) = crate::configs::find(tx, config_key)? else {
         return Ok(());
@@ -276,6 +269,7 @@ pub(crate) fn enqueue(tx: &mut Tx<'_>, config_key: &str, report: &Report) -> TxR
     let targets: Vec<(Channel, &String)> = emails
         .map(|address| (Channel::Email, address))
         .chain(hooks.map(|hook| (Channel::Webhook, &hook.name)))
+        .filter(|(channel, target)| is_told(*channel, target))
         .collect();
     for (channel, target) in targets {
         let id: NotificationId = tx.id()?;

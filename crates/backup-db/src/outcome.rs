@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use crate::alerts::{open, raise, resolve};
+use crate::audit::BACKUP_CANCEL;
 use crate::error::TxResult;
 use crate::notifications::enqueue;
 use crate::schedules::{ScheduleRow, find};
@@ -19,6 +20,7 @@ use crate::verifications::{self, NewVerification, VerificationRow};
 pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     crate::metric_totals::ended(tx, backup)?;
     let schedule = schedule_of(tx, backup)?;
+    let mut cancelled_by = None;
     match backup.status {
         JobStatus::Completed => {
             succeeded(tx, backup)?;
@@ -29,18 +31,28 @@ pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
             }
         }
         JobStatus::Failed => failed(tx, backup, schedule.as_ref())?,
-        // Whoever cancelled it knows.
-        _ => return Ok(()),
+        JobStatus::Cancelled => {
+            // Of what was asked for by hand, whoever cancelled it knows. What a schedule asks for is awaited by others, who
+            // would hear of nothing, however often it is cancelled.
+            let Some(schedule) = schedule.as_ref().filter(|_| backup.consolidated_from.is_none()) else {
+                return Ok(());
+            };
+            cancelled_by = crate::audit::last_by(tx, BACKUP_CANCEL, &backup.id.to_string())?;
+            cancelled(tx, backup, schedule, cancelled_by.as_deref())?;
+        }
+        JobStatus::Pending | JobStatus::InProgress => return Ok(()),
     }
     if backup.consolidated_from.is_some() {
         // Nothing new is saved by it; that it failed is told by its alert.
         return Ok(());
     }
-    enqueue(
-        tx,
-        &backup.config_key,
-        &Report::Backup(report(tx, backup, schedule.as_ref())),
-    )
+    let mut report = report(tx, backup, schedule.as_ref());
+    if backup.status == JobStatus::Cancelled {
+        report.is_cancelled = true;
+        report.error = Some(format!("it {}", was_cancelled(cancelled_by.as_deref())));
+        report.cancelled_by = cancelled_by;
+    }
+    enqueue(tx, &backup.config_key, &Report::Backup(report))
 }
 
 /// A good backup has come to be: its schedule's last failure is over.
@@ -141,6 +153,27 @@ fn failed(tx: &mut Tx<'_>, backup: &Backup, schedule: Option<&ScheduleRow>) -> T
     Ok(())
 }
 
+/// A schedule's backup was cancelled. A failure before it is no less bad for that.
+fn cancelled(tx: &mut Tx<'_>, backup: &Backup, schedule: &ScheduleRow, by: Option<&str>) -> TxResult<()> {
+    let before = open(tx, AlertKind::BackupFailed, &subject(backup))?;
+    let severity = before.map_or(AlertSeverity::Warning, |alert| alert.severity);
+    let message = format!("backup {} {}", backup.name, was_cancelled(by));
+    let mut alert = NewAlert::new(AlertKind::BackupFailed, subject(backup), message)
+        .severity(severity)
+        .with(CONFIG_DETAIL, &backup.config_key)
+        .with("backup", &backup.name)
+        .with("schedule", &schedule.name);
+    if let Some(by) = by {
+        alert = alert.with("by", by);
+    }
+    raise(tx, &alert)?;
+    Ok(())
+}
+
+fn was_cancelled(by: Option<&str>) -> String {
+    by.map_or_else(|| "was cancelled".to_owned(), |by| format!("was cancelled by {by}"))
+}
+
 /// A verification ran to its end, and found this; `in_base` names the backup that it found it in, where that is one which
 /// the verified one builds on.
 pub(crate) fn verified(
@@ -227,6 +260,8 @@ fn report(tx: &Tx<'_>, backup: &Backup, schedule: Option<&ScheduleRow>) -> Backu
         started_at: backup.started_at,
         completed_at: backup.completed_at.unwrap_or(tx.now),
         error: backup.error_message.clone(),
+        is_cancelled: false,
+        cancelled_by: None,
         warnings: u32::try_from(backup.warnings.len()).unwrap_or(u32::MAX),
         schedule: schedule.map(|schedule| schedule.name.clone()),
         next_run_at: schedule.and_then(|schedule| schedule.next_run_at).map(|at| at.0),

@@ -418,3 +418,4 @@ diesel::allow_tables_to_appear_in_same_query!(backups, users, backup_schedules, 
 diesel::allow_tables_to_appear_in_same_query!(backups, restore_records);
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
 diesel::allow_tables_to_appear_in_same_query!(system_pause, users);
+diesel::allow_tables_to_appear_in_same_query!(audit_log, users);

@@ -23,11 +23,15 @@ const FIRST_PAUSE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// How long a message is tried.
 const PATIENCE: TimeDelta = TimeDelta::days(1);
+/// How often one is tried that its receiver refuses: for an hour, with the pauses in between.
+const REFUSED_TRIES: u32 = 7;
 
 /// Why a message was not taken.
 enum Refusal {
     /// It may be later, after this long where the receiver said so.
     Later(String, Option<Duration>),
+    /// The receiver does not want it. One that is just being started or set up says so of all.
+    Refused(String),
     /// It will not be.
     Never(String),
     /// Nobody wants it any more.
@@ -68,6 +72,11 @@ impl Engine {
             },
             Refusal::Never(error) => Delivery::GivenUp { error },
             Refusal::Later(error, _) if overdue => Delivery::GivenUp { error },
+            Refusal::Refused(error) if overdue || notification.attempts >= REFUSED_TRIES => Delivery::GivenUp { error },
+            Refusal::Refused(error) => Delivery::Refused {
+                error,
+                pause: pause_after(notification.attempts),
+            },
             Refusal::Later(error, wished) => {
                 let pause = pause_after(notification.attempts);
                 let pause = wished.map_or(pause, |wished| wished.clamp(pause, LONGEST_PAUSE));
@@ -139,7 +148,7 @@ impl Environment {
 
 fn refusal(error: &NotifyError) -> Refusal {
     match error {
-        NotifyError::Rejected(_) => Refusal::Never(error.to_string()),
+        NotifyError::Rejected(_) => Refusal::Refused(error.to_string()),
         // Settings may be put right within the day.
         _ => Refusal::Later(error.to_string(), error.retry_after()),
     }
@@ -156,7 +165,7 @@ fn tell(notification: &Notification, delivery: &Delivery) {
         Delivery::Sent => tracing::info!(
             action = %Action::NotificationSent, notification_id = %id, channel = %channel, "a message was delivered"
         ),
-        Delivery::Later { error, pause } => tracing::warn!(
+        Delivery::Later { error, pause } | Delivery::Refused { error, pause } => tracing::warn!(
             action = %Action::NotificationFailed, notification_id = %id, channel = %channel, error,
             pause_seconds = pause.as_secs(), "a message could not be delivered, and is tried again"
         ),
@@ -180,5 +189,11 @@ mod tests {
         let minutes: Vec<u64> = (1..=8).map(|attempts| pause_after(attempts).as_secs() / 60).collect();
         assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(pause_after(u32::MAX), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn what_is_refused_is_tried_for_an_hour() {
+        let tried: Duration = (1..REFUSED_TRIES).map(pause_after).sum();
+        assert!((60..=90).contains(&(tried.as_secs() / 60)), "{tried:?}");
     }
 }

@@ -4,6 +4,7 @@
 //! One process watches at a time: two that see different things, such as a network or a setting of their own, would raise
 //! and resolve the same alert again and again.
 
+mod messages;
 mod rules;
 mod storages;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use backup_core::alert::{AlertKind, CONFIG_DETAIL, NewAlert};
 use backup_core::config::BackupConfig;
 use backup_core::counted;
+use backup_core::notification::Notification;
 use backup_db::Error as CatalogError;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -42,6 +44,8 @@ pub struct Watch {
     engine: Engine,
     name: String,
     storages: Storages,
+    /// The ways by which a message waited for too long when they were last looked at.
+    stuck: Vec<String>,
     /// Since when the catalog does not answer.
     away_since: Option<DateTime<Utc>>,
     looked_slowly_at: Option<DateTime<Utc>>,
@@ -54,6 +58,7 @@ impl Watch {
             engine,
             name: name.into(),
             storages: Storages::default(),
+            stuck: Vec::new(),
             away_since: None,
             looked_slowly_at: None,
         }
@@ -120,13 +125,18 @@ impl Watch {
         Ok(store.settle_alerts(AlertKind::StorageUsage, full, |_| true).await?)
     }
 
-    /// That somebody could not be told is over once they are no longer to be told.
-    async fn look_at_messages(&self, configs: &[BackupConfig]) -> Result<(), Error> {
+    /// That somebody could not be told is over once they are no longer to be told, or a message has gone out.
+    async fn look_at_messages(&mut self, configs: &[BackupConfig]) -> Result<(), Error> {
         let store = &self.engine.store;
         let failed = store.open_alerts(AlertKind::NotificationFailed).await?;
-        for subject in rules::unwanted(&failed, configs) {
+        for subject in messages::unwanted(&failed, configs) {
             store.resolve_alert(AlertKind::NotificationFailed, &subject).await?;
         }
+        let overdue = store.overdue_notifications().await?;
+        for alert in messages::stuck(&overdue, &self.stuck, &failed, configs) {
+            store.raise_alert(alert).await?;
+        }
+        self.stuck = overdue.iter().map(Notification::way).collect();
         Ok(())
     }
 

@@ -32,11 +32,11 @@ pub(crate) async fn cancel_backup(
 ) -> ApiResult {
     let summary = find_backup(&api, &request).await?;
     let id = summary.backup.id;
+    let entry = audit::entry(&api, &request, &caller, audit::cancel(&summary.backup));
     api.store
-        .cancel_backup(id)
+        .cancel_backup_as(id, entry)
         .await
         .map_err(ApiError::in_state("job_finished"))?;
-    audit::record(&api, &request, &caller, audit::cancel(&summary.backup)).await?;
     let summary = api
         .store
         .get_backup(id)

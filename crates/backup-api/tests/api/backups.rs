@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use backup_core::user::TokenScope;
 use backup_core::{BackupId, BackupSource, BackupTrigger, BackupType, Clock, JobLog, LogLevel, LogLine, Step};
 use backup_db::JobPosition;
 use chrono::TimeDelta;
@@ -15,6 +16,7 @@ on_both_catalogs!(
     lists_are_filtered,
     lists_are_ordered_and_cut_into_pages,
     a_waiting_backup_is_cancelled_at_once,
+    who_cancels_a_schedules_backup_is_named,
     a_backup_is_shown_with_what_hangs_together,
     a_full_backup_is_made_of_one_that_builds_on_others,
     a_protected_backup_stays,
@@ -182,6 +184,32 @@ async fn a_waiting_backup_is_cancelled_at_once(app: TestApp) {
     assert_eq!(
         (&running["backup"]["status"], &running["backup"]["cancelRequested"]),
         (&json!("IN_PROGRESS"), &json!(true))
+    );
+}
+
+async fn who_cancels_a_schedules_backup_is_named(app: TestApp) {
+    let schedule = app.new_schedule("nightly").await;
+    for (client, by) in [
+        (app.as_token(TokenScope::Operate).await, json!(app.admin.display_name)),
+        (app.as_ownerless_token(TokenScope::Operate).await, json!(null)),
+    ] {
+        let id = app.store.trigger_schedule(schedule.id, None).await.unwrap().id;
+        client
+            .post(&format!("/api/admin/backup/{id}/cancel"), "")
+            .await
+            .expect(200);
+        let alerts = client.get("/api/admin/backup/alerts?state=OPEN").await.json();
+        let alert = &alerts["alerts"][0];
+        assert_eq!(
+            (&alert["kind"], &alert["severity"], &alert["details"]["by"]),
+            (&json!("BACKUP_FAILED"), &json!("WARNING"), &by)
+        );
+        let said = alert["message"].as_str().unwrap();
+        assert!(said.contains("nightly") && said.ends_with("取消。"), "{said}");
+    }
+    assert_eq!(
+        app.audited().await.iter().filter(|act| *act == "BACKUP_CANCEL").count(),
+        2
     );
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use backup_core::config::{BackupConfig, SealedSecret};
-use backup_core::notification::{Channel, Notification, NotificationStatus, Webhook, WebhookPreset};
+use backup_core::notification::{Channel, Notification, NotificationStatus, Report, Webhook, WebhookPreset};
 use backup_core::{AlertKind, NewAlert, NotificationId};
 use backup_db::{ClaimedNotification, Delivery, Store};
 use chrono::TimeDelta;
@@ -22,6 +22,9 @@ on_both!(
     old_messages_are_forgotten_and_waiting_ones_are_not,
     a_target_that_does_not_take_one_keeps_no_other_target_waiting,
     one_that_cannot_be_read_keeps_no_other_waiting,
+    a_refused_one_is_tried_again_and_keeps_no_other_waiting,
+    that_one_cannot_be_told_is_told_to_the_others_and_no_further,
+    what_waits_for_too_long_is_known_and_told_to_those_who_get_theirs,
 );
 
 const HOLD: Duration = Duration::from_mins(1);
@@ -285,4 +288,129 @@ async fn one_that_cannot_be_read_keeps_no_other_waiting(catalog: Catalog) {
     assert!(end(&catalog, &claimed, Delivery::Sent).await);
     assert!(take(&catalog.store).await.is_none());
     assert_eq!(catalog.store.list_notifications(10).await.unwrap().len(), 1);
+}
+
+async fn a_refused_one_is_tried_again_and_keeps_no_other_waiting(catalog: Catalog) {
+    tell(&catalog, 0, 1).await;
+    catalog.advance(1);
+    tell(&catalog, 0, 1).await;
+    let refused = take(&catalog.store).await.unwrap();
+    let delivery = Delivery::Refused {
+        error: text("404"),
+        pause: HOLD,
+    };
+    assert!(end(&catalog, &refused, delivery).await);
+    assert_eq!(catalog.open_alert(AlertKind::NotificationFailed).await, None);
+    let other = take(&catalog.store).await.unwrap();
+    assert_ne!(other.notification.id, refused.notification.id);
+    assert!(end(&catalog, &other, Delivery::Sent).await);
+    assert!(take(&catalog.store).await.is_none());
+    catalog.advance(60);
+    let again = take(&catalog.store).await.unwrap().notification;
+    assert_eq!((again.id, again.attempts), (refused.notification.id, 2));
+    assert_eq!(again.last_error.as_deref(), Some("404"));
+}
+
+/// Ends what is due, by what `how` says of its way, and gives the ways.
+async fn end_all(catalog: &Catalog, how: impl Fn(&str) -> Delivery) -> Vec<String> {
+    let mut ways = Vec::new();
+    while let Some(claimed) = take(&catalog.store).await {
+        let way = claimed.notification.way();
+        assert!(end(catalog, &claimed, how(&way)).await);
+        ways.push(way);
+    }
+    ways.sort();
+    ways
+}
+
+async fn failed_ways(catalog: &Catalog) -> Vec<String> {
+    let open = catalog.store.open_alerts(AlertKind::NotificationFailed).await.unwrap();
+    open.into_iter().map(|alert| alert.subject).collect()
+}
+
+const FIRST: &str = "default EMAIL 0@example.org";
+const SECOND: &str = "default EMAIL 1@example.org";
+const HOOK: &str = "default WEBHOOK 0";
+
+async fn that_one_cannot_be_told_is_told_to_the_others_and_no_further(catalog: Catalog) {
+    let given_up = || Delivery::GivenUp {
+        error: text("no such mailbox"),
+    };
+    tell(&catalog, 2, 1).await;
+    // The second one takes this message, and not the one about the first.
+    let mut claims = Vec::new();
+    while let Some(claimed) = take(&catalog.store).await {
+        claims.push(claimed);
+    }
+    for claimed in &claims {
+        let is_first = claimed.notification.way() == FIRST;
+        let delivery = if is_first { given_up() } else { Delivery::Sent };
+        assert!(end(&catalog, claimed, delivery).await);
+    }
+    let told = end_all(&catalog, |way| if way == SECOND { given_up() } else { Delivery::Sent }).await;
+    assert_eq!(told, [SECOND, HOOK], "and not by the way that failed");
+    assert_eq!(failed_ways(&catalog).await, [FIRST]);
+    let all_of_them = all(&catalog).await;
+    assert_eq!(all_of_them.len(), 5, "what could not be told is told no further");
+    catalog.advance(60);
+    tell(&catalog, 2, 1).await;
+    let told = end_all(&catalog, |_| Delivery::Sent).await;
+    assert_eq!(
+        told,
+        [FIRST, FIRST, SECOND, SECOND, HOOK, HOOK],
+        "who heard of it hears that it is over, and who missed something that they did"
+    );
+    assert_eq!(failed_ways(&catalog).await, Vec::<String>::new());
+    assert!(take(&catalog.store).await.is_none());
+}
+
+async fn what_waits_for_too_long_is_known_and_told_to_those_who_get_theirs(catalog: Catalog) {
+    let overdue = async || {
+        let messages = catalog.store.overdue_notifications().await.unwrap();
+        let mut ways: Vec<String> = messages.iter().map(Notification::way).collect();
+        ways.sort();
+        ways
+    };
+    let later = || Delivery::Later {
+        error: text("busy"),
+        pause: Duration::from_secs(20 * 60),
+    };
+    tell(&catalog, 2, 1).await;
+    let busy = |way: &str| if way == HOOK { Delivery::Sent } else { later() };
+    assert_eq!(end_all(&catalog, busy).await, [FIRST, SECOND, HOOK]);
+    catalog.advance(15 * 60 - 1);
+    assert_eq!(overdue().await, Vec::<String>::new());
+    catalog.advance(1);
+    assert_eq!(overdue().await, [FIRST, SECOND]);
+    for message in catalog.store.overdue_notifications().await.unwrap() {
+        let error = message.last_error.as_deref().unwrap();
+        let alert = NewAlert::notification_overdue(&message, error);
+        assert!(catalog.store.raise_alert(alert).await.unwrap().is_new);
+    }
+    let new = all(&catalog).await;
+    let about = new
+        .iter()
+        .filter(|one| matches!(&one.report, Report::Alert(alert) if alert.kind == AlertKind::NotificationFailed));
+    let about: Vec<String> = about.map(Notification::way).collect();
+    assert_eq!(about, [HOOK, HOOK], "one mail server is the same for both addresses");
+    // That those wait too makes no more of them.
+    catalog.advance(4 * 60);
+    let waits = |way: &str| if way == HOOK { later() } else { Delivery::Sent };
+    assert_eq!(end_all(&catalog, waits).await, [HOOK]);
+    catalog.advance(16 * 60);
+    assert_eq!(overdue().await, [FIRST, SECOND], "messages about messages do not count");
+    // While an older one waits, one that goes out is not the end of it.
+    tell(&catalog, 2, 0).await;
+    let mut claims = Vec::new();
+    while let Some(claimed) = take(&catalog.store).await {
+        if claimed.notification.channel == Channel::Email {
+            claims.push(claimed);
+        }
+    }
+    claims.sort_by_key(|claimed| std::cmp::Reverse(claimed.notification.created_at));
+    for (index, claimed) in claims.iter().enumerate() {
+        assert_eq!(failed_ways(&catalog).await.len(), if index < 3 { 2 } else { 1 });
+        assert!(end(&catalog, claimed, Delivery::Sent).await);
+    }
+    assert_eq!(failed_ways(&catalog).await, Vec::<String>::new());
 }

@@ -6,8 +6,11 @@ use std::time::Duration;
 use backup_core::config::{BackupConfig, SealedSecret};
 use backup_core::list::BackupListOptions;
 use backup_core::notification::{BackupReport, Report, Webhook, WebhookPreset};
-use backup_core::{AlertKind, AlertSeverity, BackupId, BackupType, NotificationId, VerifyLevel};
-use backup_db::{BackupOutcome, Finished, NewVerification, VerificationOutcome};
+use backup_core::user::Role;
+use backup_core::{AlertKind, AlertSeverity, BackupId, BackupType, NotificationId, UserId, VerifyLevel};
+use backup_db::{
+    BACKUP_CANCEL, BackupOutcome, CancelResult, Finished, NewAuditEntry, NewUser, NewVerification, VerificationOutcome,
+};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, backup_of, on_both, start};
@@ -17,6 +20,7 @@ on_both!(
     the_flags_say_who_hears_what,
     saying_the_end_twice_tells_nothing_twice,
     who_cancels_is_told_nothing,
+    who_cancels_what_a_schedule_asked_for_is_told_of,
     what_fails_unasked_by_a_schedule_is_its_configurations,
     what_nobody_took_up_is_told_too,
     a_verification_that_finds_something_is_an_alert_until_one_passes,
@@ -195,6 +199,100 @@ async fn who_cancels_is_told_nothing(catalog: Catalog) {
         .await
         .unwrap();
     assert_eq!(messages(&catalog, &mut Seen::new()).await.0.len(), 0);
+    assert_eq!(catalog.open_alert(AlertKind::BackupFailed).await, None);
+}
+
+async fn ann(catalog: &Catalog) -> UserId {
+    let ann = NewUser {
+        id: catalog.id(),
+        email: "ann@example.org".to_owned(),
+        display_name: "Ann".to_owned(),
+        role: Role::Admin,
+        password_hash: None,
+        oidc_subject: None,
+    };
+    catalog.store.create_user(ann).await.unwrap().id
+}
+
+fn cancelling(id: BackupId, user_id: Option<UserId>) -> NewAuditEntry {
+    NewAuditEntry {
+        user_id,
+        action: BACKUP_CANCEL.to_owned(),
+        resource_type: "Backup".to_owned(),
+        resource_id: Some(id.to_string()),
+        description: "取消備份".to_owned(),
+        address: None,
+    }
+}
+
+async fn who_cancels_what_a_schedule_asked_for_is_told_of(catalog: Catalog) {
+    catalog.store.put_config(&told()).await.unwrap();
+    let mut seen = Seen::new();
+    let schedule = catalog.hourly().await;
+    let ann = ann(&catalog).await;
+    let asked = async || {
+        catalog.advance(HOUR);
+        catalog.fire().await.unwrap().backup.unwrap().id
+    };
+    // While it waits, by nobody that is known.
+    let id = asked().await;
+    let result = catalog.store.cancel_backup_as(id, cancelling(id, None)).await.unwrap();
+    assert_eq!(result, CancelResult::Cancelled);
+    let alert = catalog.open_alert(AlertKind::BackupFailed).await.unwrap();
+    assert_eq!(
+        (alert.subject.as_str(), alert.severity),
+        (schedule.id.to_string().as_str(), AlertSeverity::Warning)
+    );
+    assert_eq!(alert.details["schedule"], "每小時");
+    assert!(
+        !alert.details.contains_key("error") && !alert.details.contains_key("by"),
+        "{alert:?}"
+    );
+    let (targets, reports) = messages(&catalog, &mut seen).await;
+    assert_eq!(targets, BAD);
+    let report = backup_report(&reports[0]);
+    assert_eq!((report.id, report.is_good, report.is_cancelled), (id, false, true));
+    assert_eq!(
+        (report.error.as_deref(), report.cancelled_by.as_deref()),
+        (Some("it was cancelled"), None)
+    );
+    // While it runs, by a person: told once its worker has stopped.
+    let id = asked().await;
+    let lease = catalog.claim().await.unwrap().lease;
+    let result = catalog.store.cancel_backup_as(id, cancelling(id, Some(ann))).await;
+    assert_eq!(result.unwrap(), CancelResult::Requested);
+    assert_eq!(messages(&catalog, &mut seen).await.0.len(), 0);
+    for _ in 0..2 {
+        catalog
+            .store
+            .finish_backup(&lease, BackupOutcome::Cancelled)
+            .await
+            .unwrap();
+    }
+    let (targets, reports) = messages(&catalog, &mut seen).await;
+    assert_eq!(targets, BAD);
+    let report = backup_report(&reports[0]);
+    assert_eq!(
+        (report.error.as_deref(), report.cancelled_by.as_deref()),
+        (Some("it was cancelled by Ann"), Some("Ann"))
+    );
+    let still = catalog.open_alert(AlertKind::BackupFailed).await.unwrap();
+    assert_eq!((still.id, still.details["by"].as_str()), (alert.id, "Ann"));
+    // A failure is worse, and no cancelling makes it better.
+    asked().await;
+    catalog.end_next(Some("the disk is full")).await;
+    let id = asked().await;
+    catalog
+        .store
+        .cancel_backup_as(id, cancelling(id, Some(ann)))
+        .await
+        .unwrap();
+    let still = catalog.open_alert(AlertKind::BackupFailed).await.unwrap();
+    assert_eq!((still.id, still.severity), (alert.id, AlertSeverity::Critical));
+    assert!(still.message.ends_with("was cancelled by Ann"), "{still:?}");
+    // A good one ends it.
+    asked().await;
+    catalog.end_next(None).await;
     assert_eq!(catalog.open_alert(AlertKind::BackupFailed).await, None);
 }
 

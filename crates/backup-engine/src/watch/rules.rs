@@ -127,24 +127,6 @@ pub(crate) fn clock_leapt(leap: &Leap) -> NewAlert {
         .with("until", until)
 }
 
-/// The subjects of the messages that could not be delivered to somebody who is no longer to be told.
-pub(super) fn unwanted(failed: &[Alert], configs: &[BackupConfig]) -> Vec<String> {
-    let is_wanted = |alert: &&Alert| {
-        let detail = |name: &str| alert.details.get(name).map_or("", String::as_str);
-        let config = configs.iter().find(|config| config.key == detail(CONFIG_DETAIL));
-        config.is_some_and(|config| {
-            let target = detail("target");
-            config.notification_emails.iter().any(|address| address == target)
-                || config.webhooks.iter().any(|hook| hook.name == target)
-        })
-    };
-    failed
-        .iter()
-        .filter(|alert| !is_wanted(alert))
-        .map(|alert| alert.subject.clone())
-        .collect()
-}
-
 /// The keys that kept backups need and that are not at hand. `is_at_hand` is `None` where that cannot be told.
 pub(super) fn missing_keys(uses: &[KeyUse], is_at_hand: impl Fn(&str, &str) -> Option<bool>) -> Vec<NewAlert> {
     uses.iter()

@@ -12,13 +12,13 @@ use backup_tests::http_sink::{HttpSink, Reply};
 use backup_tests::smtp::{SmtpServer, Tls};
 use chrono::TimeDelta;
 
-async fn configure(engine: &Engine, change: impl FnOnce(&mut BackupConfig)) {
+pub(crate) async fn configure(engine: &Engine, change: impl FnOnce(&mut BackupConfig)) {
     let mut config = BackupConfig::defaults("default", engine.clock.now());
     change(&mut config);
     engine.store.put_config(&config).await.unwrap();
 }
 
-fn hook(engine: &Engine, sink: &HttpSink) -> Webhook {
+pub(crate) fn hook(engine: &Engine, sink: &HttpSink) -> Webhook {
     Webhook {
         name: "hook".into(),
         preset: WebhookPreset::Generic,
@@ -29,7 +29,7 @@ fn hook(engine: &Engine, sink: &HttpSink) -> Webhook {
     }
 }
 
-fn mailing(engine: Engine, server: &SmtpServer) -> Engine {
+pub(crate) fn mailing(engine: Engine, server: &SmtpServer) -> Engine {
     let url = format!("smtp://localhost:{}", server.port());
     let settings = SmtpSettings::parse(
         &url.as_str().into(),
@@ -127,7 +127,15 @@ async fn a_way_that_does_not_work_is_an_alert_until_it_works() {
     sink.reply(Reply::status(404));
     let alert = |subject: &str| NewAlert::new(AlertKind::OrphansFound, subject, "something");
     engine.store.raise_alert(alert("one")).await.unwrap();
-    engine.deliver_notifications().await.unwrap();
+    for _ in 0..10 {
+        engine.deliver_notifications().await.unwrap();
+        place.clock.advance(TimeDelta::hours(1));
+    }
+    assert_eq!(
+        sink.requests().len(),
+        7,
+        "it is tried for an hour, with pauses that grow"
+    );
     let open = engine.store.open_alerts(AlertKind::NotificationFailed).await.unwrap();
     assert_eq!(open.len(), 1, "{open:#?}");
     assert!(
@@ -147,6 +155,32 @@ async fn a_way_that_does_not_work_is_an_alert_until_it_works() {
         engine.store.open_alerts(AlertKind::NotificationFailed).await.unwrap(),
         []
     );
+    let told = sink.requests().pop().unwrap().json();
+    assert_eq!(told["event"], "alert.resolved", "who missed one hears of it: {told:#}");
+    assert_eq!(told["alert"]["kind"], "NOTIFICATION_FAILED", "{told:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_by_a_receiver_that_refused_it_for_a_while() {
+    let (place, sink) = (Place::new(), HttpSink::start());
+    let engine = place.engine().await;
+    let webhook = hook(&engine, &sink);
+    configure(&engine, |config| config.webhooks = vec![webhook]).await;
+    std::fs::remove_dir_all(place.uploads()).unwrap();
+    nightly(&engine, |_| ()).await;
+    sink.reply(Reply::status(404));
+    assert_eq!(fire(&place, &engine).await.status, JobStatus::Failed);
+    engine.deliver_notifications().await.unwrap();
+    // As after a restart of what stands before the receiver.
+    place.clock.advance(TimeDelta::minutes(2));
+    sink.reply(Reply::status(200));
+    assert_eq!(engine.deliver_notifications().await.unwrap(), 1);
+    let told = sink.requests().pop().unwrap().json();
+    assert_eq!(told["event"], "backup.failed", "{told:#}");
+    assert_eq!(
+        engine.store.open_alerts(AlertKind::NotificationFailed).await.unwrap(),
+        []
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,7 +196,8 @@ async fn a_message_is_given_up_after_a_day_and_mail_without_a_server_too() {
     sink.reply(Reply::status(500));
     let alert = NewAlert::new(AlertKind::OrphansFound, "one", "something");
     engine.store.raise_alert(alert).await.unwrap();
-    for _ in 0..60 {
+    // That the e-mail is given up after two days, the webhook does not take for a day either.
+    for _ in 0..80 {
         engine.deliver_notifications().await.unwrap();
         place.clock.advance(TimeDelta::hours(1));
     }
@@ -171,7 +206,11 @@ async fn a_message_is_given_up_after_a_day_and_mail_without_a_server_too() {
         all.iter().all(|one| one.status == NotificationStatus::Failed),
         "{all:#?}"
     );
-    let tries = sink.requests().len();
+    let requests = sink.requests();
+    let tries = requests
+        .iter()
+        .filter(|one| one.text().contains("ORPHANS_FOUND"))
+        .count();
     assert!((25..=40).contains(&tries), "{tries} tries in a day");
     assert_eq!(
         engine

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use crate::deliveries::{configure, hook, mailing};
 use crate::kit::{Place, backup, fire, nightly, row};
-use backup_core::alert::{AlertKind, AlertSeverity};
+use backup_core::alert::{AlertKind, AlertSeverity, NewAlert};
 use backup_core::{BackupSource, JobStatus, NewBackup};
 use backup_db::{BackupOutcome, CompletedBackup};
 use backup_engine::{Engine, MissingKeys, Watch};
+use backup_tests::http_sink::HttpSink;
+use backup_tests::smtp::{SmtpServer, Tls};
 use chrono::TimeDelta;
 
 async fn open(engine: &Engine, kind: AlertKind) -> Vec<AlertSeverity> {
@@ -174,6 +177,45 @@ async fn a_schedule_that_nobody_fires_is_an_alert_until_it_fires_on_time() {
     assert_eq!(open(&engine, AlertKind::ScheduleMissed).await.len(), 1);
     assert_eq!(fire(&place, &engine).await.status, JobStatus::Completed);
     assert_eq!(open(&engine, AlertKind::ScheduleMissed).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_without_a_mail_server_are_an_alert_until_there_is_one() {
+    let (place, server, sink) = (Place::new(), SmtpServer::start(Tls::StartTls, None), HttpSink::start());
+    let engine = place.engine().await;
+    let webhook = hook(&engine, &sink);
+    configure(&engine, |config| {
+        config.notification_emails = vec!["ops@example.org".into()];
+        config.webhooks = vec![webhook];
+    })
+    .await;
+    let mut watch = Watch::new(engine.clone(), "this process");
+    let alert = NewAlert::new(AlertKind::OrphansFound, "default", "something");
+    engine.store.raise_alert(alert).await.unwrap();
+    assert_eq!(engine.deliver_notifications().await.unwrap(), 1, "the webhook's");
+    for (minutes, expected) in [(14, vec![]), (1, vec![]), (1, vec![AlertSeverity::Warning])] {
+        place.clock.advance(TimeDelta::minutes(minutes));
+        watch.look().await.unwrap();
+        assert_eq!(open(&engine, AlertKind::NotificationFailed).await, expected);
+    }
+    let alert = engine.store.open_alerts(AlertKind::NotificationFailed).await.unwrap();
+    assert_eq!(alert[0].details["target"], "ops@example.org");
+    assert!(alert[0].details["error"].contains("SMTP_URL"), "{alert:?}");
+    let told = async |engine: &Engine, event: &str| {
+        engine.deliver_notifications().await.unwrap();
+        let told = sink.requests().pop().unwrap().json();
+        assert_eq!(told["event"], event, "{told:#}");
+        assert_eq!(told["alert"]["kind"], "NOTIFICATION_FAILED", "{told:#}");
+    };
+    told(&engine, "alert.raised").await;
+    watch.look().await.unwrap();
+    assert_eq!(engine.deliver_notifications().await.unwrap(), 0, "once");
+
+    let engine = mailing(place.engine().await, &server);
+    told(&engine, "alert.resolved").await;
+    assert_eq!(server.received().len(), 1, "what waited, and nothing about it");
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::NotificationFailed).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use crate::Language;
 ///
 /// | kind | details |
 /// | --- | --- |
-/// | `BACKUP_FAILED` | `backup` (its name), `error`, `schedule` where one fired |
+/// | `BACKUP_FAILED` | `backup` (its name), `error`, `schedule` where one fired; without `error` it was cancelled, by `by` where that is known |
 /// | `BACKUP_LOST` | `backup` (its identifier), `missing` (`receipt` or `archive`) |
 /// | `CHAIN_BROKEN` | `config`, `backup` (its name), `dependents` (how many), `error` |
 /// | `CONSOLIDATION_FAILED` | `config`, `backup` (its name), `error`, `schedule` where one asked |
@@ -31,7 +31,7 @@ use crate::Language;
 /// | `SYSTEM_PAUSED` | `by`, `since` (RFC 3339), `reason` |
 /// | `ORPHANS_FOUND` | `config`, `count` |
 /// | `KEY_MISSING` | `fingerprint`, `count` |
-/// | `NOTIFICATION_FAILED` | `config`, `channel` (`EMAIL` or `WEBHOOK`), `target`, `error` |
+/// | `NOTIFICATION_FAILED` | `config`, `channel` (`EMAIL` or `WEBHOOK`), `target`, `error`, `since` (RFC 3339) where it still waits |
 pub fn alert_sentence(language: Language, kind: AlertKind, details: &AlertDetails, message: &str) -> String {
     let whole = |sentence: &String| {
         let mut missing = false;
@@ -66,8 +66,12 @@ fn shown(language: Language, name: &str, value: &str) -> String {
 mod tests {
     use super::*;
 
-    /// For each kind, everything that its sentences name.
+    /// Everything that the first sentence of the kind names.
     fn details(kind: AlertKind) -> AlertDetails {
+        details_of(&alert_sentences(Language::En, kind)[0])
+    }
+
+    fn details_of(sentence: &str) -> AlertDetails {
         let all = [
             ("backup", "nightly-1126"),
             ("schedule", "每日備份"),
@@ -89,11 +93,7 @@ mod tests {
             ("by", "Ann"),
             ("reason", "the storage is moved"),
         ];
-        let used = |name: &str| {
-            let mut sentences = alert_sentences(Language::En, kind).iter();
-            sentences.any(|sentence| sentence.contains(&format!("{{{name}}}")))
-        };
-        let used = all.iter().filter(|(name, _)| used(name));
+        let used = all.iter().filter(|(name, _)| sentence.contains(&format!("{{{name}}}")));
         used.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
     }
@@ -102,21 +102,25 @@ mod tests {
     fn every_kind_is_said_in_every_language_with_all_its_details() {
         for language in Language::ALL {
             for kind in AlertKind::ALL {
-                let details = details(*kind);
-                let said = alert_sentence(*language, *kind, &details, "fallback");
-                assert!(
-                    said != "fallback" && !said.contains(['{', '}']),
-                    "{language} {kind}: {said}"
-                );
-                for (name, value) in &details {
-                    let value = shown(*language, name, value);
-                    assert!(said.contains(&value), "{language} {kind} leaves out {name}: {said}");
-                }
-                if *kind != AlertKind::BackupFailed {
+                let sentences = alert_sentences(Language::En, *kind);
+                assert_eq!(alert_sentences(*language, *kind).len(), sentences.len(), "{kind}");
+                for sentence in sentences {
+                    let details = details_of(sentence);
+                    let said = alert_sentence(*language, *kind, &details, "fallback");
+                    assert!(
+                        said != "fallback" && !said.contains(['{', '}']),
+                        "{language} {kind}: {said}"
+                    );
+                    for (name, value) in &details {
+                        let value = shown(*language, name, value);
+                        assert!(said.contains(&value), "{language} {kind} leaves out {name}: {said}");
+                    }
                     for name in details.keys() {
                         let mut less = details.clone();
                         less.remove(name);
-                        assert_eq!(alert_sentence(*language, *kind, &less, "fallback"), "fallback");
+                        let less = alert_sentence(*language, *kind, &less, "fallback");
+                        assert_ne!(less, said, "{language} {kind} without {name}");
+                        assert!(sentences.len() > 1 || less == "fallback", "{language} {kind}: {less}");
                     }
                 }
             }
@@ -146,6 +150,22 @@ mod tests {
         assert_eq!(
             alert_sentence(Language::En, AlertKind::BackupFailed, &details, ""),
             "The backup \"nightly-1126\" failed: the disk is full"
+        );
+    }
+
+    #[test]
+    fn a_cancelled_backup_has_not_failed() {
+        let mut details = details(AlertKind::BackupFailed);
+        details.remove("error");
+        let said = |language, details: &AlertDetails| alert_sentence(language, AlertKind::BackupFailed, details, "");
+        assert_eq!(
+            said(Language::En, &details),
+            "The backup \"nightly-1126\" of the schedule \"每日備份\" was cancelled."
+        );
+        details.insert("by".into(), "Ann".into());
+        assert_eq!(
+            said(Language::ZhTw, &details),
+            "排程「每日備份」的備份「nightly-1126」已由 Ann 取消。"
         );
     }
 

@@ -13,7 +13,10 @@ use crate::Language;
 
 /// The values of the end of a backup.
 pub(super) fn backup(language: Language, report: &BackupReport) -> Values {
-    let (error, hint) = split_hint(report.error.as_deref().unwrap_or_default());
+    // That it was cancelled, the template says in its own language.
+    let error = report.error.as_deref().filter(|_| !report.is_cancelled);
+    let (error, hint) = split_hint(error.unwrap_or_default());
+    let cancelled = if report.is_cancelled { "yes" } else { "" };
     let lasted = report.started_at.map(|from| span(language, from, report.completed_at));
     vec![
         ("name", one_line(&report.name)),
@@ -26,6 +29,11 @@ pub(super) fn backup(language: Language, report: &BackupReport) -> Values {
         ("duration", lasted.unwrap_or_default()),
         ("error", many_lines(error)),
         ("hint", many_lines(hint)),
+        ("cancelled", cancelled.to_owned()),
+        (
+            "cancelledBy",
+            one_line(report.cancelled_by.as_deref().unwrap_or_default()),
+        ),
         (
             "warnings",
             if report.warnings > 0 {

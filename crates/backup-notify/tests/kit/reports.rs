@@ -23,6 +23,8 @@ pub(crate) fn backup() -> BackupReport {
         started_at: Some(at("2026-11-26T02:00:00Z")),
         completed_at: at("2026-11-26T03:02:05Z"),
         error: None,
+        is_cancelled: false,
+        cancelled_by: None,
         warnings: 2,
         schedule: Some("每日備份".to_owned()),
         next_run_at: Some(at("2026-11-27T02:00:00Z")),

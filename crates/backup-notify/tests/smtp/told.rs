@@ -67,6 +67,27 @@ fn a_backup_is_told_with_size_duration_and_next_run() {
 }
 
 #[test]
+fn a_cancelled_backup_is_told_as_one() {
+    let cancelled = |by: Option<&str>| {
+        Report::Backup(BackupReport {
+            error: Some("it was cancelled".to_owned()),
+            is_cancelled: true,
+            cancelled_by: by.map(str::to_owned),
+            ..failed()
+        })
+    };
+    let en = of(Language::En, &cancelled(Some("Ann")));
+    assert_eq!(en.subject, "Backup cancelled: nightly-20261126");
+    let text = "The backup \"nightly-20261126\" was cancelled.\n\nCancelled by: Ann\n\nType: full\n";
+    assert!(en.text.starts_with(text), "{}", en.text);
+    let zh = of(Language::ZhTw, &cancelled(None));
+    assert_eq!(zh.subject, "備份已取消：nightly-20261126");
+    let text = "備份「nightly-20261126」已被取消。\n\n類型：完整備份\n";
+    assert!(zh.text.starts_with(text), "{}", zh.text);
+    assert!(!zh.html.contains("失敗") && !zh.html.contains("取消者"), "{}", zh.html);
+}
+
+#[test]
 fn an_alert_is_told_with_its_sentence_and_its_end() {
     let [_, _, (_, raised), (_, resolved)] = each();
     let zh = of(Language::ZhTw, &raised);

@@ -969,7 +969,7 @@ export interface components {
         };
         /**
          * @description What is wrong.
-         *     - `BACKUP_FAILED`: A backup failed. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
+         *     - `BACKUP_FAILED`: A backup failed, or one that a schedule had asked for was cancelled. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
          *     - `BACKUP_LOST`: The storage no longer has a good backup. Subject: the backup.
          *     - `CHAIN_BROKEN`: A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the configuration. Over with its next good backup of the same source.
          *     - `CONSOLIDATION_FAILED`: No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration where none asked. Over with its next good FULL backup.
@@ -985,7 +985,7 @@ export interface components {
          *     - `KEY_MISSING`: Kept backups need a key that is not at hand. Subject: the key's fingerprint.
          *     - `CLOCK_LEAPT`: The clock is further ahead than retention believes, so backups do not grow old by it. Subject: empty.
          *     - `SYSTEM_PAUSED`: Somebody has paused the system: no job is taken up, no schedule fires, no backup expires. Subject: empty. Over when it is resumed.
-         *     - `NOTIFICATION_FAILED`: A message could not be delivered, and is no longer tried. Subject: the configuration and the way.
+         *     - `NOTIFICATION_FAILED`: A message could not be delivered for a quarter of an hour, or is no longer tried. Subject: the configuration and the way.
          * @enum {string}
          */
         AlertKind: "BACKUP_FAILED" | "BACKUP_LOST" | "CHAIN_BROKEN" | "CONSOLIDATION_FAILED" | "STORAGE_USAGE" | "SCHEDULE_MISSED" | "SCHEDULE_SKIPPED" | "VERIFICATION_FAILED" | "VERIFICATION_OVERDUE" | "DRILL_OVERDUE" | "STORAGE_UNREACHABLE" | "CATALOG_UNREACHABLE" | "ORPHANS_FOUND" | "KEY_MISSING" | "CLOCK_LEAPT" | "SYSTEM_PAUSED" | "NOTIFICATION_FAILED";
