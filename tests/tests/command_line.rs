@@ -73,6 +73,59 @@ fn a_command_whose_output_nobody_reads_ends_without_a_word() {
 }
 
 #[test]
+fn a_backup_that_builds_on_another_is_not_decrypted_without_a_word() {
+    let mut system = System::embedded();
+    fs::write(system.uploads().join("file"), "content").unwrap();
+    system.start();
+    let (full, last) = (system.back_up("FILES"), system.back_up_as("INCREMENTAL", "FILES"));
+    assert_eq!(last["baseId"], full["id"]);
+    let decrypt = |backup: &Value, more: &[&str], name: &str| {
+        let (id, file) = (backup["id"].as_str().unwrap(), system.folder().join(name));
+        let args = ["decrypt", id, "--json", "-o", file.to_str().unwrap()];
+        let done = system.backupctl(&[&args[..], more].concat()).expect(0);
+        (serde_json::from_str::<Value>(&done.stdout).unwrap(), done.stderr)
+    };
+    let (said, told) = decrypt(&last, &[], "a part");
+    assert_eq!(said["buildsOn"], full["id"]);
+    let base = full["id"].as_str().unwrap();
+    assert!(
+        told.contains(&format!("builds on {base}")) && told.contains("--full"),
+        "{told}"
+    );
+    for (backup, more) in [(&last, &["--full"][..]), (&full, &[][..]), (&full, &["--full"][..])] {
+        let (said, told) = decrypt(backup, more, &format!("{} {more:?}", backup["id"]));
+        assert_eq!((&said["buildsOn"], &*told), (&Value::Null, ""), "{more:?}");
+    }
+}
+
+#[test]
+fn a_sheet_that_lacks_the_catalog_says_so() {
+    let mut system = System::embedded();
+    let sheet = |system: &System, language: &str| {
+        let printed = system.backupctl(&["key", "sheet", "--language", language]).expect(0);
+        (printed.stdout, printed.stderr)
+    };
+    let remarks = [
+        ("en", "The catalog could not be looked at"),
+        ("zh-TW", "無法讀取目錄資料庫"),
+    ];
+    for (language, remark) in remarks {
+        let (page, told) = sheet(&system, language);
+        assert!(page.contains(remark), "{page}");
+        assert!(
+            told.contains("not on the page") && told.contains("catalog.db"),
+            "{told}"
+        );
+    }
+    system.start();
+    for (language, remark) in remarks {
+        let (page, told) = sheet(&system, language);
+        assert!(!page.contains(remark), "{page}");
+        assert_eq!(told, "");
+    }
+}
+
+#[test]
 fn a_file_that_is_there_already_is_not_written_over() {
     let (system, id) = backed_up();
     let there = system.folder().join("there");

@@ -125,6 +125,46 @@ fn a_wrong_key_is_named_as_such_and_an_older_one_still_opens() {
 }
 
 #[test]
+fn a_passphrase_with_a_line_break_at_its_end_is_told_of_and_outlives_its_rotation() {
+    let mut system = System::embedded();
+    // As a Secret of Kubernetes has it that was made of a file.
+    let typed = system.setting("BACKUP_ENCRYPTION_KEY").to_owned();
+    let passphrase = format!("{typed}\n");
+    system.set("BACKUP_ENCRYPTION_KEY", &passphrase);
+    system.start();
+    let _backup = system.back_up("CONFIG");
+    let scheduler = system.worker(&[]);
+    let warns = |line: &str| line.contains("BACKUP_ENCRYPTION_KEY begins or ends with white space");
+    for program in [system.server(), &scheduler] {
+        let line = program.wait_for_line(Duration::from_mins(1), warns);
+        assert!(line.contains("\"level\":\"warn\"") && !line.contains(&typed), "{line}");
+    }
+    let checked = system.backupctl(&["key", "check"]).expect(0);
+    assert!(warns(&checked.stderr), "{}", checked.stderr);
+    let args = ["key", "sheet", "--language", "en", "--with-passphrases"];
+    let sheet = system.backupctl(&args).expect(0);
+    assert!(
+        sheet.stdout.contains(&format!("{typed}<mark>⏎</mark>")),
+        "{}",
+        sheet.stdout
+    );
+    assert!(sheet.stdout.contains("a line break"), "{}", sheet.stdout);
+
+    system.set("BACKUP_ENCRYPTION_KEY", "a newer passphrase");
+    for previous in [passphrase.clone(), format!("older still,{passphrase}")] {
+        system.set("BACKUP_ENCRYPTION_KEY_PREVIOUS", &previous);
+        let checked = system.backupctl(&["key", "check", "--json"]).expect(0);
+        let found: Value = serde_json::from_str(&checked.stdout).unwrap();
+        assert_eq!(found["openedByPrevious"], 1, "{previous:?}: {found}");
+        assert!(
+            checked.stderr.contains("BACKUP_ENCRYPTION_KEY_PREVIOUS"),
+            "{}",
+            checked.stderr
+        );
+    }
+}
+
+#[test]
 fn a_mistyped_passphrase_is_told_of_at_the_start_which_it_does_not_prevent() {
     let mut system = System::embedded();
     system.start();
@@ -198,6 +238,43 @@ fn a_receipt_of_another_backup_or_one_that_was_edited_is_found() {
     let gone = system.backupctl(&["verify", first["id"].as_str().unwrap()]).expect(3);
     assert!(gone.stderr.contains(first["id"].as_str().unwrap()), "{}", gone.stderr);
     system.assert_restores(second["id"].as_str().unwrap());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_other_backup() {
+    let mut system = System::services();
+    system.start();
+    let [good, shut, unread] = [(); 3].map(|()| system.back_up("CONFIG"));
+    let _stopped = system.take_server().terminate();
+    // The archive of one, and the receipt of another.
+    let ([archive, _], [_, receipt]) = (stored_paths(&shut), stored_paths(&unread));
+    system.blobs.archive(&archive);
+    system.blobs.archive(&receipt);
+    let run = |args: &[&str], code: i32, named: &[&str]| -> Value {
+        let done = system.backupctl(&[args, &["--json"]].concat()).expect(code);
+        for name in named {
+            assert!(done.stderr.contains(name), "{args:?}: no {name} in: {}", done.stderr);
+        }
+        serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {}", done.stdout))
+    };
+    let listed = run(&["list"], 4, &[&receipt, "archive tier"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed:#}");
+    let checked = run(&["key", "check"], 4, &[&receipt]);
+    assert_eq!(checked["openedByCurrent"], 2, "{checked:#}");
+    assert_eq!(checked["notOpened"], 1, "{checked:#}");
+    // Nobody knows whether the one that cannot be read builds on it.
+    let id = good["id"].as_str().unwrap();
+    let shown = run(&["show", id], 1, &[&receipt]);
+    assert_eq!((&shown["id"], &shown["dependents"]), (&good["id"], &Value::Null));
+    let verified = run(&["verify", "--all"], 4, &[&receipt, &archive]);
+    let verified = verified.as_array().unwrap();
+    let whole: Vec<&Value> = verified.iter().filter(|one| one["ok"] == true).collect();
+    assert_eq!((verified.len(), whole.len()), (3, 1), "{verified:#?}");
+    assert_eq!(whole[0]["id"], good["id"]);
+    let catalog = format!("sqlite://{}", system.folder().join("new.db").display());
+    let rebuilt = run(&["catalog", "rebuild", "--catalog-url", &catalog], 4, &[&receipt]);
+    assert_eq!(rebuilt["backups"], 2, "{rebuilt:#}");
+    assert_eq!(rebuilt["bad"], 1, "{rebuilt:#}");
 }
 
 #[test]

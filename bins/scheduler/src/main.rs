@@ -85,7 +85,8 @@ async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {
         action = %Action::ServiceStarted, address = %cli.metrics_addr,
         "scheduler started, health on {}", cli.metrics_addr
     );
-    if let Some(warning) = cli.engine.storage.warning() {
+    let warnings = cli.engine.keys.warnings();
+    for warning in cli.engine.storage.warning().into_iter().chain(warnings) {
         tracing::warn!(action = %Action::ServiceStarted, "{warning}");
     }
     let worked = match open(&cli.engine, clock, &mut stop).await {

@@ -47,7 +47,7 @@ pub struct Rebuilt {
     pub resumed: bool,
     /// Backups that are in the catalog now.
     pub backups: u64,
-    /// Backups that are not: their receipt is not ours or damaged, or their archive is gone or cut short.
+    /// Backups that are not: their receipt is not ours, damaged or not readable, or their archive is gone or cut short.
     pub bad: u64,
     /// Where the settings are from; `None`: no backup has a configuration export that can be read, and there are no settings.
     pub settings: Option<RebuiltSettings>,
@@ -190,7 +190,9 @@ impl Rebuild<'_> {
                 read += 1;
                 match one {
                     ListedReceipt::Good(receipt) => receipts.push(*receipt),
-                    ListedReceipt::Bad { error, .. } => self.skip(&error, rebuilt),
+                    ListedReceipt::Bad { error, .. } | ListedReceipt::Unreadable { error, .. } => {
+                        self.skip(&error, rebuilt);
+                    }
                 }
             }
             if read == 0 {
@@ -238,10 +240,26 @@ impl Rebuild<'_> {
 async fn look(repository: &Repository, receipts: Vec<Receipt>) -> Vec<(Receipt, Result<(), PipelineError>)> {
     stream::iter(receipts)
         .map(async |receipt| {
-            let looked = repository.check_length(&receipt).await;
+            let looked = find_archive(repository, &receipt).await;
             (receipt, looked)
         })
         .buffered(LOOKS)
         .collect()
         .await
+}
+
+/// Looks for the archive of a receipt.
+///
+/// # Errors
+/// `Integrity` where it is not there in its full length, or cannot be looked at while the storage can; `Unavailable`.
+async fn find_archive(repository: &Repository, receipt: &Receipt) -> Result<(), PipelineError> {
+    let Err(error) = repository.check_length(receipt).await else {
+        return Ok(());
+    };
+    let error = repository.of_one_file(error).await?;
+    if matches!(error, PipelineError::Integrity { .. }) {
+        return Err(error);
+    }
+    let message = format!("the archive of backup {} cannot be looked at", receipt.id);
+    Err(PipelineError::integrity(message, "").because(error))
 }

@@ -86,6 +86,12 @@ impl Blobs {
         }
     }
 
+    /// Moves a blob of a container into the archive tier: it is there as before, and cannot be read.
+    pub fn archive(&self, path: &str) {
+        let answer = self.request("PUT", path, "comp=tier", None);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    }
+
     fn request(&self, method: &str, path: &str, query: &str, body: Option<&[u8]>) -> super::Answer {
         let Self::Container { port, name } = self else {
             panic!("a folder is not asked by HTTP");
@@ -94,9 +100,11 @@ impl Blobs {
         let sas = account_sas("rwdlac");
         let slash = if path.is_empty() { "" } else { "/" };
         let address = format!("/{ACCOUNT}/{name}{slash}{path}?{query}{separator}{sas}");
-        let client = Client::new(*port)
-            .with("x-ms-version", "2020-10-02")
-            .with("x-ms-blob-type", "BlockBlob");
+        let client = Client::new(*port).with("x-ms-version", "2020-10-02");
+        let client = match query {
+            "comp=tier" => client.with("x-ms-access-tier", "Archive"),
+            _ => client.with("x-ms-blob-type", "BlockBlob"),
+        };
         let body = body.map(|bytes| ("application/octet-stream", bytes));
         client
             .try_send(method, &address, body)

@@ -53,10 +53,12 @@ pub(crate) async fn verify_all(settings: &Settings, level: VerifyLevel) -> Resul
         }
         found.push(json!({ "id": id, "level": level, "ok": error.is_none(), "error": error }));
     }
-    let bad = verified?;
-    if settings.json {
+    // What was found is told, whatever kept the rest from being checked.
+    if settings.json && (verified.is_ok() || !found.is_empty()) {
         output::json(&Value::from(found))?;
-    } else {
+    }
+    let bad = verified?;
+    if !settings.json {
         let good = checked.len() as u64 - bad;
         let (good, not) = (counted(good, "backup is", "backups are"), counted(bad, "is", "are"));
         output::line(&format!("{good} what was written ({level}), {not} not"))?;
@@ -65,13 +67,18 @@ pub(crate) async fn verify_all(settings: &Settings, level: VerifyLevel) -> Resul
         0 => Ok(()),
         bad => {
             let backups = counted(bad, "backup is", "backups are");
-            Err(Failure::integrity(format!("{backups} not what was written")))
+            Err(Failure::integrity(format!(
+                "{backups} not what was written, or cannot be read"
+            )))
         }
     }
 }
 
 /// Checks that the passphrases open every backup in the storage.
 pub(crate) async fn key(settings: &Settings) -> Result<(), Failure> {
+    for warning in settings.keys.warnings() {
+        output::message(&format!("warning: {warning}"));
+    }
     let repository = repository(settings).await?;
     let current = repository.keys().current().fingerprint();
     let (mut by_current, mut by_previous, mut bad) = (0_u64, 0_u64, 0_u64);
@@ -80,7 +87,7 @@ pub(crate) async fn key(settings: &Settings) -> Result<(), Failure> {
         match receipt {
             ListedReceipt::Good(receipt) if receipt.archive.key_fingerprint == current => by_current += 1,
             ListedReceipt::Good(_) => by_previous += 1,
-            ListedReceipt::Bad { error, .. } => {
+            ListedReceipt::Bad { error, .. } | ListedReceipt::Unreadable { error, .. } => {
                 bad += 1;
                 output::message(&error.full_text());
             }
@@ -102,7 +109,7 @@ pub(crate) async fn key(settings: &Settings) -> Result<(), Failure> {
     match bad {
         0 => Ok(()),
         bad => Err(Failure::integrity(format!(
-            "{} cannot be opened with these passphrases",
+            "{} cannot be opened with these passphrases, or cannot be read",
             counted(bad, "backup", "backups")
         ))),
     }

@@ -10,7 +10,7 @@ use crate::context::repository;
 use crate::exit::Failure;
 use crate::output;
 
-/// Lists every backup. Receipts that cannot be trusted, or whose archive is not there in its full length, are named on
+/// Lists every backup. Receipts that cannot be trusted or read, or whose archive is not there in its full length, are named on
 /// stderr and make the exit code 4.
 pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
     let repository = repository(settings).await?;
@@ -20,7 +20,7 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
     while let Some(receipt) = listed.try_next().await? {
         match receipt {
             ListedReceipt::Good(receipt) => good.push(*receipt),
-            ListedReceipt::Bad { error, .. } => {
+            ListedReceipt::Bad { error, .. } | ListedReceipt::Unreadable { error, .. } => {
                 bad += 1;
                 output::message(&error.full_text());
             }
@@ -53,20 +53,22 @@ pub(crate) async fn list(settings: &Settings) -> Result<(), Failure> {
         0 => Ok(()),
         bad => {
             let backups = counted(bad, "backup", "backups");
-            Err(Failure::integrity(format!("{backups} cannot be trusted")))
+            Err(Failure::integrity(format!("{backups} cannot be trusted or read")))
         }
     }
 }
 
-/// Shows one receipt.
+/// Shows one receipt. Where another one cannot be read, nobody knows what builds on this one: that is told last.
 pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
     let repository = repository(settings).await?;
     let receipt = repository.find_prefix(id).await?;
-    let dependents = repository.dependents(receipt.id).await?;
+    let dependents = repository.dependents(receipt.id).await;
     if settings.json {
         let mut value = to_json(&receipt)?;
-        value["dependents"] = json!(dependents);
-        return output::json(&value);
+        value["dependents"] = json!(dependents.as_ref().ok());
+        output::json(&value)?;
+        dependents?;
+        return Ok(());
     }
     let contents = &receipt.contents;
     let lines = [
@@ -132,12 +134,13 @@ pub(crate) async fn show(settings: &Settings, id: &str) -> Result<(), Failure> {
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         output::line(&format!("{name:<12} {value}"))?;
     }
-    for dependent in &dependents {
+    for dependent in dependents.iter().flatten() {
         output::line(&format!("{:<12} {dependent}", "needed by"))?;
     }
     for warning in &receipt.warnings {
         output::line(&format!("{:<12} {} {}", "warning", warning.code, warning.message))?;
     }
+    dependents?;
     Ok(())
 }
 

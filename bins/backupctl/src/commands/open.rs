@@ -64,8 +64,16 @@ pub(crate) async fn decrypt(settings: &Settings, id: &str, full: bool, out: &Pat
     drop(progress);
     match decrypted {
         Ok(()) => {
+            let base = receipt.base_id.filter(|_| !full);
+            if let Some(base) = base {
+                output::message(&format!(
+                    "warning: backup {} builds on {base}, and only what is stored of it itself was written; --full writes \
+                     all of it",
+                    receipt.id
+                ));
+            }
             if let (true, Output::File(file)) = (settings.json, &target) {
-                output::json(&json!({ "id": receipt.id, "output": file }))?;
+                output::json(&json!({ "id": receipt.id, "output": file, "buildsOn": base }))?;
             }
             Ok(())
         }

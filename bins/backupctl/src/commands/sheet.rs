@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::cli::Settings;
 use crate::context::{catalog_if_there, keyring, storage_settings};
 use crate::exit::Failure;
-use crate::output::{Output, unwritable};
+use crate::output::{self, Output, unwritable};
 
 /// What the page says in one language.
 struct Words {
@@ -20,7 +20,9 @@ struct Words {
     of_config: &'static str,
     kept_in: &'static str,
     unopened: &'static str,
+    comma: &'static str,
     no_catalog: &'static str,
+    white_space: &'static str,
 }
 
 const ENGLISH: Words = Words {
@@ -30,7 +32,9 @@ const ENGLISH: Words = Words {
     of_config: "configuration",
     kept_in: "stores in",
     unopened: "a secret of this configuration is sealed with another passphrase",
+    comma: "a passphrase of this configuration has a comma, which no list can hold: to read its backups, give it as BACKUP_ENCRYPTION_KEY",
     no_catalog: "The catalog could not be looked at: configurations with a storage or a passphrase of their own are not listed.",
+    white_space: "␠ is a space, ⏎ a line break, ␉ a tab, ␍ a carriage return and <U+…> other white space: it belongs to the passphrase. In bash, export BACKUP_ENCRYPTION_KEY=$'…\\n' gives one that ends with ⏎.",
 };
 
 const CHINESE: Words = Words {
@@ -40,7 +44,9 @@ const CHINESE: Words = Words {
     of_config: "配置",
     kept_in: "存放於",
     unopened: "此配置的機密是以其他密碼短語封存的",
+    comma: "此配置有一個密碼短語含有逗號，無法寫入清單：要讀取其備份，請以 BACKUP_ENCRYPTION_KEY 提供",
     no_catalog: "無法讀取目錄資料庫：未列出具有自己的儲存空間或密碼短語的配置。",
+    white_space: "␠ 是空格，⏎ 是換行，␉ 是定位字元，␍ 是歸位字元，<U+…> 是其他空白字元：它們屬於密碼短語。在 bash 中，以 export BACKUP_ENCRYPTION_KEY=$'…\\n' 提供結尾為 ⏎ 的密碼短語。",
 };
 
 /// A passphrase of the page.
@@ -70,14 +76,30 @@ pub(crate) async fn print(
         });
     }
     let mut remarks = Vec::new();
-    match catalog_if_there(settings).await {
+    let unseen = match catalog_if_there(settings).await {
         Ok(Some(store)) => {
             for config in store.list_configs().await? {
                 of_config(&words, &config, &keys, &mut lines, &mut remarks)?;
             }
+            None
         }
-        Ok(None) => {}
-        Err(_) => remarks.push(words.no_catalog.to_owned()),
+        Ok(None) => {
+            let file = settings.catalog.url(&settings.data)?;
+            let file = file.expose_secret();
+            Some(format!(
+                "{file} is not there (HINT: Name the catalog by CATALOG_URL or BACKUP_DATA_DIR.)"
+            ))
+        }
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(why) = unseen {
+        output::message(&format!(
+            "warning: configurations with a storage or a passphrase of their own are not on the page: {why}"
+        ));
+        remarks.push(words.no_catalog.to_owned());
+    }
+    if with_passphrases && lines.iter().any(Line::has_outer_white_space) {
+        remarks.push(words.white_space.to_owned());
     }
     let page = words
         .template
@@ -123,6 +145,9 @@ fn of_config(
             remarks.push(format!("{} {}: {}", words.of_config, config.key, words.unopened));
             continue;
         };
+        if passphrase.expose_secret().contains(',') {
+            remarks.push(format!("{} {}: {}", words.of_config, config.key, words.comma));
+        }
         let key = ArchiveKey::from_passphrase(&passphrase).map_err(|error| {
             Failure::failed(format!("no key can be made from a passphrase of the catalog: {error}"))
         })?;
@@ -189,9 +214,14 @@ fn identity(url: &str, by_connection_string: bool, lines: &mut Vec<String>) {
 }
 
 impl Line {
+    fn has_outer_white_space(&self) -> bool {
+        let text = self.passphrase.expose_secret();
+        text.trim() != text
+    }
+
     fn html(&self, with_passphrase: bool) -> String {
         let passphrase = if with_passphrase {
-            format!("<code>{}</code>", escape(self.passphrase.expose_secret()))
+            format!("<code>{}</code>", shown(self.passphrase.expose_secret()))
         } else {
             "<span class=\"write\">&nbsp;</span>".to_owned()
         };
@@ -201,6 +231,27 @@ impl Line {
             self.key.fingerprint()
         )
     }
+}
+
+/// A passphrase with a sign for each white space around it, which nobody would see.
+fn shown(passphrase: &str) -> String {
+    let rest = passphrase.trim_start();
+    let inner = rest.trim_end();
+    let signs = |text: &str| text.chars().map(sign).collect::<String>();
+    let before = signs(&passphrase[..passphrase.len() - rest.len()]);
+    let behind = signs(&rest[inner.len()..]);
+    format!("{before}{}{behind}", escape(inner))
+}
+
+fn sign(white_space: char) -> String {
+    let sign = match white_space {
+        ' ' => "␠".to_owned(),
+        '\n' => "⏎".to_owned(),
+        '\t' => "␉".to_owned(),
+        '\r' => "␍".to_owned(),
+        other => format!("<U+{:04X}>", u32::from(other)),
+    };
+    format!("<mark>{}</mark>", escape(&sign))
 }
 
 fn escape(text: &str) -> String {
@@ -226,6 +277,19 @@ mod tests {
         assert!(of("az://backups", false).contains("AZURE_STORAGE_ACCOUNT_KEY"));
         assert_eq!(of("az://backups", true), "");
         assert_eq!(of("file:///srv/backups", false), "");
+    }
+
+    #[test]
+    fn no_white_space_around_a_passphrase_is_overlooked() {
+        for (passphrase, expected) in [
+            ("two words", "two words"),
+            ("pass\n", "pass<mark>⏎</mark>"),
+            (" a b\r\n", "<mark>␠</mark>a b<mark>␍</mark><mark>⏎</mark>"),
+            ("\u{3000}a<b\t", "<mark>&lt;U+3000&gt;</mark>a&lt;b<mark>␉</mark>"),
+            (" \n", "<mark>␠</mark><mark>⏎</mark>"),
+        ] {
+            assert_eq!(shown(passphrase), expected, "{passphrase:?}");
+        }
     }
 
     #[test]

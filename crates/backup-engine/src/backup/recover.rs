@@ -67,8 +67,8 @@ pub(crate) async fn whole(
         Ok(_) | Err(PipelineError::Integrity { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    match repository.verify_once(&receipt, VerifyLevel::Checksum, job).await {
-        Ok(()) => Ok(Some(receipt)),
+    match repository.verify_file(&receipt, VerifyLevel::Checksum, job).await {
+        Ok(_) => Ok(Some(receipt)),
         Err(PipelineError::Integrity { .. } | PipelineError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }

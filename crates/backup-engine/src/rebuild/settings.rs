@@ -82,8 +82,8 @@ pub(super) async fn newest(
             job.check()?;
             let receipt = match fetched {
                 Ok(Some(receipt)) if receipt.contents.config.is_some() => receipt,
-                Ok(_) | Err(PipelineError::Integrity { .. } | PipelineError::WrongKey { .. }) => continue,
-                Err(error) => return Err(error),
+                Err(error @ (PipelineError::Unavailable { .. } | PipelineError::Cancelled)) => return Err(error),
+                Ok(_) | Err(_) => continue,
             };
             if receipt.consolidated_from.is_some() {
                 if made.as_ref().is_none_or(|made| made.created_at < receipt.created_at) {

@@ -10,18 +10,18 @@ use super::{ListedReceipt, Repository};
 pub enum Checked {
     /// It is what was written.
     Good(BackupId),
-    /// It is not, or builds on one that is not.
+    /// It is not, or cannot be read, or builds on one of which that is so.
     Bad(BackupId, PipelineError),
-    /// Its receipt cannot be trusted.
+    /// Its receipt cannot be trusted, or not be read.
     BadReceipt(PipelineError),
 }
 
 impl Repository {
     /// Checks every backup of the storage as [`Self::verify`] does, each stored file once, the oldest first; `tell` learns of
-    /// each. Gives back how many are not what was written.
+    /// each. Gives back how many are not what was written, or cannot be read.
     ///
     /// # Errors
-    /// Where the storage does not answer, or the job is cancelled.
+    /// Where the storage is away, or lets nothing be read; where `pg_restore` cannot be run; where the job is cancelled.
     pub async fn verify_all(
         &self,
         level: VerifyLevel,
@@ -30,13 +30,13 @@ impl Repository {
     ) -> Result<u64, PipelineError> {
         let mut good: Vec<Receipt> = Vec::new();
         let mut bad: HashSet<BackupId> = HashSet::new();
-        let mut unreadable = 0;
+        let mut bad_receipts = 0;
         let mut listed = self.receipts();
         while let Some(one) = listed.try_next().await? {
             match one {
                 ListedReceipt::Good(receipt) => good.push(*receipt),
-                ListedReceipt::Bad { error, .. } => {
-                    unreadable += 1;
+                ListedReceipt::Bad { error, .. } | ListedReceipt::Unreadable { error, .. } => {
+                    bad_receipts += 1;
                     tell(Checked::BadReceipt(error));
                 }
             }
@@ -45,35 +45,57 @@ impl Repository {
         for receipt in bases_first(good) {
             let id = receipt.id;
             job.check()?;
-            let checked = match receipt.base_id.filter(|base| bad.contains(base)) {
-                Some(base) => Err(builds_on(id, base)),
-                None => self.verify_once(&receipt, level, job).await,
+            let problem = match receipt.base_id.filter(|base| bad.contains(base)) {
+                Some(base) => Some(builds_on(id, base)),
+                None => self.problem(&receipt, level, job).await?,
             };
-            match checked {
-                Ok(()) => tell(Checked::Good(id)),
-                Err(
-                    error @ (PipelineError::Integrity { .. }
-                    | PipelineError::NotFound { .. }
-                    | PipelineError::WrongKey { .. }),
-                ) => {
+            tell(match problem {
+                None => Checked::Good(id),
+                Some(error) => {
                     bad.insert(id);
-                    tell(Checked::Bad(id, error));
+                    Checked::Bad(id, error)
                 }
-                Err(error) => return Err(error),
-            }
+            });
         }
-        Ok(bad.len() as u64 + unreadable)
+        Ok(bad.len() as u64 + bad_receipts)
     }
 
-    /// The backups that build directly on this one, the oldest first. Receipts that cannot be read are passed over.
+    /// What is wrong with a backup; what it builds on is not looked at.
+    async fn problem(
+        &self,
+        receipt: &Receipt,
+        level: VerifyLevel,
+        job: &JobControl,
+    ) -> Result<Option<PipelineError>, PipelineError> {
+        let archive = match self.verify_file(receipt, level, job).await {
+            Ok(archive) => archive,
+            Err(error) => return self.of_one_file(error).await.map(Some),
+        };
+        match self.verify_inside(archive, level, job).await {
+            Ok(()) => Ok(None),
+            Err(
+                error @ (PipelineError::Integrity { .. }
+                | PipelineError::NotFound { .. }
+                | PipelineError::WrongKey { .. }),
+            ) => Ok(Some(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The backups that build directly on this one, the oldest first. Receipts that cannot be trusted are passed over.
+    ///
+    /// # Errors
+    /// Where the storage is away, or one receipt cannot be read, which may be that of another dependent.
     pub async fn dependents(&self, id: BackupId) -> Result<Vec<BackupId>, PipelineError> {
         let mut dependents = Vec::new();
         let mut listed = self.receipts();
         while let Some(one) = listed.try_next().await? {
-            if let ListedReceipt::Good(receipt) = one
-                && receipt.base_id == Some(id)
-            {
-                dependents.push((receipt.started_at, receipt.id));
+            match one {
+                ListedReceipt::Good(receipt) if receipt.base_id == Some(id) => {
+                    dependents.push((receipt.started_at, receipt.id));
+                }
+                ListedReceipt::Good(_) | ListedReceipt::Bad { .. } => {}
+                ListedReceipt::Unreadable { error, .. } => return Err(error),
             }
         }
         dependents.sort_unstable();
@@ -112,7 +134,9 @@ impl Repository {
 
 fn builds_on(id: BackupId, base: BackupId) -> PipelineError {
     PipelineError::integrity(
-        format!("backup {id} builds on backup {base}, which is gone or not what was written: it cannot be restored"),
+        format!(
+            "backup {id} builds on backup {base}, which is gone, not what was written or not readable: it cannot be restored"
+        ),
         "",
     )
 }

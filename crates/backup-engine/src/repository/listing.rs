@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use backup_core::{Backup, BackupId, PipelineError, Receipt};
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::{Repository, unknown};
@@ -9,6 +9,9 @@ use crate::receipts;
 
 /// Receipts that are fetched at once while listing.
 const FETCHES: usize = 16;
+
+/// So many that cannot be read, and none that can, are no longer the trouble of single files.
+const WITHHELD: usize = 1000;
 
 /// A receipt as it was found.
 #[derive(Debug)]
@@ -22,18 +25,30 @@ pub enum ListedReceipt {
         /// What is wrong with it.
         error: PipelineError,
     },
+    /// It cannot be read, while others can: the disk fails there, or its rights or its tier do not let it. What it says, nobody
+    /// knows: whoever must not miss a backup takes this for an error.
+    Unreadable {
+        /// Where it stands.
+        path: String,
+        /// Why it cannot be read.
+        error: PipelineError,
+    },
 }
 
+type Listed<'a> = BoxStream<'a, Result<ListedReceipt, PipelineError>>;
+
 impl Repository {
-    /// Every receipt in the storage, in no particular order.
+    /// Every receipt in the storage, in no particular order. A storage that is away, or of which no receipt can be read, is an
+    /// error.
     pub fn receipts(&self) -> BoxStream<'_, Result<ListedReceipt, PipelineError>> {
-        self.storage()
+        let listed = self
+            .storage()
             .receipts()
             .map_err(PipelineError::from)
             .map_ok(move |path| self.read_receipt(path))
             .try_buffer_unordered(FETCHES)
-            .try_filter_map(|listed| std::future::ready(Ok(listed)))
-            .boxed()
+            .try_filter_map(|listed| std::future::ready(Ok(listed)));
+        believed(listed.boxed())
     }
 
     /// Those of `receipts` whose archive is not in the storage in its full length; found by one listing, without reading.
@@ -78,8 +93,23 @@ impl Repository {
             Err(error @ (PipelineError::Integrity { .. } | PipelineError::WrongKey { .. })) => {
                 Some(ListedReceipt::Bad { path, error })
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                let error = self.of_one_file(error).await?;
+                Some(ListedReceipt::Unreadable { path, error })
+            }
         })
+    }
+
+    /// The same error, where it is the trouble of the one file that was read, and the storage still lets us look into it.
+    ///
+    /// # Errors
+    /// What is not: a cancellation, a storage that is away.
+    pub(crate) async fn of_one_file(&self, error: PipelineError) -> Result<PipelineError, PipelineError> {
+        if matches!(error, PipelineError::Cancelled | PipelineError::Unavailable { .. }) {
+            return Err(error);
+        }
+        self.storage().check().await?;
+        Ok(error)
     }
 
     /// The receipt at this path, authenticated; `None` where there is none.
@@ -151,6 +181,52 @@ impl Repository {
     }
 }
 
+/// The same receipts; those that cannot be read wait until one could be. Where none can, the error is the storage's.
+fn believed(listed: Listed<'_>) -> Listed<'_> {
+    let waiting = Waiting {
+        listed,
+        unreadable: Vec::new(),
+        is_any_read: false,
+    };
+    stream::try_unfold(waiting, |mut waiting| async move {
+        let next = waiting.next().await?;
+        Ok(next.map(|receipt| (receipt, waiting)))
+    })
+    .boxed()
+}
+
+struct Waiting<'a> {
+    listed: Listed<'a>,
+    /// Path and error of those that wait.
+    unreadable: Vec<(String, PipelineError)>,
+    is_any_read: bool,
+}
+
+impl Waiting<'_> {
+    async fn next(&mut self) -> Result<Option<ListedReceipt>, PipelineError> {
+        loop {
+            if self.is_any_read
+                && let Some((path, error)) = self.unreadable.pop()
+            {
+                return Ok(Some(ListedReceipt::Unreadable { path, error }));
+            }
+            match self.listed.try_next().await? {
+                Some(ListedReceipt::Unreadable { path, error }) if !self.is_any_read => {
+                    if self.unreadable.len() == WITHHELD {
+                        return Err(error);
+                    }
+                    self.unreadable.push((path, error));
+                }
+                Some(receipt) => {
+                    self.is_any_read = true;
+                    return Ok(Some(receipt));
+                }
+                None => return self.unreadable.pop().map_or(Ok(None), |(_, error)| Err(error)),
+            }
+        }
+    }
+}
+
 fn agree(row: &Backup, receipt: &Receipt) -> bool {
     row.id == receipt.id
         && row.config_key == receipt.config_key
@@ -163,4 +239,57 @@ fn agree(row: &Backup, receipt: &Receipt) -> bool {
             .key_fingerprint
             .as_ref()
             .is_none_or(|key| *key == receipt.archive.key_fingerprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unreadable(path: &str) -> ListedReceipt {
+        ListedReceipt::Unreadable {
+            path: path.to_owned(),
+            error: PipelineError::refused(format!("cannot read {path}"), "Give the right to."),
+        }
+    }
+
+    /// One that was read.
+    fn bad() -> ListedReceipt {
+        ListedReceipt::Bad {
+            path: "bad".to_owned(),
+            error: PipelineError::integrity("the receipt 'bad' is not JSON", ""),
+        }
+    }
+
+    async fn told(listed: Vec<ListedReceipt>) -> Result<Vec<String>, PipelineError> {
+        let listed = stream::iter(listed.into_iter().map(Ok)).boxed();
+        let path = |receipt| match receipt {
+            ListedReceipt::Bad { path, .. } | ListedReceipt::Unreadable { path, .. } => path,
+            ListedReceipt::Good(receipt) => receipt.name,
+        };
+        let mut told: Vec<String> = believed(listed).map_ok(path).try_collect().await?;
+        told.sort();
+        Ok(told)
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_one_file_s_trouble_where_another_can() {
+        assert_eq!(told(Vec::new()).await.unwrap(), Vec::<String>::new());
+        for listed in [
+            vec![unreadable("a"), bad(), unreadable("z")],
+            vec![unreadable("z"), unreadable("a"), bad()],
+            vec![bad(), unreadable("a"), unreadable("z")],
+        ] {
+            assert_eq!(told(listed).await.unwrap(), ["a", "bad", "z"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_storage_of_which_nothing_can_be_read_is_an_error_with_its_hint() {
+        let all = |count: usize| (0..count).map(|_| unreadable("a")).collect::<Vec<_>>();
+        for count in [1, 2, WITHHELD + 1] {
+            let error = told(all(count)).await.unwrap_err();
+            assert!(matches!(error, PipelineError::Refused { .. }), "{error:?}");
+            assert!(error.to_string().contains("HINT: Give the right to."), "{error}");
+        }
+    }
 }

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use backup_archive::ArchiveReader;
 use backup_core::{Entry, EntryKind, EntryPath, JobControl, PartReader, PipelineError, Receipt, Step, VerifyLevel};
@@ -55,25 +56,37 @@ impl Repository {
         checked.await.map_err(itself)?
     }
 
-    /// [`Self::verify`] without the stored files that it builds on, which must be there.
-    pub(crate) async fn verify_once(
+    /// The first half of [`Self::verify`] without the stored files that it builds on, which must be there: compares the stored
+    /// file with what was written. Gives back the archive, for [`Self::verify_inside`] where `level` asks for more.
+    pub(crate) async fn verify_file(
         &self,
         receipt: &Receipt,
         level: VerifyLevel,
         job: &JobControl,
-    ) -> Result<(), PipelineError> {
-        let chain = self.open_chain(receipt, job).await?;
+    ) -> Result<Arc<ArchiveReader>, PipelineError> {
+        let archive = self.open(receipt, job).await?;
         let passes = if level == VerifyLevel::Content { 2 } else { 1 };
         job.begin(Step::Verify, receipt.size_bytes * passes);
-        let (job, programs) = (job.clone(), self.programs.clone());
+        let job = job.clone();
         blocking(move || {
-            chain.archive.verify_stored(&job)?;
-            match level {
-                VerifyLevel::Checksum => Ok(()),
-                _ => verify_content(&chain.archive, programs.as_deref(), &job),
-            }
+            archive.verify_stored(&job)?;
+            Ok(archive)
         })
         .await
+    }
+
+    /// The second half.
+    pub(super) async fn verify_inside(
+        &self,
+        archive: Arc<ArchiveReader>,
+        level: VerifyLevel,
+        job: &JobControl,
+    ) -> Result<(), PipelineError> {
+        if level == VerifyLevel::Checksum {
+            return Ok(());
+        }
+        let (job, programs) = (job.clone(), self.programs.clone());
+        blocking(move || verify_content(&archive, programs.as_deref(), &job)).await
     }
 }
 

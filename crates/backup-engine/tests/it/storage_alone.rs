@@ -3,10 +3,16 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::kit::{Place, backup, row, stored};
-use backup_core::{AlertKind, Backup, BackupSource, JobStatus, NewAlert, PipelineError, TokenId};
-use backup_engine::{Checkpoint, Engine, Error, ListedReceipt};
+use backup_core::{
+    AlertKind, Backup, BackupSource, JobControl, JobStatus, NewAlert, PipelineError, TokenId, VerifyLevel,
+};
+use backup_engine::{Checked, Checkpoint, Engine, Error, ListedReceipt, Repository};
+use backup_storage::{BlobStore, StorageSettings};
+use backup_tests::azurite::Azurite;
+use backup_tests::system::{Blobs, account_sas};
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 
@@ -22,7 +28,7 @@ fn receipt_file(place: &Place, backup: &Backup) -> PathBuf {
 /// The one receipt that is listed as bad, and why.
 fn bad(listed: &[ListedReceipt]) -> String {
     let mut bad = listed.iter().filter_map(|receipt| match receipt {
-        ListedReceipt::Bad { error, .. } => Some(error.full_text()),
+        ListedReceipt::Bad { error, .. } | ListedReceipt::Unreadable { error, .. } => Some(error.full_text()),
         ListedReceipt::Good(_) => None,
     });
     let text = bad.next().expect("a bad receipt");
@@ -83,6 +89,103 @@ async fn with_another_passphrase_every_receipt_is_named() {
     assert!(text.contains("another key"), "{text}");
     assert!(text.contains(&needed) && text.contains(&key(&engine)), "{text}");
     assert!(text.contains("BACKUP_ENCRYPTION_KEY_PREVIOUS"), "{text}");
+}
+
+/// A place whose storage is a container, and that container as it is from outside.
+fn in_azure() -> (Place, Blobs) {
+    let (mut place, azurite) = (Place::new(), Azurite::shared());
+    let container = azurite.new_container();
+    let blobs = Blobs::container(azurite, &container);
+    place.storage = StorageSettings {
+        connection_string: Some(azurite.connection_string().into()),
+        container,
+        ..StorageSettings::new("")
+    };
+    (place, blobs)
+}
+
+/// Every backup is checked; what was found of each, in the order of `backups`, and the result.
+async fn verified(engine: &Engine, backups: &[&Backup]) -> (Vec<Option<bool>>, u64) {
+    let job = JobControl::new(Duration::from_secs(20));
+    let mut checked = Vec::new();
+    let repository = engine.repository();
+    let verified = repository.verify_all(VerifyLevel::Content, &job, |one| checked.push(one));
+    let bad = verified.await.unwrap();
+    assert_eq!(checked.len(), backups.len(), "{checked:?}");
+    let found = |backup: &&Backup| {
+        checked.iter().find_map(|one| match one {
+            Checked::Good(id) if *id == backup.id => Some(true),
+            Checked::Bad(id, _) if *id == backup.id => Some(false),
+            _ => None,
+        })
+    };
+    (backups.iter().map(found).collect(), bad)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_file_that_cannot_be_read_hides_no_other_backup() {
+    let (place, blobs) = in_azure();
+    let engine = place.engine().await;
+    let good = backup(&engine, BackupSource::Config).await;
+    let shut = backup(&engine, BackupSource::Files).await;
+    let unread = backup(&engine, BackupSource::Config).await;
+    let archive = unread.storage_path.as_deref().unwrap();
+    let receipt = format!("{}/{}.json", archive.rsplit_once('/').unwrap().0, unread.id);
+    blobs.archive(&receipt);
+    blobs.archive(shut.storage_path.as_deref().unwrap());
+
+    let listed = listed(&engine).await;
+    assert_eq!(listed.len(), 3);
+    assert!(
+        listed
+            .iter()
+            .any(|one| matches!(one, ListedReceipt::Unreadable { path, .. } if *path == receipt))
+    );
+    let text = bad(&listed);
+    assert!(text.contains("archive tier") && text.contains(&receipt), "{text}");
+    // What it says may be that it builds on this one.
+    let error = engine.repository().dependents(good.id).await.unwrap_err();
+    assert!(error.to_string().contains(&receipt), "{error}");
+
+    let (found, bad) = verified(&engine, &[&good, &shut, &unread]).await;
+    assert_eq!((found, bad), (vec![Some(true), Some(false), None], 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_lets_nothing_be_read_is_no_list_of_bad_backups() {
+    let (mut place, _) = in_azure();
+    let engine = place.engine().await;
+    for _ in 0..2 {
+        backup(&engine, BackupSource::Config).await;
+    }
+    // It may be listed, and no more.
+    let (endpoint, signature) = (Azurite::shared().endpoint(), account_sas("l"));
+    let text = format!("BlobEndpoint={endpoint};SharedAccessSignature={signature}");
+    place.storage.connection_string = Some(text.into());
+    let storage = BlobStore::open_existing(&place.storage).await.unwrap();
+    let repository = Repository::new(storage, engine.keys.clone(), None);
+    let error = repository.receipts().try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(matches!(error, PipelineError::Refused { .. }), "{error:?}");
+    assert!(error.to_string().contains("HINT: Check the credentials"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_goes_away_is_no_list_of_bad_backups() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    for _ in 0..3 {
+        backup(&engine, BackupSource::Config).await;
+    }
+    let job = JobControl::new(Duration::from_secs(20));
+    let mut checked = Vec::new();
+    let repository = engine.repository();
+    let verified = repository.verify_all(VerifyLevel::Checksum, &job, |one| {
+        fs::rename(place.path("storage"), place.path("away")).unwrap();
+        checked.push(one);
+    });
+    let error = verified.await.unwrap_err();
+    assert!(error.to_string().contains("there is no such folder"), "{error}");
+    assert!(matches!(checked[..], [Checked::Good(_)]), "{checked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

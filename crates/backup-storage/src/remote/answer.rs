@@ -41,6 +41,11 @@ impl Secrets {
 pub(crate) fn error(at: At<'_>, error: &StoreError, secrets: &Secrets) -> Error {
     let reason = secrets.scrub(&reason(error));
     match error {
+        // Azure calls it a conflict, S3 a missing right: it is neither, and the blobs beside it can be read.
+        _ if matches!(code(error).as_deref(), Some("BlobArchived" | "InvalidObjectState")) => at.failed(
+            format_args!("it is in an archive tier, out of which nothing is read ({reason})"),
+            "Bring it back into a tier that is online, which takes hours; and let no rule of the storage move it again.",
+        ),
         StoreError::NotFound { .. } if code(error).as_deref() == Some("ContainerNotFound") => missing_container(at),
         StoreError::NotFound { .. } if code(error).as_deref() == Some("NoSuchUpload") => lost(at, &reason),
         StoreError::NotFound { .. } => at.not_found("there is no such blob", ""),
@@ -270,6 +275,28 @@ mod tests {
             "Server returned non-2xx status code: 503 Service Unavailable: <Error><Code>ServerBusy</Code></Error>",
         );
         assert!(matches!(error(at, &busy, &Secrets::default()), Error::Unavailable(_)));
+    }
+
+    #[test]
+    fn what_is_in_an_archive_tier_is_neither_there_already_nor_refused() {
+        let says = |code: &str| -> Box<dyn StdError + Send + Sync> {
+            format!("status code: 4xx: <Error><Code>{code}</Code><Message>No.</Message></Error>").into()
+        };
+        let path = || "a".to_owned();
+        for answer in [
+            StoreError::AlreadyExists {
+                path: path(),
+                source: says("BlobArchived"),
+            },
+            StoreError::PermissionDenied {
+                path: path(),
+                source: says("InvalidObjectState"),
+            },
+        ] {
+            let error = error(At::new("store", "read", "a"), &answer, &Secrets::default());
+            assert!(matches!(error, Error::Failed(_)), "{error:?}");
+            assert!(error.to_string().contains("archive tier"), "{error}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use backup_core::Language;
 use backup_core::config::QuotaPolicy;
 use backup_core::receipt::Codec;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -47,7 +47,7 @@ pub(crate) struct ConfigChange {
     #[schema(value_type = Option<bool>)]
     pub(crate) encryption_enabled: Change<bool>,
     /// Passphrase of new archives. The one before still opens its own. `***` leaves the one that is there.
-    #[schema(value_type = Option<String>, format = Password, max_length = 1000, write_only)]
+    #[schema(value_type = Option<String>, format = Password, max_length = 1000, write_only, pattern = r"^([^,\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]([^,]*[^,\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?)?$")]
     pub(crate) encryption_key: Change<SecretString>,
     #[schema(value_type = Option<bool>)]
     pub(crate) notify_on_success: Change<bool>,
@@ -115,7 +115,7 @@ impl FromFields for ConfigChange {
             compression_algorithm: change!("compressionAlgorithm", |fields| fields
                 .take("compressionAlgorithm", "field_invalid")),
             encryption_enabled: change!("encryptionEnabled", flag("encryptionEnabled")),
-            encryption_key: change!("encryptionKey", secret("encryptionKey", 1000)),
+            encryption_key: change!("encryptionKey", passphrase),
             notify_on_success: change!("notifyOnSuccess", flag("notifyOnSuccess")),
             notify_on_failure: change!("notifyOnFailure", flag("notifyOnFailure")),
             notification_emails: change!("notificationEmails", emails),
@@ -180,6 +180,22 @@ fn secret(name: &'static str, max: usize) -> impl Fn(&mut Fields) -> ApiResult<O
             format!("it must be a text of at most {max} characters"),
         )),
     }
+}
+
+/// Reads a passphrase: one that can be written into `BACKUP_ENCRYPTION_KEY_PREVIOUS`, by which its archives are read without the
+/// catalog, and that nobody types otherwise than it was meant.
+fn passphrase(fields: &mut Fields) -> ApiResult<Option<SecretString>> {
+    const NAME: &str = "encryptionKey";
+    let given = secret(NAME, 1000)(fields)?;
+    let fits = |given: &SecretString| {
+        let text = given.expose_secret();
+        text.trim() == text && !text.contains(',')
+    };
+    if given.as_ref().is_none_or(fits) {
+        return Ok(given);
+    }
+    let problem = "it must neither begin nor end with white space, nor hold a comma";
+    Err(ApiError::field("field_invalid", NAME, problem).sentence("field_invalid.PASSPHRASE"))
 }
 
 /// Reads the steps of the quota; whether they ascend is for whoever sees them all.
