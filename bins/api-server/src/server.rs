@@ -30,8 +30,7 @@ pub(crate) async fn run(args: Args) -> Result<(), ServerError> {
     let admin = args.first_admin()?;
     let mailer = args.engine.mailer(clock.clone(), random.clone())?;
     let listener = listen(&args)?;
-    let warnings = args.engine.keys.warnings();
-    for warning in args.engine.storage.warning().into_iter().chain(warnings) {
+    for warning in args.engine.warnings() {
         tracing::warn!(action = %Action::ServiceStarted, "{warning}");
     }
     let stop = stop_on_signal().map_err(ServerError::Io)?;

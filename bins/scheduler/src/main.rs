@@ -85,8 +85,7 @@ async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {
         action = %Action::ServiceStarted, address = %cli.metrics_addr,
         "scheduler started, health on {}", cli.metrics_addr
     );
-    let warnings = cli.engine.keys.warnings();
-    for warning in cli.engine.storage.warning().into_iter().chain(warnings) {
+    for warning in cli.engine.warnings() {
         tracing::warn!(action = %Action::ServiceStarted, "{warning}");
     }
     let worked = match open(&cli.engine, clock, &mut stop).await {

@@ -114,6 +114,16 @@ pub struct EngineArgs {
     pub notify: NotifyArgs,
 }
 
+impl EngineArgs {
+    /// What of the settings counts for nothing, or may not be what it seems: told when a process starts.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = self.keys.warnings();
+        warnings.extend(self.storage.warning());
+        warnings.extend(database::warning());
+        warnings
+    }
+}
+
 /// An environment variable that is set to nothing is not set.
 fn given(value: Option<&SecretString>) -> Option<&SecretString> {
     value.filter(|secret| !secret.expose_secret().is_empty())

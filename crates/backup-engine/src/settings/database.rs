@@ -141,6 +141,16 @@ fn password(named: Option<&SecretString>, libpqs: Option<SecretString>) -> Optio
     given(named).cloned().or(libpqs)
 }
 
+/// What is said where a service of libpq's is named: whoever set up TLS by it must not believe that it holds.
+const NO_SERVICE: &str = "PGSERVICE counts for none of the databases that are backed up and restored, since what it says would \
+    outrank their settings (HINT: name host, user and password in the settings, and what it says of TLS in PGSSLMODE and its like)";
+
+pub(super) fn warning() -> Option<&'static str> {
+    std::env::var_os("PGSERVICE")
+        .is_some_and(|service| !service.is_empty())
+        .then_some(NO_SERVICE)
+}
+
 fn bad_parameter() -> SettingsError {
     SettingsError::new(
         "the database's URL has a parameter that is not known, or with a value that it cannot have",
