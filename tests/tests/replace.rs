@@ -320,6 +320,34 @@ fn a_safety_backup_that_fails_ends_the_restore_and_nothing_is_replaced() {
     assert!(system.blobs.list().contains(&blob));
 }
 
+#[test]
+fn what_cannot_be_rolled_back_whole_stays_as_it_was_restored() {
+    let mut system = System::embedded();
+    system.fill_a_little();
+    system.start();
+    let backup = system.back_up("FULL_SYSTEM");
+    let then = system.state();
+    system.change();
+    let options = json!({ "mode": "REPLACE", "safetyBackup": false });
+    let record = system.restored(&system.restore(id(&backup), &options));
+    let left = system.leftovers();
+    let old = left.iter().find(|name| name.starts_with(".uploads")).unwrap();
+    std::fs::rename(system.folder().join(old), system.folder().join("moved away")).unwrap();
+
+    let path = format!("/api/admin/restore/{}/rollback", id(&record));
+    let asked = system.api().send("POST", &path, None).expect(202);
+    let ended = system.wait_for_restore(id(&asked["restore"]));
+    assert_eq!(ended["status"], "FAILED", "{ended:#}");
+    assert_eq!(system.differences(&then), Vec::<String>::new(), "a mixture");
+
+    // Put where it was, it comes back.
+    std::fs::rename(system.folder().join("moved away"), system.folder().join(old)).unwrap();
+    let _ended = system.end_replacement(id(&record), "rollback");
+    assert!(system.differences(&then).contains(&"the database".to_owned()));
+    assert!(std::fs::exists(system.uploads().join("later")).unwrap());
+    assert_eq!(system.leftovers(), Vec::<String>::new());
+}
+
 /// Who reads database and files the whole time gets old or new, whole, with a gap of no more than the exchange.
 #[test]
 fn under_load_every_answer_is_whole_old_or_new() {

@@ -2,7 +2,7 @@
 
 use backup_core::config::BackupConfig;
 use backup_core::restore::{RestoreAction, RestoreRecord};
-use backup_core::{LogLevel, PipelineError};
+use backup_core::{JobControl, LogLevel, PipelineError};
 
 use super::Done;
 use super::swap::Pair;
@@ -29,7 +29,11 @@ pub(super) async fn run(
     held.owned().await?;
     let ended = if record.action == RestoreAction::RollBack {
         job.log(LogLevel::Info, "puts back what the restore had replaced");
-        pair.roll_back(job).await
+        // A worker that is told to stop does not leave half of it.
+        match pair.put_back(&JobControl::new(engine.settings.stall_timeout)).await {
+            Ok(()) => pair.roll_back(job).await,
+            Err(error) => Err(error),
+        }
     } else {
         job.log(LogLevel::Info, "removes what the restore had replaced");
         pair.discard(job).await

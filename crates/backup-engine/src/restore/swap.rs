@@ -3,7 +3,7 @@
 use backup_core::config::BackupConfig;
 use backup_core::restore::{Replacement, ReplacementStage, RestoreMode, RestoreRecord};
 use backup_core::{JobControl, LogLevel, PipelineError};
-use backup_sources::{DatabaseSwap, FolderSwap};
+use backup_sources::{DatabaseSwap, FolderSwap, FolderSwapState};
 use chrono::TimeDelta;
 
 use super::Done;
@@ -80,6 +80,31 @@ impl Pair {
         };
         let files = replacement.files.clone().map(FolderSwap::new);
         Ok(Self { database, files })
+    }
+
+    /// Puts back what was there before, all of it or nothing: where the files stay those that were restored, so does the
+    /// database, and both may be tried again.
+    pub(super) async fn put_back(&self, job: &JobControl) -> Result<(), PipelineError> {
+        let (Self { database, files }, job) = (self.clone(), job.clone());
+        blocking(move || {
+            if let Some(database) = &database {
+                database.put_back(&job)?;
+            }
+            let Some(files) = files else { return Ok(()) };
+            let Err(error) = files.put_back() else { return Ok(()) };
+            let are_restored = matches!(files.state(), Ok(FolderSwapState::Swapped | FolderSwapState::Alone));
+            match database.filter(|_| are_restored).map(|database| database.swap(&job)) {
+                None | Some(Ok(())) => Err(error),
+                Some(Err(second)) => Err(PipelineError::failed(
+                    format!(
+                        "{error}; and the database, which was put back already, could not follow the files: {second}"
+                    ),
+                    "Put right what keeps the files from being put back, then roll the restore back again.",
+                )
+                .because(error)),
+            }
+        })
+        .await
     }
 
     /// Puts back what was there before: first both, then what was restored goes. Goes on where it was interrupted.
