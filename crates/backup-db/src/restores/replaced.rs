@@ -94,12 +94,15 @@ impl Store {
         .await
     }
 
-    /// Asks for the removal of what restores replaced and have kept for long enough, by the time that retention goes by: a
-    /// clock that leaps ends nothing before its time. What could not be removed is asked for again after an hour, and what
+    /// Asks for the removal of what restores replaced and have kept for long enough. As long as retention does not believe
+    /// the clock, nothing is: what is kept for hours would go with the first day that it is believed. What could not be removed is asked for again after an hour, and what
     /// somebody has tried to put back is left to people. Gives back the restores that kept it.
     pub async fn discard_expired(&self) -> Result<Vec<RestoreId>, Error> {
         self.write("discard_expired", move |tx| {
             let now = crate::retention::believed(tx)?;
+            if now < tx.now {
+                return Ok(Vec::new());
+            }
             let rows: Vec<RestoreRow> = restore_records::table
                 .filter(restore_records::kept_until.le(now.naive_utc()))
                 .order(restore_records::kept_until)
