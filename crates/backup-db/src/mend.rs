@@ -94,10 +94,10 @@ macro_rules! leased {
 }
 
 macro_rules! put_off {
-    ($far:expr) => {
-        backups::table
-            .filter(backups::status.eq(JobStatus::Pending.as_str()))
-            .filter(backups::run_after.gt($far))
+    ($jobs:ident, $far:expr) => {
+        $jobs::table
+            .filter($jobs::status.eq(JobStatus::Pending.as_str()))
+            .filter($jobs::run_after.gt($far))
     };
 }
 
@@ -111,7 +111,10 @@ fn has_far_holds(tx: &mut Tx<'_>) -> TxResult<bool> {
     let backups: i64 = leased!(backups, far).count().get_result(tx.db)?;
     let restores: i64 = leased!(restore_records, far).count().get_result(tx.db)?;
     let checks: i64 = leased!(verifications, far).count().get_result(tx.db)?;
-    let put_off: i64 = put_off!(far).count().get_result(tx.db)?;
+    let backups_to_come: i64 = put_off!(backups, far).count().get_result(tx.db)?;
+    let restores_to_come: i64 = put_off!(restore_records, far).count().get_result(tx.db)?;
+    let checks_to_come: i64 = put_off!(verifications, far).count().get_result(tx.db)?;
+    let put_off = backups_to_come + restores_to_come + checks_to_come;
     Ok(waiting + backups + restores + checks + put_off > 0)
 }
 
@@ -127,8 +130,15 @@ fn end_far_holds(tx: &mut Tx<'_>) -> TxResult<()> {
     .set(notifications::run_after.eq(soon))
     .execute(tx.db)?;
     // What has to wait is put off anew when it is to be taken up.
-    diesel::update(put_off!(far))
-        .set(backups::run_after.eq(None::<chrono::NaiveDateTime>))
+    let at_once = None::<chrono::NaiveDateTime>;
+    diesel::update(put_off!(backups, far))
+        .set(backups::run_after.eq(at_once))
+        .execute(tx.db)?;
+    diesel::update(put_off!(restore_records, far))
+        .set(restore_records::run_after.eq(at_once))
+        .execute(tx.db)?;
+    diesel::update(put_off!(verifications, far))
+        .set(verifications::run_after.eq(at_once))
         .execute(tx.db)?;
     diesel::update(leased!(backups, far))
         .set(backups::lease_expires_at.eq(soon))

@@ -6,11 +6,12 @@ use backup_core::alert::{AlertKind, NewAlert};
 use backup_core::config::BackupConfig;
 use backup_core::retention::Retention;
 use backup_core::schedule::Schedule;
-use backup_core::{BackupId, JobStatus, ScheduleId};
-use backup_db::{Delivery, FiringOutcome};
+use backup_core::{BackupId, JobStatus, ScheduleId, VerifyLevel};
+use backup_db::{Delivery, FiringOutcome, JobKind, NewRestore, NewVerification};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, on_both, start};
+use crate::replaced::replace;
 use crate::retention::made;
 
 on_both!(
@@ -120,9 +121,29 @@ async fn a_job_and_a_message_do_not_wait_for_years(catalog: Catalog) {
         notification_emails: vec!["ops@example.org".to_owned()],
         ..BackupConfig::defaults("default", start())
     };
+    let good = catalog.completed(None).await;
     catalog.store.put_config(&config).await.unwrap();
     catalog.advance(YEARS);
     let (id, _dead) = catalog.running().await;
+    let restore = NewRestore {
+        id: catalog.id(),
+        backup_id: good,
+        options: replace(),
+        created_by: None,
+    };
+    let check = NewVerification {
+        id: catalog.id(),
+        backup_id: good,
+        level: VerifyLevel::Content,
+        created_by: None,
+    };
+    catalog.store.create_restore(restore.clone()).await.unwrap();
+    catalog.store.create_verification(check).await.unwrap();
+    for kind in [JobKind::Restore, JobKind::Verification] {
+        let claimed = catalog.claim().await.unwrap();
+        assert_eq!(claimed.lease.kind, kind);
+        catalog.store.retry_later(&claimed.lease, "away", HOLD).await.unwrap();
+    }
     let alert = NewAlert::new(AlertKind::StorageUnreachable, "x", "away");
     catalog.store.raise_alert(alert).await.unwrap();
     let patience = TimeDelta::days(1);
@@ -141,8 +162,14 @@ async fn a_job_and_a_message_do_not_wait_for_years(catalog: Catalog) {
     assert!(catalog.claim().await.is_none());
     catalog.store.mend_times().await.unwrap();
     catalog.advance(120);
-    let claimed = catalog.claim().await.unwrap();
-    assert_eq!((claimed.lease.id, claimed.taken_over), (id.to_string(), true));
+    for (id, taken_over) in [
+        (restore.id.to_string(), false),
+        (check.id.to_string(), false),
+        (id.to_string(), true),
+    ] {
+        let claimed = catalog.claim().await.unwrap();
+        assert_eq!((claimed.lease.id, claimed.taken_over), (id, taken_over));
+    }
     assert!(
         catalog
             .store

@@ -14,6 +14,8 @@ use crate::{backup, restore, verify};
 
 /// How long a job waits before it is tried again, times the attempt.
 const BACK_OFF: Duration = Duration::from_secs(3);
+/// The attempt from which on it waits no longer than before: what is tried until it is finished waits a minute at most.
+const LONGEST_AT: u32 = 20;
 
 /// The last line of a job that was asked to stop.
 const CANCELLED: &str = "CANCELLED on request";
@@ -260,7 +262,7 @@ async fn give_back<T>(engine: &Engine, held: &HeldLease, end: End<T>) {
         End::Again(error) => {
             let message = error.full_text();
             tracing::warn!(action = %Action::JobReleased, job_id = %id, error = message, "job {id} is tried again");
-            let delay = BACK_OFF * held.lease().attempts;
+            let delay = BACK_OFF * held.lease().attempts.min(LONGEST_AT);
             let seconds = counted(delay.as_secs(), "second", "seconds");
             let text = format!("tried again in {seconds}: {message}");
             held.note(LogLevel::Warning, text).await;
