@@ -191,13 +191,15 @@ impl Store {
         .await
     }
 
-    /// The enabled schedules whose backups are verified by themselves, oldest first, at most `limit`.
-    pub async fn drilled_schedules(&self, limit: u32) -> Result<Vec<Schedule>, Error> {
+    /// The enabled schedules behind `after` whose backups are verified by themselves, in the order of their identifiers, at
+    /// most `limit`: to go through all of them.
+    pub async fn drilled_schedules(&self, after: Option<ScheduleId>, limit: u32) -> Result<Vec<Schedule>, Error> {
         self.read("drilled_schedules", move |tx| {
             let rows: Vec<ScheduleRow> = backup_schedules::table
+                .filter(backup_schedules::id.gt(after.map_or_else(String::new, |id| id.to_string())))
                 .filter(backup_schedules::is_enabled.eq(true))
                 .filter(backup_schedules::verify_when.ne(VerifyWhen::Never.as_str()))
-                .order((backup_schedules::created_at, backup_schedules::id))
+                .order(backup_schedules::id)
                 .limit(i64::from(limit))
                 .select(ScheduleRow::as_select())
                 .load(tx.db)?;

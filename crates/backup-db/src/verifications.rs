@@ -138,7 +138,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewVerification) -> TxResult<Verific
 pub struct VerificationAge {
     /// When its oldest good backup was asked for.
     pub oldest_backup: Option<DateTime<Utc>>,
-    /// When a backup of it was last verified, whatever was found.
+    /// When a backup of it was last verified, whatever was found; never in the future.
     pub newest_verification: Option<DateTime<Utc>>,
 }
 
@@ -157,7 +157,8 @@ impl Store {
                 .optional()?;
             let verified: Option<Option<Time>> = backups::table
                 .filter(backups::config_key.eq(&config_key))
-                .filter(backups::verified_at.is_not_null())
+                // What is in the future was a wrong clock's.
+                .filter(backups::verified_at.le(tx.now.naive_utc()))
                 .order(backups::verified_at.desc())
                 .select(backups::verified_at)
                 .first(tx.db)

@@ -27,6 +27,8 @@ use storages::Storages;
 const OVERDUE: TimeDelta = TimeDelta::minutes(5);
 /// Overdue schedules that are alerts of their own.
 const OVERDUE_SHOWN: u32 = 100;
+/// Schedules that are looked at together.
+const PAGE: u32 = 100;
 /// An outage of the catalog shorter than this is not worth telling.
 const OUTAGE: TimeDelta = TimeDelta::seconds(30);
 /// What is slow to look at is looked at this often.
@@ -169,8 +171,14 @@ impl Watch {
         store
             .settle_alerts(AlertKind::VerificationOverdue, overdue, |_| true)
             .await?;
-        let drilled = store.drilled_schedules(OVERDUE_SHOWN).await?;
-        let settled = store.settle_alerts(AlertKind::DrillOverdue, rules::drills(&drilled, now), |_| true);
+        let (mut overdue, mut after) = (Vec::new(), None);
+        loop {
+            let drilled = store.drilled_schedules(after, PAGE).await?;
+            let Some(last) = drilled.last() else { break };
+            after = Some(last.id);
+            overdue.extend(rules::drills(&drilled, now));
+        }
+        let settled = store.settle_alerts(AlertKind::DrillOverdue, overdue, |_| true);
         Ok(settled.await?)
     }
 

@@ -12,6 +12,8 @@ on_both!(
     a_weekly_drill_takes_one_backup_a_week,
     a_passed_drill_is_remembered_on_the_schedule,
     what_a_drill_found_is_not_refuted_by_less,
+    all_drilled_schedules_are_gone_through,
+    a_verification_in_the_future_is_none,
 );
 
 const HOUR: i64 = 3600;
@@ -84,7 +86,7 @@ async fn a_passed_drill_is_remembered_on_the_schedule(catalog: Catalog) {
     };
     verify(&catalog, problem).await;
     assert_eq!(catalog.schedule(id).await.last_verify_passed_at, None);
-    let drilled = catalog.store.drilled_schedules(10).await.unwrap();
+    let drilled = catalog.store.drilled_schedules(None, 10).await.unwrap();
     assert_eq!(drilled.iter().map(|schedule| schedule.id).collect::<Vec<_>>(), [id]);
     for (level, remembered) in [
         (VerifyLevel::Checksum, None),
@@ -137,4 +139,50 @@ async fn what_a_drill_found_is_not_refuted_by_less(catalog: Catalog) {
         check(VerifyLevel::Content, None).await,
         (VerifyLevel::Content, None, false)
     );
+}
+
+async fn all_drilled_schedules_are_gone_through(catalog: Catalog) {
+    let mut made = Vec::new();
+    for when in [
+        VerifyWhen::Weekly,
+        VerifyWhen::Never,
+        VerifyWhen::Each,
+        VerifyWhen::Monthly,
+    ] {
+        let id = schedule(&catalog, when).await.id;
+        if when != VerifyWhen::Never {
+            made.push(id);
+        }
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = catalog.store.drilled_schedules(after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        found.extend(page.iter().map(|schedule| schedule.id));
+    }
+    made.sort_by_key(ToString::to_string);
+    assert_eq!(found, made);
+}
+
+async fn a_verification_in_the_future_is_none(catalog: Catalog) {
+    let right = catalog.clock_now();
+    let mut newest = Vec::new();
+    for ahead in [0, 365 * 24 * HOUR] {
+        let new = NewVerification {
+            id: catalog.id(),
+            backup_id: catalog.completed(None).await,
+            level: VerifyLevel::Content,
+            created_by: None,
+        };
+        catalog.advance(ahead);
+        catalog.store.create_verification(new).await.unwrap();
+        verify(&catalog, VerificationOutcome::Passed).await;
+        let age = catalog.store.verification_age("default").await.unwrap();
+        newest.push(age.newest_verification);
+    }
+    assert_eq!(newest, [Some(right), Some(catalog.clock_now())]);
+    catalog.clock.set(right);
+    let age = catalog.store.verification_age("default").await.unwrap();
+    assert_eq!(age.newest_verification, Some(right), "of the clock that was ahead");
 }

@@ -75,8 +75,12 @@ pub(super) fn verifications(
 pub(super) fn drills(schedules: &[Schedule], now: DateTime<Utc>) -> Vec<NewAlert> {
     let overdue = schedules.iter().filter_map(|schedule| {
         let allowed = schedule.verification.allowed_age().filter(|_| schedule.is_enabled)?;
-        // A policy is given its time from when it was made or changed.
-        let since = schedule.last_verify_passed_at.max(Some(schedule.updated_at))?;
+        // A policy is given its time from when it was made or changed. What is in the future was a wrong clock's.
+        let since = [schedule.last_verify_passed_at, Some(schedule.updated_at)]
+            .into_iter()
+            .flatten();
+        let since = since.filter(|at| *at <= now).max();
+        let since = since.unwrap_or(schedule.created_at.min(now));
         (now - since > allowed).then(|| {
             let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
             let message = format!(
@@ -228,6 +232,11 @@ mod tests {
         assert!(overdue(VerifyWhen::Weekly, Some(11), 100, true));
         assert!(!overdue(VerifyWhen::Weekly, Some(11), 100, false));
         assert!(!overdue(VerifyWhen::Never, None, 100, true));
+        // By a clock that was ahead, it passed in a year, and was changed in a year.
+        assert!(!overdue(VerifyWhen::Weekly, Some(-365), 10, true));
+        assert!(overdue(VerifyWhen::Weekly, Some(-365), 11, true));
+        assert!(!overdue(VerifyWhen::Weekly, Some(10), -365, true));
+        assert!(overdue(VerifyWhen::Weekly, Some(-365), -365, true));
     }
 
     #[test]
