@@ -262,8 +262,10 @@ impl Store {
                 at: tx.now,
             };
             let now = verification_jobs::end(tx, &lease, &ending)?;
-            if now && transition == Transition::Complete {
-                crate::outcome::verified(tx, &row, error_message, in_base)?;
+            match transition {
+                Transition::Complete if now => crate::outcome::verified(tx, &row, error_message, in_base)?,
+                Transition::Fail if now => crate::outcome::not_verified(tx, &row)?,
+                _ => {}
             }
             Ok(Finished::new(now))
         })

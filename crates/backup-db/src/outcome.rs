@@ -4,7 +4,7 @@
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::notification::{BackupReport, Report};
 use backup_core::{Backup, BackupId, BackupType, JobStatus, VerifyLevel};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use crate::alerts::{open, raise, resolve};
@@ -222,6 +222,23 @@ pub(crate) fn verified(
         }
         None => crate::chains::found_broken(tx, &backup, row.level.0, problem),
     }
+}
+
+/// A verification could not run to its end. Where its backup's schedule had asked for it, its turn is not used up: the next
+/// backup is verified.
+pub(crate) fn not_verified(tx: &mut Tx<'_>, row: &VerificationRow) -> TxResult<()> {
+    if row.created_by.is_some() {
+        return Ok(());
+    }
+    let Some(backup) = crate::backups::find(tx, row.backup_id.0)? else {
+        return Ok(());
+    };
+    if let Some(schedule) = schedule_of(tx, &backup.into())? {
+        diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.0.to_string())))
+            .set(backup_schedules::last_verify_asked_at.eq(None::<NaiveDateTime>))
+            .execute(tx.db)?;
+    }
+    Ok(())
 }
 
 /// Remembers on its schedule that a backup was found good, as thoroughly as the schedule wants it.

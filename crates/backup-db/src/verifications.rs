@@ -25,7 +25,7 @@ pub(crate) struct VerificationRow {
     pub(crate) started_at: Option<Time>,
     completed_at: Option<Time>,
     created_at: Time,
-    created_by: Option<Word<UserId>>,
+    pub(crate) created_by: Option<Word<UserId>>,
     pub(crate) attempts: i32,
     pub(crate) cancel_requested: bool,
     pub(crate) lease_token: Option<String>,

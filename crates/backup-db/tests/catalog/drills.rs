@@ -6,10 +6,12 @@ use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
 use backup_db::{JobKind, NewVerification, VerificationOutcome};
 
 use crate::fixture::{Catalog, on_both};
+use crate::people::admin;
 
 on_both!(
     each_new_backup_is_verified_where_the_schedule_says_so,
     a_weekly_drill_takes_one_backup_a_week,
+    a_drill_that_could_not_run_is_made_up_for,
     a_passed_drill_is_remembered_on_the_schedule,
     what_a_drill_found_is_not_refuted_by_less,
     all_drilled_schedules_are_gone_through,
@@ -75,6 +77,29 @@ async fn a_weekly_drill_takes_one_backup_a_week(catalog: Catalog) {
         }
     }
     assert!((2..=3).contains(&drills), "{drills} in two weeks");
+}
+
+async fn a_drill_that_could_not_run_is_made_up_for(catalog: Catalog) {
+    schedule(&catalog, VerifyWhen::Monthly).await;
+    made(&catalog).await;
+    let away = || VerificationOutcome::Failed {
+        message: "the server is recovering".to_owned(),
+    };
+    verify(&catalog, away()).await;
+    let second = made(&catalog).await;
+    assert_eq!(waiting(&catalog).await, 1, "the next one in a month");
+    verify(&catalog, VerificationOutcome::Passed).await;
+    // What somebody asked for by hand is not the schedule's.
+    let new = NewVerification {
+        id: catalog.id(),
+        backup_id: second,
+        level: VerifyLevel::Content,
+        created_by: Some(admin(&catalog, "someone@example.org").await),
+    };
+    catalog.store.create_verification(new).await.unwrap();
+    verify(&catalog, away()).await;
+    made(&catalog).await;
+    assert_eq!(waiting(&catalog).await, 0);
 }
 
 async fn a_passed_drill_is_remembered_on_the_schedule(catalog: Catalog) {

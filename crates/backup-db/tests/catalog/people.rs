@@ -40,7 +40,7 @@ fn user(catalog: &Catalog, email: &str, role: Role) -> NewUser {
     }
 }
 
-async fn admin(catalog: &Catalog, email: &str) -> UserId {
+pub(crate) async fn admin(catalog: &Catalog, email: &str) -> UserId {
     catalog
         .store
         .create_user(user(catalog, email, Role::Admin))
