@@ -348,6 +348,36 @@ fn what_cannot_be_rolled_back_whole_stays_as_it_was_restored() {
     assert_eq!(system.leftovers(), Vec::<String>::new());
 }
 
+#[test]
+fn what_a_failed_restore_could_not_remove_goes_later() {
+    let mut system = System::services();
+    system.set("BACKUP_WORKERS", "0").set("BACKUP_LEASE_SECONDS", "4");
+    system.fill_a_little();
+    system.start();
+    let worker = system.worker(&[]);
+    let backup = system.back_up("FULL_SYSTEM");
+    let _ended = worker.terminate().expect(0);
+    system.change();
+    let now = system.state();
+    let restore = system.restore(id(&backup), &json!({ "mode": "REPLACE", "safetyBackup": false }));
+    let died = system.worker(&[("BACKUP_FAULT_AT", "restore-whole")]).wait();
+    assert_eq!(died.code, None, "{}", died.stderr);
+    assert_eq!(system.leftovers().len(), 2, "{:?}", system.leftovers());
+    // As if the server had been away when the restore failed.
+    system.catalog.as_ref().unwrap().psql(&format!(
+        "UPDATE restore_records SET status = 'FAILED', completed_at = created_at, lease_expires_at = NULL \
+         WHERE id = '{restore}'"
+    ));
+    let _worker = system.worker(&[]);
+    let forgotten = backup_tests::poll(Duration::from_mins(2), || {
+        system.restore_record(&restore)["replacement"].is_null().then_some(())
+    });
+    assert!(forgotten.is_some(), "{:#}", system.restore_record(&restore));
+    assert_eq!(system.leftovers(), Vec::<String>::new());
+    assert_eq!(system.differences(&now), Vec::<String>::new());
+    assert_eq!(system.restore_record(&restore)["status"], "FAILED");
+}
+
 /// Who reads database and files the whole time gets old or new, whole, with a gap of no more than the exchange.
 #[test]
 fn under_load_every_answer_is_whole_old_or_new() {

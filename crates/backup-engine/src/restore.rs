@@ -169,7 +169,12 @@ pub(crate) async fn run(
             held.job().log(LogLevel::Info, text);
             return swap::finish(engine, held, config, record, half.clone()).await;
         }
-        Some(left) => swap::clear(engine, config, left).await.map_err(JobError::storage)?,
+        Some(left) => {
+            swap::clear(engine, config, left).await.map_err(JobError::storage)?;
+            held.tell(|| engine.store.forget_replacement(held.lease()))
+                .await
+                .map_err(JobError::catalog)?;
+        }
         None => {}
     }
     if exhausted {
@@ -217,9 +222,9 @@ pub(crate) async fn run(
             // What another worker holds now is not ours to remove.
             if !matches!(error, JobError::LeaseLost)
                 && held.owned().await.is_ok()
-                && let Err(problem) = way.clear(engine).await
+                && let Err(problem) = clear(engine, held, &way).await
             {
-                // Why it failed matters more; its row names what is left.
+                // Why it failed matters more; its row names what is left, which is removed later.
                 tracing::warn!(
                     action = %crate::logging::Action::RestoreFailed, restore_id = %record.id, error = %problem.full_text(),
                     "what restore {} made beside could not be removed", record.id
@@ -228,6 +233,13 @@ pub(crate) async fn run(
             Err(error)
         }
     }
+}
+
+/// Removes what this attempt made beside, then its names from the row.
+async fn clear(engine: &Engine, held: &HeldLease, way: &Way) -> Result<(), PipelineError> {
+    way.clear(engine).await?;
+    held.tell(|| engine.store.forget_replacement(held.lease())).await?;
+    Ok(())
 }
 
 /// Restores beside, up to the note that the exchange begins. `None`: there is nothing to exchange.

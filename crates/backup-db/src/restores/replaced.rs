@@ -17,8 +17,10 @@ use crate::store::Tx;
 use crate::types::{json, word};
 use crate::{Error, Store};
 
-/// How long after an attempt to remove what was kept the next one is made by itself.
+/// How long after an attempt to remove something the next one is made by itself.
 const AGAIN: TimeDelta = TimeDelta::hours(1);
+/// As [`AGAIN`], of what stands beside for longer than this: its server may be gone for good.
+const RARELY: TimeDelta = TimeDelta::days(1);
 
 impl Store {
     /// Asks for the PRE_RESTORE backup of a restore and lets the restore wait for its end, whatever that is. The attempt does
@@ -63,6 +65,19 @@ impl Store {
         .await
     }
 
+    /// Forgets what a restore was to put where, once nothing of it stands beside any more.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`].
+    pub async fn forget_replacement(&self, lease: &Lease) -> Result<(), Error> {
+        let lease = lease.clone();
+        self.write("forget_replacement", move |tx| {
+            let row = restore_jobs::held(tx, &lease)?;
+            write(tx, row.id.0, None)
+        })
+        .await
+    }
+
     /// Asks for the end of what a restore replaced: `RollBack` puts it back, `Discard` removes it for good. A job like a
     /// restore, with a record of its own.
     ///
@@ -94,9 +109,11 @@ impl Store {
         .await
     }
 
-    /// Asks for the removal of what restores replaced and have kept for long enough. As long as retention does not believe
-    /// the clock, nothing is: what is kept for hours would go with the first day that it is believed. What could not be removed is asked for again after an hour, and what
-    /// somebody has tried to put back is left to people. Gives back the restores that kept it.
+    /// Asks for the removal of what restores replaced and have kept for long enough, and of what those left beside that are
+    /// over and could not remove it themselves, such as from a server that was away. As long as retention does not believe
+    /// the clock, nothing is: what is kept for hours would go with the first day that it is believed. What could not be
+    /// removed is asked for again after an hour, or a day where it has stood beside for longer; what somebody has tried to put
+    /// back is left to people. Gives back the restores whose it is.
     pub async fn discard_expired(&self) -> Result<Vec<RestoreId>, Error> {
         self.write("discard_expired", move |tx| {
             let now = crate::retention::believed(tx)?;
@@ -109,9 +126,11 @@ impl Store {
                 .select(RestoreRow::as_select())
                 .load(tx.db)?;
             let mut discarded = Vec::new();
-            for row in rows {
+            for row in rows.into_iter().chain(left_beside(tx)?) {
                 let id = row.id.0;
-                if !is_being_ended(tx, id)? && !is_half_back(tx, id)? && !was_tried_since(tx, id, tx.now - AGAIN)? {
+                let stands_long = row.kept_until.is_none() && row.completed_at.is_some_and(|at| now - at.0 > RARELY);
+                let pause = if stands_long { RARELY } else { AGAIN };
+                if !is_being_ended(tx, id)? && !is_half_back(tx, id)? && !was_tried_since(tx, id, now - pause)? {
                     end(tx, row, RestoreAction::Discard, None)?;
                     discarded.push(id);
                 }
@@ -144,9 +163,29 @@ pub(crate) fn completed(tx: &mut Tx<'_>, row: &RestoreRow, replacement: Option<&
     let Some(mut kept) = find(tx, of.0)?.and_then(|of| of.replacement) else {
         return Ok(());
     };
+    if kept.0.stage == ReplacementStage::Beside {
+        return write(tx, of.0, None);
+    }
     kept.0.stage = stage;
     kept.0.kept_until = None;
     write(tx, of.0, Some(&kept.0))
+}
+
+/// The restores that are over and whose rows still say that they make something beside: none of it has ever been in use.
+fn left_beside(tx: &mut Tx<'_>) -> TxResult<Vec<RestoreRow>> {
+    let over = [JobStatus::Failed, JobStatus::Cancelled].map(JobStatus::as_str);
+    let mut rows: Vec<RestoreRow> = restore_records::table
+        .filter(restore_records::action.eq(RestoreAction::Restore.as_str()))
+        .filter(restore_records::status.eq_any(over))
+        .filter(restore_records::replacement.is_not_null())
+        .order((restore_records::created_at, restore_records::id))
+        .select(RestoreRow::as_select())
+        .load(tx.db)?;
+    rows.retain(|row| {
+        let stage = row.replacement.as_ref().map(|replacement| replacement.0.stage);
+        stage == Some(ReplacementStage::Beside)
+    });
+    Ok(rows)
 }
 
 fn is_being_ended(tx: &mut Tx<'_>, of: RestoreId) -> TxResult<bool> {
@@ -233,6 +272,7 @@ fn end(tx: &mut Tx<'_>, row: RestoreRow, action: RestoreAction, created_by: Opti
     let of = RestoreRecord::from(row);
     if action == RestoreAction::Discard
         && let Some(kept) = &of.replacement
+        && kept.stage != ReplacementStage::Beside
     {
         let discarding = Replacement {
             stage: ReplacementStage::Discarding,

@@ -19,6 +19,7 @@ on_both!(
     what_could_not_be_put_back_is_still_kept,
     what_was_kept_for_long_enough_is_removed_and_a_failure_tried_again_later,
     a_clock_that_leaps_removes_nothing_that_is_kept,
+    what_a_failed_restore_left_beside_is_removed,
     a_restore_that_replaced_nothing_has_nothing_to_end,
     what_has_begun_to_swap_is_finished_and_not_cancelled,
     what_was_removed_in_part_is_no_state_to_go_back_to,
@@ -249,6 +250,62 @@ async fn a_clock_that_leaps_removes_nothing_that_is_kept(catalog: Catalog) {
     assert!(catalog.store.discard_expired().await.unwrap().is_empty());
     catalog.advance(1);
     assert_eq!(catalog.store.discard_expired().await.unwrap(), [id]);
+}
+
+async fn what_a_failed_restore_left_beside_is_removed(catalog: Catalog) {
+    let failed = || RestoreOutcome::Failed {
+        message: "the server is away".to_owned(),
+    };
+    let asked_for = async || catalog.store.discard_expired().await.unwrap();
+    for is_cancelled in [false, true] {
+        let id = asked(&catalog).await.id;
+        let claimed = catalog.claim().await.unwrap();
+        let beside = replacement(&catalog, id, ReplacementStage::Beside);
+        catalog.store.set_replacement(&claimed.lease, &beside).await.unwrap();
+        assert_eq!(asked_for().await, [], "it is at work");
+        if is_cancelled {
+            catalog.store.release(&claimed.lease).await.unwrap();
+            catalog.store.cancel_restore(id).await.unwrap();
+        } else {
+            catalog.store.finish_restore(&claimed.lease, failed()).await.unwrap();
+        }
+        for pause in [3_601, 25 * 3_600] {
+            assert_eq!(asked_for().await, [id]);
+            assert_eq!(asked_for().await, [], "asked for twice");
+            let claimed = catalog.claim().await.unwrap();
+            let record = restore_of(&claimed);
+            assert_eq!(
+                (record.action, record.replacement.as_ref()),
+                (RestoreAction::Discard, Some(&beside))
+            );
+            catalog.store.finish_restore(&claimed.lease, failed()).await.unwrap();
+            assert_eq!(asked_for().await, [], "no rest after a failure");
+            catalog.advance(pause);
+        }
+        // After a day it is tried once a day.
+        assert_eq!(asked_for().await, [id]);
+        finish(&catalog, failed()).await;
+        catalog.advance(3_601);
+        assert_eq!(asked_for().await, []);
+        catalog.advance(23 * 3_600);
+        assert_eq!(asked_for().await, [id]);
+        let done = RestoreOutcome::Completed {
+            replacement: None,
+            warnings: Vec::new(),
+        };
+        finish(&catalog, done).await;
+        assert_eq!(get(&catalog, id).await.replacement, None);
+        catalog.advance(25 * 3_600);
+        assert_eq!(asked_for().await, []);
+    }
+    // What it removed itself is not asked for.
+    let id = asked(&catalog).await.id;
+    let claimed = catalog.claim().await.unwrap();
+    let beside = replacement(&catalog, id, ReplacementStage::Beside);
+    catalog.store.set_replacement(&claimed.lease, &beside).await.unwrap();
+    catalog.store.forget_replacement(&claimed.lease).await.unwrap();
+    catalog.store.finish_restore(&claimed.lease, failed()).await.unwrap();
+    assert_eq!(asked_for().await, []);
 }
 
 async fn a_restore_that_replaced_nothing_has_nothing_to_end(catalog: Catalog) {

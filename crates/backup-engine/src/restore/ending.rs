@@ -1,11 +1,11 @@
-//! The end of what a restore replaced: put back, or removed for good.
+//! The end of what a restore replaced: put back, or removed for good. And of what one that failed left beside.
 
 use backup_core::config::BackupConfig;
-use backup_core::restore::{RestoreAction, RestoreRecord};
+use backup_core::restore::{ReplacementStage, RestoreAction, RestoreRecord};
 use backup_core::{JobControl, LogLevel, PipelineError};
 
 use super::Done;
-use super::swap::Pair;
+use super::swap::{self, Pair};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::job::JobError;
@@ -34,6 +34,9 @@ pub(super) async fn run(
             Ok(()) => pair.roll_back(job).await,
             Err(error) => Err(error),
         }
+    } else if replacement.stage == ReplacementStage::Beside {
+        job.log(LogLevel::Info, "removes what the restore had made beside");
+        swap::clear(engine, config, replacement).await
     } else {
         job.log(LogLevel::Info, "removes what the restore had replaced");
         pair.discard(job).await
@@ -46,12 +49,12 @@ pub(super) async fn run(
 }
 
 impl Engine {
-    /// Asks for the removal of what restores have kept for long enough.
+    /// Asks for the removal of what restores have kept for long enough, and of what those that failed left beside.
     pub(crate) async fn discard_expired(&self) -> Result<(), Error> {
         for id in self.store.discard_expired().await? {
             tracing::info!(
                 action = %crate::logging::Action::RestoreStarted, restore_id = %id,
-                "what restore {id} replaced has been kept for long enough and is removed"
+                "what restore {id} replaced and has kept for long enough, or made beside and left, is removed"
             );
         }
         Ok(())
