@@ -56,9 +56,18 @@ def documents(values):
 
 
 def check_pods(document):
-    """Kubernetes' own variables of services, such as DATABASE_PORT, would be taken for ours."""
-    if document["kind"] == "Deployment":
-        assert document["spec"]["template"]["spec"]["enableServiceLinks"] is False, document
+    """What a pod must be like, whatever the values."""
+    if document["kind"] != "Deployment":
+        return
+    pod = document["spec"]["template"]["spec"]
+    # Kubernetes' own variables of services, such as DATABASE_PORT, would be taken for ours.
+    assert pod["enableServiceLinks"] is False, document
+    # The default storage lies in the data folder. Where that goes with the pod, nothing may be taken for stored there.
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+    storage = mounts.get("/var/lib/backup/storage", mounts["/var/lib/backup"])
+    is_kept = "persistentVolumeClaim" in volumes[storage["name"]]
+    assert is_kept or storage.get("readOnly"), document
 
 
 def main():

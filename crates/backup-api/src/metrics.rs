@@ -161,7 +161,7 @@ impl Page {
         );
         self.gauge(
             "backup_verify_failed",
-            "Backups whose last verification found something wrong.",
+            "Backups whose last verification found something wrong, or that the storage was found to lack.",
             monitor.verify_failed as f64,
         );
         if let Some(at) = monitor.last_verified_at {

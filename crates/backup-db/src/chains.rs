@@ -129,14 +129,31 @@ fn link(row: Row, lost: &HashSet<String>) -> Link {
     }
 }
 
-/// See [`Store::condemn_backup`] and [`Store::miss_backup`].
+/// See [`Store::condemn_backup`].
 pub(crate) fn condemn(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<()> {
+    match note_all(tx, id, how, problem)? {
+        Some((row, dependents)) => tell(tx, &row, dependents, problem),
+        None => Ok(()),
+    }
+}
+
+/// See [`Store::miss_backup`].
+pub(crate) fn miss(tx: &mut Tx<'_>, id: BackupId, problem: &str) -> TxResult<()> {
+    match note_all(tx, id, Finding::Missing, problem)? {
+        Some((row, dependents)) if dependents > 0 => tell(tx, &row, dependents, problem),
+        // No chain is broken; that it is gone is told by an alert of its own.
+        _ => Ok(()),
+    }
+}
+
+/// Says of a COMPLETED backup, and of all that build on it, that they cannot be restored, and how many those are.
+fn note_all(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<Option<(BackupRow, usize)>> {
     let Some(row) = find(tx, id)?.filter(|row| row.status.0 == JobStatus::Completed) else {
-        return Ok(());
+        return Ok(None);
     };
     note(tx, id, how, problem)?;
     let dependents = condemn_dependents(tx, id, how, problem)?;
-    tell(tx, &row, dependents, problem)
+    Ok(Some((row, dependents)))
 }
 
 /// A verification found something wrong with a backup, which its row says already.

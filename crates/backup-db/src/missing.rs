@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use crate::backups::{BackupRow, find};
-use crate::chains::{self, Finding};
+use crate::chains;
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::schema::backups;
@@ -17,14 +17,12 @@ use crate::types::{Word, count, word};
 use crate::{Error, Store};
 
 impl Store {
-    /// Says of a COMPLETED backup that the storage does not have it, as [`Self::condemn_backup`] says that it is damaged. It
-    /// is over with [`Self::found_again`].
+    /// Says of a COMPLETED backup that the storage does not have it, as [`Self::condemn_backup`] says that it is damaged; an
+    /// alert is raised where any other builds on it. It is over with [`Self::found_again`].
     pub async fn miss_backup(&self, id: BackupId, problem: &str) -> Result<(), Error> {
         let problem = problem.to_owned();
-        self.write("miss_backup", move |tx| {
-            chains::condemn(tx, id, Finding::Missing, &problem)
-        })
-        .await
+        self.write("miss_backup", move |tx| chains::miss(tx, id, &problem))
+            .await
     }
 
     /// Takes back what was said of backups that were missed, in these configurations: of those that are `there`, with all that

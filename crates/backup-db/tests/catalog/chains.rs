@@ -14,6 +14,7 @@ on_both!(
     a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup,
     what_a_verification_finds_in_a_base_is_told_of_both,
     what_is_missing_is_good_again_once_all_of_it_is_there,
+    what_is_missing_breaks_a_chain_only_where_there_is_one,
     what_a_verification_found_is_not_taken_back,
     what_an_earlier_version_called_missing_is_good_again_too,
     how_many_backups_should_be_in_a_storage,
@@ -163,6 +164,29 @@ async fn what_is_missing_is_good_again_once_all_of_it_is_there(catalog: Catalog)
     );
     assert_eq!(base(&catalog).await, ChainPlan::On(second));
     assert_eq!(found_again(&catalog, "default", &all).await, [], "once is enough");
+}
+
+async fn what_is_missing_breaks_a_chain_only_where_there_is_one(catalog: Catalog) {
+    let full = next(&catalog, None).await;
+    catalog.store.miss_backup(full, "its archive is gone").await.unwrap();
+    let error = catalog.backup(full).await.verify_error;
+    assert_eq!(error.as_deref(), Some("its archive is gone"));
+    assert_eq!(catalog.store.monitor().await.unwrap().verify_failed, 1);
+    assert_eq!(base(&catalog).await, ChainPlan::Full(WhyFull::BaseBroken));
+    assert_eq!(catalog.open_alert(AlertKind::ChainBroken).await, None);
+
+    // What was being made of it meanwhile is there by now.
+    let on_it = next(&catalog, Some(full)).await;
+    catalog.store.miss_backup(full, "its archive is gone").await.unwrap();
+    assert!(catalog.backup(on_it).await.verify_error.is_some());
+    let alert = catalog.open_alert(AlertKind::ChainBroken).await.unwrap();
+    assert_eq!(alert.details["dependents"], "1");
+    assert_eq!(found_again(&catalog, "default", &[full, on_it]).await, [full, on_it]);
+    assert_eq!(catalog.open_alert(AlertKind::ChainBroken).await, None);
+
+    // Of damage nothing else tells.
+    catalog.store.condemn_backup(on_it, "bits flipped").await.unwrap();
+    assert!(catalog.open_alert(AlertKind::ChainBroken).await.is_some());
 }
 
 async fn what_a_verification_found_is_not_taken_back(catalog: Catalog) {

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
-use backup_core::{Backup, BackupId, PipelineError};
+use backup_core::{Backup, BackupId, JobStatus, PipelineError};
 use chrono::{DateTime, Utc};
 
 use super::{Reconciled, Shelf, Stored};
@@ -41,9 +41,9 @@ pub(super) async fn tell(
             let backup = find(engine, *id).await?;
             let message =
                 format!("backup {id} cannot be restored: its {what} is no longer in the storage as it was written");
-            // What builds on it must not look as if it could.
-            if backup.as_ref().is_some_and(|backup| backup.verify_error.is_none())
-                && !engine.store.dependents(*id).await?.is_empty()
+            // Neither it nor what builds on it may look as if it could.
+            if let Some(backup) = &backup
+                && looks_good(engine, backup).await?
             {
                 engine.store.miss_backup(*id, &message).await?;
             }
@@ -75,6 +75,12 @@ pub(super) async fn tell(
     settled.await?;
     tell_of_empty(engine, judged, &found.empty).await?;
     tell_of_orphans(engine, judged, &found.unknown).await
+}
+
+/// Whether a lost backup looks as if it could be restored, or one that builds on it does: that one may have come to be since.
+async fn looks_good(engine: &Engine, lost: &Backup) -> Result<bool, Error> {
+    let is_good = |backup: &Backup| backup.status == JobStatus::Completed && backup.verify_error.is_none();
+    Ok(is_good(lost) || engine.store.dependents(lost.id).await?.iter().any(is_good))
 }
 
 async fn find(engine: &Engine, id: BackupId) -> Result<Option<Backup>, Error> {

@@ -173,6 +173,55 @@ async fn what_was_called_lost_is_good_again_once_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_stands_alone_does_not_look_good_while_it_is_lost() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let lost = backup(&engine, BackupSource::Files).await;
+    backup(&engine, BackupSource::Config).await;
+    place.clock.advance(TimeDelta::minutes(1));
+    let archive = place.path("storage").join(lost.storage_path.as_deref().unwrap());
+    fs::rename(&archive, place.path("aside")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(engine.reconcile().await.unwrap().damaged, [lost.id]);
+        let problem = row(&engine, lost.id).await.verify_error.unwrap();
+        assert!(problem.contains(&lost.id.to_string()), "{problem}");
+        assert_eq!(engine.store.monitor().await.unwrap().verify_failed, 1);
+        assert_eq!(open(&engine, AlertKind::BackupLost).await, [AlertSeverity::Critical]);
+        assert_eq!(open(&engine, AlertKind::ChainBroken).await, [], "nothing builds on it");
+    }
+    let next = incremental(&engine).await;
+    assert_eq!((next.backup_type, next.base_id), (BackupType::Full, None));
+
+    fs::rename(place.path("aside"), &archive).unwrap();
+    place.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(engine.reconcile().await.unwrap().found_again, [lost.id]);
+    assert_eq!(row(&engine, lost.id).await.verify_error, None);
+    assert_eq!(engine.store.monitor().await.unwrap().verify_failed, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_to_build_on_a_lost_one_does_not_look_good_either() {
+    let place = Place::new();
+    let (full, on_it) = chain(&place, &place.engine().await).await;
+    // A catalog that knows the base alone.
+    let place = Place {
+        catalog: format!("sqlite://{}", place.path("new.db").display()),
+        ..place
+    };
+    let engine = place.engine().await;
+    engine.adopt_orphan(full.id).await.unwrap();
+    let archive = place.path("storage").join(full.storage_path.as_deref().unwrap());
+    fs::remove_file(archive.with_file_name(format!("{}.json", full.id))).unwrap();
+    assert_eq!(engine.reconcile().await.unwrap().lost, [full.id]);
+    assert_eq!(open(&engine, AlertKind::ChainBroken).await, []);
+
+    engine.adopt_orphan(on_it.id).await.unwrap();
+    assert_eq!(engine.reconcile().await.unwrap().lost, [full.id]);
+    assert!(row(&engine, on_it.id).await.verify_error.is_some());
+    assert_eq!(open(&engine, AlertKind::ChainBroken).await, [AlertSeverity::Critical]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_job_missed_is_good_again_too() {
     let place = Place::new();
     let engine = place.engine().await;

@@ -129,6 +129,12 @@ spec:
           volumeMounts:
             - name: data
               mountPath: /var/lib/backup
+            {{- if not $values.dataClaim }}
+            # Backups go here where no storage is named, and would go with the pod: so nothing can be written.
+            - name: no-storage
+              mountPath: /var/lib/backup/storage
+              readOnly: true
+            {{- end }}
             - name: tmp
               mountPath: /tmp
             {{- if $values.uploads.claim }}
@@ -142,6 +148,8 @@ spec:
           persistentVolumeClaim:
             claimName: {{ $values.dataClaim }}
           {{- else }}
+          emptyDir: {}
+        - name: no-storage
           emptyDir: {}
           {{- end }}
         - name: tmp
