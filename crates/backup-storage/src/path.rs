@@ -47,14 +47,21 @@ pub(crate) fn is_date(path: &str) -> bool {
     }
 }
 
+/// Whether the path is a file's that a listing tells: in the store itself, in `YYYY` or in `YYYY/MM-DD`.
+pub(crate) fn is_listed(path: &str) -> bool {
+    path.rsplit_once('/').is_none_or(|(folder, _)| is_date(folder))
+}
+
+/// Whether the path is a file's in `YYYY/MM-DD`, where archives and receipts are.
+pub(crate) fn is_in_day(path: &str) -> bool {
+    path.rsplit_once('/')
+        .is_some_and(|(folder, _)| folder.len() == 10 && is_date(folder))
+}
+
 /// Whether the path is `YYYY/MM-DD/ID.json`.
 pub(crate) fn is_receipt(path: &str) -> bool {
-    let Some((folder, name)) = path.rsplit_once('/') else {
-        return false;
-    };
-    folder.len() == 10
-        && is_date(folder)
-        && name
+    is_in_day(path)
+        && name_of(path)
             .strip_suffix(".json")
             .is_some_and(|id| id.parse::<BackupId>().is_ok())
 }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::error::{At, Error};
 use crate::parts::{Limits, PartSizes};
-use crate::path::is_partial;
+use crate::path::{is_listed, is_partial};
 use crate::settings::StorageSettings;
 use crate::stall::within;
 use crate::store::BlobInfo;
@@ -248,7 +248,7 @@ impl Remote {
         .await
     }
 
-    /// Everything below the prefix, page by page.
+    /// Every blob below the prefix where ours can be, page by page.
     pub(crate) fn list(self: &Arc<Self>) -> BoxStream<'static, Result<BlobInfo, Error>> {
         let (remote, pages) = (Arc::clone(self), self.store.list(self.list_prefix().as_ref()));
         stream::try_unfold(pages, move |mut pages| {
@@ -268,7 +268,7 @@ impl Remote {
                     .location
                     .as_ref()
                     .strip_prefix(&remote.prefix)
-                    .filter(|path| !path.is_empty());
+                    .filter(|path| !path.is_empty() && is_listed(path));
                 let info = path.map(|path| BlobInfo {
                     path: path.to_owned(),
                     size: meta.size,

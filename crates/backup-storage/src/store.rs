@@ -35,6 +35,13 @@ pub struct BlobInfo {
     pub partial: bool,
 }
 
+impl BlobInfo {
+    /// Whether it stands where archives are, in `YYYY/MM-DD`. Elsewhere it is somebody's own, whatever its name.
+    pub fn is_in_place(&self) -> bool {
+        path::is_in_day(&self.path)
+    }
+}
+
 /// A place where archives and receipts are kept. Cheap to clone; all clones are the same store.
 #[derive(Debug, Clone)]
 pub struct BlobStore {
@@ -348,8 +355,8 @@ impl BlobStore {
     }
 
     /// Everything else in the store: archives, what was put there by others, and what killed uploads left, which is
-    /// marked. In no promised order, page by page as the stream is read. In a folder, only what lies where ours can be:
-    /// in the folder itself, in `YYYY` and in `YYYY/MM-DD`; other folders are left alone, since they may be closed.
+    /// marked. In no promised order, page by page as the stream is read. Only what lies where ours can be: in the store
+    /// itself, in `YYYY` and in `YYYY/MM-DD`; other folders are somebody else's, and may be closed.
     pub fn blobs(&self) -> BoxStream<'static, Result<BlobInfo, Error>> {
         self.list()
             .try_filter(|info| future::ready(!path::is_receipt(&info.path)))
