@@ -3,6 +3,7 @@
 mod answer;
 mod azure;
 mod connect;
+mod list;
 mod pace;
 mod place;
 mod read;
@@ -13,18 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
 use object_store::path::Path;
 use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use tokio::time::timeout;
 
 use crate::error::{At, Error};
 use crate::parts::{Limits, PartSizes};
-use crate::path::{is_listed, is_partial};
 use crate::settings::StorageSettings;
 use crate::stall::within;
-use crate::store::BlobInfo;
 
 pub(crate) use answer::Secrets;
 pub(crate) use upload::RemoteUpload;
@@ -98,7 +96,8 @@ impl Remote {
             "the bucket does not exist",
             "Create the bucket, or correct its name in the storage URL.",
         );
-        match self.impatient.list(self.list_prefix().as_ref()).next().await {
+        // Of what is never in it: a name of others may be one that no listing gets past.
+        match self.impatient.list(Some(&self.location(at, NOTHING)?)).next().await {
             Some(Err(object_store::Error::NotFound { .. })) => Err(match missing {
                 Missing::Create => at.refused(reason, hint),
                 Missing::Tell => at.not_found(reason, hint),
@@ -145,12 +144,6 @@ impl Remote {
     // `Path::from` would encode what is not ASCII into the name itself.
     fn location(&self, at: At<'_>, path: &str) -> Result<Path, Error> {
         Path::parse(format!("{}{path}", self.prefix)).map_err(|error| at.refused(error, "Give a plain relative path."))
-    }
-
-    fn list_prefix(&self) -> Option<Path> {
-        Path::parse(&self.prefix)
-            .ok()
-            .filter(|prefix| !prefix.as_ref().is_empty())
     }
 
     pub(crate) async fn probe(&self, path: &str, bytes: Bytes) -> Result<Bytes, Error> {
@@ -246,39 +239,6 @@ impl Remote {
             }
         })
         .await
-    }
-
-    /// Every blob below the prefix where ours can be, page by page.
-    pub(crate) fn list(self: &Arc<Self>) -> BoxStream<'static, Result<BlobInfo, Error>> {
-        let (remote, pages) = (Arc::clone(self), self.store.list(self.list_prefix().as_ref()));
-        stream::try_unfold(pages, move |mut pages| {
-            let remote = Arc::clone(&remote);
-            async move {
-                let at = At::whole(&remote.describe, "list");
-                let next = within(remote.stall_timeout, at, async {
-                    pages.try_next().await.map_err(|error| remote.error(at, &error))
-                });
-                Ok(next.await?.map(|meta| (meta, pages)))
-            }
-        })
-        .try_filter_map({
-            let remote = Arc::clone(self);
-            move |meta: object_store::ObjectMeta| {
-                let path = meta
-                    .location
-                    .as_ref()
-                    .strip_prefix(&remote.prefix)
-                    .filter(|path| !path.is_empty() && is_listed(path));
-                let info = path.map(|path| BlobInfo {
-                    path: path.to_owned(),
-                    size: meta.size,
-                    modified: meta.last_modified,
-                    partial: is_partial(path),
-                });
-                async move { Ok(info) }
-            }
-        })
-        .boxed()
     }
 }
 

@@ -62,6 +62,10 @@ pub(crate) fn error(at: At<'_>, error: &StoreError, secrets: &Secrets) -> Error 
         StoreError::Unauthenticated { .. } => {
             refused_rights(at, &code(error).unwrap_or_default(), &with_status("401", &reason))
         }
+        StoreError::InvalidPath { .. } => at.failed(
+            reason,
+            "Rename or delete the blob of this name, which is none of ours: no listing gets past it.",
+        ),
         _ => transport(at, error).unwrap_or_else(|| by_status(at, error, reason)),
     }
 }
