@@ -72,11 +72,16 @@ pub(crate) fn is_partial(path: &str) -> bool {
     name.starts_with(PROBE_PREFIX) || (name.starts_with('.') && name.ends_with(PARTIAL_SUFFIX))
 }
 
-/// Where a probe writes: a name that no other probe has, not even one of another machine or container.
-pub(crate) fn probe(random: &dyn Random) -> io::Result<String> {
+/// A name that nothing else has, not even on another machine or in another container.
+pub(crate) fn unique(random: &dyn Random) -> io::Result<String> {
     let mut unique = [0; 16];
     random.fill(&mut unique)?;
-    Ok(format!("{PROBE_PREFIX}{:032x}", u128::from_be_bytes(unique)))
+    Ok(format!("{:032x}", u128::from_be_bytes(unique)))
+}
+
+/// Where a probe writes: where no other one does.
+pub(crate) fn probe(random: &dyn Random) -> io::Result<String> {
+    Ok(format!("{PROBE_PREFIX}{}", unique(random)?))
 }
 
 /// The last part of the path.

@@ -10,6 +10,7 @@ mod read;
 mod service;
 mod upload;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,12 +164,19 @@ impl Remote {
         .await
     }
 
-    pub(crate) fn upload(self: &Arc<Self>, path: &str, expected: Option<u64>) -> Result<RemoteUpload, Error> {
+    /// `name` is the upload's own, which no other one has.
+    pub(crate) fn upload(
+        self: &Arc<Self>,
+        path: &str,
+        name: String,
+        expected: Option<u64>,
+    ) -> Result<RemoteUpload, Error> {
         let location = self.location(self.at("write", path), path)?;
         Ok(RemoteUpload::new(
             Arc::clone(self),
             path,
             location,
+            archive_attributes(path, name),
             PartSizes::new(self.limits, expected),
         ))
     }
@@ -242,8 +250,11 @@ impl Remote {
     }
 }
 
-/// The attributes of an archive: as specified, and true to what its name says of the encryption.
-fn archive_attributes(path: &str) -> Attributes {
+/// Names the upload that made an archive.
+const UPLOAD: Attribute = Attribute::Metadata(Cow::Borrowed("upload"));
+
+/// The attributes of an archive: as specified, true to what its name says of the encryption, and the name of its upload.
+fn archive_attributes(path: &str, upload: String) -> Attributes {
     let encrypted = path.rsplit('.').next() == Some("enc");
     let mut attributes = Attributes::from_iter([
         (Attribute::ContentType, "application/octet-stream"),
@@ -252,6 +263,7 @@ fn archive_attributes(path: &str) -> Attributes {
             if encrypted { "true" } else { "false" },
         ),
     ]);
+    attributes.insert(UPLOAD, upload.into());
     if encrypted {
         attributes.insert(Attribute::Metadata("algorithm".into()), "aes-256-cbc".into());
     }

@@ -204,10 +204,14 @@ impl BlobStore {
     /// that is right by half, parts stay below 64 MiB, and what is held in memory below 128 MiB, up to 2.4 TiB in Azure
     /// and 500 GiB in S3 and GCS; without one, up to 1.5 TiB and 320 GiB.
     pub async fn upload_sized(&self, path: &str, expected: Option<u64>) -> Result<Upload, Error> {
-        path::check(self.at("write", path), path)?;
+        let at = self.at("write", path);
+        path::check(at, path)?;
         Ok(Upload(match &self.backend {
             Backend::Folder(folder) => Inner::Folder(FolderUpload::start(Arc::clone(folder), path).await?),
-            Backend::Remote(remote) => Inner::Remote(remote.upload(path, expected)?),
+            Backend::Remote(remote) => {
+                let name = path::unique(&OsRandom).map_err(|error| at.io(error))?;
+                Inner::Remote(remote.upload(path, name, expected)?)
+            }
         }))
     }
 

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use object_store::path::Path;
-use object_store::{Error as StoreError, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
+use object_store::{
+    Attributes, Error as StoreError, GetOptions, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload,
+};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::{Remote, archive_attributes, at_most};
+use super::{Remote, UPLOAD, at_most};
 use crate::error::{At, Error};
 use crate::parts::PartSizes;
 use crate::stall::within;
@@ -25,6 +27,7 @@ pub(crate) struct RemoteUpload {
     remote: Arc<Remote>,
     path: String,
     location: Path,
+    attributes: Attributes,
     sizes: PartSizes,
     number: u64,
     written: u64,
@@ -47,12 +50,19 @@ struct Sent {
 }
 
 impl RemoteUpload {
-    pub(crate) fn new(remote: Arc<Remote>, path: &str, location: Path, sizes: PartSizes) -> Self {
+    pub(crate) fn new(
+        remote: Arc<Remote>,
+        path: &str,
+        location: Path,
+        attributes: Attributes,
+        sizes: PartSizes,
+    ) -> Self {
         Self {
             pace: Pace::new(remote.stall_timeout, remote.max_in_flight),
             remote,
             path: path.to_owned(),
             location,
+            attributes,
             sizes,
             number: 0,
             written: 0,
@@ -140,7 +150,7 @@ impl RemoteUpload {
 
     async fn begin(&mut self) -> Result<Box<dyn MultipartUpload>, Error> {
         let options = PutMultipartOptions {
-            attributes: archive_attributes(&self.path),
+            attributes: self.attributes.clone(),
             ..PutMultipartOptions::default()
         };
         let at = self.at("write");
@@ -171,7 +181,11 @@ impl RemoteUpload {
         if self.failed {
             return Err(self.at("finish").failed("it has failed already", ""));
         }
-        let result = self.commit().await;
+        let mut result = self.commit().await;
+        // A commit whose answer is lost on the way is sent again, and then finds nothing left to commit, or its own blob.
+        if matches!(result, Err(Error::UploadLost(_) | Error::AlreadyExists(_))) && self.is_there().await {
+            result = Ok(());
+        }
         if let Err(error) = result {
             self.give_up().await;
             return Err(error);
@@ -182,10 +196,34 @@ impl RemoteUpload {
         size_in_store(&remote, &path, written).await
     }
 
+    // Whether this very upload stands there, whole. Of a store that keeps no attributes nobody knows.
+    async fn is_there(&mut self) -> bool {
+        let at = At::new(&self.remote.describe, "look at", &self.path);
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        let found = within(self.remote.stall_timeout, at, async {
+            let found = self.remote.store.get_opts(&self.location, options).await;
+            found.map_err(|error| self.remote.error(at, &error))
+        })
+        .await;
+        match found {
+            Ok(found) => {
+                found.meta.size == self.written && found.attributes.get(&UPLOAD) == self.attributes.get(&UPLOAD)
+            }
+            Err(Error::NotFound(_)) => false,
+            Err(error) => {
+                tracing::warn!(path = self.path, %error, "whether an upload went through could not be seen");
+                false
+            }
+        }
+    }
+
     async fn commit(&mut self) -> Result<(), Error> {
         if self.multipart.is_none() {
             let payload = self.take_part();
-            let attributes = archive_attributes(&self.path);
+            let attributes = self.attributes.clone();
             return self
                 .remote
                 .create_once(self.at("finish"), &self.location, payload, attributes)
