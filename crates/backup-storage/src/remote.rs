@@ -12,6 +12,7 @@ mod upload;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,6 +42,10 @@ const NOTHING: &str = "check-of-the-container";
 /// How often a create-only write is asked for again when its answer was lost.
 const CREATES: usize = 3;
 
+/// What to do about a store that does not know how to create only.
+const CONDITIONAL_WRITES: &str =
+    "Use a store that knows conditional writes (If-None-Match: *), such as a newer version of this one.";
+
 /// A container or bucket, and the prefix in it below which everything of ours is.
 #[derive(Debug, Clone)]
 pub(crate) struct Remote {
@@ -57,6 +62,8 @@ pub(crate) struct Remote {
     open_timeout: Duration,
     upload_memory: usize,
     max_in_flight: usize,
+    /// Was seen to leave what is there when it is to be created again.
+    keeps: Arc<AtomicBool>,
 }
 
 impl Remote {
@@ -151,17 +158,45 @@ impl Remote {
         let at = self.at("write", path);
         let location = self.location(at, path)?;
         within(self.open_timeout * 3, At::whole(&self.describe, "probe"), async {
-            self.impatient
-                .put(&location, bytes.into())
-                .await
-                .map_err(|error| self.error(at, &error))?;
+            let quick = self.impatient();
+            match quick.create_small(at, &location, bytes.clone()).await {
+                // Nothing else has this name: the answer of a first try was lost.
+                Ok(()) | Err(Error::AlreadyExists(_)) => {}
+                Err(error) => return Err(error),
+            }
+            let kept = quick.keep(at, &location, bytes).await;
             let read = async { self.impatient.get(&location).await?.bytes().await }.await;
             let deleted = self.impatient.delete(&location).await;
+            kept?;
             let read = read.map_err(|error| self.error(self.at("read", path), &error))?;
             deleted.map_err(|error| self.error(self.at("delete", path), &error))?;
             Ok(read)
         })
         .await
+    }
+
+    // Whether what is there stays when it is to be created again, upon which every receipt depends. A store that has
+    // passed is not asked again.
+    async fn keep(&self, at: At<'_>, location: &Path, bytes: Bytes) -> Result<(), Error> {
+        if self.keeps.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.create_small(at, location, bytes).await {
+            Err(Error::AlreadyExists(_)) => {
+                self.keeps.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(()) => Err(at.refused(
+                "the store replaces what it should only create, so that a receipt could be replaced unseen",
+                CONDITIONAL_WRITES,
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_small(&self, at: At<'_>, location: &Path, bytes: Bytes) -> Result<(), Error> {
+        let attributes = Attributes::from_iter([(Attribute::ContentType, "application/json")]);
+        self.create_once(at, location, bytes.into(), attributes).await
     }
 
     /// `name` is the upload's own, which no other one has.
@@ -211,14 +246,10 @@ impl Remote {
     pub(crate) async fn create(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
         let at = self.at("create", path);
         let location = self.location(at, path)?;
-        let attributes = Attributes::from_iter([(Attribute::ContentType, "application/json")]);
         let mut tries = 0;
         loop {
             tries += 1;
-            let result = self
-                .create_once(at, &location, bytes.clone().into(), attributes.clone())
-                .await;
-            match result {
+            match self.create_small(at, &location, bytes.clone()).await {
                 Err(Error::Unavailable(_)) if tries < CREATES => {}
                 result => return result,
             }

@@ -174,7 +174,11 @@ impl BlobStore {
         }
     }
 
-    /// Writes a small blob, reads it back and deletes it, to see that all three work now.
+    /// Writes a small blob, reads it back and deletes it, to see that all three work now; and, until that was seen once,
+    /// that it is not replaced when it is to be created again.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] also for a store that does replace it.
     pub async fn probe(&self) -> Result<(), Error> {
         let path = path::probe(&OsRandom).map_err(|error| At::whole(self.name(), "probe").io(error))?;
         let written = Bytes::from_static(b"backup storage probe");

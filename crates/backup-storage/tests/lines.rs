@@ -186,6 +186,18 @@ async fn an_upload_is_as_large_as_the_store_says() {
     assert!(error.to_string().contains("does not have it"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_replaces_what_is_there_is_refused() {
+    let store = BlobStore::open(&at_port(liar(None).await, "liar")).await.unwrap();
+    let error = store.probe().await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error}");
+    assert!(
+        error.to_string().contains("replaces what it should only create"),
+        "{error}"
+    );
+    assert!(error.hint().contains("If-None-Match"), "{error}");
+}
+
 /// A port that leads to `server` by a gateway which has no patience once: the first request with `word` in its first line
 /// is done, and called failed.
 async fn hasty_gateway(server: u16, word: &'static str) -> u16 {

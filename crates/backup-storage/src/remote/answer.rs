@@ -9,6 +9,7 @@ use object_store::Error as StoreError;
 use object_store::client::{HttpError, HttpErrorKind};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::CONDITIONAL_WRITES;
 use crate::error::{At, Error};
 
 /// The texts that no message may hold.
@@ -62,6 +63,7 @@ pub(crate) fn error(at: At<'_>, error: &StoreError, secrets: &Secrets) -> Error 
         StoreError::Unauthenticated { .. } => {
             refused_rights(at, &code(error).unwrap_or_default(), &with_status("401", &reason))
         }
+        StoreError::NotImplemented { .. } => at.refused(reason, CONDITIONAL_WRITES),
         StoreError::InvalidPath { .. } => at.failed(
             reason,
             "Rename or delete the blob of this name, which is none of ours: no listing gets past it.",
@@ -127,6 +129,7 @@ fn by_status(at: At<'_>, error: &StoreError, reason: String) -> Error {
         (Some(400 | 401), _) if text(error).contains("oken") => {
             refused_rights(at, &code(error).unwrap_or_default(), &reason)
         }
+        (Some(501), _) => at.refused(reason, CONDITIONAL_WRITES),
         (Some(408 | 429 | 500..), _) => {
             at.unavailable(reason, "The service has trouble or is overloaded: try again later.")
         }
@@ -279,6 +282,15 @@ mod tests {
             "Server returned non-2xx status code: 503 Service Unavailable: <Error><Code>ServerBusy</Code></Error>",
         );
         assert!(matches!(error(at, &busy, &Secrets::default()), Error::Unavailable(_)));
+    }
+
+    #[test]
+    fn a_store_that_lacks_conditional_writes_is_no_outage() {
+        let says =
+            "Server returned non-2xx status code: 501 Not Implemented: <Error><Code>NotImplemented</Code></Error>";
+        let error = error(At::whole("store", "create"), &answered(says), &Secrets::default());
+        assert!(matches!(error, Error::Refused(_)), "{error:?}");
+        assert!(error.hint().contains("If-None-Match"), "{error}");
     }
 
     #[test]
