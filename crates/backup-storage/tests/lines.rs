@@ -15,7 +15,7 @@ use common::{MIB, azure, brisk, pattern, read_and_check, upload};
 use futures_util::TryStreamExt as _;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 const PATH: &str = "2026/11-23/a.tar.gz.enc";
 
@@ -254,4 +254,62 @@ async fn a_commit_whose_answer_is_lost_is_a_commit() {
         let error = upload(&store, PATH, size, MIB).await.unwrap_err();
         assert!(matches!(error, Error::AlreadyExists(_)), "{error}");
     }
+}
+
+/// An S3 server that takes every part of one upload, and tells of the uploads that are aborted.
+async fn s3_of_parts() -> (u16, mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (told, aborted) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            tokio::spawn(take_parts(connection, told.clone()));
+        }
+    });
+    (port, aborted)
+}
+
+async fn take_parts(connection: TcpStream, told: mpsc::UnboundedSender<String>) -> Option<()> {
+    let mut connection = BufReader::new(connection);
+    loop {
+        let (head, length) = next_head(&mut connection).await?;
+        connection.read_exact(&mut vec![0; length as usize]).await.ok()?;
+        let body = match head.split(' ').next().unwrap_or_default() {
+            "GET" => "<ListBucketResult></ListBucketResult>",
+            "POST" => "<InitiateMultipartUploadResult><UploadId>one</UploadId></InitiateMultipartUploadResult>",
+            "DELETE" => {
+                told.send(head.lines().next()?.to_owned()).ok()?;
+                ""
+            }
+            _ => "",
+        };
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        connection.write_all(answer.as_bytes()).await.ok()?;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_upload_leaves_no_parts() {
+    let (port, mut aborted) = s3_of_parts().await;
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let options = [
+        ("aws_endpoint", endpoint.as_str()),
+        ("aws_access_key_id", "test"),
+        ("aws_secret_access_key", "test-secret"),
+        ("aws_region", "us-east-1"),
+    ];
+    let settings = StorageSettings {
+        options: options.map(|(name, value)| (name.to_owned(), value.into())).into(),
+        ..brisk("s3://backups")
+    };
+    let store = BlobStore::open(&settings).await.unwrap();
+    let mut dropped = store.upload(PATH).await.unwrap();
+    dropped.write(pattern(0..12 * MIB)).await.unwrap();
+    drop(dropped);
+    let told = tokio::time::timeout(Duration::from_secs(10), aborted.recv()).await;
+    let told = told.expect("it is aborted").unwrap();
+    assert!(told.contains(PATH) && told.contains("uploadId=one"), "{told}");
 }

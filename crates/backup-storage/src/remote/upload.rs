@@ -8,6 +8,7 @@ use object_store::path::Path;
 use object_store::{
     Attributes, Error as StoreError, GetOptions, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload,
 };
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -21,7 +22,7 @@ use crate::stall::within;
 const SMALL: usize = 64 << 10;
 
 /// An upload in parts. The first part is held until it is full, so that a small archive is one request. Dropped, its
-/// parts are no more sent; what was sent is invisible.
+/// parts are no more sent, and what was sent, which is invisible, is removed.
 #[derive(Debug)]
 pub(crate) struct RemoteUpload {
     remote: Arc<Remote>,
@@ -190,10 +191,9 @@ impl RemoteUpload {
             self.give_up().await;
             return Err(error);
         }
-        let Self {
-            remote, path, written, ..
-        } = self;
-        size_in_store(&remote, &path, written).await
+        // Nothing is left to abort.
+        self.multipart = None;
+        size_in_store(&self.remote, &self.path, self.written).await
     }
 
     // Whether this very upload stands there, whole. Of a store that keeps no attributes nobody knows.
@@ -252,9 +252,7 @@ impl RemoteUpload {
                 .await
                 .map_err(|error| self.remote.error(at, &error))
         })
-        .await?;
-        self.multipart = None;
-        Ok(())
+        .await
     }
 
     // After a failure: best effort, since the failure is what matters and nothing that is left is visible.
@@ -269,17 +267,9 @@ impl RemoteUpload {
         self.in_flight.shutdown().await;
         self.part.clear();
         self.small = BytesMut::new();
-        let Some(mut multipart) = self.multipart.take() else {
-            return Ok(());
-        };
-        let at = self.at("abort");
-        match at_most(self.remote.open_timeout, multipart.abort()).await {
-            Some(Ok(()) | Err(StoreError::NotFound { .. })) => Ok(()),
-            Some(Err(error)) => Err(self.remote.error(at, &error)),
-            None => Err(at.unavailable(
-                "it does not answer",
-                "What is left is invisible; the store cleans it up by its own rules.",
-            )),
+        match self.multipart.take() {
+            Some(multipart) => abort_parts(&self.remote, &self.path, multipart).await,
+            None => Ok(()),
         }
     }
 
@@ -289,6 +279,37 @@ impl RemoteUpload {
 
     fn at(&self, action: &'static str) -> At<'_> {
         At::new(&self.remote.describe, action, &self.path)
+    }
+}
+
+impl Drop for RemoteUpload {
+    // Parts of an upload that is neither committed nor aborted stay for ever in S3 and GCS, and cost. Outside of a runtime,
+    // and where this fails, the bucket's lifecycle rule ends them.
+    fn drop(&mut self) {
+        let (Some(multipart), Ok(runtime)) = (self.multipart.take(), Handle::try_current()) else {
+            return;
+        };
+        let (remote, path) = (Arc::clone(&self.remote), std::mem::take(&mut self.path));
+        let mut in_flight = std::mem::take(&mut self.in_flight);
+        runtime.spawn(async move {
+            // A part that arrives after the end would stay.
+            in_flight.shutdown().await;
+            if let Err(error) = abort_parts(&remote, &path, multipart).await {
+                tracing::warn!(path, %error, "an upload that was given up could not be aborted");
+            }
+        });
+    }
+}
+
+async fn abort_parts(remote: &Remote, path: &str, mut multipart: Box<dyn MultipartUpload>) -> Result<(), Error> {
+    let at = At::new(&remote.describe, "abort", path);
+    match at_most(remote.open_timeout, multipart.abort()).await {
+        Some(Ok(()) | Err(StoreError::NotFound { .. })) => Ok(()),
+        Some(Err(error)) => Err(remote.error(at, &error)),
+        None => Err(at.unavailable(
+            "it does not answer",
+            "What is left is invisible; the store cleans it up by its own rules.",
+        )),
     }
 }
 
