@@ -214,7 +214,7 @@ impl BlobStore {
             Backend::Folder(folder) => Inner::Folder(FolderUpload::start(Arc::clone(folder), path).await?),
             Backend::Remote(remote) => {
                 let name = path::unique(&OsRandom).map_err(|error| at.io(error))?;
-                Inner::Remote(remote.upload(path, name, expected)?)
+                Inner::Remote(Box::new(remote.upload(path, name, expected)?))
             }
         }))
     }

@@ -16,7 +16,7 @@ pub struct Upload(pub(crate) Inner);
 #[derive(Debug)]
 pub(crate) enum Inner {
     Folder(FolderUpload),
-    Remote(RemoteUpload),
+    Remote(Box<RemoteUpload>),
 }
 
 impl Upload {
