@@ -375,8 +375,12 @@ fn own_receipt(backup: &Backup) -> String {
     receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at))
 }
 
-/// The identifier in a blob's name, `ID.tar.gz.enc` and the like, or in that of a partial file, `.ID.tar.gz.enc.x.partial`.
+/// The identifier in an archive's name, `ID.tar.gz.enc` and the like, or in that of a partial file, `.ID.tar.gz.enc.x.partial`.
+/// A copy that somebody keeps elsewhere than where archives are has none: it is his own.
 pub(crate) fn blob_id(blob: &BlobInfo) -> Option<BackupId> {
+    if !blob.is_in_place() {
+        return None;
+    }
     let name = blob.path.rsplit('/').next()?;
     let name = if blob.partial { name.strip_prefix('.')? } else { name };
     let (id, extension) = name.split_once('.')?;

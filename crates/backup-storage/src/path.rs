@@ -47,14 +47,21 @@ pub(crate) fn is_date(path: &str) -> bool {
     }
 }
 
+/// Whether the path is a file's that a listing tells: in the store itself, in `YYYY` or in `YYYY/MM-DD`.
+pub(crate) fn is_listed(path: &str) -> bool {
+    path.rsplit_once('/').is_none_or(|(folder, _)| is_date(folder))
+}
+
+/// Whether the path is a file's in `YYYY/MM-DD`, where archives and receipts are.
+pub(crate) fn is_in_day(path: &str) -> bool {
+    path.rsplit_once('/')
+        .is_some_and(|(folder, _)| folder.len() == 10 && is_date(folder))
+}
+
 /// Whether the path is `YYYY/MM-DD/ID.json`.
 pub(crate) fn is_receipt(path: &str) -> bool {
-    let Some((folder, name)) = path.rsplit_once('/') else {
-        return false;
-    };
-    folder.len() == 10
-        && is_date(folder)
-        && name
+    is_in_day(path)
+        && name_of(path)
             .strip_suffix(".json")
             .is_some_and(|id| id.parse::<BackupId>().is_ok())
 }
@@ -65,11 +72,16 @@ pub(crate) fn is_partial(path: &str) -> bool {
     name.starts_with(PROBE_PREFIX) || (name.starts_with('.') && name.ends_with(PARTIAL_SUFFIX))
 }
 
-/// Where a probe writes: a name that no other probe has, not even one of another machine or container.
-pub(crate) fn probe(random: &dyn Random) -> io::Result<String> {
+/// A name that nothing else has, not even on another machine or in another container.
+pub(crate) fn unique(random: &dyn Random) -> io::Result<String> {
     let mut unique = [0; 16];
     random.fill(&mut unique)?;
-    Ok(format!("{PROBE_PREFIX}{:032x}", u128::from_be_bytes(unique)))
+    Ok(format!("{:032x}", u128::from_be_bytes(unique)))
+}
+
+/// Where a probe writes: where no other one does.
+pub(crate) fn probe(random: &dyn Random) -> io::Result<String> {
+    Ok(format!("{PROBE_PREFIX}{}", unique(random)?))
 }
 
 /// The last part of the path.

@@ -3,28 +3,28 @@
 mod answer;
 mod azure;
 mod connect;
+mod list;
 mod pace;
 mod place;
 mod read;
 mod service;
 mod upload;
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
 use object_store::path::Path;
 use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use tokio::time::timeout;
 
 use crate::error::{At, Error};
 use crate::parts::{Limits, PartSizes};
-use crate::path::is_partial;
 use crate::settings::StorageSettings;
 use crate::stall::within;
-use crate::store::BlobInfo;
 
 pub(crate) use answer::Secrets;
 pub(crate) use upload::RemoteUpload;
@@ -42,6 +42,10 @@ const NOTHING: &str = "check-of-the-container";
 /// How often a create-only write is asked for again when its answer was lost.
 const CREATES: usize = 3;
 
+/// What to do about a store that does not know how to create only.
+const CONDITIONAL_WRITES: &str =
+    "Use a store that knows conditional writes (If-None-Match: *), such as a newer version of this one.";
+
 /// A container or bucket, and the prefix in it below which everything of ours is.
 #[derive(Debug, Clone)]
 pub(crate) struct Remote {
@@ -58,6 +62,8 @@ pub(crate) struct Remote {
     open_timeout: Duration,
     upload_memory: usize,
     max_in_flight: usize,
+    /// Was seen to leave what is there when it is to be created again.
+    keeps: Arc<AtomicBool>,
 }
 
 impl Remote {
@@ -98,7 +104,8 @@ impl Remote {
             "the bucket does not exist",
             "Create the bucket, or correct its name in the storage URL.",
         );
-        match self.impatient.list(self.list_prefix().as_ref()).next().await {
+        // Of what is never in it: a name of others may be one that no listing gets past.
+        match self.impatient.list(Some(&self.location(at, NOTHING)?)).next().await {
             Some(Err(object_store::Error::NotFound { .. })) => Err(match missing {
                 Missing::Create => at.refused(reason, hint),
                 Missing::Tell => at.not_found(reason, hint),
@@ -147,22 +154,20 @@ impl Remote {
         Path::parse(format!("{}{path}", self.prefix)).map_err(|error| at.refused(error, "Give a plain relative path."))
     }
 
-    fn list_prefix(&self) -> Option<Path> {
-        Path::parse(&self.prefix)
-            .ok()
-            .filter(|prefix| !prefix.as_ref().is_empty())
-    }
-
     pub(crate) async fn probe(&self, path: &str, bytes: Bytes) -> Result<Bytes, Error> {
         let at = self.at("write", path);
         let location = self.location(at, path)?;
         within(self.open_timeout * 3, At::whole(&self.describe, "probe"), async {
-            self.impatient
-                .put(&location, bytes.into())
-                .await
-                .map_err(|error| self.error(at, &error))?;
+            let quick = self.impatient();
+            match quick.create_small(at, &location, bytes.clone()).await {
+                // Nothing else has this name: the answer of a first try was lost.
+                Ok(()) | Err(Error::AlreadyExists(_)) => {}
+                Err(error) => return Err(error),
+            }
+            let kept = quick.keep(at, &location, bytes).await;
             let read = async { self.impatient.get(&location).await?.bytes().await }.await;
             let deleted = self.impatient.delete(&location).await;
+            kept?;
             let read = read.map_err(|error| self.error(self.at("read", path), &error))?;
             deleted.map_err(|error| self.error(self.at("delete", path), &error))?;
             Ok(read)
@@ -170,12 +175,43 @@ impl Remote {
         .await
     }
 
-    pub(crate) fn upload(self: &Arc<Self>, path: &str, expected: Option<u64>) -> Result<RemoteUpload, Error> {
+    // Whether what is there stays when it is to be created again, upon which every receipt depends. A store that has
+    // passed is not asked again.
+    async fn keep(&self, at: At<'_>, location: &Path, bytes: Bytes) -> Result<(), Error> {
+        if self.keeps.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.create_small(at, location, bytes).await {
+            Err(Error::AlreadyExists(_)) => {
+                self.keeps.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(()) => Err(at.refused(
+                "the store replaces what it should only create, so that a receipt could be replaced unseen",
+                CONDITIONAL_WRITES,
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_small(&self, at: At<'_>, location: &Path, bytes: Bytes) -> Result<(), Error> {
+        let attributes = Attributes::from_iter([(Attribute::ContentType, "application/json")]);
+        self.create_once(at, location, bytes.into(), attributes).await
+    }
+
+    /// `name` is the upload's own, which no other one has.
+    pub(crate) fn upload(
+        self: &Arc<Self>,
+        path: &str,
+        name: String,
+        expected: Option<u64>,
+    ) -> Result<RemoteUpload, Error> {
         let location = self.location(self.at("write", path), path)?;
         Ok(RemoteUpload::new(
             Arc::clone(self),
             path,
             location,
+            archive_attributes(path, name),
             PartSizes::new(self.limits, expected),
         ))
     }
@@ -210,14 +246,10 @@ impl Remote {
     pub(crate) async fn create(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
         let at = self.at("create", path);
         let location = self.location(at, path)?;
-        let attributes = Attributes::from_iter([(Attribute::ContentType, "application/json")]);
         let mut tries = 0;
         loop {
             tries += 1;
-            let result = self
-                .create_once(at, &location, bytes.clone().into(), attributes.clone())
-                .await;
-            match result {
+            match self.create_small(at, &location, bytes.clone()).await {
                 Err(Error::Unavailable(_)) if tries < CREATES => {}
                 result => return result,
             }
@@ -247,43 +279,13 @@ impl Remote {
         })
         .await
     }
-
-    /// Everything below the prefix, page by page.
-    pub(crate) fn list(self: &Arc<Self>) -> BoxStream<'static, Result<BlobInfo, Error>> {
-        let (remote, pages) = (Arc::clone(self), self.store.list(self.list_prefix().as_ref()));
-        stream::try_unfold(pages, move |mut pages| {
-            let remote = Arc::clone(&remote);
-            async move {
-                let at = At::whole(&remote.describe, "list");
-                let next = within(remote.stall_timeout, at, async {
-                    pages.try_next().await.map_err(|error| remote.error(at, &error))
-                });
-                Ok(next.await?.map(|meta| (meta, pages)))
-            }
-        })
-        .try_filter_map({
-            let remote = Arc::clone(self);
-            move |meta: object_store::ObjectMeta| {
-                let path = meta
-                    .location
-                    .as_ref()
-                    .strip_prefix(&remote.prefix)
-                    .filter(|path| !path.is_empty());
-                let info = path.map(|path| BlobInfo {
-                    path: path.to_owned(),
-                    size: meta.size,
-                    modified: meta.last_modified,
-                    partial: is_partial(path),
-                });
-                async move { Ok(info) }
-            }
-        })
-        .boxed()
-    }
 }
 
-/// The attributes of an archive: as specified, and true to what its name says of the encryption.
-fn archive_attributes(path: &str) -> Attributes {
+/// Names the upload that made an archive.
+const UPLOAD: Attribute = Attribute::Metadata(Cow::Borrowed("upload"));
+
+/// The attributes of an archive: as specified, true to what its name says of the encryption, and the name of its upload.
+fn archive_attributes(path: &str, upload: String) -> Attributes {
     let encrypted = path.rsplit('.').next() == Some("enc");
     let mut attributes = Attributes::from_iter([
         (Attribute::ContentType, "application/octet-stream"),
@@ -292,6 +294,7 @@ fn archive_attributes(path: &str) -> Attributes {
             if encrypted { "true" } else { "false" },
         ),
     ]);
+    attributes.insert(UPLOAD, upload.into());
     if encrypted {
         attributes.insert(Attribute::Metadata("algorithm".into()), "aes-256-cbc".into());
     }

@@ -35,6 +35,13 @@ pub struct BlobInfo {
     pub partial: bool,
 }
 
+impl BlobInfo {
+    /// Whether it stands where archives are, in `YYYY/MM-DD`. Elsewhere it is somebody's own, whatever its name.
+    pub fn is_in_place(&self) -> bool {
+        path::is_in_day(&self.path)
+    }
+}
+
 /// A place where archives and receipts are kept. Cheap to clone; all clones are the same store.
 #[derive(Debug, Clone)]
 pub struct BlobStore {
@@ -167,7 +174,11 @@ impl BlobStore {
         }
     }
 
-    /// Writes a small blob, reads it back and deletes it, to see that all three work now.
+    /// Writes a small blob, reads it back and deletes it, to see that all three work now; and, until that was seen once,
+    /// that it is not replaced when it is to be created again.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] also for a store that does replace it.
     pub async fn probe(&self) -> Result<(), Error> {
         let path = path::probe(&OsRandom).map_err(|error| At::whole(self.name(), "probe").io(error))?;
         let written = Bytes::from_static(b"backup storage probe");
@@ -197,10 +208,14 @@ impl BlobStore {
     /// that is right by half, parts stay below 64 MiB, and what is held in memory below 128 MiB, up to 2.4 TiB in Azure
     /// and 500 GiB in S3 and GCS; without one, up to 1.5 TiB and 320 GiB.
     pub async fn upload_sized(&self, path: &str, expected: Option<u64>) -> Result<Upload, Error> {
-        path::check(self.at("write", path), path)?;
+        let at = self.at("write", path);
+        path::check(at, path)?;
         Ok(Upload(match &self.backend {
             Backend::Folder(folder) => Inner::Folder(FolderUpload::start(Arc::clone(folder), path).await?),
-            Backend::Remote(remote) => Inner::Remote(remote.upload(path, expected)?),
+            Backend::Remote(remote) => {
+                let name = path::unique(&OsRandom).map_err(|error| at.io(error))?;
+                Inner::Remote(Box::new(remote.upload(path, name, expected)?))
+            }
         }))
     }
 
@@ -348,8 +363,8 @@ impl BlobStore {
     }
 
     /// Everything else in the store: archives, what was put there by others, and what killed uploads left, which is
-    /// marked. In no promised order, page by page as the stream is read. In a folder, only what lies where ours can be:
-    /// in the folder itself, in `YYYY` and in `YYYY/MM-DD`; other folders are left alone, since they may be closed.
+    /// marked. In no promised order, page by page as the stream is read. Only what lies where ours can be: in the store
+    /// itself, in `YYYY` and in `YYYY/MM-DD`; other folders are somebody else's, and may be closed.
     pub fn blobs(&self) -> BoxStream<'static, Result<BlobInfo, Error>> {
         self.list()
             .try_filter(|info| future::ready(!path::is_receipt(&info.path)))

@@ -7,7 +7,7 @@ use crate::folder::FolderUpload;
 use crate::remote::RemoteUpload;
 
 /// An archive on its way into the store. Nothing of it is visible before [`Upload::finish`] has returned; dropped, it
-/// is aborted. Killed with the program, it leaves a hidden partial file in a folder (see
+/// is aborted, where there is a runtime. Killed with the program, it leaves a hidden partial file in a folder (see
 /// [`crate::BlobStore::discard_partial`]), invisible blocks in Azure that the service collects after a week, and an
 /// unfinished multipart upload in S3 and GCS, for which the bucket should have a lifecycle rule.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Upload(pub(crate) Inner);
 #[derive(Debug)]
 pub(crate) enum Inner {
     Folder(FolderUpload),
-    Remote(RemoteUpload),
+    Remote(Box<RemoteUpload>),
 }
 
 impl Upload {

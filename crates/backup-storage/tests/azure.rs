@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use backup_core::Outage;
@@ -93,6 +95,38 @@ async fn a_url_with_an_account_and_a_key_of_the_environment_opens() {
     upload(&store, PATH, 10, 10).await.unwrap();
     assert_eq!(read_and_check(&store, PATH, 0..10).await, 10);
     assert!(!format!("{settings:?}{store:?}").contains(ACCOUNT_KEY));
+}
+
+/// Puts an empty blob there, whose name may be one that no path of ours has.
+fn put_of_others(azurite: &Azurite, container: &str, name: &str) {
+    let mut line = TcpStream::connect(("127.0.0.1", azurite.port())).unwrap();
+    let request = [
+        format!("PUT /{ACCOUNT}/{container}/{name}?{WHOLE_ACCOUNT} HTTP/1.1"),
+        format!("Host: 127.0.0.1:{}", azurite.port()),
+        "x-ms-version: 2021-12-02\r\nx-ms-blob-type: BlockBlob\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            .to_owned(),
+    ];
+    line.write_all(request.join("\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    line.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_name_of_others_blinds_no_listing() {
+    let azurite = Azurite::shared();
+    for prefix in ["", "deep/"] {
+        let container = azurite.new_container();
+        let settings = StorageSettings {
+            url: format!("az://{container}/{prefix}"),
+            ..azure(azurite, "ignored")
+        };
+        let store = BlobStore::open(&settings).await.unwrap();
+        upload(&store, PATH, 10, 10).await.unwrap();
+        upload(&store, "notes.txt", 10, 10).await.unwrap();
+        put_of_others(azurite, &container, &format!("{prefix}stray//b"));
+        assert_eq!(everything(&store).await, [PATH, "notes.txt"]);
+    }
 }
 
 #[tokio::test]

@@ -201,6 +201,11 @@ async fn listings_tell_receipts_from_blobs(store: &BlobStore) {
     let archive = format!("2026/11-23/{ID}.tar.gz.enc");
     upload(store, &archive, 12, 12).await.unwrap();
     upload(store, "notes.json", 3, 3).await.unwrap();
+    // Copies that somebody keeps for himself.
+    for folder in ["keep", "keep/2026/11-23", "2026/keep", "2026/11-23/keep"] {
+        let copy = format!("{folder}/{ID}.tar.gz.enc");
+        upload(store, &copy, 12, 12).await.unwrap();
+    }
     store.put_receipt(&receipt, Bytes::from_static(b"{}")).await.unwrap();
     assert_eq!(store.receipts().try_collect::<Vec<_>>().await.unwrap(), [receipt]);
     let mut blobs: Vec<_> = store.blobs().try_collect().await.unwrap();

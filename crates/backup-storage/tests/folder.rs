@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -231,6 +231,8 @@ async fn folders_of_others_do_not_break_a_listing() {
     let (closed, snapshot) = (dir.path().join("lost+found"), dir.path().join(".snapshot/2026/11-23"));
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    symlink(closed.join("inside"), dir.path().join("link")).unwrap();
+    symlink("circle", dir.path().join("circle")).unwrap();
     fs::create_dir_all(&snapshot).unwrap();
     fs::write(snapshot.join("a.tar.gz.enc"), "old").unwrap();
     assert_eq!(everything(&store).await, [receipt, PATH, "notes.txt"]);
@@ -241,6 +243,22 @@ async fn folders_of_others_do_not_break_a_listing() {
     let error = store.receipts().try_collect::<Vec<_>>().await.unwrap_err();
     assert!(matches!(error, Error::Refused(_)), "{error}");
     assert!(error.to_string().contains("11-24"), "{error}");
+}
+
+#[tokio::test]
+async fn a_year_that_was_moved_and_linked_back_is_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, other) = (dir.path().join("storage"), dir.path().join("other-disk"));
+    let store = folder(&root).await;
+    upload(&store, PATH, 10, 10).await.unwrap();
+    fs::rename(root.join("2026"), &other).unwrap();
+    symlink(&other, root.join("2026")).unwrap();
+    symlink(dir.path().join("nowhere"), root.join("2025")).unwrap();
+    // A link to what holds it leads in no circle.
+    symlink(&root, root.join("2024")).unwrap();
+    symlink(&root, other.join("11-24")).unwrap();
+    assert_eq!(read_and_check(&store, PATH, 0..10).await, 10);
+    assert_eq!(everything(&store).await, [PATH]);
 }
 
 #[tokio::test]

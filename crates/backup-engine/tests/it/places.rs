@@ -1,6 +1,8 @@
 //! Several configurations in one installation: each stores where, with which key and within which quota it says.
 
 use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::kit::{Place, ask_for, backup, ended, row, start, stored};
 use backup_core::config::{BackupConfig, QuotaPolicy, SealedSecret};
@@ -357,6 +359,30 @@ async fn what_only_the_storage_has_is_adopted_or_removed() {
     fs::rename(&aside, &archive).unwrap();
     fs::remove_file(archive.with_file_name(format!("{}.json", kept.id))).unwrap();
     assert_eq!(kinds(&engine.orphans(10).await.unwrap()), [(OrphanKind::Lost, kept.id)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_kept_elsewhere_is_neither_the_archive_nor_removed() {
+    let place = Place::new();
+    let engine = place.live_engine().await;
+    let made = backup(&engine, BackupSource::Files).await;
+    let storage = place.path("storage");
+    let archive = storage.join(made.storage_path.as_deref().unwrap());
+    let name = archive.file_name().unwrap();
+    let year = archive.parent().and_then(Path::parent).unwrap();
+    let copies = [storage.join(name), year.join(name)];
+    let old = SystemTime::now() - Duration::from_hours(25);
+    for copy in &copies {
+        fs::copy(&archive, copy).unwrap();
+        let file = fs::File::options().write(true).open(copy).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    assert_eq!(engine.reconcile().await.unwrap(), Reconciled::default());
+    fs::remove_file(&archive).unwrap();
+    assert_eq!(engine.reconcile().await.unwrap().damaged, [made.id]);
+    engine.delete_backup(made.id, false).await.unwrap();
+    assert_eq!(engine.reconcile().await.unwrap().orphans, Vec::<String>::new());
+    assert!(copies.iter().all(|copy| copy.exists()), "they are somebody's own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,10 +44,13 @@ fn walk(folder: &Folder, sender: &mpsc::Sender<Result<BlobInfo, Error>>) -> Resu
             continue;
         };
         let at = folder.at("list", path);
-        // What vanishes under the walk was deleted; what is neither file nor folder is none of ours.
-        let metadata = match fs::symlink_metadata(&full) {
+        // What vanishes under the walk was deleted; what is neither file nor folder is none of ours. Links are followed, as
+        // reading does: a year may have been moved to another disk. They lead no deeper than dates do.
+        let metadata = match fs::metadata(&full) {
             Ok(metadata) => metadata,
             Err(error) if is_missing(&error) => continue,
+            // A link of others, into what is closed to us or in a circle.
+            Err(_) if !path::is_date(path) && !path::is_in_day(path) => continue,
             Err(error) => return Err(at.io(error)),
         };
         if metadata.is_dir() && path::is_date(path) {

@@ -9,6 +9,7 @@ use object_store::Error as StoreError;
 use object_store::client::{HttpError, HttpErrorKind};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::CONDITIONAL_WRITES;
 use crate::error::{At, Error};
 
 /// The texts that no message may hold.
@@ -62,6 +63,11 @@ pub(crate) fn error(at: At<'_>, error: &StoreError, secrets: &Secrets) -> Error 
         StoreError::Unauthenticated { .. } => {
             refused_rights(at, &code(error).unwrap_or_default(), &with_status("401", &reason))
         }
+        StoreError::NotImplemented { .. } => at.refused(reason, CONDITIONAL_WRITES),
+        StoreError::InvalidPath { .. } => at.failed(
+            reason,
+            "Rename or delete the blob of this name, which is none of ours: no listing gets past it.",
+        ),
         _ => transport(at, error).unwrap_or_else(|| by_status(at, error, reason)),
     }
 }
@@ -120,10 +126,13 @@ fn by_status(at: At<'_>, error: &StoreError, reason: String) -> Error {
         (Some(507), _) | (_, Some("QuotaExceeded" | "AccountLimitExceeded" | "XMinioStorageFull")) => {
             at.no_space(reason, "Raise the quota of the account, or shorten the retention.")
         }
-        (Some(400 | 401), _) if text(error).contains("oken") => {
+        (Some(400), _) if text(error).contains("oken") => refused_rights(at, &code(error).unwrap_or_default(), &reason),
+        (Some(401 | 403), _) | (_, Some("AccessDenied")) => {
             refused_rights(at, &code(error).unwrap_or_default(), &reason)
         }
-        (Some(408 | 429 | 500..), _) => {
+        (Some(501), _) => at.refused(reason, CONDITIONAL_WRITES),
+        // S3 says so also in an answer whose status is 200.
+        (Some(408 | 429 | 500..), _) | (_, Some("InternalError" | "ServiceUnavailable" | "SlowDown")) => {
             at.unavailable(reason, "The service has trouble or is overloaded: try again later.")
         }
         (None, _) if text(error).contains("redential") || text(error).contains("oken") => at.refused(
@@ -199,11 +208,25 @@ fn text(error: &StoreError) -> String {
 // "…status code: 400 Bad Request: <body>": object_store keeps the status to itself but in its text.
 fn status(error: &StoreError) -> Option<u16> {
     let text = text(error);
-    text.split("status code: ").nth(1)?.get(..3)?.parse().ok()
+    match text.split("status code: ").nth(1) {
+        Some(said) => said.get(..3)?.parse().ok(),
+        None => code_of_one(&text)?.parse().ok(),
+    }
 }
 
 fn code(error: &StoreError) -> Option<String> {
-    element(&text(error), "Code")
+    let text = text(error);
+    element(&text, "Code").or_else(|| {
+        let code = code_of_one(&text)?;
+        code.parse::<u16>().is_err().then(|| code.to_owned())
+    })
+}
+
+// "… (code: 503)" or "… (code: AccessDenied)": what is said of one blob within the answer to a request for several, as every
+// deletion is one. Azure says the status, S3 the code.
+fn code_of_one(text: &str) -> Option<&str> {
+    let (_, code) = text.strip_suffix(')')?.rsplit_once("(code: ")?;
+    Some(code)
 }
 
 /// The content of an element of an error's body, its first line only.
@@ -275,6 +298,46 @@ mod tests {
             "Server returned non-2xx status code: 503 Service Unavailable: <Error><Code>ServerBusy</Code></Error>",
         );
         assert!(matches!(error(at, &busy, &Secrets::default()), Error::Unavailable(_)));
+    }
+
+    #[test]
+    fn what_is_said_of_one_blob_among_several_is_understood() {
+        let at = At::new("store", "delete", "a");
+        let of_one = |said: &str| {
+            let said = format!("DeleteObjects request failed for key a (1): No. (code: {said})");
+            error(at, &answered(&said), &Secrets::default())
+        };
+        for code in ["503", "429", "InternalError", "SlowDown", "ServiceUnavailable"] {
+            let error = of_one(code);
+            assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        }
+        for code in ["401", "403", "AccessDenied"] {
+            let error = of_one(code);
+            assert!(matches!(error, Error::Refused(_)), "{error:?}");
+            assert!(error.to_string().contains(code), "{error}");
+        }
+        assert!(matches!(of_one("400"), Error::Failed(_)));
+    }
+
+    #[test]
+    fn trouble_in_an_answer_that_is_good_by_its_status_is_an_outage() {
+        let body = "<Error><Code>InternalError</Code><Message>Please try again.</Message></Error>";
+        let said = answered(&format!("Server returned error response: {body}"));
+        let error = error(At::whole("store", "finish"), &said, &Secrets::default());
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        assert!(
+            error.to_string().contains("InternalError: Please try again."),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_store_that_lacks_conditional_writes_is_no_outage() {
+        let says =
+            "Server returned non-2xx status code: 501 Not Implemented: <Error><Code>NotImplemented</Code></Error>";
+        let error = error(At::whole("store", "create"), &answered(says), &Secrets::default());
+        assert!(matches!(error, Error::Refused(_)), "{error:?}");
+        assert!(error.hint().contains("If-None-Match"), "{error}");
     }
 
     #[test]

@@ -113,6 +113,7 @@ fn remote(settings: &StorageSettings, place: &Place, parts: Parts) -> Remote {
         open_timeout: settings.open_timeout,
         upload_memory: settings.upload_memory,
         max_in_flight: settings.max_in_flight.max(1),
+        keeps: Arc::default(),
     }
 }
 

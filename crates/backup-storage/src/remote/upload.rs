@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use object_store::path::Path;
-use object_store::{Error as StoreError, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
+use object_store::{
+    Attributes, Error as StoreError, GetOptions, MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload,
+};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::{Remote, archive_attributes, at_most};
+use super::{Remote, UPLOAD, at_most};
 use crate::error::{At, Error};
 use crate::parts::PartSizes;
 use crate::stall::within;
@@ -19,12 +22,13 @@ use crate::stall::within;
 const SMALL: usize = 64 << 10;
 
 /// An upload in parts. The first part is held until it is full, so that a small archive is one request. Dropped, its
-/// parts are no more sent; what was sent is invisible.
+/// parts are no more sent, and what was sent, which is invisible, is removed.
 #[derive(Debug)]
 pub(crate) struct RemoteUpload {
     remote: Arc<Remote>,
     path: String,
     location: Path,
+    attributes: Attributes,
     sizes: PartSizes,
     number: u64,
     written: u64,
@@ -47,12 +51,19 @@ struct Sent {
 }
 
 impl RemoteUpload {
-    pub(crate) fn new(remote: Arc<Remote>, path: &str, location: Path, sizes: PartSizes) -> Self {
+    pub(crate) fn new(
+        remote: Arc<Remote>,
+        path: &str,
+        location: Path,
+        attributes: Attributes,
+        sizes: PartSizes,
+    ) -> Self {
         Self {
             pace: Pace::new(remote.stall_timeout, remote.max_in_flight),
             remote,
             path: path.to_owned(),
             location,
+            attributes,
             sizes,
             number: 0,
             written: 0,
@@ -140,7 +151,7 @@ impl RemoteUpload {
 
     async fn begin(&mut self) -> Result<Box<dyn MultipartUpload>, Error> {
         let options = PutMultipartOptions {
-            attributes: archive_attributes(&self.path),
+            attributes: self.attributes.clone(),
             ..PutMultipartOptions::default()
         };
         let at = self.at("write");
@@ -171,21 +182,48 @@ impl RemoteUpload {
         if self.failed {
             return Err(self.at("finish").failed("it has failed already", ""));
         }
-        let result = self.commit().await;
+        let mut result = self.commit().await;
+        // A commit whose answer is lost on the way is sent again, and then finds nothing left to commit, or its own blob.
+        if matches!(result, Err(Error::UploadLost(_) | Error::AlreadyExists(_))) && self.is_there().await {
+            result = Ok(());
+        }
         if let Err(error) = result {
             self.give_up().await;
             return Err(error);
         }
-        let Self {
-            remote, path, written, ..
-        } = self;
-        size_in_store(&remote, &path, written).await
+        // Nothing is left to abort.
+        self.multipart = None;
+        size_in_store(&self.remote, &self.path, self.written).await
+    }
+
+    // Whether this very upload stands there, whole. Of a store that keeps no attributes nobody knows.
+    async fn is_there(&mut self) -> bool {
+        let at = At::new(&self.remote.describe, "look at", &self.path);
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        let found = within(self.remote.stall_timeout, at, async {
+            let found = self.remote.store.get_opts(&self.location, options).await;
+            found.map_err(|error| self.remote.error(at, &error))
+        })
+        .await;
+        match found {
+            Ok(found) => {
+                found.meta.size == self.written && found.attributes.get(&UPLOAD) == self.attributes.get(&UPLOAD)
+            }
+            Err(Error::NotFound(_)) => false,
+            Err(error) => {
+                tracing::warn!(path = self.path, %error, "whether an upload went through could not be seen");
+                false
+            }
+        }
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
         if self.multipart.is_none() {
             let payload = self.take_part();
-            let attributes = archive_attributes(&self.path);
+            let attributes = self.attributes.clone();
             return self
                 .remote
                 .create_once(self.at("finish"), &self.location, payload, attributes)
@@ -214,9 +252,7 @@ impl RemoteUpload {
                 .await
                 .map_err(|error| self.remote.error(at, &error))
         })
-        .await?;
-        self.multipart = None;
-        Ok(())
+        .await
     }
 
     // After a failure: best effort, since the failure is what matters and nothing that is left is visible.
@@ -231,17 +267,9 @@ impl RemoteUpload {
         self.in_flight.shutdown().await;
         self.part.clear();
         self.small = BytesMut::new();
-        let Some(mut multipart) = self.multipart.take() else {
-            return Ok(());
-        };
-        let at = self.at("abort");
-        match at_most(self.remote.open_timeout, multipart.abort()).await {
-            Some(Ok(()) | Err(StoreError::NotFound { .. })) => Ok(()),
-            Some(Err(error)) => Err(self.remote.error(at, &error)),
-            None => Err(at.unavailable(
-                "it does not answer",
-                "What is left is invisible; the store cleans it up by its own rules.",
-            )),
+        match self.multipart.take() {
+            Some(multipart) => abort_parts(&self.remote, &self.path, multipart).await,
+            None => Ok(()),
         }
     }
 
@@ -251,6 +279,37 @@ impl RemoteUpload {
 
     fn at(&self, action: &'static str) -> At<'_> {
         At::new(&self.remote.describe, action, &self.path)
+    }
+}
+
+impl Drop for RemoteUpload {
+    // Parts of an upload that is neither committed nor aborted stay for ever in S3 and GCS, and cost. Outside of a runtime,
+    // and where this fails, the bucket's lifecycle rule ends them.
+    fn drop(&mut self) {
+        let (Some(multipart), Ok(runtime)) = (self.multipart.take(), Handle::try_current()) else {
+            return;
+        };
+        let (remote, path) = (Arc::clone(&self.remote), std::mem::take(&mut self.path));
+        let mut in_flight = std::mem::take(&mut self.in_flight);
+        runtime.spawn(async move {
+            // A part that arrives after the end would stay.
+            in_flight.shutdown().await;
+            if let Err(error) = abort_parts(&remote, &path, multipart).await {
+                tracing::warn!(path, %error, "an upload that was given up could not be aborted");
+            }
+        });
+    }
+}
+
+async fn abort_parts(remote: &Remote, path: &str, mut multipart: Box<dyn MultipartUpload>) -> Result<(), Error> {
+    let at = At::new(&remote.describe, "abort", path);
+    match at_most(remote.open_timeout, multipart.abort()).await {
+        Some(Ok(()) | Err(StoreError::NotFound { .. })) => Ok(()),
+        Some(Err(error)) => Err(remote.error(at, &error)),
+        None => Err(at.unavailable(
+            "it does not answer",
+            "What is left is invisible; the store cleans it up by its own rules.",
+        )),
     }
 }
 
