@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { adminPage, expectAccessible, expectFits, expectReadable, picture, url } from './console'
-import { newestBackup } from './wizard'
+import { newestBackup, next } from './wizard'
 
 it('shows one backup whole, verifies it, and says so when that is over', async () => {
   const page = await adminPage()
@@ -125,4 +125,39 @@ it('makes a full backup of one that builds on another, and says what it is of', 
   await page.getByText('此備份獨立完整，恢復時不需要其他備份。').waitFor()
   await expectAccessible(page)
   await expectFits(page)
+})
+
+it('says whose a backup is once there are several configurations', async () => {
+  const page = await adminPage()
+  const made = await page.request.patch(`${url}api/admin/backup/config?key=shop`, { data: {} })
+  expect(made.status(), await made.text()).toBeLessThan(300)
+  await page.goto(`${url}backups`)
+  await page.getByRole('button', { name: '立即完整備份（default）' }).waitFor()
+  await page.getByRole('button', { name: '自訂備份' }).click()
+  const create = page.getByRole('dialog', { name: '建立備份' })
+  await create.getByRole('combobox', { name: '備份來源' }).selectOption('CONFIG')
+  await create.getByRole('combobox', { name: '備份配置' }).selectOption('shop')
+  await expectAccessible(page)
+  await create.getByRole('button', { name: '開始備份' }).click()
+  await create.waitFor({ state: 'detached' })
+  await page.locator('tr[data-backup]', { hasText: '備份配置：default' }).first().waitFor()
+  await page.getByRole('combobox', { name: '備份配置' }).selectOption('shop')
+  await page.waitForURL(/configKey=shop/)
+  await expect.poll(() => page.locator('tr[data-backup]').count(), { timeout: 30_000 }).toBe(1)
+  const row = page.locator('tr[data-backup]', { hasText: '備份配置：shop' })
+  await row.getByText('完成', { exact: true }).waitFor({ timeout: 60_000 })
+  await expectFits(page)
+  await picture(page, 'backups-of-a-configuration')
+
+  await row.getByRole('button', { name: /的操作$/ }).click()
+  await page.getByRole('menuitem', { name: '刪除備份' }).click()
+  const remove = page.getByRole('dialog', { name: '刪除備份' })
+  await remove.getByText('備份配置：shop').waitFor()
+  await remove.locator('time').waitFor()
+
+  await page.goto(`${url}restores/new`)
+  await page.getByRole('radio', { name: /\(shop\)$/ }).click()
+  await next(page)
+  await page.getByText('從此備份恢復：').waitFor()
+  await page.getByText('備份配置：shop').waitFor()
 })

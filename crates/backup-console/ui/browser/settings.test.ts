@@ -74,6 +74,11 @@ it('keeps secrets that are never shown again', async () => {
   await page.getByRole('tab', { name: '加密與金鑰' }).click()
   const before = await page.locator('code').textContent()
   await page.getByLabel('加密密碼短語').fill('a passphrase of its own')
+  await page.getByLabel('再輸入一次').fill('a passphrase of its owm')
+  await save(page).click()
+  await page.getByText('兩次輸入的密碼短語不同').waitFor()
+  expect(await page.locator('code').textContent()).toBe(before)
+  await page.getByLabel('再輸入一次').fill('a passphrase of its own')
   await save(page).click()
   await expect.poll(() => page.locator('code').textContent()).not.toBe(before)
 

@@ -18,15 +18,18 @@ it('cancels a backup while it runs', async () => {
   await ask('fast')
 })
 
-it('outlives a restart of the server: it says so, comes back by itself, and nobody logs in again', async () => {
+it('outlives a restart of the server: it says so, and of when what it shows is, comes back by itself, and nobody logs in again', async () => {
   const page = await adminPage()
   await page.goto(`${url}backups`)
   await page.locator('[data-live=live]').waitFor({ state: 'attached' })
   const before = await page.locator('tr[data-backup]').count()
   await ask('stop')
-  await page.getByText('目前無法即時更新', { exact: false }).waitFor()
+  const away = page.getByText(/^伺服器沒有正常回應，目前顯示的是 .+ 的狀態。$/)
+  await away.waitFor()
+  expect(await page.getByText('目前無法即時更新', { exact: false }).count()).toBe(0)
   await ask('start')
   await page.locator('[data-live=live]').waitFor({ state: 'attached' })
+  await away.waitFor({ state: 'detached' })
   // Asked for elsewhere, with the cookie of before.
   const made = await page.request.post(`${url}api/admin/backup`, { data: { source: 'CONFIG' } })
   expect(made.status()).toBe(202)

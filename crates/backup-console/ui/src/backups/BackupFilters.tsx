@@ -3,6 +3,7 @@ import { useDebouncedCallback } from '@mantine/hooks'
 import { IconSearch } from '@tabler/icons-react'
 import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useConfigKeys } from '@/ui/ConfigName'
 import { DayFilters, FilterBar, SelectFilter } from '@/ui/filters'
 import { type BackupSearch, isNarrowed, NO_FILTERS, SOURCES, STATUSES, TRIGGERS, TYPES } from './search'
 
@@ -18,6 +19,7 @@ interface Props {
 
 export function BackupFilters({ search, onChange }: Props) {
   const { t } = useTranslation(['backups', 'common'])
+  const configs = useConfigKeys()
   return (
     <FilterBar isNarrowed={isNarrowed(search)} onClear={() => onChange(NO_FILTERS)}>
       <SearchInput value={search.q} onChange={q => onChange({ q })} />
@@ -39,6 +41,14 @@ export function BackupFilters({ search, onChange }: Props) {
         data={SOURCES.map(value => ({ value, label: t(`common:source.${value}`) }))}
         onChange={source => onChange({ source })}
       />
+      {(configs.length > 0 || search.configKey) && (
+        <SelectFilter
+          label={t('field.config')}
+          value={search.configKey}
+          data={configs.map(value => ({ value, label: value }))}
+          onChange={configKey => onChange({ configKey })}
+        />
+      )}
       <SelectFilter
         label={t('field.trigger')}
         value={search.trigger}

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import type { Backup } from '@/api/schema'
 import { formatSize } from '@/i18n/format'
 import { SourceBadge, StatusBadge, TriggerBadge, TypeBadge } from '@/ui/badges'
+import { ConfigName } from '@/ui/ConfigName'
 import { AnchorLink } from '@/ui/links'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 import { BackupActions } from './BackupActions'
@@ -99,6 +100,7 @@ function BackupName({ backup }: Props) {
       )}
       <Group gap={6}>
         <TriggerBadge trigger={backup.trigger} />
+        <ConfigName of={backup.configKey} />
         {backup.schedule && (
           <Text size="xs" className="wrap-anywhere">
             {backup.schedule.name}

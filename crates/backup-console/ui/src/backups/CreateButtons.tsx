@@ -4,6 +4,7 @@ import { IconDatabase, IconPlus, IconRefresh } from '@tabler/icons-react'
 import { lazy, type ReactNode, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useCan } from '@/session/me'
+import { DEFAULT_CONFIG, useConfigKeys } from '@/ui/ConfigName'
 import { FailureNotice } from '@/ui/FailureNotice'
 import { useCreateBackup } from './useCreateBackup'
 
@@ -15,9 +16,13 @@ export function CreateButtons({ children }: { children?: ReactNode }) {
   const can = useCan()
   const [isOpen, { open, close }] = useDisclosure()
   const create = useCreateBackup()
+  const areSeveral = useConfigKeys().length > 0
   if (!can('OPERATE')) return null
   const begin = (source: 'FULL_SYSTEM' | 'DATABASE') =>
-    create.mutate({ body: { type: 'FULL', source, description: t('create.default') } })
+    create.mutate({
+      body: { type: 'FULL', source, configKey: DEFAULT_CONFIG, description: t('create.default') },
+    })
+  const named = (what: string) => (areSeveral ? t('create.of', { what, config: DEFAULT_CONFIG }) : what)
   return (
     <Stack gap="xs">
       <Group gap="sm">
@@ -26,7 +31,7 @@ export function CreateButtons({ children }: { children?: ReactNode }) {
           onClick={() => begin('FULL_SYSTEM')}
           disabled={create.isPending}
         >
-          {create.isPending ? t('create.running') : t('create.full')}
+          {create.isPending ? t('create.running') : named(t('create.full'))}
         </Button>
         <Button
           variant="default"
@@ -34,7 +39,7 @@ export function CreateButtons({ children }: { children?: ReactNode }) {
           onClick={() => begin('DATABASE')}
           disabled={create.isPending}
         >
-          {t('create.database')}
+          {named(t('create.database'))}
         </Button>
         <Button variant="default" leftSection={<IconPlus size={18} aria-hidden />} onClick={open}>
           {t('create.more')}

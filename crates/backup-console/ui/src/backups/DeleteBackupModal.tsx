@@ -4,8 +4,10 @@ import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import { refresh } from '@/api/queries'
 import type { Backup } from '@/api/schema'
+import { ConfigName } from '@/ui/ConfigName'
 import { ConfirmModal } from '@/ui/ConfirmModal'
 import { FailureNotice } from '@/ui/FailureNotice'
+import { TimeDisplay } from '@/ui/TimeDisplay'
 
 interface Props {
   backup: Backup
@@ -42,6 +44,12 @@ export function DeleteBackupModal({ backup, onClose, onDeleted }: Props) {
       <Text fw={500} className="wrap-anywhere">
         {backup.name}
       </Text>
+      <div>
+        <Text size="sm">
+          <TimeDisplay at={backup.createdAt} />
+        </Text>
+        <ConfigName of={backup.configKey} size="sm" />
+      </div>
       <FailureNotice error={details.error} onRetry={() => details.refetch()} />
       {dependents.length > 0 && (
         <>

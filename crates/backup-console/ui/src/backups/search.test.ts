@@ -21,9 +21,16 @@ it('asks the server for the page and the days that the viewer means', () => {
     from: '2026-11-01',
     to: '2026-11-02',
     status: 'FAILED',
+    configKey: 'shop',
     sortBy: 'sizeBytes',
   })
-  expect(query).toMatchObject({ limit: 50, offset: 100, status: 'FAILED', sortBy: 'sizeBytes' })
+  expect(query).toMatchObject({
+    limit: 50,
+    offset: 100,
+    status: 'FAILED',
+    configKey: 'shop',
+    sortBy: 'sizeBytes',
+  })
   expect(query.dateFrom).toBe(new Date(2026, 10, 1).toISOString())
   expect(query.dateTo).toBe(new Date(2026, 10, 2, 23, 59, 59, 999).toISOString())
 })
@@ -33,4 +40,5 @@ it('tells a narrowed list from a sorted one', () => {
     false,
   )
   expect(isNarrowed(readBackupSearch({ q: 'x' }))).toBe(true)
+  expect(isNarrowed(readBackupSearch({ configKey: 'shop' }))).toBe(true)
 })

@@ -22,6 +22,7 @@ export interface BackupSearch {
   type?: BackupType
   source?: BackupSource
   trigger?: BackupTrigger
+  configKey?: string
   scheduleId?: string
   /** Days of the viewer's zone, `YYYY-MM-DD`, both included. */
   from?: string
@@ -41,6 +42,7 @@ export function readBackupSearch(search: Record<string, unknown>): BackupSearch 
     type: oneOf(TYPES, search.type),
     source: oneOf(SOURCES, search.source),
     trigger: oneOf(TRIGGERS, search.trigger),
+    configKey: text(search.configKey),
     scheduleId: text(search.scheduleId),
     from: day(search.from),
     to: day(search.to),
@@ -70,6 +72,7 @@ export const NO_FILTERS = {
   type: undefined,
   source: undefined,
   trigger: undefined,
+  configKey: undefined,
   scheduleId: undefined,
   from: undefined,
   to: undefined,

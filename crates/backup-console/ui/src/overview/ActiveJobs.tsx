@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
 import type { JobStatus } from '@/api/schema'
 import { isActive, StatusBadge, TypeBadge } from '@/ui/badges'
+import { ConfigName } from '@/ui/ConfigName'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 
 /** More than are shown at once. */
@@ -23,6 +24,7 @@ export function ActiveJobs() {
                 {backup.name}
               </Text>
               <TypeBadge type={backup.type} />
+              <ConfigName of={backup.configKey} />
             </Group>
             <Text size="sm">
               <TimeDisplay at={backup.startedAt ?? backup.createdAt} distance />

@@ -34,7 +34,7 @@ export function BackupManagement() {
           )}
         </Group>
       </PageHeader>
-      <HealthSentence status={status} />
+      <HealthSentence />
       <FirstRun status={status} />
       <StatusCards status={status} />
       <CreateButtons>

@@ -1,7 +1,8 @@
 import { Alert, List, type MantineColor } from '@mantine/core'
 import { IconAlertTriangle, IconShieldCheck, IconShieldX } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
-import type { Status } from '@/api/schema'
+import { $api } from '@/api/client'
+import { formatTime } from '@/i18n/format'
 import { assessHealth, type HealthLevel } from './health'
 
 const LOOKS: Record<HealthLevel, [MantineColor, typeof IconShieldCheck]> = {
@@ -11,9 +12,11 @@ const LOOKS: Record<HealthLevel, [MantineColor, typeof IconShieldCheck]> = {
 }
 
 /** One sentence that says whether the data is safe, and why not. */
-export function HealthSentence({ status }: { status: Status }) {
+export function HealthSentence() {
   const { t } = useTranslation('overview')
-  const { level, reasons } = assessHealth(status)
+  // As of when it was told: what happened since then is not known while the server is away.
+  const { data, dataUpdatedAt } = $api.useSuspenseQuery('get', '/api/admin/backup/status')
+  const { level, reasons } = assessHealth(data, dataUpdatedAt)
   const [color, Icon] = LOOKS[level]
   return (
     <Alert
@@ -29,9 +32,11 @@ export function HealthSentence({ status }: { status: Status }) {
             <List.Item key={reason.key}>
               {reason.key === 'storage'
                 ? t('health.reason.storage', { percent: `${reason.percent.toFixed(1)}%` })
-                : 'count' in reason
-                  ? t(`health.reason.${reason.key}`, { count: reason.count })
-                  : t(`health.reason.${reason.key}`)}
+                : reason.key === 'notFired'
+                  ? t('health.reason.notFired', { time: formatTime(reason.dueAt) })
+                  : 'count' in reason
+                    ? t(`health.reason.${reason.key}`, { count: reason.count })
+                    : t(`health.reason.${reason.key}`)}
             </List.Item>
           ))}
         </List>

@@ -1,23 +1,29 @@
 import type { Status } from '@/api/schema'
+import { isLate } from './strip/days'
 
 export type HealthLevel = 'well' | 'attention' | 'risk'
 
 /** Why it is not well; what the sentence says about it. */
 export type HealthReason =
   | { key: 'noBackup' | 'lastFailed' | 'noSchedule' }
+  | { key: 'notFired'; dueAt: string }
   | { key: 'critical' | 'warning'; count: number }
   | { key: 'storage'; percent: number }
 
 /** How much of the storage is too much to be well. */
 export const STORAGE_HIGH = 80
 
-/** Whether the data is safe, and every reason why it may not be, the worst first. */
-export function assessHealth(status: Status): { level: HealthLevel; reasons: HealthReason[] } {
+/** Whether the data was safe `now`, when the status was told, and every reason why it may not be, the worst first. */
+export function assessHealth(status: Status, now: number): { level: HealthLevel; reasons: HealthReason[] } {
   const risks: HealthReason[] = []
   const remarks: HealthReason[] = []
-  const { lastSuccessful, lastFailed, storage } = status
+  const { lastSuccessful, lastFailed, nextScheduled, storage } = status
   if (!lastSuccessful) risks.push({ key: 'noBackup' })
   else if (lastFailed && lastFailed.createdAt > lastSuccessful.createdAt) risks.push({ key: 'lastFailed' })
+  // Where no scheduler runs, nobody is there either who could raise an alert.
+  if (nextScheduled && !status.pause && isLate(nextScheduled, now)) {
+    risks.push({ key: 'notFired', dueAt: nextScheduled })
+  }
 
   const open = status.alerts.filter(alert => !alert.resolvedAt)
   const critical = open.filter(alert => alert.severity === 'CRITICAL').length

@@ -12,10 +12,34 @@ it('leads to the storage, and leaves secrets to be filled in', () => {
       "export BACKUP_CONTAINER_NAME='backups'",
     ].join('\n'),
   )
-  expect(environment({ storageUrl: "s3://it's/here" })).toContain(
-    "export BACKUP_STORAGE_URL='s3://it'\\''s/here'",
+  expect(environment({ storageUrl: "file:///it's/here" })).toContain(
+    "export BACKUP_STORAGE_URL='file:///it'\\''s/here'",
   )
   expect(environment({})).toContain("BACKUP_STORAGE_URL='file:///…/storage'")
+})
+
+it.each([
+  [
+    's3://bucket/shop',
+    ["AWS_ACCESS_KEY_ID='…' AWS_SECRET_ACCESS_KEY='…'", "AWS_REGION='…'", "AWS_ENDPOINT='…'"],
+  ],
+  ['gs://bucket', ["GOOGLE_SERVICE_ACCOUNT='…'"]],
+  ['az://backups', ["AZURE_STORAGE_ACCOUNT_NAME='…' AZURE_STORAGE_ACCOUNT_KEY='…'"]],
+  ['file:///srv/backups', []],
+])('has a blank for each variable by which the provider knows who asks: %s', (storageUrl, variables) => {
+  const lines = environment({ storageUrl }).split('\n')
+  expect(lines.slice(2)).toEqual(
+    [`BACKUP_STORAGE_URL='${storageUrl}'`, ...variables].map(line => `export ${line}`),
+  )
+})
+
+it('leads to the container alone where a connection string leads there', () => {
+  const azure = { storageConnectionString: '***', containerName: 'backups' }
+  const lines = environment(azure)
+  expect(environment({ ...azure, storageUrl: 'file:///data/storage' })).toBe(lines)
+  expect(environment({ ...azure, storageUrl: 'az://other/shop' })).toBe(
+    `${lines}\nexport BACKUP_STORAGE_URL='az://other/shop'`,
+  )
 })
 
 it('says the commands that the sheet of backupctl says', () => {

@@ -7,6 +7,10 @@ function quoted(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`
 }
 
+function blanks(...names: string[]): string {
+  return `export ${names.map(name => `${name}='${BLANK}'`).join(' ')}`
+}
+
 type Place = Pick<BackupConfig, 'storageUrl' | 'storageConnectionString' | 'containerName'>
 
 /** The variables that lead to a configuration's storage. Never a secret: those are filled in by hand. */
@@ -16,12 +20,30 @@ export function environment({ storageUrl, storageConnectionString, containerName
     `export BACKUP_ENCRYPTION_KEY_PREVIOUS='${BLANK},${BLANK}'`,
   ]
   if (storageConnectionString) {
-    lines.push(`export AZURE_STORAGE_CONNECTION_STRING='${BLANK}'`)
+    lines.push(blanks('AZURE_STORAGE_CONNECTION_STRING'))
     lines.push(`export BACKUP_CONTAINER_NAME=${quoted(containerName ?? 'backups')}`)
+    // Beside it a folder counts for nothing.
+    if (storageUrl?.startsWith('az://')) lines.push(`export BACKUP_STORAGE_URL=${quoted(storageUrl)}`)
+  } else if (storageUrl) {
+    lines.push(`export BACKUP_STORAGE_URL=${quoted(storageUrl)}`, ...identity(storageUrl))
+  } else {
+    lines.push(`export BACKUP_STORAGE_URL='file:///${BLANK}/storage'`)
   }
-  if (storageUrl) lines.push(`export BACKUP_STORAGE_URL=${quoted(storageUrl)}`)
-  else if (!storageConnectionString) lines.push(`export BACKUP_STORAGE_URL='file:///${BLANK}/storage'`)
   return lines.join('\n')
+}
+
+/** The variables by which the provider of a storage knows who asks; what they hold is not known here. */
+function identity(url: string): string[] {
+  if (url.startsWith('s3://')) {
+    return [
+      blanks('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'),
+      blanks('AWS_REGION'),
+      blanks('AWS_ENDPOINT'),
+    ]
+  }
+  if (url.startsWith('gs://')) return [blanks('GOOGLE_SERVICE_ACCOUNT')]
+  if (url.startsWith('az://')) return [blanks('AZURE_STORAGE_ACCOUNT_NAME', 'AZURE_STORAGE_ACCOUNT_KEY')]
+  return []
 }
 
 export const CHECK = `backupctl key check

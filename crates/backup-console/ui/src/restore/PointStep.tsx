@@ -8,6 +8,7 @@ import { SOURCES } from '@/backups/search'
 import { VerifyState } from '@/backups/VerifyState'
 import { formatSize } from '@/i18n/format'
 import { SourceBadge, TriggerBadge, TypeBadge } from '@/ui/badges'
+import { ConfigName, useConfigKeys } from '@/ui/ConfigName'
 import { FailureNotice } from '@/ui/FailureNotice'
 import { Loading } from '@/ui/Loading'
 import { TimeDisplay } from '@/ui/TimeDisplay'
@@ -98,8 +99,10 @@ export function PointStep({ onChoose }: { onChoose: (backupId: string) => void }
 }
 
 function Point({ backup }: { backup: Backup }) {
+  const areSeveral = useConfigKeys().length > 0
+  const label = areSeveral ? `${backup.name} (${backup.configKey})` : backup.name
   return (
-    <Radio.Card value={backup.id} p="sm" aria-label={backup.name}>
+    <Radio.Card value={backup.id} p="sm" aria-label={label}>
       <Group wrap="nowrap" align="flex-start">
         <Radio.Indicator />
         <Stack gap={4} miw={0}>
@@ -113,6 +116,7 @@ function Point({ backup }: { backup: Backup }) {
             <TypeBadge type={backup.type} />
             <SourceBadge source={backup.source} />
             <TriggerBadge trigger={backup.trigger} />
+            <ConfigName of={backup.configKey} />
           </Group>
           <VerifyState backup={backup} />
         </Stack>

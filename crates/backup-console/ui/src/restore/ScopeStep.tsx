@@ -2,6 +2,7 @@ import { Card, Checkbox, MultiSelect, Radio, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { formatNumber, formatSize } from '@/i18n/format'
+import { ConfigName } from '@/ui/ConfigName'
 import { TimeDisplay } from '@/ui/TimeDisplay'
 import { isSelective, restoresAnything } from './draft'
 import { PathPicker } from './PathPicker'
@@ -26,6 +27,7 @@ export function ScopeStep({ backup, contents, draft, onChange, onGo }: StepProps
       <Text className="wrap-anywhere">
         {t('scope.about')} <b>{backup.name}</b> (<TimeDisplay at={backup.createdAt} />)
       </Text>
+      <ConfigName of={backup.configKey} size="sm" />
       {database && (
         <Card withBorder padding="md">
           <Checkbox

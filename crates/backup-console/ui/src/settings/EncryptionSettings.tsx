@@ -1,7 +1,8 @@
-import { Alert, Code, Text } from '@mantine/core'
+import { Alert, Code, PasswordInput, Text } from '@mantine/core'
 import { useWatch } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import type { BackupConfig } from '@/api/schema'
+import { useCan } from '@/session/me'
 import { AnchorLink } from '@/ui/links'
 import { ConfigSection, useSettings } from './ConfigSection'
 import { SecretSetting, SwitchSetting } from './fields'
@@ -21,10 +22,29 @@ export function EncryptionSettings({ config }: { config: BackupConfig }) {
       <SwitchSetting name="encryptionEnabled" />
       <PlainWarning />
       <SecretSetting name="encryptionKey" description={t('hint.encryptionKey')} />
+      <PassphraseAgain />
       <AnchorLink to="/recovery" size="sm" underline="always">
         {t('recovery.open')}
       </AnchorLink>
     </ConfigSection>
+  )
+}
+
+/** Backups with a mistyped passphrase are good, and nobody opens them who has kept the one that was meant. */
+function PassphraseAgain() {
+  const { t } = useTranslation('settings')
+  const can = useCan()
+  const { form } = useSettings()
+  if (!can('ADMIN')) return null
+  return (
+    <PasswordInput
+      label={t('key.again')}
+      autoComplete="new-password"
+      error={form.formState.errors.encryptionKeyAgain && t('key.differs')}
+      {...form.register('encryptionKeyAgain', {
+        validate: (again, { encryptionKey }) => again === encryptionKey,
+      })}
+    />
   )
 }
 

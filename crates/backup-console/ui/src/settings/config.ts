@@ -46,6 +46,9 @@ export type ConfigValues = {
 
 export type Field = keyof ConfigValues
 
+/** What a form holds: what nobody sees while it is typed, and nothing can be opened without, is typed twice. */
+export type FormValues = ConfigValues & { encryptionKeyAgain: string }
+
 export function valuesOf(config: BackupConfig): ConfigValues {
   return {
     storageUrl: config.storageUrl ?? '',

@@ -6,19 +6,23 @@ import { refresh } from '@/api/queries'
 import type { BackupConfig, ConfigChange, TestConfig } from '@/api/schema'
 import { useFailureMessage } from '@/ui/FailureNotice'
 import { failedField } from '@/ui/fieldFailure'
-import { type ConfigValues, changeOf, type Field, valuesOf } from './config'
+import { changeOf, type Field, type FormValues, valuesOf } from './config'
 
 /** Has everything that shows configurations read them anew. */
 export function refreshConfigs(): Promise<void> {
   return refresh('/api/admin/backup/configs', '/api/admin/backup/config', '/api/admin/backup/status')
 }
 
+function formValuesOf(config: BackupConfig): FormValues {
+  return { ...valuesOf(config), encryptionKeyAgain: '' }
+}
+
 /** A form over a configuration that saves what was changed and tries it before. */
 export function useConfigForm(config: BackupConfig) {
   const { t } = useTranslation('settings')
   const failureMessage = useFailureMessage()
-  const form = useForm<ConfigValues>({
-    values: valuesOf(config),
+  const form = useForm<FormValues>({
+    values: formValuesOf(config),
     // What somebody has begun to type stays when the configuration is read anew.
     resetOptions: { keepDirtyValues: true },
   })
@@ -33,14 +37,14 @@ export function useConfigForm(config: BackupConfig) {
   const save = $api.useMutation('patch', '/api/admin/backup/config', {
     onSuccess: ({ config: saved }) => {
       test.reset()
-      form.reset(valuesOf(saved), { keepDirtyValues: false })
+      form.reset(formValuesOf(saved), { keepDirtyValues: false })
       notifications.show({ message: t('saved'), color: 'green' })
       return refreshConfigs()
     },
     onError,
   })
-  const { dirtyFields } = form.formState
-  const change = () => changeOf(form.getValues(), Object.keys(dirtyFields) as Field[])
+  const { encryptionKeyAgain: _, ...changed } = form.formState.dirtyFields
+  const change = () => changeOf(form.getValues(), Object.keys(changed) as Field[])
   const patch = (body: ConfigChange) => save.mutate({ params, body })
   return {
     config,
@@ -52,7 +56,7 @@ export function useConfigForm(config: BackupConfig) {
     discard: () => {
       save.reset()
       test.reset()
-      form.reset(valuesOf(config), { keepDirtyValues: false })
+      form.reset(formValuesOf(config), { keepDirtyValues: false })
     },
     /** Back to what the environment says. */
     clear: (field: Field) => patch({ [field]: null }),

@@ -18,7 +18,7 @@ export interface Facts {
   status: Pick<Status, 'lastSuccessful' | 'isAutoBackupEnabled'>
   config: Pick<BackupConfig, 'notificationEmails' | 'webhooks'>
   /** Good backups, the newest first. */
-  backups: Pick<Backup, 'source' | 'verifiedAt' | 'verifyError'>[]
+  backups: Pick<Backup, 'source' | 'verifiedAt' | 'verifyLevel' | 'verifyError'>[]
   /** What the server does not know: steps that somebody took in this browser. */
   passed: readonly Step[]
 }
@@ -33,7 +33,8 @@ export function stepsDone({ status, config, backups, passed }: Facts): Set<Step>
     storage: backups.length > 0,
     key: false,
     backup: Boolean(status.lastSuccessful),
-    verify: backups.some(backup => backup.verifiedAt && !backup.verifyError),
+    // A checksum, or what was read back, restores nothing.
+    verify: backups.some(each => each.verifiedAt && each.verifyLevel === 'RESTORE' && !each.verifyError),
     schedule: status.isAutoBackupEnabled,
     notification: config.notificationEmails.length > 0 || config.webhooks.length > 0,
   }

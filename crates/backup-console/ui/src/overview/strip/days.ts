@@ -6,6 +6,11 @@ export const DAYS = 30
 /** How late a schedule may be before nobody seems to be there to fire it. */
 const LATE = 10 * 60_000
 
+/** Whether what was due then has waited for so long that nobody seems to be there to fire it. */
+export function isLate(dueAt: string, now: number): boolean {
+  return Date.parse(dueAt) < now - LATE
+}
+
 /** What a day was like, the worst first. */
 export type DayState = 'failed' | 'missed' | 'partly' | 'skipped' | 'running' | 'good' | 'gone' | 'none'
 
@@ -82,7 +87,7 @@ export function daysOf(
     if (between.length === 0) count(at, 'missed', firing.missed)
     for (const missed of between) count(missed, 'missed')
   })
-  if (schedule.isEnabled && schedule.nextRunAt && Date.parse(schedule.nextRunAt) < now - LATE) {
+  if (schedule.isEnabled && schedule.nextRunAt && isLate(schedule.nextRunAt, now)) {
     for (let late = day(schedule.nextRunAt); late <= today; late = dayAfter(late, 1)) count(late, 'missed')
   }
   return [...counts].map(([each, of]) => ({ day: each, state: stateOf(of), ...of }))
