@@ -243,6 +243,10 @@ async fn folders_of_others_do_not_break_a_listing() {
     let error = store.receipts().try_collect::<Vec<_>>().await.unwrap_err();
     assert!(matches!(error, Error::Refused(_)), "{error}");
     assert!(error.to_string().contains("11-24"), "{error}");
+    // A folder that is closed could not be removed.
+    for closed in [closed, date] {
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    }
 }
 
 #[tokio::test]

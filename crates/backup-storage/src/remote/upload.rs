@@ -250,6 +250,7 @@ impl RemoteUpload {
             multipart
                 .complete()
                 .await
+                .map(drop)
                 .map_err(|error| self.remote.error(at, &error))
         })
         .await
