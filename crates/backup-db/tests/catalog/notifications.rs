@@ -373,7 +373,7 @@ async fn what_waits_for_too_long_is_known_and_told_to_those_who_get_theirs(catal
     };
     let later = || Delivery::Later {
         error: text("busy"),
-        pause: Duration::from_secs(20 * 60),
+        pause: Duration::from_mins(20),
     };
     tell(&catalog, 2, 1).await;
     let busy = |way: &str| if way == HOOK { Delivery::Sent } else { later() };
