@@ -11,11 +11,12 @@ pub use compare::compare;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
-use crate::poll;
+use crate::{poll, tools};
 
 /// How long a file must have rested when a base is made to be carried over unread, and a little more.
 const REST: Duration = Duration::from_secs(62);
@@ -61,6 +62,16 @@ impl Drop for Scratch {
     }
 }
 
+/// Copies what is in `from`, and its own metadata, to the folder `to`, as a second opinion on what a full copy is. GNU tar
+/// keeps zeros that take room apart from holes; `cp` makes holes of them wherever a file has others.
+pub fn copy(from: &Path, to: &Path) {
+    let script = "cd \"$1\" && tar -cS --xattrs --xattrs-include='*' --acls --format=pax . \
+         | tar -xp -C \"$2\" --xattrs --xattrs-include='*' --acls";
+    let mut copy = Command::new("bash");
+    copy.args(["-o", "pipefail", "-c", script, "copy"]).args([from, to]);
+    tools::run(&mut copy).expect("a copy");
+}
+
 /// Lets the owner into every folder, so that the tree can be removed.
 fn unlock(folder: &Path) {
     let _what_cannot_be_changed_is_removed_as_it_is = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
@@ -73,26 +84,15 @@ fn unlock(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek as _, SeekFrom, Write as _};
-    use std::process::Command;
-
     use super::*;
-
-    /// GNU tar (with `-S`, all attributes) is a second opinion on what a full copy is.
-    fn copy_by_tar(from: &Path, to: &Path) {
-        let status = Command::new("sh")
-            .args(["-c", "cd \"$1\" && tar -cS --xattrs --xattrs-include='*' --acls --format=pax . | tar -xp -C \"$2\" --xattrs --xattrs-include='*' --acls", "copy"])
-            .args([from, to])
-            .status()
-            .unwrap();
-        assert!(status.success());
-    }
+    use std::io::{Seek as _, SeekFrom, Write as _};
+    use std::os::unix::fs::FileExt as _;
 
     #[test]
     fn a_true_copy_has_no_differences_and_every_change_is_found() {
         let (a, b) = (Scratch::new(), Scratch::new());
         everything(a.path());
-        copy_by_tar(a.path(), b.path());
+        copy(a.path(), b.path());
         assert_eq!(compare(a.path(), b.path()), Vec::<String>::new());
 
         let file = b.path().join("content/text");
@@ -114,6 +114,20 @@ mod tests {
         ] {
             assert!(found.contains(expected), "{expected}: {found}");
         }
+    }
+
+    /// What is compared with a copy that lost them would take a faithful backup for a waste of room.
+    #[test]
+    fn zeros_that_take_room_take_it_in_a_copy_too() {
+        let (a, b) = (Scratch::new(), Scratch::new());
+        let file = fs::File::create(a.path().join("half")).unwrap();
+        file.set_len(2 << 20).unwrap();
+        file.write_all_at(&vec![0; 1 << 20], 0).unwrap();
+        file.sync_all().unwrap();
+        copy(a.path(), b.path());
+        let blocks = |root: &Scratch| fs::metadata(root.path().join("half")).unwrap().blocks();
+        assert!(blocks(&a) >= 2048, "{} blocks", blocks(&a));
+        assert_eq!(blocks(&b), blocks(&a));
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Restores by the API, and what a system was like before and after them.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::System;
+use crate::poll;
 use crate::tree::{self, Scratch};
-use crate::{poll, tools};
 
 /// How long a restore may take on a busy machine.
 const RESTORE: Duration = Duration::from_mins(3);
@@ -34,9 +33,8 @@ impl System {
             dump: self.database.dump(),
             files: Scratch::new(),
         };
-        let mut copy = Command::new("cp");
-        copy.args(["-a", "-T"]).arg(self.uploads()).arg(state.tree());
-        tools::run(&mut copy).expect("a copy");
+        std::fs::create_dir(state.tree()).expect("a folder");
+        tree::copy(&self.uploads(), &state.tree());
         state
     }
 
