@@ -2,6 +2,7 @@
 //! root for the segments, the segments for the members.
 
 mod chain;
+mod check;
 mod content;
 mod copy;
 mod feed;

@@ -63,6 +63,10 @@ pub struct Cuts {
     /// Extents of one entry behind which nothing more of it is sought in other archives, so that its record stays within
     /// its limit.
     pub extents: usize,
+    /// Pages of signatures that may be fetched for the sake of content that has moved, before any was found. Beyond these each
+    /// has to be worth a mebibyte: what was dealt out anew in small pieces is stored again sooner than sought for days, and a
+    /// restore would have to read as far and wide for it.
+    pub jumps: u64,
 }
 
 impl Cuts {
@@ -78,6 +82,7 @@ impl Cuts {
         anchor_rows: 1 << 16,
         window_bytes: 16 << 20,
         extents: 1_800_000,
+        jumps: 256,
     };
 }
 
@@ -173,7 +178,7 @@ impl ArchiveWriter {
         random: &dyn Random,
         cuts: Cuts,
     ) -> Result<Self, PipelineError> {
-        let base = base.map(|base| matcher::Matcher::new(base, cuts.window_bytes).map(Box::new));
+        let base = base.map(|base| matcher::Matcher::new(base, &cuts).map(Box::new));
         let base = base.transpose()?;
         let emitter = emitter::Emitter::new(sink, key, options, random)?;
         let mut tape = tape::Tape::new(emitter, options, cuts)?;

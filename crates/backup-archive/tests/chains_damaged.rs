@@ -209,8 +209,8 @@ fn lying(
 
 #[test]
 fn an_index_that_lies_is_refused() {
-    let refused = |places: &dyn Fn(&mut Linked, &[Place]) -> Vec<Place>, text: &str| {
-        let reader = lying(|linked, right| places(linked, right), None).unwrap();
+    let refused = |places: &dyn Fn(&mut Linked, &[Place]) -> Vec<Place>, digest, text: &str| {
+        let reader = lying(|linked, right| places(linked, right), digest).unwrap();
         let verified = reader.verify_content(&job()).unwrap_err();
         let read = read_part(&reader, "files").unwrap_err();
         let opened = reader
@@ -224,21 +224,25 @@ fn an_index_that_lies_is_refused() {
             );
         }
     };
-    refused(&|_, _| vec![(1, 1 << 20, 10)], "impossible place");
-    refused(&|_, _| vec![(1, u64::MAX, 1)], "impossible place");
-    refused(&|_, _| vec![(1, 5, u64::MAX)], "impossible place");
-    refused(&|_, right| vec![(1, right[0].1, 10 << 20)], "impossible place");
-    refused(&|_, _| vec![(2, 0, 10)], "not in the table");
-    refused(&|_, _| vec![(u32::MAX, 0, 10)], "not in the table");
+    refused(&|_, _| vec![(1, 1 << 20, 10)], None, "impossible place");
+    refused(&|_, _| vec![(1, u64::MAX, 1)], None, "impossible place");
+    refused(&|_, _| vec![(1, 5, u64::MAX)], None, "impossible place");
+    refused(&|_, right| vec![(1, right[0].1, 10 << 20)], None, "impossible place");
+    refused(&|_, _| vec![(2, 0, 10)], None, "not in the table");
+    refused(&|_, _| vec![(u32::MAX, 0, 10)], None, "not in the table");
     refused(
         &|_, right| vec![right[0], (1, 1, u64::MAX - 40_000)],
+        None,
         "impossible place",
     );
-    refused(&|_, right| vec![right[0], (1, 1, u64::MAX)], "another length");
+    refused(&|_, right| vec![right[0], (1, 1, u64::MAX)], None, "another length");
     // Among the files of the base are index segments: no content is there.
-    refused(&|_, right| vec![(1, right[0].1, 200_000)], "no member holds");
+    refused(&|_, right| vec![(1, right[0].1, 200_000)], None, "no member holds");
 
-    // What only a check of the whole archive finds: a wrong sum; content that stands in no file, or out of order.
+    // Right pieces that are not what was backed up.
+    refused(&|_, right| vec![right[0]], Some([7; 32]), "another SHA-256");
+
+    // What only a check of the whole archive finds: content that stands in no file, or out of order.
     let found = |places: &dyn Fn(&mut Linked, &[Place]) -> Vec<Place>, digest, text: &str| {
         let reader = lying(|linked, right| places(linked, right), digest).unwrap();
         let error = reader.verify_content(&job()).unwrap_err();
@@ -248,7 +252,6 @@ fn an_index_that_lies_is_refused() {
         );
     };
     let right = Some(sha256(&noise(1, 40_000)));
-    found(&|_, right| vec![right[0]], Some([7; 32]), "another SHA-256");
     let reader = lying(|_, places| places.to_vec(), right).unwrap();
     reader.verify_content(&job()).unwrap();
     let not_held = "does not hold 'f' as indexed";

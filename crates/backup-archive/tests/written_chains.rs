@@ -144,7 +144,7 @@ fn what_did_not_change_is_read_through_the_chain() {
         let link = write(number, Some(&base), |writer| {
             let mut part = writer.part("files")?;
             for (entry, content) in &items {
-                if !part.append_unchanged(entry)? {
+                if part.append_unchanged(entry)?.is_none() {
                     part.append(entry, &mut content.as_slice())?;
                 }
             }

@@ -77,6 +77,8 @@ text_enum! {
         OtherSource => "OTHER_SOURCE",
         /// Each of them, or something that it builds on, was found missing or damaged.
         BaseBroken => "BASE_BROKEN",
+        /// It is there, but the storage does not let it be read.
+        BaseUnreadable => "BASE_UNREADABLE",
         /// Enough backups build on the last FULL one.
         ChainTooLong => "CHAIN_TOO_LONG",
         /// What builds on the last FULL one takes up as much as may be.
@@ -96,6 +98,7 @@ impl WhyFull {
             Self::NoBase => "there is no base to build on",
             Self::OtherSource => "there are backups of other sources only",
             Self::BaseBroken => "what it would build on is missing or damaged",
+            Self::BaseUnreadable => "the storage does not let be read what it would build on",
             Self::ChainTooLong => "the chain is as long as it may get",
             Self::ChainTooHeavy => "the chain is as heavy as it may get",
             Self::KeyChanged => "the encryption key is another one",
@@ -116,7 +119,8 @@ pub enum ChainPlan {
 /// Decides what a new backup builds on: a DIFFERENTIAL one on the newest good FULL one of its source, an INCREMENTAL one on
 /// the newest good one. Good is what nothing is wrong with, all the way down to the FULL one that it builds on; all of
 /// that must be among `links`. Where what is found cannot be built on (see [`WhyFull`]), an older one is not tried: the new
-/// backup is FULL.
+/// backup is FULL. But where it is only that the chain may not grow any more, the newest good FULL one that is newer than the
+/// chain's own is built on: it was made of the chain while that went on.
 pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: ChainLimits) -> ChainPlan {
     if wanted.backup_type == BackupType::Full {
         return ChainPlan::Full(WhyFull::Asked);
@@ -142,9 +146,18 @@ pub fn plan(wanted: &WantedBackup<'_>, links: &[Link], limits: ChainLimits) -> C
             WhyFull::BaseBroken
         });
     };
-    match refusal(wanted, base, &chain, links, limits) {
-        None => ChainPlan::On(base.id),
-        Some(why) => ChainPlan::Full(why),
+    let refuses = |base: &Link, chain: &[&Link]| refusal(wanted, base, chain, links, limits);
+    let Some(why) = refuses(base, &chain) else {
+        return ChainPlan::On(base.id);
+    };
+    let is_grown = matches!(why, WhyFull::ChainTooLong | WhyFull::ChainTooHeavy);
+    let newer = candidates.iter().copied().find(|link| {
+        let is_newer = chain.last().is_some_and(|full| age(link) > age(full));
+        link.backup_type == BackupType::Full && link.is_good && is_newer
+    });
+    match newer.filter(|full| is_grown && refuses(full, &[*full]).is_none()) {
+        Some(full) => ChainPlan::On(full.id),
+        None => ChainPlan::Full(why),
     }
 }
 
@@ -363,6 +376,15 @@ mod tests {
         links.push(link(4, BackupType::Incremental, Some(3)));
         assert_eq!(incremental(&links), ChainPlan::On(id(4)));
         assert_eq!(differential(&links), ChainPlan::On(id(9)));
+        // And where the chain may not grow any more, what was made of it takes its place: nothing is read anew for it.
+        let limits = |max_length, max_weight| ChainLimits { max_length, max_weight };
+        let at_most = |links: &[Link], limits| plan_of(BackupType::Incremental, links, limits);
+        assert_eq!(at_most(&links, limits(4, 100)), ChainPlan::On(id(4)));
+        assert_eq!(at_most(&links, limits(3, 100)), ChainPlan::On(id(9)));
+        assert_eq!(at_most(&links, limits(30, 20)), ChainPlan::On(id(9)));
+        assert_eq!(at_most(&links, limits(0, 100)), ChainPlan::Full(WhyFull::ChainTooLong));
+        links[3].key_fingerprint = Some("another".to_owned());
+        assert_eq!(at_most(&links, limits(3, 100)), ChainPlan::Full(WhyFull::ChainTooLong));
     }
 
     #[test]

@@ -79,11 +79,12 @@ pub trait ArchiveSink {
 
     /// Appends a regular file as the backup that this one builds on has it, without reading it, where that backup vouches
     /// that it is the same: by path, size, modification time and identity, and the file was not touched while that backup
-    /// was made. Says whether it did; where not, the file is to be appended with its content. What `entry` need not know
-    /// are extended attributes and ranges of data, which did not change either. Without a base: never.
-    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+    /// was made. Returns how many bytes of content it has there, of a sparse file its data; `None`: it was not appended, and is to
+    /// be with its content. What `entry` need not know are extended attributes and ranges of data, which did not change
+    /// either. Without a base: never.
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<Option<u64>, PipelineError> {
         let _ = entry;
-        Ok(false)
+        Ok(None)
     }
 
     /// Appends a stream whose length nobody knows, to its end. Restored, it is one entry of kind file at `path`; in the

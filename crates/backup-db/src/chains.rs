@@ -24,11 +24,11 @@ const SOURCE_DETAIL: &str = "source";
 const BACKUP_DETAIL: &str = "backup";
 
 impl Store {
-    /// The newest COMPLETED backups of a configuration, and all that those build on: what [`backup_core::chain::plan`]
-    /// decides by.
-    pub async fn chain_links(&self, config_key: &str) -> Result<Vec<Link>, Error> {
+    /// The newest COMPLETED backups that a configuration has of `source`, and all that those build on: what
+    /// [`backup_core::chain::plan`] decides by. Where it has none, the newest of another source.
+    pub async fn chain_links(&self, config_key: &str, source: BackupSource) -> Result<Vec<Link>, Error> {
         let config_key = config_key.to_owned();
-        self.read("chain_links", move |tx| links(tx, &config_key)).await
+        self.read("chain_links", move |tx| links(tx, &config_key, source)).await
     }
 
     /// Says of a COMPLETED backup that what the storage has of it is not what was written: so it cannot be restored, nor can
@@ -51,13 +51,16 @@ pub(crate) enum Finding {
     Missing,
 }
 
-pub(crate) fn links(tx: &mut Tx<'_>, config_key: &str) -> TxResult<Vec<Link>> {
+/// See [`Store::chain_links`].
+pub(crate) fn links(tx: &mut Tx<'_>, config_key: &str, source: BackupSource) -> TxResult<Vec<Link>> {
     let lost = crate::retention::lost(tx)?;
     let mut known = HashSet::new();
     let mut links: Vec<Link> = Vec::new();
-    let mut wanted: Option<Vec<String>> = None;
+    let mut rows = candidates(tx, config_key, Which::NewestOf(source))?;
+    if rows.is_empty() {
+        rows = candidates(tx, config_key, Which::Newest)?;
+    }
     loop {
-        let rows = candidates(tx, config_key, wanted.as_deref())?;
         let before = links.len();
         for row in rows {
             if known.insert(row.0.0) {
@@ -73,8 +76,18 @@ pub(crate) fn links(tx: &mut Tx<'_>, config_key: &str) -> TxResult<Vec<Link>> {
         if missing.is_empty() {
             return Ok(links);
         }
-        wanted = Some(missing);
+        rows = candidates(tx, config_key, Which::These(&missing))?;
     }
+}
+
+/// Which backups are asked for.
+enum Which<'a> {
+    /// The newest [`NEWEST`] of a source.
+    NewestOf(BackupSource),
+    /// The newest one, of whatever source.
+    Newest,
+    /// Those of these identifiers.
+    These(&'a [String]),
 }
 
 type Row = (
@@ -89,8 +102,7 @@ type Row = (
     Option<String>,
 );
 
-/// The newest, or those of these identifiers.
-fn candidates(tx: &mut Tx<'_>, config_key: &str, ids: Option<&[String]>) -> TxResult<Vec<Row>> {
+fn candidates(tx: &mut Tx<'_>, config_key: &str, which: Which<'_>) -> TxResult<Vec<Row>> {
     let mut query = backups::table
         .filter(backups::config_key.eq(config_key))
         .filter(backups::status.eq(JobStatus::Completed.as_str()))
@@ -109,9 +121,11 @@ fn candidates(tx: &mut Tx<'_>, config_key: &str, ids: Option<&[String]>) -> TxRe
             backups::missing,
         ))
         .into_boxed();
-    if let Some(ids) = ids {
-        query = query.filter(backups::id.eq_any(ids));
-    }
+    query = match which {
+        Which::NewestOf(source) => query.filter(backups::source.eq(source.as_str())),
+        Which::Newest => query.limit(1),
+        Which::These(ids) => query.filter(backups::id.eq_any(ids)),
+    };
     Ok(query.load(tx.db)?)
 }
 

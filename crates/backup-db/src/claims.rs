@@ -46,6 +46,13 @@ pub struct StorageLimit {
 /// Backups that are put off in one transaction: others may write in between.
 const PUT_OFF_AT_ONCE: u32 = 50;
 
+/// What saves something new goes before what is made of backups that are there: that one is dated as its origin, so by its date
+/// it would always be first.
+const MADE_FIRST: [&str; 2] = [
+    " AND due.consolidated_from IS NULL",
+    " AND due.consolidated_from IS NOT NULL",
+];
+
 /// A job to take up.
 struct Next {
     kind: JobKind,
@@ -141,13 +148,16 @@ fn next(tx: &mut Tx<'_>, storage: Option<&StorageLimit>) -> TxResult<Option<Next
     if let Some(id) = backup_before_restore(tx)? {
         return Ok(Some(job(JobKind::Backup, false)(id)));
     }
-    for (kind, table) in [(JobKind::Verification, "verifications"), (JobKind::Backup, "backups")] {
+    for (kind, table, kinds) in [
+        (JobKind::Verification, "verifications", &[""][..]),
+        (JobKind::Backup, "backups", &MADE_FIRST[..]),
+    ] {
         // It has a place already.
         if let Some(id) = for_kind!(kind, jobs => jobs::expired(tx)?) {
             return Ok(Some(job(kind, true)(id)));
         }
         let now = tx.now.naive_utc();
-        let oldest = Oldest { table, now }.load(tx.db)?;
+        let oldest = Oldest { table, kinds, now }.load(tx.db)?;
         if let Some(id) = whose_turn(tx, oldest, storage)? {
             return Ok(Some(job(kind, false)(id)));
         }
@@ -289,6 +299,8 @@ type Waiting = (String, String, Time);
 /// Of each configuration, the job of a table that has waited longest and is due.
 struct Oldest {
     table: &'static str,
+    /// Conditions: what meets the first goes before what meets the second.
+    kinds: &'static [&'static str],
     now: NaiveDateTime,
 }
 
@@ -309,12 +321,17 @@ where
         out.push_sql(" FROM configs WHERE configs.config_key IS NOT NULL)");
         out.push_sql(" SELECT job.config_key, job.id, job.created_at FROM configs JOIN ");
         out.push_sql(table);
-        out.push_sql(" job ON job.id = (SELECT due.id FROM ");
-        out.push_sql(table);
-        out.push_sql(" due WHERE due.status = 'PENDING' AND due.config_key = configs.config_key");
-        out.push_sql(" AND (due.run_after IS NULL OR due.run_after <= ");
-        out.push_bind_param::<Timestamp, _>(&self.now)?;
-        out.push_sql(") ORDER BY due.created_at, due.id LIMIT 1)");
+        out.push_sql(" job ON job.id = COALESCE(");
+        for which in self.kinds {
+            out.push_sql("(SELECT due.id FROM ");
+            out.push_sql(table);
+            out.push_sql(" due WHERE due.status = 'PENDING' AND due.config_key = configs.config_key");
+            out.push_sql(which);
+            out.push_sql(" AND (due.run_after IS NULL OR due.run_after <= ");
+            out.push_bind_param::<Timestamp, _>(&self.now)?;
+            out.push_sql(") ORDER BY due.created_at, due.id LIMIT 1), ");
+        }
+        out.push_sql("NULL)");
         Ok(())
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn ask_where_due(tx: &mut Tx<'_>, backup: &Backup, schedule: &Schedul
     let (Some(every), Some(_)) = (schedule.consolidate_every, backup.base_id) else {
         return Ok(());
     };
-    let links = crate::chains::links(tx, &backup.config_key)?;
+    let links = crate::chains::links(tx, &backup.config_key, backup.source)?;
     if !is_consolidation_due(backup.id, &links, small(every)) || is_under_way(tx, backup)? {
         return Ok(());
     }

@@ -65,6 +65,15 @@ pub(crate) async fn run(
         return Err(JobError::Failed(given_up()));
     }
     let mut plan = plan(engine, backup, place);
+    if let Some(origin) = backup.consolidated_from {
+        let origin = held
+            .tell(|| engine.store.get_backup(origin))
+            .await
+            .map_err(JobError::catalog)?;
+        // What was encrypted once is not put down in the clear because new backups are.
+        plan.encrypt |= origin.is_some_and(|row| row.backup.key_fingerprint.is_some());
+        plan.path = archive_path(backup.id, plan.started_at, plan.codec, plan.encrypt);
+    }
     plan.base = base::find(engine, held, backup, &plan.place, plan.encrypt).await?;
     plan.limit = room(engine, held, backup, plan.backup_type(backup)).await?.limit();
     let key = plan.place.keys.current().fingerprint();

@@ -51,6 +51,17 @@ pub(crate) fn base<'a>(points: &'a [Point], backup_type: &str, source: &str) -> 
     points.iter().filter(fits).map(Point::id).max()
 }
 
+/// What is built on instead where the chain of `base` may not grow any more: a FULL one that is newer than that chain's own.
+pub(crate) fn newer_full<'a>(points: &'a [Point], base: &str) -> Option<&'a str> {
+    let find = |id: &str| points.iter().find(|point| point.id() == id);
+    let mut full = find(base)?;
+    while let Some(base) = full.base() {
+        full = find(base)?;
+    }
+    let is_newer = |point: &&Point| point.is_full() && point.source() == full.source() && point.id() > full.id();
+    points.iter().filter(is_newer).map(Point::id).max()
+}
+
 /// All that cannot be restored without this one.
 pub(crate) fn dependents(points: &[Point], id: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::from([id.to_owned()]);

@@ -6,10 +6,10 @@ use std::ops::Range;
 use backup_core::{Entry, EntryKind, EntryPath, PipelineError};
 
 use super::ArchiveReader;
-use super::content::Content;
+use super::check::Checked;
 use super::part::Records;
 use crate::error::damaged;
-use crate::index::Extent;
+use crate::index::EntryRecord;
 
 /// The content of one file, each byte checked. A damaged archive is an I/O error that holds a [`PipelineError`].
 pub type FileContent = Box<dyn Read + Send>;
@@ -26,10 +26,10 @@ impl ArchiveReader {
     /// # Errors
     /// `Refused` where the content stands in an archive that is not attached.
     pub fn open_file(&self, part: &str, path: &EntryPath) -> Result<Option<(Entry, FileContent)>, PipelineError> {
-        let Some((entry, extents)) = self.locate(part, path)? else {
+        let Some((entry, record)) = self.locate(part, path)? else {
             return Ok(None);
         };
-        let content = Content::of(&self.archives(), extents)?;
+        let content = Checked::of(&self.archives(), path, record)?;
         Ok(Some((entry, Box::new(content))))
     }
 
@@ -102,13 +102,13 @@ impl ArchiveReader {
         Ok(found)
     }
 
-    fn locate(&self, part: &str, path: &EntryPath) -> Result<Option<(Entry, Vec<Extent>)>, PipelineError> {
+    fn locate(&self, part: &str, path: &EntryPath) -> Result<Option<(Entry, EntryRecord)>, PipelineError> {
         let part = self.part_number(part)?;
         let mut records = self.seek(part, |before| compare(before, path).is_lt())?;
         while let Some((entry, record)) = records.next()? {
             match entry.path.cmp(path) {
                 std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => return Ok(Some((entry, record.extents))),
+                std::cmp::Ordering::Equal => return Ok(Some((entry, record))),
                 std::cmp::Ordering::Greater => break,
             }
         }

@@ -9,6 +9,7 @@ use backup_core::{Entry, EntryPath, PartReader, PipelineError};
 
 use super::Archive;
 use super::chain::Chain;
+use super::check::Checked;
 use super::content::{Content, Gathered, Own};
 use crate::error::damaged;
 use crate::index::record::STREAM_BLOCKS;
@@ -19,7 +20,7 @@ use crate::index::{EntryRecord, Segment};
 /// stops them.
 pub struct PartStream {
     records: Records,
-    content: Content,
+    content: Checked,
 }
 
 impl PartStream {
@@ -37,20 +38,19 @@ impl PartStream {
         } else {
             Content::Chain(Gathered::of_records(chain, records.again(), |_| true)?)
         };
+        let content = Checked::new(content);
         Ok(Self { records, content })
     }
 
     /// The next entry, and whether it was appended as a stream.
     pub(super) fn next(&mut self) -> Result<Option<(Entry, bool)>, PipelineError> {
-        let next = self.records.next()?;
-        let is_stream = |record: &EntryRecord| record.blocks == Some(STREAM_BLOCKS);
-        let next = next.map(|(entry, record)| (entry, is_stream(&record), record.extents));
-        let (found, extents) = match next {
-            Some((entry, stream, extents)) => (Some((entry, stream)), extents),
-            None => (None, Vec::new()),
+        let Some((entry, record)) = self.records.next()? else {
+            self.content.end()?;
+            return Ok(None);
         };
-        self.content.start(extents)?;
-        Ok(found)
+        let is_stream = record.blocks == Some(STREAM_BLOCKS);
+        self.content.start(&entry.path, record)?;
+        Ok(Some((entry, is_stream)))
     }
 }
 

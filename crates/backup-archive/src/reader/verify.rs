@@ -8,6 +8,7 @@ use backup_core::{EntryKind, JobControl, PipelineError};
 use openssl::memcmp;
 use openssl::sha::Sha256;
 
+use super::check::another;
 use super::content::Gathered;
 use super::feed::Feed;
 use super::part::Records;
@@ -130,10 +131,7 @@ impl ArchiveReader {
                 job.advance(read as u64);
             }
             if record.digest.is_some_and(|digest| *digest != sha256.finish()) {
-                return Err(damaged(format!(
-                    "'{}' is not what was backed up: its content has another SHA-256",
-                    entry.path
-                )));
+                return Err(another(&entry.path));
             }
         }
         Ok(())

@@ -11,8 +11,10 @@ use crate::index::{Base, Extent};
 use crate::reader::Archive;
 use crate::signatures::{ANCHOR_ROW, BlockRow, MAX_PAGE, anchor_key, parse_anchors, parse_page};
 
-/// Blocks whose signatures are kept in memory: 64 pages of 8,192.
-const KEPT_BLOCKS: usize = 1 << 19;
+/// Pages of signatures that are kept in memory, each of 8,192 blocks, at the least: of a long chain one of each archive, and half
+/// as many as here besides.
+const KEPT_PAGES: usize = 64;
+const PAGE_BLOCKS: usize = 8192;
 /// Anchors that are kept in memory, 16 bytes each: those of several terabytes or millions of files. Of those that are
 /// more, the oldest are left out: what moved is then stored again, and nothing else is lost.
 const MOST_ANCHORS: usize = 1 << 22;
@@ -103,6 +105,11 @@ impl Chain {
         Some((anchor.archive, anchor.page))
     }
 
+    /// Whether a page is in memory.
+    pub(super) fn has_page(&self, archive: u32, number: u32) -> bool {
+        self.pages.iter().any(|(name, _)| *name == (archive, number))
+    }
+
     /// A page of signatures.
     pub(super) fn page(&mut self, archive: u32, number: u32) -> Result<Arc<Vec<BlockRow>>, PipelineError> {
         if let Some(at) = self.pages.iter().position(|(name, _)| *name == (archive, number)) {
@@ -118,7 +125,8 @@ impl Chain {
         let bytes = source.tar_bytes(&(row.offset..end), MAX_PAGE)?;
         let blocks = Arc::new(parse_page(&bytes, row.from, row.to)?);
         let kept = |pages: &[KeptPage]| pages.iter().map(|(_, blocks)| blocks.len()).sum::<usize>();
-        while !self.pages.is_empty() && kept(&self.pages) + blocks.len() > KEPT_BLOCKS {
+        let most = PAGE_BLOCKS * KEPT_PAGES.max(self.archives.len() + KEPT_PAGES / 2);
+        while !self.pages.is_empty() && kept(&self.pages) + blocks.len() > most {
             self.pages.remove(0);
         }
         self.pages.push(((archive, number), blocks.clone()));

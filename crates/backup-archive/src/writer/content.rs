@@ -81,7 +81,8 @@ impl ArchiveWriter {
         let (level, kind) = match blocks {
             Blocks::File(size) => {
                 let level = level_of(size, self.cuts.file_blocks);
-                // Other blocks than before would have nothing in common with them.
+                // Other blocks than before would have nothing in common with them. What was a stream there is none any more.
+                let kept = kept.filter(|kept| *kept != self.cuts.stream_blocks);
                 (kept.unwrap_or(level), Content::Files)
             }
             Blocks::Stream => (self.cuts.stream_blocks, Content::Stream),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use backup_core::{Entry, EntryPath, PipelineError};
 
+use super::Cuts;
 use super::chain::Chain;
 use super::lane::{Lane, MOST};
 use crate::ArchiveReader;
@@ -31,17 +32,25 @@ pub(super) struct Matcher {
     last: usize,
     /// Bytes that a window reaches ahead of its last match, and behind it.
     window: u64,
+    /// Pages that jumps may fetch for nothing, and those that they have fetched.
+    jumps: u64,
+    fetched: u64,
+    /// Bytes that were found.
+    found: u64,
 }
 
 impl Matcher {
-    pub(super) fn new(base: &ArchiveReader, window: u64) -> Result<Self, PipelineError> {
+    pub(super) fn new(base: &ArchiveReader, cuts: &Cuts) -> Result<Self, PipelineError> {
         Ok(Self {
             chain: Chain::new(base)?,
             records: None,
             home: Arc::default(),
             lanes: <[Lane; 2]>::default(),
             last: 0,
-            window,
+            window: cuts.window_bytes,
+            jumps: cuts.jumps,
+            fetched: 0,
+            found: 0,
         })
     }
 
@@ -103,6 +112,12 @@ impl Matcher {
     /// Where in the chain the block stands that comes next in the current entry: rather behind the one before than
     /// elsewhere, so that extents are few. `None`: it was not found.
     pub(super) fn find(&mut self, hash: &BlockHash, length: u64) -> Result<Option<Extent>, PipelineError> {
+        let found = self.look(hash, length)?;
+        self.found += found.map_or(0, |place| place.length);
+        Ok(found)
+    }
+
+    fn look(&mut self, hash: &BlockHash, length: u64) -> Result<Option<Extent>, PipelineError> {
         let order = [self.last, 1 - self.last];
         let lanes = || order.iter().map(|lane| (*lane, &self.lanes[*lane]));
         let next = lanes().find_map(|(lane, at)| Some((lane, at.follows(hash, length)?)));
@@ -128,6 +143,12 @@ impl Matcher {
         let Some((archive, page)) = self.chain.anchor(hash) else {
             return Ok(None);
         };
+        if !self.chain.has_page(archive, page) {
+            if self.fetched >= self.jumps + (self.found >> 20) {
+                return Ok(None);
+            }
+            self.fetched += 1;
+        }
         let page = self.chain.page(archive, page)?;
         let known = page
             .iter()

@@ -39,7 +39,7 @@ impl ArchiveSink for PartWriter<'_> {
         self.0.attempt(|writer| writer.append(entry, content, is_same))
     }
 
-    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<Option<u64>, PipelineError> {
         self.0.attempt(|writer| writer.append_unchanged(entry))
     }
 
@@ -87,16 +87,15 @@ impl ArchiveWriter {
         Ok(content.read)
     }
 
-    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<Option<u64>, PipelineError> {
         let Some(base) = &mut self.base else {
-            return Ok(false);
+            return Ok(None);
         };
         let Some(record) = base.unchanged(entry)? else {
-            return Ok(false);
+            return Ok(None);
         };
         self.check_order(&entry.path)?;
-        self.note(&entry.path, &entry.kind, &record)?;
-        Ok(true)
+        self.note(&entry.path, &entry.kind, &record).map(Some)
     }
 
     fn append_stream(&mut self, path: &EntryPath, content: &mut dyn Read) -> Result<u64, PipelineError> {
@@ -145,10 +144,11 @@ impl ArchiveWriter {
         let mut record = EntryRecord::new(entry, stored.extents);
         record.digest = stored.digest.map(Into::into);
         record.blocks = level;
-        self.note(&entry.path, &entry.kind, &record)
+        self.note(&entry.path, &entry.kind, &record).map(drop)
     }
 
-    fn note(&mut self, path: &EntryPath, kind: &EntryKind, record: &EntryRecord) -> Result<(), PipelineError> {
+    /// Notes what the index says of an entry; returns how many bytes of content that has.
+    fn note(&mut self, path: &EntryPath, kind: &EntryKind, record: &EntryRecord) -> Result<u64, PipelineError> {
         let content: u64 = record.extents.iter().map(|extent| extent.length).sum();
         let record = minicbor::to_vec(record)
             .map_err(|error| PipelineError::failed("cannot encode the index", "").because(error))?;
@@ -174,7 +174,8 @@ impl ArchiveWriter {
             });
         }
         self.pages_if_full()?;
-        self.segment_if_full()
+        self.segment_if_full()?;
+        Ok(content)
     }
 }
 

@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 
 use backup_core::chain::{ChainLimits, ChainPlan, WantedBackup, WhyFull, plan};
-use backup_core::{AlertKind, BackupId, BackupType, VerifyLevel};
-use backup_db::{NewVerification, VerificationOutcome};
+use backup_core::{AlertKind, BackupId, BackupSource, BackupType, NewBackup, VerifyLevel};
+use backup_db::{BackupOutcome, NewVerification, VerificationOutcome};
 
 use crate::fixture::{Catalog, on_both};
 
 on_both!(
     the_newest_good_chain_is_offered,
+    a_rare_source_finds_its_base,
     a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup,
     what_a_verification_finds_in_a_base_is_told_of_both,
     what_is_missing_is_good_again_once_all_of_it_is_there,
@@ -22,10 +23,11 @@ on_both!(
 
 /// What the catalog would have the next incremental build on.
 async fn base(catalog: &Catalog) -> ChainPlan {
-    let links = catalog.store.chain_links("default").await.unwrap();
+    let source = catalog.new_backup().source;
+    let links = catalog.store.chain_links("default", source).await.unwrap();
     let wanted = WantedBackup {
         backup_type: BackupType::Incremental,
-        source: catalog.new_backup().source,
+        source,
         key_fingerprint: links.first().and_then(|link| link.key_fingerprint.as_deref()),
     };
     // Every backup of the fixture is of the same size.
@@ -49,7 +51,34 @@ async fn the_newest_good_chain_is_offered(catalog: Catalog) {
     assert_eq!(base(&catalog).await, ChainPlan::On(second));
     catalog.store.begin_delete(second, false).await.unwrap();
     assert_eq!(base(&catalog).await, ChainPlan::On(first));
-    assert_eq!(catalog.store.chain_links("another").await.unwrap(), []);
+    let source = catalog.new_backup().source;
+    assert_eq!(catalog.store.chain_links("another", source).await.unwrap(), []);
+}
+
+/// However many there are of another source meanwhile.
+async fn a_rare_source_finds_its_base(catalog: Catalog) {
+    let files = next(&catalog, None).await;
+    let source = catalog.new_backup().source;
+    let links = async |source| catalog.store.chain_links("default", source).await.unwrap();
+    let ids = async |source| links(source).await.iter().map(|link| link.id).collect::<Vec<_>>();
+    assert_eq!(ids(source).await, [files]);
+    // Of those that it has none of, one of another source says that there are such.
+    assert_eq!(ids(BackupSource::Config).await, [files]);
+    let mut newest = Vec::new();
+    for _ in 0..501 {
+        catalog.advance(1);
+        let new = NewBackup {
+            source: BackupSource::Database,
+            ..catalog.new_backup()
+        };
+        newest.push(catalog.store.create_backup(new).await.unwrap().id);
+        let lease = catalog.claim().await.unwrap().lease;
+        let done = BackupOutcome::Completed(Box::new(catalog.results(1_000)));
+        catalog.store.finish_backup(&lease, done).await.unwrap();
+    }
+    assert_eq!(ids(source).await, [files]);
+    assert_eq!(ids(BackupSource::Database).await.len(), 500);
+    assert_eq!(ids(BackupSource::Config).await, newest[500..]);
 }
 
 async fn a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup(catalog: Catalog) {

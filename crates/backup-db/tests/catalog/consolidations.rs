@@ -24,6 +24,7 @@ on_both!(
     a_failure_is_told_until_a_full_backup_is_made,
     a_schedule_asks_for_one_after_so_many_and_goes_on_meanwhile,
     it_waits_since_it_was_asked_for,
+    what_saves_something_new_goes_before_it,
     a_receipt_brings_it_back,
 );
 
@@ -67,7 +68,11 @@ async fn finish(catalog: &Catalog, good: bool) -> BackupId {
 
 /// What the next incremental backup of the database would build on.
 async fn base(catalog: &Catalog) -> ChainPlan {
-    let links = catalog.store.chain_links("default").await.unwrap();
+    let links = catalog
+        .store
+        .chain_links("default", BackupSource::Database)
+        .await
+        .unwrap();
     let wanted = WantedBackup {
         backup_type: BackupType::Incremental,
         source: BackupSource::Database,
@@ -387,6 +392,20 @@ async fn it_waits_since_it_was_asked_for(catalog: Catalog) {
     catalog.advance(61);
     assert_eq!(fail().await, 1);
     assert_eq!(catalog.backup(asked).await.status, JobStatus::Failed);
+}
+
+async fn what_saves_something_new_goes_before_it(catalog: Catalog) {
+    let full = next(&catalog, None, None).await;
+    let last = next(&catalog, None, Some(full)).await;
+    // Asked for first, and dated long before.
+    let copy = ask(&catalog, last).await.unwrap().id;
+    catalog.advance(3_600);
+    let new = catalog.store.create_backup(catalog.new_backup()).await.unwrap().id;
+    let mut taken = Vec::new();
+    while let Some(claimed) = catalog.claim().await {
+        taken.push(backup_of(&claimed.job).id);
+    }
+    assert_eq!(taken, [new, copy]);
 }
 
 async fn a_receipt_brings_it_back(catalog: Catalog) {

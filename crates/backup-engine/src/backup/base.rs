@@ -54,7 +54,7 @@ pub(super) async fn find(
     let why = loop {
         held.job().check()?;
         let links = held
-            .tell(|| engine.store.chain_links(&backup.config_key))
+            .tell(|| engine.store.chain_links(&backup.config_key, backup.source))
             .await
             .map_err(JobError::catalog)?;
         // Each round either ends or leaves one candidate less.
@@ -110,7 +110,13 @@ async fn look(
             error: PipelineError::WrongKey { .. },
             ..
         }) => Ok(Looked::Unfit(WhyFull::KeyChanged)),
-        Err(fault) => Err(JobError::storage(fault.error)),
+        // Where the storage is there and this one file lets nothing be read, waiting for it would leave the night without a backup.
+        Err(fault) => {
+            let error = repository.of_one_file(fault.error).await.map_err(JobError::storage)?;
+            let text = format!("backup {} cannot be read: {}", fault.at, error.full_text());
+            held.job().log(LogLevel::Warning, text);
+            Ok(Looked::Unfit(WhyFull::BaseUnreadable))
+        }
     }
 }
 

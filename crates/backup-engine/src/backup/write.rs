@@ -218,7 +218,7 @@ impl ArchiveSink for Watched<'_> {
             .append_file(entry, &mut WatchedContent { content, checkpoint }, is_same)
     }
 
-    fn append_unchanged(&mut self, entry: &Entry) -> Result<bool, PipelineError> {
+    fn append_unchanged(&mut self, entry: &Entry) -> Result<Option<u64>, PipelineError> {
         self.sink.append_unchanged(entry)
     }
 

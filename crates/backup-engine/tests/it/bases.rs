@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use backup_core::{Backup, BackupSource, BackupType, JobStatus, PipelineError, VerifyLevel};
+use backup_core::{Backup, BackupSource, BackupType, JobStatus, PipelineError, VerifyLevel, WarningCode};
 use backup_db::Error as CatalogError;
 use backup_engine::{Checkpoint, Engine, Error};
 
 use crate::kit::{Place, ask_as, backup, ended, row, start, stored};
+use crate::storage_alone::in_azure;
 
 async fn incremental(engine: &Engine) -> Backup {
     let id = ask_as(engine, "default", BackupType::Incremental, BackupSource::Files).await;
@@ -98,6 +99,22 @@ async fn a_base_that_is_damaged_while_it_is_read_is_found_out() {
             assert!(error.contains(&base.to_string()), "{error}");
         }
     }
+}
+
+/// A rule of the storage moves what is old to where it cannot be read for hours. That must not end the backups of every night.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_that_the_storage_does_not_let_be_read_begins_a_new_chain() {
+    let (place, blobs) = in_azure();
+    let engine = place.engine().await;
+    let full = backup(&engine, BackupSource::Files).await;
+    blobs.archive(full.storage_path.as_deref().unwrap());
+    let made = incremental(&engine).await;
+    assert_eq!((made.backup_type, made.base_id), (BackupType::Full, None));
+    let warning = &made.warnings[0];
+    assert_eq!(warning.code, WarningCode::PromotedToFull);
+    assert!(warning.message.contains("does not let be read"), "{}", warning.message);
+    // Nothing is known to be wrong with it: it may be brought back from there.
+    assert_eq!(row(&engine, full.id).await.verify_error, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,6 +128,25 @@ async fn it_holds_what_the_chain_held_and_the_next_one_builds_on_it() {
     assert_stands_for(&place, &engine, &made, &backups, &was).await;
 }
 
+/// Whoever switched encryption off did so for new backups. What was kept from the storage's keeper is not shown to him by a copy.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_encrypted_stays_so() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let (backups, was) = chain(&place, &engine).await;
+    let plain = BackupConfig {
+        encryption_enabled: false,
+        ..BackupConfig::defaults("default", engine.clock.now())
+    };
+    engine.store.put_config(&plain).await.unwrap();
+    let asked = ask(&engine, backups[5].id).await;
+    let made = finish(&engine, asked.id).await;
+    assert_eq!(made.status, JobStatus::Completed, "{:?}", made.error_message);
+    assert_eq!(made.key_fingerprint, backups[5].key_fingerprint);
+    assert!(made.storage_path.as_deref().unwrap().ends_with(".enc"), "{made:?}");
+    assert_stands_for(&place, &engine, &made, &backups, &was).await;
+}
+
 /// An engine that does `what` when some of the archive is written.
 fn while_it_runs<F>(engine: Engine, what: impl Fn(Engine) -> F + Send + Sync + 'static) -> Engine
 where

@@ -92,7 +92,7 @@ async fn with_another_passphrase_every_receipt_is_named() {
 }
 
 /// A place whose storage is a container, and that container as it is from outside.
-fn in_azure() -> (Place, Blobs) {
+pub(crate) fn in_azure() -> (Place, Blobs) {
     let (mut place, azurite) = (Place::new(), Azurite::shared());
     let container = azurite.new_container();
     let blobs = Blobs::container(azurite, &container);

@@ -240,11 +240,10 @@ impl<'a> Saver<'a> {
             Vec::new(),
             &self.owners,
         );
-        if !self.sink.append_unchanged(&entry)? {
+        // What it takes up on the disk says little: the file system may compress it.
+        let Some(stored) = self.sink.append_unchanged(&entry)? else {
             return Ok(false);
-        }
-        // Of a sparse file about what it holds.
-        let stored = entry.size.min(u64::try_from(stat.st_blocks).unwrap_or(0) * 512);
+        };
         self.job.pass_over(stored);
         self.saved.file_count += 1;
         self.saved.entry_count += 1;
