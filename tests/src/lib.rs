@@ -22,8 +22,12 @@ pub mod system;
 pub mod tools;
 pub mod tree;
 
+use std::collections::VecDeque;
 use std::fmt::Display;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Prints a remark that is worth reading although nothing failed.
@@ -38,14 +42,34 @@ pub fn unique() -> String {
     uuid.chars().filter(char::is_ascii_hexdigit).take(12).collect()
 }
 
+/// So many ports stay this process's own: older ones have long been taken by their servers, and not many more files may
+/// be open.
+const OWN_PORTS: usize = 256;
+
+/// The names of the ports that are this process's own, the newest last. All of them end with this process.
+static OWN: Mutex<VecDeque<UnixListener>> = Mutex::new(VecDeque::new());
+
 /// A loopback port that is free now, from below the range of outgoing connections, so that it is free again when its
-/// server comes back.
+/// server comes back. Seconds pass until the server takes it, in which no other test process is given the same.
 pub fn free_port() -> u16 {
     let seed = u64::from_str_radix(&unique(), 16).expect("hexadecimal digits");
-    (0..2000_u64)
+    let (port, name) = (0..2000_u64)
         .map(|i| 20_000 + ((seed + i * 7919) % 12_000) as u16)
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .expect("a free loopback port")
+        .find_map(|port| Some((port, own(port)?)))
+        .expect("a free loopback port");
+    let mut names = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if names.len() == OWN_PORTS {
+        names.pop_front();
+    }
+    names.push_back(name);
+    port
+}
+
+/// Makes a port this process's own, where it is nobody's, by a name that ends with whoever has it.
+fn own(port: u16) -> Option<UnixListener> {
+    let name = SocketAddr::from_abstract_name(format!("backup-tests-port-{port}")).ok()?;
+    let name = UnixListener::bind_addr(&name).ok()?;
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(name)
 }
 
 /// Looks again and again until `probe` gives something, at most for `limit`. The pause between two looks is short.

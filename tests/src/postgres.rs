@@ -17,7 +17,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::guard::{Guarded, children_of};
+use crate::guard::{Guarded, children_of, state_of};
 use crate::{free_port, poll, tools, unique};
 
 /// The superuser of every cluster.
@@ -226,11 +226,15 @@ impl Postgres {
         if let Some(server) = self.take_server() {
             let children = children_of(server.pid());
             server.signal(Signal::KILL);
-            for child in children {
+            for child in &children {
                 if let Some(pid) = Pid::from_raw(child.cast_signed()) {
                     let _gone_already = kill_process(pid, Signal::KILL);
                 }
             }
+            // As long as one of them lives, the server does not start again.
+            let is_gone = |child: &u32| state_of(*child).is_none_or(|state| state == 'Z');
+            let _or_the_next_start_says_so =
+                poll(Duration::from_secs(10), || children.iter().all(is_gone).then_some(()));
             server.end_and_keep();
         }
     }

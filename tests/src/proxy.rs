@@ -216,8 +216,14 @@ mod tests {
         port
     }
 
-    fn says(line: &mut TcpStream, text: &[u8]) -> io::Result<Vec<u8>> {
-        line.set_read_timeout(Some(Duration::from_millis(500)))?;
+    /// How long an answer, or the end of a line, may take on a busy machine.
+    const ANSWER: Duration = Duration::from_secs(30);
+
+    /// How long a line that is held up is listened to.
+    const SILENCE: Duration = Duration::from_millis(500);
+
+    fn says(line: &mut TcpStream, text: &[u8], limit: Duration) -> io::Result<Vec<u8>> {
+        line.set_read_timeout(Some(limit))?;
         line.write_all(text)?;
         let mut answer = vec![0; text.len()];
         line.read_exact(&mut answer)?;
@@ -229,19 +235,19 @@ mod tests {
         let proxy = Proxy::to(echo());
         let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
         let mut line = connect();
-        assert_eq!(says(&mut line, b"hello").unwrap(), b"hello");
+        assert_eq!(says(&mut line, b"hello", ANSWER).unwrap(), b"hello");
         proxy.stall();
-        assert!(says(&mut connect(), b"hello").is_err());
+        assert!(says(&mut connect(), b"hello", SILENCE).is_err());
         proxy.mend();
-        assert_eq!(says(&mut connect(), b"again").unwrap(), b"again");
+        assert_eq!(says(&mut connect(), b"again", ANSWER).unwrap(), b"again");
         proxy.cut();
-        assert!(says(&mut line, b"x").is_err());
-        assert!(says(&mut connect(), b"x").is_err());
+        assert!(says(&mut line, b"x", ANSWER).is_err());
+        assert!(says(&mut connect(), b"x", ANSWER).is_err());
         proxy.mend();
         proxy.cut_after(7);
         let mut line = connect();
-        assert_eq!(says(&mut line, b"12345").unwrap(), b"12345");
-        assert!(says(&mut line, b"67890").is_err());
+        assert_eq!(says(&mut line, b"12345", ANSWER).unwrap(), b"12345");
+        assert!(says(&mut line, b"67890", ANSWER).is_err());
         assert!(proxy.is_cut());
     }
 }

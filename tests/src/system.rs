@@ -29,7 +29,7 @@ use crate::{free_port, poll, tools, unique};
 pub const ADMIN: &str = "admin@example.org";
 
 /// How long a server may take to be ready.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_mins(2);
 
 /// How long a backup of a test may take.
 const BACKUP: Duration = Duration::from_mins(4);

@@ -237,7 +237,7 @@ fn a_storage_url_that_counts_for_nothing_is_told_of() {
     system.set("BACKUP_STORAGE_URL", &format!("file://{}", folder.display()));
     system.start();
     let scheduler = system.worker(&[]);
-    let line = scheduler.wait_for_line(Duration::from_secs(30), warns);
+    let line = scheduler.wait_for_line(Duration::from_mins(2), warns);
     let _stopped = scheduler.terminate();
     let server = system.take_server().terminate();
     let told: Vec<&str> = server.stderr.lines().filter(|line| warns(line)).collect();

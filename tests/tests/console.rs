@@ -86,7 +86,7 @@ fn it_works_below_a_path_prefix() {
     let mut system = System::embedded();
     system.set("BACKUP_BASE_PATH", "/ops/backup");
     let server = system.program("api-server").spawn();
-    server.wait_for_http(system.port(), "/ops/backup/readyz", Duration::from_secs(30));
+    server.wait_for_http(system.port(), "/ops/backup/readyz", Duration::from_mins(2));
     in_browser("prefix", &system, "/ops/backup");
 }
 

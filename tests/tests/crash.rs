@@ -11,11 +11,12 @@ use backup_tests::proxy::Proxy;
 use backup_tests::system::{Catalog, Storage, System, stored_paths};
 use serde_json::Value;
 
-/// The shortest lease there is.
+/// The shortest lease there is, for whoever is to die. Where attempts are counted, whoever comes after it has the usual
+/// one, which a slow machine does not let run out.
 const LEASE: &str = "4";
 
 /// How long after a crash the truth may take: the lease, and the work itself on a busy machine.
-const TRUTH: Duration = Duration::from_secs(40);
+const TRUTH: Duration = Duration::from_mins(2);
 
 /// Where the worker dies, and whether its backup stood in the storage by then.
 const CHECKPOINTS: [(&str, bool); 7] = [
@@ -43,11 +44,13 @@ fn a_worker_killed_anywhere_leaves_a_true_catalog_with_postgresql_and_azure() {
 }
 
 fn survives(mut system: System, checkpoint: &str, whole: bool) {
-    system.set("BACKUP_WORKERS", "0").set("BACKUP_LEASE_SECONDS", LEASE);
+    system.set("BACKUP_WORKERS", "0");
     system.fill_a_little();
     system.start();
     let id = system.create("FULL_SYSTEM");
-    let died = system.worker(&[("BACKUP_FAULT_AT", checkpoint)]).wait();
+    let died = system
+        .worker(&[("BACKUP_FAULT_AT", checkpoint), ("BACKUP_LEASE_SECONDS", LEASE)])
+        .wait();
     assert_eq!(
         died.code, None,
         "{checkpoint}: the worker did not die there\n{}{}",

@@ -293,7 +293,7 @@ fn an_empty_system_is_backed_up_within_seconds() {
     system.start();
     let began = std::time::Instant::now();
     let backup = system.back_up("FULL_SYSTEM");
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
     system.assert_restores(backup["id"].as_str().unwrap());
 }
 

@@ -73,6 +73,7 @@ async fn survive(mut system: System, url: &str, schedulers: usize) {
         }
         // Not to wait for anything: the moment of death is what differs from round to round.
         tokio::time::sleep(Duration::from_millis(dice.below(2500))).await;
+        until_no_last_chance(&store).await;
         let victim = usize::try_from(dice.below(schedulers as u64)).unwrap();
         running.swap_remove(victim).kill9();
         running.push(start(&system));
@@ -88,6 +89,25 @@ async fn survive(mut system: System, url: &str, schedulers: usize) {
 /// One scheduler that also makes the backups.
 fn start(system: &System) -> Running {
     system.worker(&[("BACKUP_WORKERS", "2")])
+}
+
+/// A backup whose workers were all killed is given up, rightly: so nobody is killed while one is made that has lost a
+/// worker already.
+async fn until_no_last_chance(store: &Store) {
+    let end = Instant::now() + END;
+    let running = BackupListOptions {
+        status: Some(JobStatus::InProgress),
+        limit: BackupListOptions::MAX_LIMIT,
+        ..BackupListOptions::default()
+    };
+    loop {
+        let backups = store.list_backups(&running).await.unwrap().backups;
+        let Some(again) = backups.iter().find(|summary| summary.backup.attempts >= 2) else {
+            return;
+        };
+        assert!(Instant::now() < end, "it does not end: {:#?}", again.backup);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Lets the minutely schedules fire no more, and waits until everything that is due has fired and every backup has ended.

@@ -436,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_silent_child_is_ended_with_its_children() {
-        let job = job(Duration::from_millis(150));
+        let job = job(Duration::from_secs(2));
         // The grandchild ignores SIGTERM and holds the pipe.
         let mut child = shell("echo $$; sh -c 'trap \"\" TERM; sleep 1000; sleep 1000'", &job);
         let mut line = [0; 64];

@@ -208,7 +208,7 @@ async fn what_cannot_work_is_refused_in_time_with_its_cause() {
         assert!(matches!(error, Error::Refused(_)), "{error}");
         assert_names(&error, &words);
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -220,7 +220,11 @@ async fn a_service_that_is_not_there_fails_within_seconds() {
         ("http://no-such-host.invalid", "cannot be resolved", Outage::NotFound),
     ] {
         let text = format!("AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};BlobEndpoint={endpoint}");
-        let error = BlobStore::open(&connected(text, "fine")).await.unwrap_err();
+        let settings = StorageSettings {
+            open_timeout: Duration::from_secs(3),
+            ..connected(text, "fine")
+        };
+        let error = BlobStore::open(&settings).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable(_)), "{error}");
         assert_names(&error, &["Azure container fine at http", word]);
         assert_eq!(error.outage(), outage);
@@ -232,13 +236,15 @@ async fn a_service_that_is_not_there_fails_within_seconds() {
 async fn a_silent_service_ends_the_upload_and_the_download() {
     let azurite = Azurite::shared();
     let proxy = Proxy::to(azurite.port());
-    let stall_timeout = Duration::from_secs(2);
+    let patient = through(&proxy, &azurite.new_container());
     let settings = StorageSettings {
-        stall_timeout,
-        ..through(&proxy, &azurite.new_container())
+        stall_timeout: Duration::from_secs(2),
+        ..patient.clone()
     };
+    // While the service answers, a slow machine may be silent for longer.
+    let patient = BlobStore::open(&patient).await.unwrap();
     let store = BlobStore::open(&settings).await.unwrap();
-    upload(&store, PATH, 20 * MIB, MIB).await.unwrap();
+    upload(&patient, PATH, 20 * MIB, MIB).await.unwrap();
     let mut silent = store.upload("2026/11-23/b.tar.gz.enc").await.unwrap();
     silent.write(pattern(0..5 * MIB)).await.unwrap();
     proxy.stall();
@@ -257,8 +263,8 @@ async fn a_silent_service_ends_the_upload_and_the_download() {
     assert_eq!(error.outage(), Outage::Silent);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     proxy.mend();
-    assert_eq!(read_and_check(&store, PATH, 0..u64::MAX).await, 20 * MIB);
-    assert_eq!(store.size("2026/11-23/b.tar.gz.enc").await.unwrap(), None);
+    assert_eq!(read_and_check(&patient, PATH, 0..u64::MAX).await, 20 * MIB);
+    assert_eq!(patient.size("2026/11-23/b.tar.gz.enc").await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -284,7 +290,11 @@ async fn a_line_that_breaks_for_a_moment_costs_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocks_that_were_forgotten_ask_for_a_new_upload() {
     let azurite = Azurite::start();
-    let store = BlobStore::open(&azure(&azurite, "kept")).await.unwrap();
+    let settings = StorageSettings {
+        stall_timeout: Duration::from_mins(1),
+        ..azure(&azurite, "kept")
+    };
+    let store = BlobStore::open(&settings).await.unwrap();
     azurite.wait_until_saved("kept");
     let mut lost = store.upload(PATH).await.unwrap();
     lost.write(pattern(0..60 * MIB)).await.unwrap();
@@ -306,7 +316,7 @@ async fn blocks_that_were_forgotten_ask_for_a_new_upload() {
 async fn a_service_that_is_gone_ends_the_upload() {
     let azurite = Azurite::start();
     let settings = StorageSettings {
-        stall_timeout: Duration::from_secs(2),
+        stall_timeout: Duration::from_secs(6),
         ..azure(&azurite, "gone")
     };
     let store = BlobStore::open(&settings).await.unwrap();
@@ -327,5 +337,5 @@ async fn a_service_that_is_gone_ends_the_upload() {
     };
     assert!(matches!(error, Error::Unavailable(_)), "{error}");
     assert_names(&error, &[PATH, "Azure container gone at"]);
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }

@@ -43,7 +43,7 @@ async fn shared_line(server: u16, rate: u64) -> u16 {
             tokio::spawn(async move { tokio::io::copy(&mut back_from, &mut back_to).await });
             let line = Arc::clone(&line);
             tokio::spawn(async move {
-                let mut buffer = vec![0; 32 << 10];
+                let mut buffer = vec![0; 256 << 10];
                 while let Ok(read @ 1..) = from.read(&mut buffer).await {
                     // Locks are given in the order in which they were asked for: every connection has its turn.
                     let turn = line.lock().await;
@@ -77,7 +77,7 @@ async fn a_slow_line_is_no_silent_one() {
 async fn a_reader_that_pauses_is_no_silent_store() {
     let azurite = Azurite::shared();
     let settings = StorageSettings {
-        stall_timeout: Duration::from_secs(2),
+        stall_timeout: Duration::from_secs(6),
         ..azure(azurite, &azurite.new_container())
     };
     let store = BlobStore::open(&settings).await.unwrap();
@@ -100,9 +100,12 @@ async fn a_reader_that_pauses_is_no_silent_store() {
 async fn whoever_waits_for_an_answer_is_told_of_an_outage_that_a_job_outlives() {
     let azurite = Azurite::shared();
     let proxy = Proxy::to(azurite.port());
-    let store = BlobStore::open(&at_port(proxy.port(), &azurite.new_container()))
-        .await
-        .unwrap();
+    // The job has to outlast three that give up one after the other.
+    let settings = StorageSettings {
+        stall_timeout: Duration::from_mins(1),
+        ..at_port(proxy.port(), &azurite.new_container())
+    };
+    let store = BlobStore::open(&settings).await.unwrap();
     upload(&store, PATH, MIB, MIB).await.unwrap();
     let impatient = store.impatient();
     assert_eq!(read_and_check(&impatient, PATH, 0..u64::MAX).await, MIB);

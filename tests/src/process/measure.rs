@@ -146,7 +146,9 @@ mod tests {
     #[test]
     fn time_and_memory_of_a_process_and_its_children_are_counted() {
         let burn = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
-        let script = format!("{burn}; sh -c '{burn}'; head -c 60000000 /dev/zero | tail -n 1 | tail -c 1 >/dev/null");
+        // The large one stays until its reader comes, so that it is seen.
+        let large = "head -c 60000000 /dev/zero | tail -n 1 | (sleep 0.5; tail -c 1) >/dev/null";
+        let script = format!("{burn}; sh -c '{burn}'; {large}");
         let child = Command::new("sh").args(["-c", &script]).spawn().unwrap();
         let (status, usage) = Watched::new(child).collect();
         assert!(status.success());

@@ -59,7 +59,7 @@ export async function newPage(options: Parameters<Browser['newContext']>[0] = {}
     reducedMotion: 'reduce',
     ...options,
   })
-  context.setDefaultTimeout(30_000)
+  context.setDefaultTimeout(60_000)
   contexts.push(context)
   const page = await context.newPage()
   page.on('pageerror', error => complaints.push(String(error)))

@@ -61,13 +61,13 @@ it('fires a schedule of the builder by itself, and shows it', async () => {
   await dialog.getByRole('textbox', { name: '排程名稱' }).fill(OFTEN)
   await dialog.getByRole('combobox', { name: '備份來源' }).selectOption('僅系統配置')
   // Not the next minute where that begins before the schedule is made.
-  const minute = String(new Date(Date.now() + 70_000).getMinutes())
+  const minute = String(new Date(Date.now() + 90_000).getMinutes())
   await dialog.getByRole('combobox', { name: '頻率' }).selectOption('每隔幾小時')
   await dialog.getByRole('combobox', { name: '第幾分' }).selectOption(minute)
   expect(await dialog.getByRole('textbox', { name: 'Cron 表達式' }).inputValue()).toBe(`${minute} * * * *`)
   await dialog.getByRole('button', { name: '建立排程' }).click()
   const made = card(page, OFTEN)
-  await made.getByText('完成', { exact: true }).waitFor({ timeout: 110_000 })
+  await made.getByText('完成', { exact: true }).waitFor({ timeout: 140_000 })
   await made.getByRole('link', { name: '1 個備份' }).waitFor()
 
   await made.getByRole('switch', { name: `啟用排程 ${OFTEN}` }).click({ force: true })

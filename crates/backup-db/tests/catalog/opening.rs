@@ -105,7 +105,7 @@ async fn a_server_that_is_not_there_is_unavailable_within_seconds() {
         }
         other => panic!("{other:?}"),
     }
-    assert!(before.elapsed() < Duration::from_secs(5));
+    assert!(before.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use diesel::{Connection, SqliteConnection};
 use crate::fixture::{Catalog, LEASE, at_once, start};
 
 /// Within what time a call has to say that the catalog is away.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn away<T: std::fmt::Debug>(call: impl Future<Output = Result<T, Error>>) {
     let before = Instant::now();

@@ -87,7 +87,7 @@ async fn cancelling_takes_a_moment_and_leaves_nothing() {
     engine.store.cancel_backup(id).await.unwrap();
     let row = ended(&engine, id).await;
     assert_eq!(row.status, JobStatus::Cancelled);
-    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
     assert_eq!(stored(&engine).await, (vec![], vec![]));
     worker.stop().await;
 }
@@ -113,6 +113,8 @@ async fn a_catalog_that_is_away_for_ten_seconds_fails_no_backup() {
     let catalog = server.create_database("catalog");
     let mut place = Place::with_database();
     place.catalog = catalog.url();
+    // Not to run out meanwhile, however long the catalog takes to come back: attempts are counted.
+    place.lease = Duration::from_mins(5);
     let (engine, gate, id, worker) = at_the_gate(place.live_engine().await).await;
     server.kill9();
     gate.open();
@@ -144,11 +146,12 @@ async fn a_storage_that_dies_and_comes_back_costs_an_attempt_and_no_backup() {
     azurite.wait_until_saved(&place.storage.container);
     azurite.kill9();
     gate.open();
-    until("the first attempt to fail", async || {
-        (row(&engine, id).await.status != JobStatus::InProgress).then_some(())
+    let failed = until("the first attempt to fail", async || {
+        let row = row(&engine, id).await;
+        (row.status != JobStatus::InProgress).then_some(row)
     })
     .await;
-    assert_eq!(row(&engine, id).await.status, JobStatus::Pending);
+    assert_eq!(failed.status, JobStatus::Pending);
     azurite.restart();
     let done = ended(&engine, id).await;
     worker.stop().await;

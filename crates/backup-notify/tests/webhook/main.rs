@@ -57,8 +57,13 @@ async fn told(preset: WebhookPreset, language: Language, report: &Report) -> Req
 
 /// The error of a message; it holds no secret, in no form.
 async fn error_of(to: &WebhookSettings) -> Error {
+    error_within(Duration::from_secs(30), to).await
+}
+
+/// The same, of a message that has so much time.
+async fn error_within(send: Duration, to: &WebhookSettings) -> Error {
     let sender = WebhookSender::with_timeouts(Timeouts {
-        send: Duration::from_millis(700),
+        send,
         ..Timeouts::default()
     });
     let sender = sender.unwrap();

@@ -135,7 +135,7 @@ fn what_cannot_work_fails_within_seconds_and_says_why() {
         let begin = Instant::now();
         let error = DatabaseSource::new(settings).prepare(&job()).expect_err(what);
         assert!(
-            begin.elapsed() < Duration::from_secs(15),
+            begin.elapsed() < Duration::from_secs(40),
             "{what} took {:?}",
             begin.elapsed()
         );
@@ -206,7 +206,7 @@ fn a_cancelled_backup_ends_pg_dump() {
 fn a_silent_pg_dump_is_ended() {
     let database = database();
     let programs = fake_pg_dump("99.0", "printf something; exec sleep 1000");
-    let job = JobControl::new(Duration::from_secs(2));
+    let job = JobControl::new(Duration::from_secs(6));
     let begin = Instant::now();
     let error = back_up(
         &with_programs(&database, programs.path()),
@@ -215,21 +215,21 @@ fn a_silent_pg_dump_is_ended() {
     )
     .unwrap_err();
     assert!(
-        error.to_string().contains("pg_dump was silent for 2 seconds"),
+        error.to_string().contains("pg_dump was silent for 6 seconds"),
         "{error}"
     );
-    assert!(begin.elapsed() < Duration::from_secs(30));
+    assert!(begin.elapsed() < Duration::from_mins(1));
 }
 
 #[test]
 fn a_slow_archive_is_not_the_silence_of_pg_dump() {
     let database = database();
-    let job = JobControl::new(Duration::from_secs(1));
+    let job = JobControl::new(Duration::from_secs(4));
     let pauses = AtomicU32::new(0);
     let mut archive = Archive::with_hook(|when, _| {
         // Longer than pg_dump may be silent: what is tested is that this time does not count.
         if when == When::During && pauses.fetch_add(1, Ordering::SeqCst) < 2 {
-            std::thread::sleep(Duration::from_millis(1500));
+            std::thread::sleep(Duration::from_secs(5));
         }
     });
     back_up(&DatabaseSource::new(settings(&database)), &mut archive, &job).unwrap();
@@ -239,14 +239,14 @@ fn a_slow_archive_is_not_the_silence_of_pg_dump() {
 fn a_pg_dump_whose_server_is_at_work_is_not_silent() {
     let database = database();
     database.psql(
-        "CREATE FUNCTION slow(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT $1 FROM pg_sleep(4)';
+        "CREATE FUNCTION slow(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT $1 FROM pg_sleep(12)';
          CREATE TABLE one AS SELECT 1 AS x",
     );
     // Stands for a table of dead rows: one statement, long at work, nothing said.
     let script = "psql_of() { exec \"$(dirname \"$0\")/psql\" -XAtq \"$1\" -c 'SELECT slow(x) FROM one'; }
         for arg; do case \"$arg\" in --dbname=*) psql_of \"$arg\";; esac; done";
     let programs = fake_pg_dump("99.0", script);
-    let job = JobControl::new(Duration::from_secs(1));
+    let job = JobControl::new(Duration::from_secs(4));
     let mut archive = Archive::default();
     back_up(&with_programs(&database, programs.path()), &mut archive, &job).unwrap();
     assert_eq!(archive.content("database.dump"), b"1\n");
@@ -255,7 +255,7 @@ fn a_pg_dump_whose_server_is_at_work_is_not_silent() {
 #[test]
 fn a_lock_on_a_table_is_told() {
     let database = Arc::new(database());
-    let job = JobControl::new(Duration::from_secs(2));
+    let job = JobControl::new(Duration::from_secs(6));
     let holder = database.clone();
     let locked = Archive::with_hook({
         let mut thread = None;

@@ -75,7 +75,7 @@ fn a_table_that_an_application_waits_for_is_dumped_and_not_counted() {
     assert_eq!(contents.database.unwrap().row_count, 1);
     let told = warned(&job, WarningCode::Other);
     assert!(told.len() == 1 && told[0].contains("public.t"), "{told:?}");
-    assert!(begin.elapsed() < Duration::from_secs(30));
+    assert!(begin.elapsed() < Duration::from_mins(1));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_cancelled_backup_does_not_wait_for_the_counting() {
         "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 't_i'::regclass",
     );
     let programs = fake_pg_dump("99.0", "printf x");
-    let job = JobControl::new(Duration::from_mins(1));
+    let job = JobControl::new(Duration::from_mins(5));
     let (canceller, watched) = (job.clone(), database.clone());
     let thread = std::thread::spawn(move || {
         let waits =
@@ -107,7 +107,7 @@ fn a_cancelled_backup_does_not_wait_for_the_counting() {
     let_go(&database);
     assert!(thread.join().unwrap(), "the counting did not wait for the index");
     assert!(matches!(result, Err(PipelineError::Cancelled)), "{result:?}");
-    assert!(begin.elapsed() < Duration::from_secs(40), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(80), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn a_dump_whose_rows_cannot_be_counted_is_ended() {
         "CREATE ROLE {role} LOGIN PASSWORD 'app'; GRANT CONNECT ON DATABASE {} TO {role}",
         quoted(&database.name)
     ));
-    // A dump of hours: it ends by itself after a minute.
-    let programs = fake_pg_dump("99.0", "for i in $(seq 600); do echo $i; sleep 0.1; done");
+    // A dump of hours: it ends by itself after three minutes.
+    let programs = fake_pg_dump("99.0", "for i in $(seq 1800); do echo $i; sleep 0.1; done");
     let source = DatabaseSource::new(DatabaseSettings {
         user: Some(role.clone()),
         password: Some("app".to_owned().into()),
@@ -129,7 +129,7 @@ fn a_dump_whose_rows_cannot_be_counted_is_ended() {
     let begin = Instant::now();
     let error = back_up(&source, &mut Archive::default(), &job()).unwrap_err();
     assert!(error.to_string().contains("permission denied for table t"), "{error}");
-    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_mins(1), "{:?}", begin.elapsed());
     drop(database);
     Postgres::shared().psql("postgres", &format!("DROP ROLE {role}"));
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use backup_core::{EntryKind, EntryPath, PipelineError, Source, Target, WarningCode};
 use backup_sources::{ConfigSource, FilesSource, FilesTarget, FilesTargetOptions};
-use backup_tests::tools::is_root;
+use backup_tests::tools::{self, is_root};
 use backup_tests::tree::{self, Scratch};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, unlinkat};
@@ -368,9 +368,14 @@ pub(crate) const OTHERS: &str = "others";
 pub(crate) fn as_plain_user(test: &str) {
     let folder = Scratch::new();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    // Where the tests were built, a plain user may not be able to go.
+    // Where the tests were built, a plain user may not be able to go. Copied by another process: a program that any
+    // process holds open for writing cannot be started.
     let program: PathBuf = folder.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut copy = Command::new("cp");
+    copy.arg("--preserve=mode")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&program);
+    tools::run(&mut copy).unwrap();
     let others = folder.path().join(OTHERS);
     fs::create_dir(&others).unwrap();
     fs::set_permissions(&others, fs::Permissions::from_mode(0o777)).unwrap();

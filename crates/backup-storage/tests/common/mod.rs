@@ -88,7 +88,7 @@ pub(crate) fn azure(azurite: &Azurite, container: &str) -> StorageSettings {
 pub(crate) fn brisk(url: &str) -> StorageSettings {
     StorageSettings {
         stall_timeout: Duration::from_secs(20),
-        open_timeout: Duration::from_secs(3),
+        open_timeout: Duration::from_secs(10),
         ..StorageSettings::new(url)
     }
 }
