@@ -110,20 +110,27 @@ fn files_that_moved_grew_or_shrank_are_stored_by_what_is_new() {
 #[test]
 fn what_was_dealt_out_anew_in_small_pieces_is_stored_again() {
     const FILES: usize = 4000;
-    let names: Vec<String> = (0..FILES).map(|number| format!("{number:04}")).collect();
     let contents: Vec<Vec<u8>> = (0..FILES).map(|number| noise(number as u64, 500)).collect();
     let stored = |jumps| {
+        // A window is less than a page, as it is of files with usual cuts.
+        let window_bytes = 2 << 10;
+        let cuts = Cuts {
+            jumps,
+            window_bytes,
+            ..SMALL
+        };
         let mut backups = Backups::default();
-        let mut add = |step: usize| -> u64 {
-            let content = |number| contents[number * step % FILES].as_slice();
+        let mut add = |folder: &str, step: usize| -> u64 {
+            let names: Vec<String> = (0..FILES).map(|number| format!("{folder}/{number:04}")).collect();
+            let content = |number: usize| contents[number * step % FILES].as_slice();
             let files = names
                 .iter()
                 .zip(0..)
                 .map(|(name, number)| (name.as_str(), content(number)));
             let files: Vec<(&str, &[u8])> = files.collect();
-            backups.add_files(Cuts { jumps, ..SMALL }, &files).iter().sum()
+            backups.add_files(cuts, &files).iter().sum()
         };
-        (add(1), add(1237))
+        (add("by date", 1), add("by name", 1237))
     };
     assert_eq!(stored(FILES as u64), (2_000_000, 0));
     let (_, again) = stored(4);

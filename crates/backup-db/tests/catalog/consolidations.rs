@@ -338,7 +338,9 @@ async fn a_schedule_asks_for_one_after_so_many_and_goes_on_meanwhile(catalog: Ca
     let first = next(&catalog, Some(schedule), Some(full)).await;
     assert_eq!(catalog.claim().await, None, "one is not enough");
     let second = next(&catalog, Some(schedule), Some(first)).await;
-    // While it waits, the schedule fires as ever, and what is made then builds on the chain.
+    // While it is made, the schedule fires as ever, and what is made then builds on the chain.
+    let taken = catalog.claim().await.unwrap();
+    assert_eq!(backup_of(&taken.job).consolidated_from, Some(second));
     catalog.advance(3_600);
     let fired = catalog.fire().await.unwrap();
     assert_ne!(fired.firing.outcome, FiringOutcome::Skipped);
@@ -347,6 +349,7 @@ async fn a_schedule_asks_for_one_after_so_many_and_goes_on_meanwhile(catalog: Ca
         matches!(by_hand, Err(Error::StillRunning { .. })),
         "of the one that was fired"
     );
+    // An hour without a sign of life: it goes on with whoever takes it over.
     let made = finish(&catalog, true).await;
     let row = catalog.backup(made).await;
     assert_eq!(
