@@ -63,9 +63,9 @@ pub struct Cuts {
     /// Extents of one entry behind which nothing more of it is sought in other archives, so that its record stays within
     /// its limit.
     pub extents: usize,
-    /// Pages of signatures that may be fetched for the sake of content that has moved, before any was found. Beyond these each
-    /// has to be worth a mebibyte: what was dealt out anew in small pieces is stored again sooner than sought for days, and a
-    /// restore would have to read as far and wide for it.
+    /// Pages of signatures that may be fetched in each part for the sake of content that has moved. Beyond these, each mebibyte of
+    /// content that is sought pays for one: what was dealt out anew in small pieces is stored again sooner than sought for
+    /// days, and a restore would have to read as far and wide for it.
     pub jumps: u64,
 }
 

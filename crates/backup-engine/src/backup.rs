@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use backup_core::backup::backup_name;
 use backup_core::receipt::{Codec, archive_path, receipt_path};
-use backup_core::{Backup, BackupType, PipelineError, Receipt, Step, WarningCode};
+use backup_core::{Backup, BackupType, PipelineError, Receipt, Step, VerifyLevel, WarningCode};
 use backup_db::BackupOutcome;
 use backup_storage::Upload;
 use chrono::{DateTime, Utc};
@@ -118,7 +118,8 @@ async fn write_sources(
     match (write::write(engine, job, backup, plan, sources).await, &plan.base) {
         (Err(JobError::Failed(error @ PipelineError::Integrity { .. })), Some(base)) => {
             let repository = plan.place.repository(engine);
-            Err(base::examine(engine, held, &repository, &base.receipt, error).await)
+            let level = VerifyLevel::Checksum;
+            Err(base::examine(engine, held, &repository, &base.receipt, level, error).await)
         }
         (written, _) => written,
     }

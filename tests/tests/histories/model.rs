@@ -51,12 +51,23 @@ pub(crate) fn base<'a>(points: &'a [Point], backup_type: &str, source: &str) -> 
     points.iter().filter(fits).map(Point::id).max()
 }
 
-/// What is built on instead where the chain of `base` may not grow any more: a FULL one that is newer than that chain's own.
-pub(crate) fn newer_full<'a>(points: &'a [Point], base: &str) -> Option<&'a str> {
+/// How far a chain may grow.
+pub(crate) struct Limits {
+    /// So many may build on the FULL one.
+    pub(crate) length: usize,
+    /// Whether they may become too heavy.
+    pub(crate) weigh: bool,
+}
+
+/// What is built on instead of `base` where its chain may not grow any more: a FULL one that is newer than that chain's own.
+pub(crate) fn newer_full<'a>(points: &'a [Point], base: &str, limits: &Limits) -> Option<&'a str> {
     let find = |id: &str| points.iter().find(|point| point.id() == id);
-    let mut full = find(base)?;
+    let (mut full, mut length) = (find(base)?, 1);
     while let Some(base) = full.base() {
-        full = find(base)?;
+        (full, length) = (find(base)?, length + 1);
+    }
+    if length <= limits.length && !limits.weigh {
+        return None;
     }
     let is_newer = |point: &&Point| point.is_full() && point.source() == full.source() && point.id() > full.id();
     points.iter().filter(is_newer).map(Point::id).max()

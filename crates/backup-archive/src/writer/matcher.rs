@@ -32,11 +32,11 @@ pub(super) struct Matcher {
     last: usize,
     /// Bytes that a window reaches ahead of its last match, and behind it.
     window: u64,
-    /// Pages that jumps may fetch for nothing, and those that they have fetched.
+    /// Pages that jumps may fetch for nothing in each part, and those that they have fetched in this one.
     jumps: u64,
     fetched: u64,
-    /// Bytes that were found.
-    found: u64,
+    /// Bytes of the part that were sought.
+    sought: u64,
 }
 
 impl Matcher {
@@ -50,7 +50,7 @@ impl Matcher {
             window: cuts.window_bytes,
             jumps: cuts.jumps,
             fetched: 0,
-            found: 0,
+            sought: 0,
         })
     }
 
@@ -62,6 +62,7 @@ impl Matcher {
     /// Begins a part.
     pub(super) fn begin_part(&mut self, name: &str) -> Result<(), PipelineError> {
         self.records = Some(RecordCursor::new(self.chain.base()?.clone(), name));
+        (self.fetched, self.sought) = (0, 0);
         Ok(())
     }
 
@@ -112,12 +113,7 @@ impl Matcher {
     /// Where in the chain the block stands that comes next in the current entry: rather behind the one before than
     /// elsewhere, so that extents are few. `None`: it was not found.
     pub(super) fn find(&mut self, hash: &BlockHash, length: u64) -> Result<Option<Extent>, PipelineError> {
-        let found = self.look(hash, length)?;
-        self.found += found.map_or(0, |place| place.length);
-        Ok(found)
-    }
-
-    fn look(&mut self, hash: &BlockHash, length: u64) -> Result<Option<Extent>, PipelineError> {
+        self.sought += length;
         let order = [self.last, 1 - self.last];
         let lanes = || order.iter().map(|lane| (*lane, &self.lanes[*lane]));
         let next = lanes().find_map(|(lane, at)| Some((lane, at.follows(hash, length)?)));
@@ -144,7 +140,7 @@ impl Matcher {
             return Ok(None);
         };
         if !self.chain.has_page(archive, page) {
-            if self.fetched >= self.jumps + (self.found >> 20) {
+            if self.fetched >= self.jumps + (self.sought >> 20) {
                 return Ok(None);
             }
             self.fetched += 1;

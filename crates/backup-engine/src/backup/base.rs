@@ -113,6 +113,9 @@ async fn look(
         // Where the storage is there and this one file lets nothing be read, waiting for it would leave the night without a backup.
         Err(fault) => {
             let error = repository.of_one_file(fault.error).await.map_err(JobError::storage)?;
+            // Who may read nothing at all is told so now, and not behind a full backup's last byte.
+            let probed = repository.storage().probe().await;
+            probed.map_err(|error| JobError::storage(error.into()))?;
             let text = format!("backup {} cannot be read: {}", fault.at, error.full_text());
             held.job().log(LogLevel::Warning, text);
             Ok(Looked::Unfit(WhyFull::BaseUnreadable))
@@ -151,16 +154,17 @@ pub(super) async fn open(
     Ok(opened.map(|chain| Base { receipt, chain }))
 }
 
-/// After an attempt that failed by damaged bytes: where those are of what it built on, that is condemned, and the job is to
-/// be tried again on something else.
+/// After an attempt that failed by damaged bytes: where those are of what it built on, looked at by `level`, that is condemned,
+/// and the job is to be tried again on something else.
 pub(super) async fn examine(
     engine: &Engine,
     held: &HeldLease,
     repository: &Repository,
     base: &Receipt,
+    level: VerifyLevel,
     error: PipelineError,
 ) -> JobError {
-    match repository.verify_chain(base, VerifyLevel::Checksum, held.job()).await {
+    match repository.verify_chain(base, level, held.job()).await {
         Err(fault) if fault.is_broken() => match condemn(engine, held, repository, &fault).await {
             Ok(()) => JobError::Again(error),
             Err(error) => error,

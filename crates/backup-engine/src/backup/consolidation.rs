@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backup_archive::ByteSink;
-use backup_core::{Backup, BackupId, LogLevel, PipelineError, Step};
+use backup_core::{Backup, BackupId, LogLevel, PipelineError, Step, VerifyLevel};
 use backup_storage::Upload;
 use bytes::Bytes;
 
@@ -72,9 +72,10 @@ pub(super) async fn write(
         })
     });
     match written.await {
-        // It was whole a moment ago.
+        // Every stored byte was right a moment ago: so it may be what they were put together to.
         Err(JobError::Failed(error @ PipelineError::Integrity { .. })) => {
-            Err(base::examine(engine, held, &repository, &origin.receipt, error).await)
+            let level = VerifyLevel::Content;
+            Err(base::examine(engine, held, &repository, &origin.receipt, level, error).await)
         }
         written => written,
     }
