@@ -81,6 +81,7 @@ pub(crate) fn links(tx: &mut Tx<'_>, config_key: &str, source: BackupSource) -> 
 }
 
 /// Which backups are asked for.
+#[derive(Clone, Copy)]
 enum Which<'a> {
     /// The newest [`NEWEST`] of a source.
     NewestOf(BackupSource),

@@ -143,7 +143,12 @@ async fn what_was_encrypted_stays_so() {
     let made = finish(&engine, asked.id).await;
     assert_eq!(made.status, JobStatus::Completed, "{:?}", made.error_message);
     assert_eq!(made.key_fingerprint, backups[5].key_fingerprint);
-    assert!(made.storage_path.as_deref().unwrap().ends_with(".enc"), "{made:?}");
+    let path = Path::new(made.storage_path.as_deref().unwrap());
+    assert_eq!(
+        path.extension().and_then(|ending| ending.to_str()),
+        Some("enc"),
+        "{made:?}"
+    );
     assert_stands_for(&place, &engine, &made, &backups, &was).await;
 }
 
