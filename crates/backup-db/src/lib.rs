@@ -29,6 +29,7 @@ mod migrate;
 mod missing;
 mod monitor;
 mod notifications;
+mod opening;
 mod outcome;
 mod overview;
 mod pause;

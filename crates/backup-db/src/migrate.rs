@@ -63,8 +63,8 @@ pub(crate) fn migrate(db: &mut Db) -> Result<(), Failure> {
     }
 }
 
-/// Runs them. On SQLite there is no lock that is held from one to the next: another process may be at it too, and then each
-/// of them meets what the other has done, until nothing is left to do.
+/// Runs them. On SQLite nothing of the database's is held from one to the next: where the turn could not be had, another
+/// process may be at it too, and then each of them meets what the other has done, until nothing is left to do.
 fn run_all(db: &mut Db) -> Result<(), Cause> {
     let mut patience = PATIENCE;
     loop {

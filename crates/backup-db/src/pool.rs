@@ -1,6 +1,7 @@
 //! Connections: how one is opened, when one is still good, and how many there are at the most.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -112,37 +113,43 @@ impl ManageConnection for Manager {
     }
 }
 
-fn open_sqlite(path: &Path) -> Result<SqliteConnection, Error> {
-    let target = Target::Sqlite(path.to_owned());
-    let refused = |reason: String, hint: &str| Error::Refused {
-        catalog: target.to_string(),
+const FOLDER_HINT: &str = "Check that the folder of the catalog exists and that this user may write to it.";
+
+/// Makes the folder of the embedded catalog where it is missing, for this user alone.
+pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| {
+        let reason = format!("the folder {} cannot be made: {error}", folder.display());
+        refused(path, reason, FOLDER_HINT)
+    })
+}
+
+fn refused(path: &Path, reason: String, hint: &str) -> Error {
+    Error::Refused {
+        catalog: Target::Sqlite(path.to_owned()).to_string(),
         reason,
         hint: hint.to_owned(),
         source: None,
-    };
-    let folder_hint = "Check that the folder of the catalog exists and that this user may write to it.";
-    if let Some(folder) = path.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| {
-                refused(
-                    format!("the folder {} cannot be made: {error}", folder.display()),
-                    folder_hint,
-                )
-            })?;
     }
-    // The write-ahead files take their mode from this one.
-    fs::OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
+}
+
+fn open_sqlite(path: &Path) -> Result<SqliteConnection, Error> {
+    let target = Target::Sqlite(path.to_owned());
+    // The write-ahead files take their mode from this one. It is not opened where it is there: closing it again would end
+    // the locks that this process's other connections hold on it (fcntl(2)).
+    let made = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
         .mode(0o600)
-        .open(path)
-        .map_err(|error| refused(error.to_string(), folder_hint))?;
+        .open(path);
+    if let Err(error) = made
+        && error.kind() != ErrorKind::AlreadyExists
+    {
+        return Err(refused(path, error.to_string(), FOLDER_HINT));
+    }
     let mut connection = SqliteConnection::establish(&path.to_string_lossy())
-        .map_err(|error| refused(error.to_string(), folder_hint))?;
+        .map_err(|error| refused(path, error.to_string(), FOLDER_HINT))?;
     // synchronous = FULL: a backup that was reported as done is still done after a power cut.
     connection
         .batch_execute(&format!(
@@ -150,11 +157,15 @@ fn open_sqlite(path: &Path) -> Result<SqliteConnection, Error> {
              PRAGMA foreign_keys = ON;"
         ))
         .map_err(|error| {
-            if error.to_string().contains("locked") {
-                unavailable(&target, &error.to_string())
+            let reason = error.to_string();
+            if reason.contains("locked") {
+                unavailable(&target, &reason)
+            } else if reason.contains("readonly") {
+                refused(path, reason, FOLDER_HINT)
             } else {
                 refused(
-                    error.to_string(),
+                    path,
+                    reason,
                     "Check that the file is a catalog of this program, and not damaged.",
                 )
             }

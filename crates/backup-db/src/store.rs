@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 use crate::dialect::{self, Verdict};
 use crate::error::{Error, TxError, TxResult};
 use crate::migrate::{Failure, migrate};
+use crate::opening::Opening;
 use crate::pool::{self, Db, Link, Manager, unavailable};
 use crate::url::Target;
 
@@ -220,6 +221,14 @@ impl Inner {
 
     /// The first connection is made outside the pool, which would hide why it cannot be made.
     fn prepare(&self) -> Result<(), Error> {
+        let _turn = match &self.target {
+            Target::Sqlite(path) => {
+                pool::make_folder(path)?;
+                Some(Opening::take(path))
+            }
+            // Its migrations have a lock of their own.
+            Target::Postgres(_) => None,
+        };
         let manager = Manager::new(self.target.clone());
         let Link { mut db, .. } = manager.connect()?;
         let catalog = self.target.to_string();
