@@ -200,6 +200,9 @@ pub(crate) enum CatalogCommand {
         /// Take the configuration export of this backup, whatever it holds: its identifier, or a beginning that no other has
         #[arg(long, value_name = "ID")]
         settings_from: Option<String>,
+        /// Leave out for good what cannot be read now. Without it, no backup expires until all could be read
+        #[arg(long)]
+        leave_out_unreadable: bool,
     },
 }
 

@@ -34,9 +34,10 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Decrypt { backup, full, output } => open::decrypt(settings, &backup.id, full, &output).await,
         Command::Consolidate { backup } => consolidate::consolidate(settings, &backup.id).await,
-        Command::Catalog(CatalogCommand::Rebuild { settings_from }) => {
-            catalog::rebuild(settings, settings_from.as_deref()).await
-        }
+        Command::Catalog(CatalogCommand::Rebuild {
+            settings_from,
+            leave_out_unreadable,
+        }) => catalog::rebuild(settings, settings_from.as_deref(), leave_out_unreadable).await,
         Command::Key(KeyCommand::Check) => check::key(settings).await,
         Command::Key(KeyCommand::Rotate) => key::rotate(settings).await,
         Command::Key(KeyCommand::Sheet {

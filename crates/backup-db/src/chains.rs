@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::chain::Link;
-use backup_core::{BackupId, BackupSource, BackupType, JobStatus, VerifyLevel, counted};
+use backup_core::{Backup, BackupId, BackupSource, BackupType, JobStatus, VerifyLevel, counted};
 use diesel::prelude::*;
 
 use crate::backups::{BackupRow, find};
@@ -181,7 +181,7 @@ pub(crate) fn found_broken(tx: &mut Tx<'_>, row: &BackupRow, level: VerifyLevel,
 
 /// Says of all COMPLETED backups that build on this one that they cannot be restored, and how many those are.
 fn condemn_dependents(tx: &mut Tx<'_>, id: BackupId, how: Finding, problem: &str) -> TxResult<usize> {
-    let problem = format!("it builds on backup {id}, which cannot be read: {problem}");
+    let problem = inherited(id, problem);
     let mut seen = HashSet::from([id]);
     let mut next = vec![id];
     while let Some(base) = next.pop() {
@@ -248,6 +248,38 @@ fn tell(tx: &mut Tx<'_>, row: &BackupRow, dependents: usize, problem: &str) -> T
     Ok(())
 }
 
+/// What was found of its base while a backup was being made holds for the backup too: as long as it was not COMPLETED, nobody
+/// could say so of it. Returns why it cannot be restored, as far as is known.
+pub(crate) fn inherit(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<Option<String>> {
+    let base = match backup.base_id {
+        Some(base) => find(tx, base)?,
+        None => None,
+    };
+    let Some(base) = base else { return Ok(None) };
+    let level = base.found_broken_at().unwrap_or(VerifyLevel::Checksum);
+    let findings = [
+        (Finding::Read(level), base.verify_error.as_deref()),
+        (Finding::Missing, base.missing.as_deref()),
+    ];
+    let mut found = None;
+    for (how, problem) in findings {
+        let Some(problem) = problem else { continue };
+        let text = inherited(base.id.0, problem);
+        note(tx, backup.id, how, &text)?;
+        // Where it broke a chain before, that is told already.
+        if crate::alerts::open(tx, AlertKind::ChainBroken, &base.config_key)?.is_none() {
+            tell(tx, &base, 1, problem)?;
+        }
+        found.get_or_insert(text);
+    }
+    Ok(found)
+}
+
+/// What is wrong with a backup because of one that it builds on.
+fn inherited(base: BackupId, problem: &str) -> String {
+    format!("it builds on backup {base}, which cannot be read: {problem}")
+}
+
 /// A good backup has come to be: from here on the configuration has one again, whatever was broken before.
 pub(crate) fn mended(
     tx: &mut Tx<'_>,
@@ -270,6 +302,10 @@ pub(crate) fn found_again(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
     let broken = crate::alerts::open(tx, AlertKind::ChainBroken, &row.config_key)?;
     if broken.is_some_and(|alert| alert.details.get(BACKUP_DETAIL) == Some(&row.name)) {
         crate::alerts::resolve(tx, AlertKind::ChainBroken, &row.config_key)?;
+    }
+    // A verification that had found nothing but this said no more than that.
+    if row.verify_error.is_none() {
+        crate::alerts::resolve(tx, AlertKind::VerificationFailed, &row.id.0.to_string())?;
     }
     Ok(())
 }

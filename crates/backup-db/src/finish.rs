@@ -107,6 +107,14 @@ pub enum VerificationOutcome {
         /// it can be restored.
         in_base: Option<BackupId>,
     },
+    /// It ran to its end and found that the storage does not have what it was to read; so it says on that backup and on all
+    /// that build on it, until it is there again.
+    Missing {
+        /// What is not there, with what to do.
+        problem: String,
+        /// The backup that is not there: the verified one, or one that it builds on.
+        at: BackupId,
+    },
     /// It could not run to its end; the backup says nothing of it.
     Failed {
         /// Why, with what to do.
@@ -247,13 +255,11 @@ impl Store {
         self.write("finish_verification", move |tx| {
             let (transition, error_message) = match &outcome {
                 VerificationOutcome::Passed => (Transition::Complete, None),
-                VerificationOutcome::Found { problem, .. } => (Transition::Complete, Some(problem.as_str())),
+                VerificationOutcome::Found { problem, .. } | VerificationOutcome::Missing { problem, .. } => {
+                    (Transition::Complete, Some(problem.as_str()))
+                }
                 VerificationOutcome::Failed { message } => (Transition::Fail, Some(message.as_str())),
                 VerificationOutcome::Cancelled => (Transition::Cancel, None),
-            };
-            let in_base = match &outcome {
-                VerificationOutcome::Found { in_base, .. } => *in_base,
-                _ => None,
             };
             let row = verification_jobs::row(tx, &lease.id)?.ok_or_else(|| lost(&lease))?;
             let ending = Ending {
@@ -262,10 +268,15 @@ impl Store {
                 at: tx.now,
             };
             let now = verification_jobs::end(tx, &lease, &ending)?;
-            match transition {
-                Transition::Complete if now => crate::outcome::verified(tx, &row, error_message, in_base)?,
-                Transition::Fail if now => crate::outcome::not_verified(tx, &row)?,
-                _ => {}
+            match &outcome {
+                _ if !now => {}
+                VerificationOutcome::Passed => crate::outcome::verified(tx, &row)?,
+                VerificationOutcome::Found { problem, in_base } => {
+                    crate::outcome::found_broken(tx, &row, problem, *in_base)?;
+                }
+                VerificationOutcome::Missing { problem, at } => crate::outcome::found_missing(tx, &row, problem, *at)?,
+                VerificationOutcome::Failed { .. } => crate::outcome::not_verified(tx, &row)?,
+                VerificationOutcome::Cancelled => {}
             }
             Ok(Finished::new(now))
         })

@@ -10,7 +10,7 @@ use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::firings::next_unfired;
 use crate::schedules::ScheduleRow;
-use crate::schema::{backup_schedules, backups, notifications, restore_records, verifications};
+use crate::schema::{backup_readings, backup_schedules, backups, notifications, restore_records, verifications};
 use crate::store::Tx;
 use crate::{Error, Store};
 
@@ -19,6 +19,9 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
 
 /// Longer than any lease and any pause between two tries can be.
 const LONGEST_HOLD: TimeDelta = TimeDelta::hours(25);
+
+/// Longer than any reader says at once that it goes on.
+const LONGEST_READING: TimeDelta = TimeDelta::hours(1);
 
 /// Schedules that are put right in one transaction.
 const AT_ONCE: i64 = 500;
@@ -115,10 +118,14 @@ fn has_far_holds(tx: &mut Tx<'_>) -> TxResult<bool> {
     let restores_to_come: i64 = put_off!(restore_records, far).count().get_result(tx.db)?;
     let checks_to_come: i64 = put_off!(verifications, far).count().get_result(tx.db)?;
     let put_off = backups_to_come + restores_to_come + checks_to_come;
-    Ok(waiting + backups + restores + checks + put_off > 0)
+    let readings: i64 = backup_readings::table
+        .filter(backup_readings::expires_at.gt((tx.now + LONGEST_READING).naive_utc()))
+        .count()
+        .get_result(tx.db)?;
+    Ok(waiting + backups + restores + checks + put_off + readings > 0)
 }
 
-/// A worker that is alive takes its lease anew within a second.
+/// A worker that is alive takes its lease anew within a second, and a reader goes on within less than a minute.
 fn end_far_holds(tx: &mut Tx<'_>) -> TxResult<()> {
     let far = far(tx).naive_utc();
     let soon = (tx.now + TimeDelta::minutes(1)).naive_utc();
@@ -148,6 +155,10 @@ fn end_far_holds(tx: &mut Tx<'_>) -> TxResult<()> {
         .execute(tx.db)?;
     diesel::update(leased!(verifications, far))
         .set(verifications::lease_expires_at.eq(soon))
+        .execute(tx.db)?;
+    let far_reading = (tx.now + LONGEST_READING).naive_utc();
+    diesel::update(backup_readings::table.filter(backup_readings::expires_at.gt(far_reading)))
+        .set(backup_readings::expires_at.eq(soon))
         .execute(tx.db)?;
     Ok(())
 }

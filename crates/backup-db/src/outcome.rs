@@ -21,9 +21,10 @@ pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     crate::metric_totals::ended(tx, backup)?;
     let schedule = schedule_of(tx, backup)?;
     let mut cancelled_by = None;
+    let mut problem = None;
     match backup.status {
         JobStatus::Completed => {
-            succeeded(tx, backup)?;
+            problem = succeeded(tx, backup)?;
             // Only of what has just been made: a rebuilt catalog brings back many at once.
             if let Some(schedule) = &schedule {
                 drill(tx, backup, schedule)?;
@@ -52,23 +53,31 @@ pub(crate) fn told(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
         report.error = Some(format!("it {}", was_cancelled(cancelled_by.as_deref())));
         report.cancelled_by = cancelled_by;
     }
+    if let Some(problem) = problem {
+        report.is_good = false;
+        report.error = Some(format!("it cannot be restored: {problem}"));
+    }
     enqueue(tx, &backup.config_key, &Report::Backup(report))
 }
 
-/// A good backup has come to be: its schedule's last failure is over.
-pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
+/// A backup has come to be: where it is good, its schedule's last failure is over. Returns why it cannot be restored, where
+/// that is known already.
+pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<Option<String>> {
     let ended = backup.completed_at.unwrap_or(tx.now);
-    // What is made of another saves nothing new: it makes up for no backup that failed.
-    let is_new = backup.consolidated_from.is_none();
+    let problem = crate::chains::inherit(tx, backup)?;
+    let is_good = problem.is_none();
+    // What is made of another saves nothing new: it makes up for no backup that failed. Nor does what cannot be restored.
+    let is_new = is_good && backup.consolidated_from.is_none();
     if is_new {
         over(tx, AlertKind::BackupFailed, backup, ended)?;
         crate::chains::mended(tx, &backup.config_key, backup.source, ended)?;
     }
-    if backup.backup_type == BackupType::Full {
+    if is_good && backup.backup_type == BackupType::Full {
         over(tx, AlertKind::ConsolidationFailed, backup, ended)?;
     }
     let Some(schedule) = schedule_of(tx, backup)? else {
-        return crate::safety::date(tx, backup);
+        crate::safety::date(tx, backup)?;
+        return Ok(problem);
     };
     if !crate::retention::stays(backup.trigger, backup.consolidated_from) {
         let expires_at = backup.created_at + TimeDelta::days(schedule.retention_days);
@@ -77,7 +86,7 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
             .execute(tx.db)?;
     }
     if !is_new {
-        return Ok(());
+        return Ok(problem);
     }
     let ended_at = ended.naive_utc();
     diesel::update(
@@ -93,7 +102,7 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<()> {
     )
     .set(backup_schedules::last_success_at.eq(ended_at))
     .execute(tx.db)?;
-    Ok(())
+    Ok(problem)
 }
 
 /// Ends the alert of a failure before `ended`: a backup that was found again may be older than it.
@@ -174,29 +183,35 @@ fn was_cancelled(by: Option<&str>) -> String {
     by.map_or_else(|| "was cancelled".to_owned(), |by| format!("was cancelled by {by}"))
 }
 
+/// A verification ran to its end and found nothing wrong.
+pub(crate) fn verified(tx: &mut Tx<'_>, row: &VerificationRow) -> TxResult<()> {
+    let id = row.backup_id.0;
+    let Some(backup) = crate::backups::find(tx, id)? else {
+        return Ok(());
+    };
+    // All of it was read, whatever was missed before.
+    diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
+        .set(backups::missing.eq(None::<String>))
+        .execute(tx.db)?;
+    if backup.found_broken_at().is_some_and(|level| level > row.level.0) {
+        return Ok(());
+    }
+    crate::chains::mark(tx, id, row.level.0, None)?;
+    resolve(tx, AlertKind::VerificationFailed, &id.to_string())?;
+    passed(tx, &backup.into(), row)
+}
+
 /// A verification ran to its end, and found this; `in_base` names the backup that it found it in, where that is one which
 /// the verified one builds on.
-pub(crate) fn verified(
+pub(crate) fn found_broken(
     tx: &mut Tx<'_>,
     row: &VerificationRow,
-    problem: Option<&str>,
+    problem: &str,
     in_base: Option<BackupId>,
 ) -> TxResult<()> {
     let id = row.backup_id.0;
     let Some(backup) = crate::backups::find(tx, id)? else {
         return Ok(());
-    };
-    let Some(problem) = problem else {
-        // All of it was read, whatever was missed before.
-        diesel::update(backups::table.filter(backups::id.eq(id.to_string())))
-            .set(backups::missing.eq(None::<String>))
-            .execute(tx.db)?;
-        if backup.found_broken_at().is_some_and(|level| level > row.level.0) {
-            return Ok(());
-        }
-        crate::chains::mark(tx, id, row.level.0, None)?;
-        resolve(tx, AlertKind::VerificationFailed, &id.to_string())?;
-        return passed(tx, &backup.into(), row);
     };
     // What is wrong with a base is wrong with its stored bytes.
     let level = if in_base.is_some() {
@@ -205,16 +220,7 @@ pub(crate) fn verified(
         row.level.0
     };
     crate::chains::mark(tx, id, level, Some(problem))?;
-    let alert = NewAlert::new(
-        AlertKind::VerificationFailed,
-        id,
-        format!("backup {} cannot be restored as it is: {problem}", backup.name),
-    )
-    .severity(AlertSeverity::Critical)
-    .with(CONFIG_DETAIL, &backup.config_key)
-    .with("backup", &backup.name)
-    .with("error", problem);
-    raise(tx, &alert)?;
+    tell_broken(tx, &backup, problem)?;
     match in_base {
         Some(base) => {
             let how = crate::chains::Finding::Read(VerifyLevel::Checksum);
@@ -222,6 +228,32 @@ pub(crate) fn verified(
         }
         None => crate::chains::found_broken(tx, &backup, row.level.0, problem),
     }
+}
+
+/// A verification ran to its end, and found that this backup, the verified one or one that it builds on, is not in the storage.
+pub(crate) fn found_missing(tx: &mut Tx<'_>, row: &VerificationRow, problem: &str, at: BackupId) -> TxResult<()> {
+    let id = row.backup_id.0;
+    let Some(backup) = crate::backups::find(tx, id)? else {
+        return Ok(());
+    };
+    tell_broken(tx, &backup, problem)?;
+    // Of what the catalog does not know, nothing can be said.
+    let is_known = crate::backups::find(tx, at)?.is_some_and(|row| row.status.0 == JobStatus::Completed);
+    crate::chains::miss(tx, if is_known { at } else { id }, problem)
+}
+
+fn tell_broken(tx: &mut Tx<'_>, backup: &crate::backups::BackupRow, problem: &str) -> TxResult<()> {
+    let alert = NewAlert::new(
+        AlertKind::VerificationFailed,
+        backup.id.0,
+        format!("backup {} cannot be restored as it is: {problem}", backup.name),
+    )
+    .severity(AlertSeverity::Critical)
+    .with(CONFIG_DETAIL, &backup.config_key)
+    .with("backup", &backup.name)
+    .with("error", problem);
+    raise(tx, &alert)?;
+    Ok(())
 }
 
 /// A verification could not run to its end. Where its backup's schedule had asked for it, its turn is not used up: the next

@@ -142,12 +142,16 @@ impl Store {
 
     /// Ends a rebuild: says of each backup whose base was not brought back that it cannot be restored, writes it into the audit
     /// log, and lets retention go on from the time of the newest backup, as if the
-    /// catalog had never been away. One that is ended already is left as it is.
-    pub async fn finish_rebuild(&self, description: &str) -> Result<(), Error> {
+    /// catalog had never been away. One that is ended already is left as it is. Where it is not whole, nothing expires until
+    /// another one is.
+    pub async fn finish_rebuild(&self, description: &str, is_whole: bool) -> Result<(), Error> {
         let description = description.to_owned();
         self.write("finish_rebuild", move |tx| {
-            if diesel::delete(turns::table.filter(turns::name.eq(MARK))).execute(tx.db)? == 0 {
+            if !is_unfinished(tx)? {
                 return Ok(());
+            }
+            if is_whole {
+                diesel::delete(turns::table.filter(turns::name.eq(MARK))).execute(tx.db)?;
             }
             crate::chains::condemn_torn(tx)?;
             if let Some(newest) = newest(tx)? {

@@ -27,6 +27,7 @@ use crate::lease::HeldLease;
 use crate::places::Place;
 use crate::quota::{self, Room};
 
+pub(crate) use base::is_missing;
 pub(crate) use commit::remove_all;
 pub(crate) use recover::{attempt_key, whole};
 

@@ -12,7 +12,6 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::logging::Action;
-use crate::retention::TURN_NAME as RETENTION;
 use crate::watch::{TURN_NAME as WATCH, Watch};
 
 /// How often leftovers are looked for.
@@ -37,15 +36,14 @@ pub(crate) struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Ends it, and lets another process have its turn at once.
+    /// Ends it, and lets another process watch at once.
     pub(crate) async fn stop(mut self) {
         self.tasks.shutdown().await;
-        for turn in [WATCH, RETENTION] {
+        // That of retention is kept until it runs out: its clock moves by up to a day in each, however often one starts anew.
+        let ended = timeout(GOOD_BYE, self.engine.store.end_turn(WATCH, &self.name)).await;
+        if !matches!(ended, Ok(Ok(()))) {
             // Otherwise it runs out.
-            let ended = timeout(GOOD_BYE, self.engine.store.end_turn(turn, &self.name)).await;
-            if !matches!(ended, Ok(Ok(()))) {
-                tracing::debug!(turn, "the end of a turn could not be said");
-            }
+            tracing::debug!(turn = WATCH, "the end of a turn could not be said");
         }
     }
 }

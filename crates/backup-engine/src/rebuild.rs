@@ -34,6 +34,8 @@ pub struct Rebuild<'a> {
     pub environment: &'a StorageSettings,
     /// The backup whose configuration export brings the settings; `None`: the newest that holds any.
     pub settings_from: Option<&'a Receipt>,
+    /// Leave out for good what cannot be read now; otherwise no backup expires until it is run again and has read all.
+    pub leaves_out: bool,
     /// Ends it between two steps when it is cancelled; is told how many receipts of how many have been read.
     pub job: &'a JobControl,
     /// Told of each backup that is not brought back, or whose configuration export cannot be read, when it is found, and why.
@@ -49,6 +51,8 @@ pub struct Rebuilt {
     pub backups: u64,
     /// Backups that are not: their receipt is not ours, damaged or not readable, or their archive is gone or cut short.
     pub bad: u64,
+    /// Of those, the ones that cannot be read now and may be at another time: they may build on backups that are old.
+    pub unreadable: u64,
     /// Where the settings are from; `None`: no backup has a configuration export that can be read, and there are no settings.
     pub settings: Option<RebuiltSettings>,
     /// How many configuration exports were to be taken, and cannot be read.
@@ -135,7 +139,8 @@ impl Rebuild<'_> {
         for repository in &repositories {
             self.import(repository, &known, &mut rebuilt).await?;
         }
-        self.store.finish_rebuild(&self.describe(&rebuilt)).await?;
+        let is_whole = rebuilt.unreadable == 0 || self.leaves_out;
+        self.store.finish_rebuild(&self.describe(&rebuilt), is_whole).await?;
         Ok(rebuilt)
     }
 
@@ -190,7 +195,9 @@ impl Rebuild<'_> {
                 read += 1;
                 match one {
                     ListedReceipt::Good(receipt) => receipts.push(*receipt),
-                    ListedReceipt::Bad { error, .. } | ListedReceipt::Unreadable { error, .. } => {
+                    ListedReceipt::Bad { error, .. } => self.skip(&error, rebuilt),
+                    ListedReceipt::Unreadable { error, .. } => {
+                        rebuilt.unreadable += 1;
                         self.skip(&error, rebuilt);
                     }
                 }
@@ -201,8 +208,11 @@ impl Rebuild<'_> {
             let mut whole = Vec::with_capacity(receipts.len());
             for (receipt, looked) in look(repository, receipts).await {
                 match looked {
-                    Ok(()) => whole.push(receipt),
-                    Err(error @ PipelineError::Integrity { .. }) => self.skip(&error, rebuilt),
+                    Ok(None) => whole.push(receipt),
+                    Ok(Some(error)) => {
+                        rebuilt.unreadable += u64::from(!matches!(error, PipelineError::Integrity { .. }));
+                        self.skip(&error, rebuilt);
+                    }
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -236,8 +246,11 @@ impl Rebuild<'_> {
     }
 }
 
-/// Each receipt, and whether its archive is there.
-async fn look(repository: &Repository, receipts: Vec<Receipt>) -> Vec<(Receipt, Result<(), PipelineError>)> {
+/// What is wrong with an archive, if anything.
+type Looked = Result<Option<PipelineError>, PipelineError>;
+
+/// Each receipt, and what is wrong with its archive.
+async fn look(repository: &Repository, receipts: Vec<Receipt>) -> Vec<(Receipt, Looked)> {
     stream::iter(receipts)
         .map(async |receipt| {
             let looked = find_archive(repository, &receipt).await;
@@ -248,18 +261,19 @@ async fn look(repository: &Repository, receipts: Vec<Receipt>) -> Vec<(Receipt, 
         .await
 }
 
-/// Looks for the archive of a receipt.
+/// Looks for the archive of a receipt: `Integrity` where it is not there in its full length, `Failed` where it cannot be looked
+/// at while the storage can.
 ///
 /// # Errors
-/// `Integrity` where it is not there in its full length, or cannot be looked at while the storage can; `Unavailable`.
-async fn find_archive(repository: &Repository, receipt: &Receipt) -> Result<(), PipelineError> {
+/// Where the storage is away.
+async fn find_archive(repository: &Repository, receipt: &Receipt) -> Looked {
     let Err(error) = repository.check_length(receipt).await else {
-        return Ok(());
+        return Ok(None);
     };
     let error = repository.of_one_file(error).await?;
     if matches!(error, PipelineError::Integrity { .. }) {
-        return Err(error);
+        return Ok(Some(error));
     }
     let message = format!("the archive of backup {} cannot be looked at", receipt.id);
-    Err(PipelineError::integrity(message, "").because(error))
+    Ok(Some(PipelineError::failed(message, "").because(error)))
 }

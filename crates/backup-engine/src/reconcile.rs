@@ -5,13 +5,14 @@
 mod alert;
 mod keys;
 mod orphans;
+mod page;
 mod shelf;
+mod trouble;
 
 pub use orphans::{Orphan, OrphanKind, Orphans};
 
 use std::collections::{HashMap, HashSet};
 
-use backup_core::list::{BackupListOptions, SortBy, SortOrder};
 use backup_core::receipt::receipt_path;
 use backup_core::{Backup, BackupId, JobControl, JobStatus, PipelineError};
 use backup_db::Error as CatalogError;
@@ -24,7 +25,9 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::logging::Action;
 use crate::receipts;
+use page::Page;
 use shelf::Shelf;
+use trouble::Trouble;
 
 /// A blob younger than this many leases may belong to a job that is just finishing.
 const GRACE_LEASES: i32 = 4;
@@ -71,14 +74,15 @@ struct Stored {
 }
 
 impl Engine {
-    /// Brings storage and catalog together. One backup that cannot be repaired does not keep the others from it.
+    /// Brings storage and catalog together. One backup that cannot be repaired does not keep the others from it, nor does a
+    /// file that cannot be read or removed.
     ///
     /// # Errors
     /// The first thing that did not work; what was done stays done, and the next time goes on from there.
     pub async fn reconcile(&self) -> Result<Reconciled, Error> {
         let mut found = Reconciled::default();
         let mut there = HashSet::new();
-        let mut first_error = None;
+        let mut trouble = Trouble::default();
         // Dependents come first: where one of them stays, so does what it builds on.
         let mut needed = HashSet::new();
         for backup in self.store.deleting().await? {
@@ -90,26 +94,25 @@ impl Engine {
                 Ok(()) => found.deletions.push(backup.id),
                 Err(error) => {
                     needed.extend(backup.base_id);
-                    first_error.get_or_insert(error);
+                    trouble.keep(error);
                 }
             }
         }
         let (shelves, unreachable) = self.shelves().await?;
         if let Some((_, error)) = unreachable.into_iter().next() {
-            first_error.get_or_insert(error.into());
+            trouble.keep(error);
         }
         let mut judged = Vec::new();
         for shelf in shelves {
-            match self.reconcile_shelf(&shelf, &mut found, &mut there).await {
+            let done = self.reconcile_shelf(&shelf, &mut found, &mut there, &mut trouble).await;
+            match done {
                 Ok(()) => judged.extend(shelf.config_keys),
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                }
+                Err(error) => trouble.keep(error),
             }
         }
         alert::tell(self, &judged, &found, &there).await?;
         found.found_again = self.store.found_again(&judged, there).await?;
-        first_error.map_or(Ok(found), Err)
+        trouble.unless(found)
     }
 
     /// Every storage that can be opened, with its configurations; and the configurations whose storage cannot, and why.
@@ -130,6 +133,7 @@ impl Engine {
         shelf: &Shelf,
         found: &mut Reconciled,
         there: &mut HashSet<BackupId>,
+        trouble: &mut Trouble,
     ) -> Result<(), Error> {
         let began = self.clock.now();
         let stored = self.look_around(&shelf.place.storage, began).await?;
@@ -140,14 +144,23 @@ impl Engine {
             found.empty.extend(told);
             return Err(error.into());
         }
-        self.remove_orphans(&shelf.place.storage, &stored, found).await?;
+        self.remove_orphans(&shelf.place.storage, &stored, found, trouble)
+            .await?;
         if let Some(first) = shelf.config_keys.first() {
             let unknown = self.count_unknown(&stored).await?;
             found.unknown.extend((unknown > 0).then(|| (first.clone(), unknown)));
         }
         for config_key in &shelf.config_keys {
             for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
-                self.compare(config_key, status, shelf, &stored, found, there).await?;
+                let mut page = Page::of(config_key, status);
+                while let Some(backups) = page.next(&self.store).await? {
+                    for backup in backups {
+                        let one = self.compare(&backup, shelf, &stored, found).await;
+                        if trouble.of_one(one)? == Some(true) {
+                            there.insert(backup.id);
+                        }
+                    }
+                }
             }
         }
         self.note_keys(shelf).await
@@ -228,18 +241,32 @@ impl Engine {
     }
 
     /// Removes blobs that nobody lists and nobody is working on, and what killed uploads left.
-    async fn remove_orphans(&self, storage: &BlobStore, stored: &Stored, found: &mut Reconciled) -> Result<(), Error> {
+    async fn remove_orphans(
+        &self,
+        storage: &BlobStore,
+        stored: &Stored,
+        found: &mut Reconciled,
+        trouble: &mut Trouble,
+    ) -> Result<(), Error> {
         for blob in &stored.suspects {
-            if self.is_orphan(storage, blob).await? {
-                storage.delete(&blob.path).await.map_err(PipelineError::from)?;
-                tracing::info!(
-                    action = %Action::OrphanRemoved, size_bytes = blob.size,
-                    "'{}' belonged to no backup and was removed", blob.path
-                );
+            let removed = self.remove_if_orphan(storage, blob).await;
+            if trouble.of_one(removed)? == Some(true) {
                 found.orphans.push(blob.path.clone());
             }
         }
         Ok(())
+    }
+
+    async fn remove_if_orphan(&self, storage: &BlobStore, blob: &BlobInfo) -> Result<bool, Error> {
+        if !self.is_orphan(storage, blob).await? {
+            return Ok(false);
+        }
+        storage.delete(&blob.path).await.map_err(PipelineError::from)?;
+        tracing::info!(
+            action = %Action::OrphanRemoved, size_bytes = blob.size,
+            "'{}' belonged to no backup and was removed", blob.path
+        );
+        Ok(true)
     }
 
     /// Asks the catalog, and the storage once more.
@@ -263,45 +290,22 @@ impl Engine {
         Ok(status != Some(JobStatus::Completed) && receipt.map_err(PipelineError::from)?.is_none())
     }
 
-    /// Compares the catalog's rows of one final state with the receipts. Pages move when a backup gets a tombstone between two of
-    /// them, so a row may be passed over: only what is `there` was looked for and found.
+    /// Compares a row of a final state with the storage: whether it is a good backup that is there as it was written.
     async fn compare(
         &self,
-        config_key: &str,
-        status: JobStatus,
+        backup: &Backup,
         shelf: &Shelf,
         stored: &Stored,
         found: &mut Reconciled,
-        there: &mut HashSet<BackupId>,
-    ) -> Result<(), Error> {
-        let mut options = BackupListOptions {
-            config_key: Some(config_key.to_owned()),
-            status: Some(status),
-            limit: BackupListOptions::MAX_LIMIT,
-            sort_by: SortBy::CreatedAt,
-            sort_order: SortOrder::Asc,
-            ..BackupListOptions::default()
-        };
-        loop {
-            let page = self.store.list_backups(&options).await?.backups;
-            let last = page.len() < options.limit as usize;
-            options.offset += page.len() as u64;
-            for backup in page.into_iter().map(|summary| summary.backup) {
-                let listed = stored.receipts.contains(&backup.id);
-                if status == JobStatus::Completed {
-                    if backup.completed_at.is_some_and(|at| at < stored.at)
-                        && self.check_completed(&backup, shelf, stored, found).await?
-                    {
-                        there.insert(backup.id);
-                    }
-                } else if listed {
-                    self.settle_leftover(&backup, shelf, found).await?;
-                }
-            }
-            if last {
-                return Ok(());
-            }
+    ) -> Result<bool, Error> {
+        if backup.status == JobStatus::Completed {
+            return Ok(backup.completed_at.is_some_and(|at| at < stored.at)
+                && self.check_completed(backup, shelf, stored, found).await?);
         }
+        if stored.receipts.contains(&backup.id) {
+            self.settle_leftover(backup, shelf, found).await?;
+        }
+        Ok(false)
     }
 
     /// Whether a completed backup is in the storage, receipt and archive. What seems to be missing is asked for again: the backup

@@ -3,7 +3,7 @@
 use backup_core::restore::VerificationRecord;
 use backup_core::{BackupId, JobControl, PipelineError, VerifyLevel};
 
-use crate::backup::place;
+use crate::backup::{is_missing, place};
 use crate::bridge::blocking;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -23,8 +23,10 @@ pub use drill::DrillSettings;
 pub(crate) struct Problem {
     /// What was found, with what to do.
     pub(crate) text: String,
-    /// The backup that is at fault, where it is one that the checked one builds on.
-    pub(crate) in_base: Option<BackupId>,
+    /// The backup that is at fault: the checked one, or one that it builds on.
+    pub(crate) at: BackupId,
+    /// Whether the storage does not have that one, which it may have again.
+    pub(crate) is_missing: bool,
 }
 
 /// Checks the backup. `Some`: it is not what was written, and this is what was found. An error: it could not be checked.
@@ -86,14 +88,14 @@ pub(crate) async fn run(
     };
     match checked {
         Ok(()) => Ok(None),
-        // A backup that is not there is as lost as a damaged one.
         Err(fault) if fault.is_broken() => {
             if matches!(fault.error, PipelineError::NotFound { .. }) {
                 engine.refuse_empty(&place.storage, &config_key).await?;
             }
-            let in_base = fault.in_base();
+            let is_missing = is_missing(engine, held, &repository, &fault).await?;
+            let at = fault.at;
             let text = PipelineError::from(fault).full_text();
-            Ok(Some(Problem { text, in_base }))
+            Ok(Some(Problem { text, at, is_missing }))
         }
         Err(fault) => Err(JobError::storage(fault.error)),
     }

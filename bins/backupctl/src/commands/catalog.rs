@@ -10,7 +10,7 @@ use crate::progress::{Progress, Unit};
 
 /// Rebuilds a lost catalog, with the settings of the backup that `settings_from` begins to name, where it is given. What
 /// cannot be trusted or read is named on stderr, left out, and makes the exit code 4.
-pub(crate) async fn rebuild(settings: &Settings, settings_from: Option<&str>) -> Result<(), Failure> {
+pub(crate) async fn rebuild(settings: &Settings, settings_from: Option<&str>, leaves_out: bool) -> Result<(), Failure> {
     // The storage first: without it, or without a passphrase, no catalog is made.
     let repository = repository(settings).await?;
     let settings_from = match settings_from {
@@ -25,6 +25,7 @@ pub(crate) async fn rebuild(settings: &Settings, settings_from: Option<&str>) ->
         repository: &repository,
         environment: &storage_settings(settings)?,
         settings_from: settings_from.as_ref(),
+        leaves_out,
         job: &job,
         tell: &|error| progress.message(&error.full_text()),
     };
@@ -37,18 +38,25 @@ pub(crate) async fn rebuild(settings: &Settings, settings_from: Option<&str>) ->
     } else {
         print(&rebuilt, &store.describe())?;
     }
-    judge(&rebuilt)
+    judge(&rebuilt, leaves_out)
 }
 
 /// Whether all that the storage holds is in the catalog.
-fn judge(rebuilt: &Rebuilt) -> Result<(), Failure> {
+fn judge(rebuilt: &Rebuilt, leaves_out: bool) -> Result<(), Failure> {
     let mut lacking = Vec::new();
-    if rebuilt.bad > 0 {
+    if rebuilt.unreadable > 0 && !leaves_out {
+        lacking.push(format!(
+            "{} now, and no backup expires until all can be (HINT: Let this user read them and run it again, or leave them              out for good with --leave-out-unreadable.)",
+            counted(rebuilt.unreadable, "backup cannot be read", "backups cannot be read")
+        ));
+    }
+    let distrusted = rebuilt.bad - rebuilt.unreadable;
+    if distrusted > 0 {
         lacking.push(format!(
             "{} not in the catalog (HINT: Where a passphrase is missing, add it to BACKUP_ENCRYPTION_KEY_PREVIOUS and rebuild \
              into another empty catalog.)",
             counted(
-                rebuilt.bad,
+                distrusted,
                 "backup cannot be trusted and is",
                 "backups cannot be trusted and are"
             )
@@ -157,6 +165,7 @@ fn to_json(rebuilt: &Rebuilt, storage: &str, catalog: &str) -> Value {
         "resumed": rebuilt.resumed,
         "backups": rebuilt.backups,
         "bad": rebuilt.bad,
+        "unreadable": rebuilt.unreadable,
         "settings": rebuilt.settings.as_ref().map(|from| json!({
             "backupId": from.backup_id,
             "exportedAt": from.exported_at,

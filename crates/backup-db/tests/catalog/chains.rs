@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use backup_core::chain::{ChainLimits, ChainPlan, WantedBackup, WhyFull, plan};
 use backup_core::{AlertKind, BackupId, BackupSource, BackupType, NewBackup, VerifyLevel};
-use backup_db::{BackupOutcome, NewVerification, VerificationOutcome};
+use backup_db::{BackupOutcome, CompletedBackup, NewVerification, VerificationOutcome};
 
 use crate::fixture::{Catalog, on_both};
 
@@ -13,6 +13,7 @@ on_both!(
     the_newest_good_chain_is_offered,
     a_rare_source_finds_its_base,
     a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup,
+    what_was_being_made_of_a_base_is_no_better_than_that,
     what_a_verification_finds_in_a_base_is_told_of_both,
     what_is_missing_is_good_again_once_all_of_it_is_there,
     what_is_missing_breaks_a_chain_only_where_there_is_one,
@@ -111,6 +112,52 @@ async fn a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup
     let good = next(&catalog, Some(old)).await;
     assert_eq!(catalog.open_alert(AlertKind::ChainBroken).await, None);
     assert_eq!(base(&catalog).await, ChainPlan::On(good));
+}
+
+/// What was found of the base meanwhile could not be said of a backup that was not there yet.
+async fn what_was_being_made_of_a_base_is_no_better_than_that(catalog: Catalog) {
+    let full = next(&catalog, None).await;
+    let kind = BackupType::Incremental;
+    let begin = async || {
+        catalog.advance(1);
+        let (id, lease) = catalog.running().await;
+        catalog.store.set_base(&lease, kind, Some(full)).await.unwrap();
+        (id, lease)
+    };
+    let end = async |lease| {
+        catalog.advance(1);
+        let done = CompletedBackup {
+            backup_type: kind,
+            base_id: Some(full),
+            ..catalog.results(1_000)
+        };
+        let done = BackupOutcome::Completed(Box::new(done));
+        catalog.store.finish_backup(&lease, done).await.unwrap();
+    };
+    let (first, lease) = begin().await;
+    catalog.store.condemn_backup(full, "bits flipped").await.unwrap();
+    end(lease).await;
+    let error = catalog.backup(first).await.verify_error.unwrap();
+    assert!(
+        error.contains("bits flipped") && error.contains(&full.to_string()),
+        "{error}"
+    );
+    let alert = catalog.open_alert(AlertKind::ChainBroken).await;
+    assert!(alert.is_some(), "nothing that can be restored has come to be");
+    assert_eq!(base(&catalog).await, ChainPlan::Full(WhyFull::BaseBroken));
+
+    // The same of a base that is missing, for as long as it is.
+    verify(&catalog, full, VerificationOutcome::Passed).await;
+    next(&catalog, None).await;
+    assert_eq!(catalog.open_alert(AlertKind::ChainBroken).await, None);
+    let (second, lease) = begin().await;
+    catalog.store.miss_backup(full, "its receipt is gone").await.unwrap();
+    end(lease).await;
+    assert!(catalog.backup(second).await.verify_error.is_some());
+    assert!(catalog.open_alert(AlertKind::ChainBroken).await.is_some());
+    let all = [full, second];
+    assert_eq!(found_again(&catalog, "default", &all).await, all);
+    assert_eq!(catalog.backup(second).await.verify_error, None);
 }
 
 /// A verification of this backup comes to this end.

@@ -216,7 +216,7 @@ async fn a_rebuilt_catalog_counts_what_it_makes_itself(catalog: Catalog) {
     catalog.store.begin_rebuild().await.unwrap();
     let receipts = (0..3).map(|_| receipt(&catalog, catalog.id(), None));
     assert_eq!(catalog.store.import_backups(receipts.collect()).await.unwrap(), 3);
-    catalog.store.finish_rebuild("from a test").await.unwrap();
+    catalog.store.finish_rebuild("from a test", true).await.unwrap();
     assert_eq!(counts(&catalog).await, (0, 0, 0));
     good(&catalog, TimeDelta::seconds(1), 1).await;
     assert_eq!(counts(&catalog).await, (1, 0, 0));

@@ -90,7 +90,7 @@ async fn schedules_have_their_backups_again_and_retention_goes_on(catalog: Catal
     assert!(!catalog.store.begin_rebuild().await.unwrap());
     catalog.store.import_settings(settings.clone()).await.unwrap();
     assert_eq!(catalog.store.import_backups(receipts.clone()).await.unwrap(), 13);
-    catalog.store.finish_rebuild("from a test").await.unwrap();
+    catalog.store.finish_rebuild("from a test", true).await.unwrap();
     let back = catalog.store.get_schedule(hourly.id).await.unwrap().unwrap();
     assert_eq!(back.backups, 12);
     assert_eq!(back.schedule.retention, hourly.retention);
@@ -140,8 +140,8 @@ async fn a_rebuild_that_was_broken_off_is_gone_on_with(catalog: Catalog) {
     assert!(other.begin_rebuild().await.unwrap());
     other.import_settings(settings).await.unwrap();
     assert_eq!(other.import_backups(backups(0..3)).await.unwrap(), 1);
-    other.finish_rebuild("at last").await.unwrap();
-    other.finish_rebuild("its answer was lost").await.unwrap();
+    other.finish_rebuild("at last", true).await.unwrap();
+    other.finish_rebuild("its answer was lost", true).await.unwrap();
     assert_eq!(audited(&catalog).await, 1);
     assert_eq!(other.overview().await.unwrap().usage.backup_count, 3);
     assert!(matches!(other.begin_rebuild().await, Err(Error::NotEmpty { .. })));
@@ -192,7 +192,11 @@ async fn nothing_expires_before_the_end(catalog: Catalog) {
     catalog.store.import_settings(settings).await.unwrap();
     catalog.store.import_backups(receipts).await.unwrap();
     assert!(catalog.store.expire_backups(hourly).await.unwrap().is_empty());
-    catalog.store.finish_rebuild("").await.unwrap();
+    // What could not be read may build on what is too old.
+    catalog.store.finish_rebuild("", false).await.unwrap();
+    assert!(catalog.store.expire_backups(hourly).await.unwrap().is_empty());
+    assert!(catalog.store.begin_rebuild().await.unwrap(), "it can be gone on with");
+    catalog.store.finish_rebuild("", true).await.unwrap();
     assert_eq!(catalog.store.expire_backups(hourly).await.unwrap().len(), 2);
 }
 
@@ -215,7 +219,7 @@ async fn people_come_back_and_log_in_only_when_somebody_lets_them(catalog: Catal
     let back = settings.users[0].id;
     catalog.store.begin_rebuild().await.unwrap();
     catalog.store.import_settings(settings).await.unwrap();
-    catalog.store.finish_rebuild("").await.unwrap();
+    catalog.store.finish_rebuild("", true).await.unwrap();
     let users = catalog.store.list_users().await.unwrap();
     assert_eq!(users.len(), 2);
     assert!(users.iter().all(|user| !user.is_active && user.role == Role::Admin));
@@ -258,7 +262,7 @@ async fn a_wrong_clock_makes_nothing_old_at_once(catalog: Catalog) {
     catalog.store.begin_rebuild().await.unwrap();
     catalog.store.import_settings(settings).await.unwrap();
     catalog.store.import_backups(receipts).await.unwrap();
-    catalog.store.finish_rebuild("").await.unwrap();
+    catalog.store.finish_rebuild("", true).await.unwrap();
     assert!(catalog.store.expire_backups(hourly).await.unwrap().is_empty());
 }
 
@@ -283,7 +287,7 @@ async fn a_protection_outlives_a_rebuild_that_leaves_its_backup_out(catalog: Cat
     store.begin_rebuild().await.unwrap();
     store.import_settings(settings).await.unwrap();
     store.import_backups(receipts[..2].to_vec()).await.unwrap();
-    store.finish_rebuild("from a test").await.unwrap();
+    store.finish_rebuild("from a test", true).await.unwrap();
     assert_eq!(store.protected_backups().await.unwrap(), ids[1..3]);
     assert!(store.adopt_backup(&receipts[2]).await.unwrap().protected);
     for (id, protected) in ids.iter().zip([false, true, true, false]) {

@@ -20,6 +20,7 @@ on_both!(
     a_schedule_that_ran_in_the_future_runs_again_once_the_clock_is_right,
     a_schedule_that_stood_still_runs_again_once_it_can_be_read,
     a_job_and_a_message_do_not_wait_for_years,
+    who_read_in_the_future_keeps_nothing,
     a_schedule_does_not_look_healthy_for_years,
     backups_of_another_configuration_are_not_let_go,
     what_the_storage_has_lost_pushes_out_nothing,
@@ -114,6 +115,18 @@ async fn a_schedule_that_stood_still_runs_again_once_it_can_be_read(catalog: Cat
     assert_eq!(catalog.store.mend_times().await.unwrap(), [schedule.id]);
     catalog.advance(3_600);
     assert!(catalog.fire().await.is_some());
+}
+
+async fn who_read_in_the_future_keeps_nothing(catalog: Catalog) {
+    let id = catalog.completed(None).await;
+    catalog.advance(YEARS);
+    // Its process dies.
+    catalog.store.begin_reading(id, HOLD).await.unwrap();
+    catalog.clock.set(start() + TimeDelta::minutes(30));
+    assert!(catalog.store.begin_delete(id, false).await.is_err());
+    catalog.store.mend_times().await.unwrap();
+    catalog.advance(600);
+    catalog.store.begin_delete(id, false).await.unwrap();
 }
 
 async fn a_job_and_a_message_do_not_wait_for_years(catalog: Catalog) {

@@ -188,14 +188,23 @@ pub(super) async fn condemn(
     );
     let text = format!("backup {at}, which others build on, is missing or damaged: {problem}");
     held.job().log(LogLevel::Warning, text);
-    let is_missing =
-        matches!(fault.error, PipelineError::NotFound { .. }) || lacks_archive(engine, held, repository, at).await?;
-    let told = if is_missing {
+    let told = if is_missing(engine, held, repository, fault).await? {
         held.tell(|| engine.store.miss_backup(at, &problem)).await
     } else {
         held.tell(|| engine.store.condemn_backup(at, &problem)).await
     };
     told.map_err(JobError::catalog)
+}
+
+/// Whether what is at fault is not there, rather than damaged: it may be there again.
+pub(crate) async fn is_missing(
+    engine: &Engine,
+    held: &HeldLease,
+    repository: &Repository,
+    fault: &Fault,
+) -> Result<bool, JobError> {
+    Ok(matches!(fault.error, PipelineError::NotFound { .. })
+        || lacks_archive(engine, held, repository, fault.at).await?)
 }
 
 /// Whether the storage has no archive of this backup at all: its receipt alone may be there, and the archive may come back.

@@ -32,11 +32,6 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// The backup that is at fault, where it is not the one that was asked for.
-    pub(crate) fn in_base(&self) -> Option<BackupId> {
-        (self.at != self.of).then_some(self.at)
-    }
-
     /// Whether it is the stored bytes that are not what was written, or not there: nothing that can pass by itself.
     pub(crate) fn is_broken(&self) -> bool {
         matches!(

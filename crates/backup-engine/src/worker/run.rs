@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use backup_core::restore::{RestoreRecord, VerificationRecord};
-use backup_core::{Backup, LogLevel, PipelineError, counted};
+use backup_core::{Backup, BackupId, LogLevel, PipelineError, counted};
 use backup_db::{BackupOutcome, ClaimedJob, Error as CatalogError, Job, RestoreOutcome, VerificationOutcome};
 
 use tracing::Instrument as _;
@@ -10,6 +10,7 @@ use crate::engine::{Engine, MAX_ATTEMPTS};
 use crate::job::JobError;
 use crate::lease::{HeldLease, StopReason};
 use crate::logging::Action;
+use crate::verify::Problem;
 use crate::{backup, restore, verify};
 
 /// How long a job waits before it is tried again, times the attempt.
@@ -179,13 +180,7 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
     tracing::info!(action = %Action::VerifyStarted, %backup_id, level = %row.level, "verification {id} started");
     let (outcome, action) = match settle(held, verify::run(engine, held, row, exhausted).await) {
         End::Done(None) => (VerificationOutcome::Passed, Action::VerifyCompleted),
-        End::Done(Some(problem)) => (
-            VerificationOutcome::Found {
-                problem: problem.text,
-                in_base: problem.in_base,
-            },
-            Action::VerifyCompleted,
-        ),
+        End::Done(Some(problem)) => (found(backup_id, problem), Action::VerifyCompleted),
         End::Failed(error) => (
             VerificationOutcome::Failed {
                 message: error.full_text(),
@@ -197,7 +192,7 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
     };
     match &outcome {
         VerificationOutcome::Passed => held.note(LogLevel::Info, "COMPLETED: it is what was written").await,
-        VerificationOutcome::Found { problem, .. } => {
+        VerificationOutcome::Found { problem, .. } | VerificationOutcome::Missing { problem, .. } => {
             let text = format!("COMPLETED: something is wrong with it: {problem}");
             held.note(LogLevel::Error, text).await;
         }
@@ -215,7 +210,7 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
         VerificationOutcome::Passed => tracing::info!(
             %action, %backup_id, duration, "verification {id}: the backup is what was written"
         ),
-        VerificationOutcome::Found { problem, .. } => tracing::error!(
+        VerificationOutcome::Found { problem, .. } | VerificationOutcome::Missing { problem, .. } => tracing::error!(
             %action, %backup_id, duration, error = problem,
             "verification {id}: something is wrong with the backup: {problem}"
         ),
@@ -225,6 +220,18 @@ async fn run_verification(engine: &Engine, held: &HeldLease, row: &VerificationR
         VerificationOutcome::Cancelled => tracing::info!(
             %action, %backup_id, duration, "verification {id} cancelled"
         ),
+    }
+}
+
+fn found(backup_id: BackupId, problem: Problem) -> VerificationOutcome {
+    let Problem { text, at, is_missing } = problem;
+    if is_missing {
+        VerificationOutcome::Missing { problem: text, at }
+    } else {
+        VerificationOutcome::Found {
+            problem: text,
+            in_base: (at != backup_id).then_some(at),
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use crate::kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored
 use backup_core::alert::{AlertKind, AlertSeverity, NewAlert};
 use backup_core::retention::Retention;
 use backup_core::schedule::Schedule;
-use backup_core::{Backup, BackupSource, BackupType, IdGenerator, JobStatus, OsRandom, PipelineError, VerifyLevel};
+use backup_core::{
+    Backup, BackupSource, BackupType, IdGenerator, JobStatus, OsRandom, PipelineError, VerificationId, VerifyLevel,
+};
 use backup_db::NewVerification;
 use backup_engine::{Checkpoint, Engine, Error, Watch};
 use chrono::TimeDelta;
@@ -346,20 +348,63 @@ async fn what_expires_meanwhile_is_removed_once_it_can_be() {
     assert_eq!(row(&engine, new.id).await.status, JobStatus::Completed);
 }
 
+async fn ask_to_verify(engine: &Engine, backup: &Backup) -> VerificationId {
+    let ids = IdGenerator::new(engine.clock.clone(), Arc::new(OsRandom));
+    let new = NewVerification {
+        id: ids.next().unwrap(),
+        backup_id: backup.id,
+        level: VerifyLevel::Content,
+        created_by: None,
+    };
+    engine.store.create_verification(new).await.unwrap().id
+}
+
+/// A folder of the storage may be a link to another disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_verification_does_not_find_is_good_again_once_it_is_back() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let (full, on_it) = chain(&place, &engine).await;
+    let archive = place.path("storage").join(full.storage_path.as_deref().unwrap());
+    let receipt = archive.with_file_name(format!("{}.json", full.id));
+    fs::rename(&archive, place.path("archive")).unwrap();
+    fs::rename(&receipt, place.path("receipt")).unwrap();
+    let id = ask_to_verify(&engine, &on_it).await;
+    let worker = start(&engine);
+    let record = until("the verification", async || {
+        let record = engine.store.get_verification(id).await.unwrap().unwrap();
+        record.status.is_final().then_some(record)
+    })
+    .await;
+    worker.stop().await;
+    assert!(record.error_message.unwrap().contains(&full.id.to_string()));
+    for backup in [&full, &on_it] {
+        assert!(row(&engine, backup.id).await.verify_error.is_some());
+    }
+    let alerts = [AlertKind::VerificationFailed, AlertKind::ChainBroken];
+    for kind in alerts {
+        assert_eq!(open(&engine, kind).await, [AlertSeverity::Critical], "{kind}");
+    }
+
+    fs::rename(place.path("archive"), &archive).unwrap();
+    fs::rename(place.path("receipt"), &receipt).unwrap();
+    place.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(engine.reconcile().await.unwrap().found_again, [full.id, on_it.id]);
+    for backup in [&full, &on_it] {
+        assert_eq!(row(&engine, backup.id).await.verify_error, None);
+    }
+    for kind in alerts {
+        assert_eq!(open(&engine, kind).await, [], "{kind}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verification_finds_nothing_wrong_with_what_is_not_mounted() {
     let place = Place::new();
     let engine = place.engine().await;
     let (_, on_it) = chain(&place, &engine).await;
     unmount(&place);
-    let ids = IdGenerator::new(engine.clock.clone(), Arc::new(OsRandom));
-    let new = NewVerification {
-        id: ids.next().unwrap(),
-        backup_id: on_it.id,
-        level: VerifyLevel::Content,
-        created_by: None,
-    };
-    let id = engine.store.create_verification(new).await.unwrap().id;
+    let id = ask_to_verify(&engine, &on_it).await;
     let worker = start(&engine);
     let problem = until("the first attempt", async || {
         let record = engine.store.get_verification(id).await.unwrap().unwrap();

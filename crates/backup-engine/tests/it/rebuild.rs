@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::kit::{Place, ask_for, backup, ended, fire, nightly, start, stored};
+use crate::storage_alone::in_azure;
 use backup_core::config::BackupConfig;
 use backup_core::{
     Backup, BackupSource, BackupType, JobControl, JobStatus, OsRandom, PipelineError, Receipt, ScheduleId,
@@ -33,6 +34,7 @@ async fn rebuild_from(
         repository: &repository,
         environment: &engine.settings.storage,
         settings_from,
+        leaves_out: false,
         job,
         tell: &|error: &PipelineError| told.lock().unwrap().push(error.full_text()),
     };
@@ -211,6 +213,30 @@ async fn what_cannot_be_trusted_is_named_and_the_rest_is_there() {
         (None, 2),
         "none can be read, though there are some"
     );
+}
+
+/// A rule of the storage has moved a receipt to where nobody reads it for hours.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_now_keeps_what_it_may_build_on() {
+    let (mut place, blobs) = in_azure();
+    let engine = place.engine().await;
+    let good = backup(&engine, BackupSource::Config).await;
+    let unread = backup(&engine, BackupSource::Files).await;
+    let archive = unread.storage_path.as_deref().unwrap();
+    blobs.archive(&format!("{}/{}.json", archive.rsplit_once('/').unwrap().0, unread.id));
+
+    place.catalog = format!("sqlite://{}", place.path("new.db").display());
+    let engine = place.engine().await;
+    let rebuilt = rebuild(&engine, &job()).await.0.unwrap();
+    assert_eq!(
+        (rebuilt.backups, rebuilt.bad, rebuilt.unreadable),
+        (1, 1, 1),
+        "{rebuilt:?}"
+    );
+    assert!(engine.store.get_backup(good.id).await.unwrap().is_some());
+    // It is not over: nothing expires, and it can be gone on with.
+    let again = rebuild(&engine, &job()).await.0.unwrap();
+    assert!(again.resumed, "{again:?}");
 }
 
 /// What a rebuild leaves out may come back by a later one, of an export that was made between the two.

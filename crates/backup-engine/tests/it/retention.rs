@@ -142,3 +142,24 @@ async fn a_backup_that_is_being_read_stays_until_it_has_been_read() {
         "what is gone cannot be read"
     );
 }
+
+/// Each turn moves retention's own clock by up to a day: starts and stops must not make everything old where the clock is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_does_not_hand_on_the_turn_to_move_retention_s_clock() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let is_free = async |turn| {
+        engine
+            .store
+            .take_turn(turn, "another", std::time::Duration::ZERO)
+            .await
+            .unwrap()
+    };
+    let worker = start(&engine);
+    for turn in ["retention", "watch"] {
+        until("a turn", async || (!is_free(turn).await).then_some(())).await;
+    }
+    worker.stop().await;
+    assert!(!is_free("retention").await);
+    assert!(is_free("watch").await, "somebody watches at once");
+}
