@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored};
+use crate::kit::{Place, ask_as, backup, ended, fire, nightly, row, start, stored, until};
 use backup_core::retention::Verdict;
 use backup_core::{BackupSource, BackupType, JobStatus, PipelineError};
 use backup_db::RetentionScope;
