@@ -93,7 +93,7 @@ impl Watch {
         for id in self.engine.store.mend_times().await? {
             tracing::warn!(
                 action = %crate::logging::Action::ScheduleFired, schedule_id = %id,
-                "a schedule had run in the future, or stood still: its next instant was reckoned anew"
+                "a schedule had run or was changed in the future, or stood still: its next instant was reckoned anew"
             );
         }
         let configs = self.engine.store.list_configs().await?;
