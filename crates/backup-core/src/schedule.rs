@@ -9,7 +9,7 @@ mod zone;
 
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::cron::{CronError, CronExpression, CronField, CronReason, Due};
 pub use self::presets::{CRON_PRESETS, CronPreset};
@@ -86,11 +86,27 @@ impl Schedule {
         window.opens_at(now, zone)
     }
 
+    /// Until when a backup should be found good after one was at `since`: when its policy promises, or later where the next one
+    /// that the policy takes comes later. `None`: the policy promises nothing.
+    pub fn drill_due_by(&self, since: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let promised = since + self.verification.allowed_age()?;
+        // One that cannot be read is an alert of its own.
+        let next = self
+            .timing()
+            .ok()
+            .and_then(|(cron, zone)| cron.next_after(since + self.verification.rest(), zone));
+        let taken = next.map(|at| self.opens_at(at) + DRILL_TIME);
+        taken.max(Some(promised))
+    }
+
     /// What its backups are described as.
     pub fn backup_description(&self) -> String {
         format!("排程備份: {}", self.name)
     }
 }
+
+/// How long a backup and its verification may take together before anybody is worried.
+const DRILL_TIME: TimeDelta = TimeDelta::days(1);
 
 /// The zone of a schedule that names none.
 pub const DEFAULT_TIMEZONE: &str = "Asia/Taipei";

@@ -14,7 +14,7 @@ use crate::schema::{backup_readings, backup_schedules, backups, notifications, r
 use crate::store::Tx;
 use crate::{Error, Store};
 
-/// How far in the future the last run of a schedule may lie: small steps of a clock are waited for.
+/// How far in the future the last run or change of a schedule may lie: small steps of a clock are waited for.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
 
 /// Longer than any lease and any pause between two tries can be.
@@ -27,8 +27,8 @@ const LONGEST_READING: TimeDelta = TimeDelta::hours(1);
 const AT_ONCE: i64 = 500;
 
 impl Store {
-    /// Gives a new next instant to the enabled schedules that have run in the future, or that stood still and can be read
-    /// again, and lets leases and pauses that end in a far future end now. Returns which schedules it was.
+    /// Gives a new next instant to the enabled schedules that have run or were changed in the future, or that stood still and
+    /// can be read again, and lets leases and pauses that end in a far future end now. Returns which schedules it was.
     pub async fn mend_times(&self) -> Result<Vec<ScheduleId>, Error> {
         // Most asks find nothing: those should not queue up with the writers.
         if self
@@ -43,11 +43,14 @@ impl Store {
         self.write("mend_times", |tx| {
             let mut mended = Vec::new();
             for schedule in wrong(tx)? {
-                let next = next_unfired(tx, &schedule, tx.now)?.map(|at| at.naive_utc());
+                let next = next_unfired(tx, &schedule, tx.now)?;
+                // One that is due by now stays due: a change that left the times alone may be all that was in the future.
+                let next = [schedule.next_run_at, next].into_iter().flatten().min();
                 diesel::update(backup_schedules::table.filter(backup_schedules::id.eq(schedule.id.to_string())))
                     .set((
-                        backup_schedules::next_run_at.eq(next),
+                        backup_schedules::next_run_at.eq(next.map(|at| at.naive_utc())),
                         backup_schedules::last_run_at.eq(schedule.last_run_at.map(|at| at.min(tx.now).naive_utc())),
+                        backup_schedules::updated_at.eq(schedule.updated_at.min(tx.now).naive_utc()),
                     ))
                     .execute(tx.db)?;
                 append(tx, EventKind::Schedule, &schedule.id)?;
@@ -60,13 +63,16 @@ impl Store {
     }
 }
 
-/// The enabled schedules that ran in the future, or have no next instant though their expression can be read and has one.
+/// The enabled schedules that ran in the future or were changed there, which reckons their next instant from then on, or have
+/// no next instant though their expression can be read and has one.
 fn wrong(tx: &mut Tx<'_>) -> TxResult<Vec<Schedule>> {
+    let future = (tx.now + TOLERANCE).naive_utc();
     let rows: Vec<ScheduleRow> = backup_schedules::table
         .filter(backup_schedules::is_enabled.eq(true))
         .filter(
             backup_schedules::last_run_at
-                .gt((tx.now + TOLERANCE).naive_utc())
+                .gt(future)
+                .or(backup_schedules::updated_at.gt(future))
                 .or(backup_schedules::next_run_at.is_null()),
         )
         .order(backup_schedules::id)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use backup_core::PipelineError;
 use backup_db::{Fired, FiringOutcome};
+use chrono::TimeDelta;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -14,6 +15,8 @@ use crate::worker::Worker;
 
 /// How often the catalog is asked when the next instant is: a change takes effect within this time.
 const POLL: Duration = Duration::from_millis(500);
+/// How long the scheduler waits at least after something has fired, though more is due.
+const BREATH: Duration = Duration::from_millis(20);
 /// How long the scheduler waits after the catalog did not answer.
 const CATALOG_PAUSE: Duration = Duration::from_secs(2);
 /// Schedules that are fired in one transaction: others may write in between.
@@ -70,10 +73,20 @@ impl Scheduler {
         for fired in &fired {
             tell(fired);
         }
-        // There may be more than one transaction's worth.
         let next = self.engine.store.next_firing_at().await?;
-        let until = next.map(|at| (at - self.engine.clock.now()).to_std().unwrap_or_default());
-        Ok(until.map_or(POLL, |until| until.min(POLL)))
+        Ok(pause_after(fired.len(), next.map(|at| at - self.engine.clock.now())))
+    }
+}
+
+/// How long to wait where so many have just fired, and the next instant comes in `next_in`, or is past.
+fn pause_after(fired: usize, next_in: Option<TimeDelta>) -> Duration {
+    let next_in = next_in.map_or(POLL, |time| time.to_std().unwrap_or_default());
+    match fired {
+        // What is due and does not fire, such as while the system is paused, is not hurried by being asked for.
+        0 if next_in.is_zero() => POLL,
+        1.. if fired < AT_ONCE as usize => next_in.clamp(BREATH, POLL),
+        // There may be more than one transaction's worth.
+        _ => next_in.min(POLL),
     }
 }
 
@@ -94,5 +107,35 @@ fn tell(fired: &Fired) {
             action = %Action::ScheduleSkipped, schedule_id = %schedule.id, at = %firing.scheduled_at,
             "schedule {} was passed over: its backup before still runs", schedule.name
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_after_as_many_as_fit_into_one_transaction_there_is_no_pause() {
+        let milliseconds = |time| Some(TimeDelta::milliseconds(time));
+        let (past, soon, later) = (milliseconds(-1), milliseconds(7), milliseconds(60_000));
+        let (none, full) = (0, AT_ONCE as usize);
+        let soon_is = Duration::from_millis(7);
+        for (fired, next_in, expected) in [
+            (none, None, POLL),
+            (none, later, POLL),
+            (none, soon, soon_is),
+            // Paused, or another scheduler is at it.
+            (none, past, POLL),
+            (none, Some(TimeDelta::zero()), POLL),
+            (1, None, POLL),
+            (1, later, POLL),
+            (1, soon, BREATH),
+            (full - 1, past, BREATH),
+            (full, past, Duration::ZERO),
+            (full, soon, soon_is),
+            (full, None, POLL),
+        ] {
+            assert_eq!(pause_after(fired, next_in), expected, "{fired} fired, {next_in:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod messages;
 mod rules;
 mod storages;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use backup_core::alert::{AlertKind, CONFIG_DETAIL, NewAlert};
@@ -93,7 +94,7 @@ impl Watch {
         for id in self.engine.store.mend_times().await? {
             tracing::warn!(
                 action = %crate::logging::Action::ScheduleFired, schedule_id = %id,
-                "a schedule had run in the future, or stood still: its next instant was reckoned anew"
+                "a schedule had run or was changed in the future, or stood still: its next instant was reckoned anew"
             );
         }
         let configs = self.engine.store.list_configs().await?;
@@ -171,12 +172,14 @@ impl Watch {
         store
             .settle_alerts(AlertKind::VerificationOverdue, overdue, |_| true)
             .await?;
+        let open = store.open_alerts(AlertKind::DrillOverdue).await?;
+        let told: HashSet<String> = open.into_iter().map(|alert| alert.subject).collect();
         let (mut overdue, mut after) = (Vec::new(), None);
         loop {
             let drilled = store.drilled_schedules(after, PAGE).await?;
             let Some(last) = drilled.last() else { break };
             after = Some(last.id);
-            overdue.extend(rules::drills(&drilled, now));
+            overdue.extend(rules::drills(&drilled, &told, now));
         }
         let settled = store.settle_alerts(AlertKind::DrillOverdue, overdue, |_| true);
         Ok(settled.await?)

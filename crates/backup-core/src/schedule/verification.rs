@@ -59,12 +59,13 @@ impl VerifyPolicy {
             }
             VerifyWhen::Daily | VerifyWhen::Weekly | VerifyWhen::Monthly => {
                 // A last time in the future was a wrong clock's.
-                last.is_none_or(|last| last > now || now - last >= self.interval().unwrap_or_default() - SLACK)
+                last.is_none_or(|last| last > now || now - last >= self.rest())
             }
         }
     }
 
-    /// How long at most it may be since a backup was found good; `None`: the policy promises nothing.
+    /// How long it may be since a backup was found good, where the schedule makes one in that time; `None`: the policy promises
+    /// nothing.
     pub fn allowed_age(self) -> Option<TimeDelta> {
         match self.when {
             VerifyWhen::Never | VerifyWhen::Sampled => None,
@@ -72,6 +73,13 @@ impl VerifyPolicy {
             VerifyWhen::Each => Some(TimeDelta::days(2)),
             _ => self.interval().map(|interval| interval * 3 / 2),
         }
+    }
+
+    /// How long after one verification was handed over no other is. A little less than the interval: the backup whose turn it is
+    /// may end earlier than the last one did, or come after the 28 days of a February.
+    pub(super) fn rest(self) -> TimeDelta {
+        let interval = self.interval().unwrap_or_default();
+        interval - interval / SLACK
     }
 
     fn interval(self) -> Option<TimeDelta> {
@@ -84,8 +92,8 @@ impl VerifyPolicy {
     }
 }
 
-/// A nightly backup that ends a little earlier than the one a week ago is still the week's.
-const SLACK: TimeDelta = TimeDelta::hours(1);
+/// Which part of the interval it is less.
+const SLACK: i32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -121,6 +129,26 @@ mod tests {
         );
         assert_eq!(VerifyPolicy::default().allowed_age(), None);
         assert_eq!(policy.allowed_age(), Some(TimeDelta::hours(252)));
+    }
+
+    #[test]
+    fn what_comes_a_little_early_is_taken_and_what_comes_before_its_turn_is_not() {
+        let now: DateTime<Utc> = "2026-03-01T03:00:00Z".parse().unwrap();
+        for (when, hours, is_taken) in [
+            (VerifyWhen::Monthly, 28 * 24, true),
+            (VerifyWhen::Monthly, 26 * 24, false),
+            (VerifyWhen::Weekly, 6 * 24 + 22, true),
+            (VerifyWhen::Weekly, 6 * 24, false),
+            (VerifyWhen::Daily, 22, true),
+            (VerifyWhen::Daily, 20, false),
+        ] {
+            let policy = VerifyPolicy {
+                when,
+                ..VerifyPolicy::default()
+            };
+            let last = Some(now - TimeDelta::hours(hours));
+            assert_eq!(policy.takes(id(1), last, now), is_taken, "{when} after {hours} hours");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! One schedule's instant: what comes of it, and what is said about it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use backup_core::BackupTrigger;
 use backup_core::alert::{AlertKind, CONFIG_DETAIL, NewAlert};
 use backup_core::schedule::Schedule;
+use backup_core::{BackupTrigger, JobStatus};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -15,6 +15,7 @@ use crate::alerts::{raise, resolve};
 use crate::error::TxResult;
 use crate::schema::{alerts, backup_schedules, backups, schedule_firings};
 use crate::store::Tx;
+use crate::types::{Time, Word, time};
 
 /// How late a firing may be and still be on time.
 const ON_TIME: TimeDelta = TimeDelta::seconds(60);
@@ -50,7 +51,7 @@ pub(super) fn fire(tx: &mut Tx<'_>, mut schedule: Schedule, standing: &Standing)
     }
     let was_paused = standing.was_paused(planned, tx.now);
     let missed = if was_paused { 0 } else { instants - 1 };
-    let outcome = if standing.running.contains(&id.to_string()) {
+    let outcome = if standing.running.contains_key(&id.to_string()) {
         FiringOutcome::Skipped
     } else if missed == 0 && tx.now - scheduled_at <= ON_TIME {
         FiringOutcome::Started
@@ -105,8 +106,9 @@ fn tell(
     } else if standing.missed.contains(&subject) {
         resolve(tx, AlertKind::ScheduleMissed, &subject)?;
     }
-    if firing.outcome == FiringOutcome::Skipped && schedule.opens_at(tx.now) > tx.now {
-        // The one before waits for the hours in which it may start, as it is meant to.
+    let before = standing.running.get(&subject);
+    if before.is_some_and(|backup| backup.waits_for_hours(schedule, tx.now)) {
+        // As it is meant to.
     } else if firing.outcome == FiringOutcome::Skipped {
         let at = firing.scheduled_at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let message = format!(
@@ -126,8 +128,8 @@ fn tell(
 
 /// What a firing has to know of its schedule, asked for all at once: by their identifiers.
 pub(super) struct Standing {
-    /// Those of which a backup waits or runs.
-    running: HashSet<String>,
+    /// The backup that waits or runs, of those that have one.
+    running: HashMap<String, Active>,
     /// The subjects of the open alerts that a firing may put an end to.
     missed: HashSet<String>,
     skipped: HashSet<String>,
@@ -143,16 +145,55 @@ impl Standing {
     }
 }
 
+/// A schedule's backup that waits or runs.
+struct Active {
+    status: JobStatus,
+    trigger: BackupTrigger,
+    run_after: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+impl Active {
+    /// Whether it waits for the hours in which it may start. One that runs does not, nor one that might have been taken up.
+    fn waits_for_hours(&self, schedule: &Schedule, now: DateTime<Utc>) -> bool {
+        // It is put off when a worker asks for it; until one does, the hours after it was made are those that it waits for.
+        let begins_at = self.run_after.unwrap_or_else(|| schedule.opens_at(self.created_at));
+        self.status == JobStatus::Pending
+            && self.trigger == BackupTrigger::Scheduled
+            && begins_at > now
+            && schedule.opens_at(now) > now
+    }
+}
+
 /// Asks for it.
 pub(super) fn standing(tx: &mut Tx<'_>, schedules: &[Schedule]) -> TxResult<Standing> {
+    type Row = (Option<String>, Word<JobStatus>, Word<BackupTrigger>, Option<Time>, Time);
     let ids: Vec<String> = schedules.iter().map(|schedule| schedule.id.to_string()).collect();
-    let running: Vec<Option<String>> = backups::table
+    let active: Vec<Row> = backups::table
         .filter(backups::schedule_id.eq_any(&ids))
         .filter(sql::<Bool>(ACTIVE))
         // What is made of another reads nothing that is backed up: it holds no instant up.
         .filter(backups::consolidated_from.is_null())
-        .select(backups::schedule_id)
+        .select((
+            backups::schedule_id,
+            backups::status,
+            backups::trigger,
+            backups::run_after,
+            backups::created_at,
+        ))
         .load(tx.db)?;
+    let running = active
+        .into_iter()
+        .filter_map(|(schedule_id, status, trigger, run_after, created_at)| {
+            let backup = Active {
+                status: status.0,
+                trigger: trigger.0,
+                run_after: time(run_after),
+                created_at: created_at.0,
+            };
+            Some((schedule_id?, backup))
+        })
+        .collect();
     let mut open = |kind: AlertKind| -> TxResult<HashSet<String>> {
         let subjects: Vec<String> = alerts::table
             .filter(alerts::kind.eq(kind.as_str()))
@@ -165,7 +206,7 @@ pub(super) fn standing(tx: &mut Tx<'_>, schedules: &[Schedule]) -> TxResult<Stan
     Ok(Standing {
         missed: open(AlertKind::ScheduleMissed)?,
         skipped: open(AlertKind::ScheduleSkipped)?,
-        running: running.into_iter().flatten().collect(),
+        running,
         pause: crate::pause::last(tx)?,
     })
 }

@@ -9,6 +9,9 @@ use crate::fixture::{Catalog, on_both, start};
 
 on_both!(
     a_backup_outside_of_its_hours_waits_until_they_begin,
+    an_instant_passed_over_for_a_backup_that_runs_past_its_hours_is_told,
+    an_instant_passed_over_for_a_backup_that_was_not_taken_up_in_its_hours_is_told,
+    before_a_worker_asks_a_backup_waits_for_its_hours_too,
     one_that_was_asked_for_in_its_hours_and_not_begun_waits_for_the_next,
     who_asks_by_hand_does_not_wait,
     other_hours_hold_from_the_change_on,
@@ -54,6 +57,44 @@ async fn a_backup_outside_of_its_hours_waits_until_they_begin(catalog: Catalog) 
         catalog.schedule(id).await.start_window.unwrap().to_string(),
         "22:00-06:00"
     );
+}
+
+/// Fires seven o'clock, outside of the hours, which is passed over.
+async fn seven_is_passed_over(catalog: &Catalog) {
+    let seven = start() + TimeDelta::hours(5);
+    catalog.clock.set(seven);
+    let skipped = catalog.fire().await.unwrap();
+    assert_eq!(skipped.firing.outcome, FiringOutcome::Skipped);
+    assert_eq!(skipped.firing.scheduled_at, seven);
+}
+
+async fn an_instant_passed_over_for_a_backup_that_runs_past_its_hours_is_told(catalog: Catalog) {
+    let id = nightly(&catalog).await;
+    catalog.advance(3_600);
+    catalog.fire().await.unwrap();
+    catalog.claim().await.unwrap();
+    seven_is_passed_over(&catalog).await;
+    let alert = catalog.open_alert(AlertKind::ScheduleSkipped).await.unwrap();
+    assert_eq!(alert.subject, id.to_string());
+    assert_eq!(alert.details["at"], "2026-11-23T07:00:00Z");
+}
+
+async fn an_instant_passed_over_for_a_backup_that_was_not_taken_up_in_its_hours_is_told(catalog: Catalog) {
+    nightly(&catalog).await;
+    catalog.advance(3_600);
+    catalog.fire().await.unwrap();
+    seven_is_passed_over(&catalog).await;
+    assert!(catalog.open_alert(AlertKind::ScheduleSkipped).await.is_some());
+}
+
+async fn before_a_worker_asks_a_backup_waits_for_its_hours_too(catalog: Catalog) {
+    nightly(&catalog).await;
+    // At six, and no worker is free for an hour.
+    catalog.advance(4 * 3_600);
+    let fired = catalog.fire().await.unwrap();
+    assert!(fired.backup.is_some());
+    seven_is_passed_over(&catalog).await;
+    assert_eq!(catalog.open_alert(AlertKind::ScheduleSkipped).await, None);
 }
 
 async fn one_that_was_asked_for_in_its_hours_and_not_begun_waits_for_the_next(catalog: Catalog) {

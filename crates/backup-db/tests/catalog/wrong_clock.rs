@@ -18,6 +18,8 @@ on_both!(
     a_leap_makes_no_backup_old,
     a_long_pause_is_caught_up_with,
     a_schedule_that_ran_in_the_future_runs_again_once_the_clock_is_right,
+    a_schedule_that_was_made_or_enabled_in_the_future_runs_once_the_clock_is_right,
+    what_is_due_stays_due_where_a_schedule_was_renamed_in_the_future,
     a_schedule_that_stood_still_runs_again_once_it_can_be_read,
     a_job_and_a_message_do_not_wait_for_years,
     who_read_in_the_future_keeps_nothing,
@@ -98,6 +100,44 @@ async fn a_schedule_that_ran_in_the_future_runs_again_once_the_clock_is_right(ca
     assert_eq!(fired.firing.scheduled_at, start() + TimeDelta::hours(1));
     // In order: nothing more to put right.
     assert_eq!(catalog.store.mend_times().await.unwrap(), []);
+}
+
+async fn a_schedule_that_was_made_or_enabled_in_the_future_runs_once_the_clock_is_right(catalog: Catalog) {
+    let disabled = keeping(&catalog, 10).await;
+    catalog.advance(YEARS);
+    let made = catalog.hourly().await.id;
+    let enabled = Schedule {
+        is_enabled: true,
+        ..disabled.clone()
+    };
+    let enabled = catalog.store.update_schedule(&disabled, enabled).await.unwrap().id;
+    catalog.clock.set(start() + TimeDelta::minutes(30));
+    let mended = catalog.store.mend_times().await.unwrap();
+    assert_eq!(mended.len(), 2);
+    for id in [made, enabled] {
+        assert!(mended.contains(&id));
+        let schedule = catalog.schedule(id).await;
+        assert_eq!(schedule.next_run_at, Some(start() + TimeDelta::hours(1)));
+        assert_eq!(schedule.updated_at, catalog.clock_now());
+    }
+    catalog.clock.set(start() + TimeDelta::hours(1));
+    assert_eq!(catalog.store.fire_due_schedules(10).await.unwrap().len(), 2);
+    assert_eq!(catalog.store.mend_times().await.unwrap(), []);
+}
+
+async fn what_is_due_stays_due_where_a_schedule_was_renamed_in_the_future(catalog: Catalog) {
+    let schedule = catalog.hourly().await;
+    catalog.advance(YEARS);
+    let renamed = Schedule {
+        name: "renamed".to_owned(),
+        ..schedule.clone()
+    };
+    catalog.store.update_schedule(&schedule, renamed).await.unwrap();
+    catalog.clock.set(start() + TimeDelta::hours(1));
+    assert_eq!(catalog.store.mend_times().await.unwrap(), [schedule.id]);
+    let fired = catalog.fire().await.unwrap();
+    assert_eq!(fired.firing.outcome, FiringOutcome::Started);
+    assert_eq!(fired.firing.scheduled_at, start() + TimeDelta::hours(1));
 }
 
 async fn a_schedule_that_stood_still_runs_again_once_it_can_be_read(catalog: Catalog) {

@@ -1,5 +1,7 @@
 //! Which alerts are to be open: pure functions of what was looked at.
 
+use std::collections::HashSet;
+
 use backup_core::alert::{Alert, AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::config::{BackupConfig, DEFAULT_USAGE_ALERT_PERCENTS, DEFAULT_VERIFY_WITHIN_DAYS};
 use backup_core::counted;
@@ -71,18 +73,27 @@ pub(super) fn verifications(
     alerts
 }
 
-/// The schedules none of whose backups has been found good for longer than their policy allows.
-pub(super) fn drills(schedules: &[Schedule], now: DateTime<Utc>) -> Vec<NewAlert> {
-    let overdue = schedules.iter().filter_map(|schedule| {
-        let allowed = schedule.verification.allowed_age().filter(|_| schedule.is_enabled)?;
-        // A policy is given its time from when it was made or changed. What is in the future was a wrong clock's.
-        let since = [schedule.last_verify_passed_at, Some(schedule.updated_at)]
-            .into_iter()
-            .flatten();
-        let since = since.filter(|at| *at <= now).max();
-        let since = since.unwrap_or(schedule.created_at.min(now));
-        (now - since > allowed).then(|| {
-            let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+/// The schedules none of whose backups has been found good for longer than their policy allows. `told` has the subjects of
+/// the alerts that tell so already.
+pub(super) fn drills(schedules: &[Schedule], told: &HashSet<String>, now: DateTime<Utc>) -> Vec<NewAlert> {
+    let promising = schedules
+        .iter()
+        .filter(|schedule| schedule.is_enabled && schedule.verification.allowed_age().is_some());
+    let overdue = promising.filter_map(|schedule| {
+        // What is in the future was a wrong clock's.
+        let passed = schedule.last_verify_passed_at.filter(|at| *at <= now);
+        let made = schedule.created_at.min(schedule.updated_at).min(now);
+        let from = if told.contains(&schedule.id.to_string()) {
+            // Over once a backup passes, and not because somebody gives the schedule another name.
+            passed
+        } else {
+            // A policy is given its time from when it was made or changed.
+            let changed = Some(schedule.updated_at).filter(|at| *at <= now);
+            passed.max(changed).or(Some(made))
+        };
+        let due_by = from.and_then(|from| schedule.drill_due_by(from));
+        due_by.is_none_or(|due_by| now > due_by).then(|| {
+            let since = passed.unwrap_or(made).to_rfc3339_opts(SecondsFormat::Secs, true);
             let message = format!(
                 "no backup of the schedule {} has passed its verification since {since}",
                 schedule.name
@@ -195,48 +206,98 @@ mod tests {
         assert_eq!(usage(&[], &[used(5000)], None), Vec::new());
     }
 
+    fn days_ago(days: i64) -> DateTime<Utc> {
+        now() - TimeDelta::days(days)
+    }
+
+    /// A nightly schedule that was made long ago. A backup of it passed, and somebody changed it, so many days ago.
+    fn drilled(when: VerifyWhen, passed: Option<i64>, changed: i64) -> Schedule {
+        Schedule {
+            id: "0193a1de-0000-7000-8000-000000000001".parse().unwrap(),
+            config_key: "default".to_owned(),
+            name: "nightly".to_owned(),
+            description: None,
+            is_enabled: true,
+            backup_type: BackupType::Full,
+            backup_source: BackupSource::Files,
+            cron_expression: "0 3 * * *".to_owned(),
+            timezone: "UTC".to_owned(),
+            retention: Retention::default(),
+            verification: VerifyPolicy {
+                when,
+                ..VerifyPolicy::default()
+            },
+            consolidate_every: None,
+            next_run_at: None,
+            last_run_at: None,
+            last_success_at: None,
+            last_verify_passed_at: passed.map(days_ago),
+            start_window: None,
+            created_at: days_ago(900),
+            updated_at: days_ago(changed),
+            created_by: None,
+        }
+    }
+
+    fn is_overdue(schedule: Schedule, is_told: bool) -> bool {
+        let told: HashSet<String> = is_told.then(|| schedule.id.to_string()).into_iter().collect();
+        !drills(&[schedule], &told, now()).is_empty()
+    }
+
     #[test]
     fn a_drill_is_overdue_once_its_policy_has_had_time() {
-        let days = |days| now() - TimeDelta::days(days);
-        let overdue = |when, passed: Option<i64>, changed, is_enabled| {
-            let schedule = Schedule {
-                id: "0193a1de-0000-7000-8000-000000000001".parse().unwrap(),
-                config_key: "default".to_owned(),
-                name: "nightly".to_owned(),
-                description: None,
-                is_enabled,
-                backup_type: BackupType::Full,
-                backup_source: BackupSource::Files,
-                cron_expression: "0 3 * * *".to_owned(),
-                timezone: "UTC".to_owned(),
-                retention: Retention::default(),
-                verification: VerifyPolicy {
-                    when,
-                    ..VerifyPolicy::default()
-                },
-                consolidate_every: None,
-                next_run_at: None,
-                last_run_at: None,
-                last_success_at: None,
-                last_verify_passed_at: passed.map(days),
-                start_window: None,
-                created_at: days(900),
-                updated_at: days(changed),
-                created_by: None,
-            };
-            !drills(&[schedule], now()).is_empty()
+        let overdue = |when, passed, changed| is_overdue(drilled(when, passed, changed), false);
+        assert!(!overdue(VerifyWhen::Weekly, None, 10));
+        assert!(overdue(VerifyWhen::Weekly, None, 11));
+        assert!(!overdue(VerifyWhen::Weekly, Some(10), 100));
+        assert!(overdue(VerifyWhen::Weekly, Some(11), 100));
+        assert!(!overdue(VerifyWhen::Never, None, 100));
+        let disabled = Schedule {
+            is_enabled: false,
+            ..drilled(VerifyWhen::Weekly, Some(11), 100)
         };
-        assert!(!overdue(VerifyWhen::Weekly, None, 10, true));
-        assert!(overdue(VerifyWhen::Weekly, None, 11, true));
-        assert!(!overdue(VerifyWhen::Weekly, Some(10), 100, true));
-        assert!(overdue(VerifyWhen::Weekly, Some(11), 100, true));
-        assert!(!overdue(VerifyWhen::Weekly, Some(11), 100, false));
-        assert!(!overdue(VerifyWhen::Never, None, 100, true));
+        assert!(!is_overdue(disabled, false));
         // By a clock that was ahead, it passed in a year, and was changed in a year.
-        assert!(!overdue(VerifyWhen::Weekly, Some(-365), 10, true));
-        assert!(overdue(VerifyWhen::Weekly, Some(-365), 11, true));
-        assert!(!overdue(VerifyWhen::Weekly, Some(10), -365, true));
-        assert!(overdue(VerifyWhen::Weekly, Some(-365), -365, true));
+        assert!(!overdue(VerifyWhen::Weekly, Some(-365), 10));
+        assert!(overdue(VerifyWhen::Weekly, Some(-365), 11));
+        assert!(!overdue(VerifyWhen::Weekly, Some(10), -365));
+        assert!(overdue(VerifyWhen::Weekly, Some(-365), -365));
+    }
+
+    #[test]
+    fn a_drill_is_not_overdue_before_there_is_a_backup_to_take() {
+        let overdue = |cron: &str, when, passed| {
+            let schedule = Schedule {
+                cron_expression: cron.to_owned(),
+                ..drilled(when, Some(passed), 100)
+            };
+            is_overdue(schedule, false)
+        };
+        // It is Thursday.
+        assert!(overdue("0 3 * * *", VerifyWhen::Each, 3));
+        assert!(!overdue("0 3 * * 0", VerifyWhen::Each, 3));
+        assert!(!overdue("0 3 * * 0", VerifyWhen::Each, 4));
+        assert!(overdue("0 3 * * 0", VerifyWhen::Each, 9));
+        assert!(!overdue("0 3 1 * *", VerifyWhen::Weekly, 25));
+        assert!(overdue("0 3 1 * *", VerifyWhen::Weekly, 40));
+        // What cannot be read is held to what the policy says.
+        assert!(overdue("never", VerifyWhen::Each, 3));
+    }
+
+    #[test]
+    fn what_is_told_of_a_drill_is_over_once_one_passes_and_not_by_a_change() {
+        let told = |when, passed, changed| is_overdue(drilled(when, passed, changed), true);
+        assert!(!is_overdue(drilled(VerifyWhen::Weekly, Some(20), 0), false));
+        assert!(told(VerifyWhen::Weekly, Some(20), 0));
+        assert!(told(VerifyWhen::Weekly, None, 0));
+        assert!(told(VerifyWhen::Weekly, Some(-365), 0), "by a clock that was ahead");
+        assert!(!told(VerifyWhen::Weekly, Some(0), 100));
+        assert!(!told(VerifyWhen::Never, None, 0));
+        let disabled = Schedule {
+            is_enabled: false,
+            ..drilled(VerifyWhen::Weekly, Some(20), 0)
+        };
+        assert!(!is_overdue(disabled, true));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::deliveries::{configure, hook, mailing};
 use crate::kit::{Place, backup, fire, nightly, row};
 use backup_core::alert::{AlertKind, AlertSeverity, NewAlert};
+use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
 use backup_core::{BackupSource, JobStatus, NewBackup};
 use backup_db::{BackupOutcome, CompletedBackup};
 use backup_engine::{Engine, MissingKeys, Watch};
@@ -152,6 +153,34 @@ async fn backups_that_nobody_verifies_are_an_alert_after_a_month() {
         open(&engine, AlertKind::VerificationOverdue).await,
         [AlertSeverity::Warning]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overdue_drill_is_an_alert_whatever_the_schedule_is_called() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let mut watch = Watch::new(engine.clone(), "this process");
+    let schedule = nightly(&engine, |schedule| schedule.verification.when = VerifyWhen::Weekly).await;
+    place.clock.advance(TimeDelta::days(11));
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::DrillOverdue).await, [AlertSeverity::Warning]);
+    let renamed = Schedule {
+        name: "renamed".to_owned(),
+        ..schedule.clone()
+    };
+    let schedule = engine.store.update_schedule(&schedule, renamed).await.unwrap();
+    place.clock.advance(TimeDelta::hours(2));
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::DrillOverdue).await, [AlertSeverity::Warning]);
+    // Nobody is promised one any more.
+    let undrilled = Schedule {
+        verification: VerifyPolicy::default(),
+        ..schedule.clone()
+    };
+    engine.store.update_schedule(&schedule, undrilled).await.unwrap();
+    place.clock.advance(TimeDelta::hours(2));
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::DrillOverdue).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
