@@ -122,9 +122,7 @@ impl DatabaseTarget {
         // The job may be cancelled; this has to happen nevertheless.
         let cleanup = JobControl::new(CLEANUP);
         let done = match place {
-            Place::Missing => self
-                .maintenance(&cleanup)
-                .and_then(|mut server| drop_database(&mut server, &self.settings.name)),
+            Place::Missing => self.drop_database(&cleanup),
             Place::Empty { kept, .. } if made.is_filled => self.empty_again(kept, &cleanup),
             // The one transaction of `pg_restore` was never committed.
             Place::Empty { .. } => self.drop_schemas(&made.schemas, &cleanup),
