@@ -145,7 +145,8 @@ fn warn_of_said(said: &str, job: &JobControl) {
 fn warn_of_missed(missed: &[String], job: &JobControl) {
     if !missed.is_empty() {
         let text = format!(
-            "the rows of tables that an application was about to change are in the dump, and were not counted: {}",
+            "the rows of tables that an application was about to change, or of which an index was being made anew, are in the \
+             dump, and were not counted: {}",
             shown(missed)
         );
         job.warn(WarningCode::Other, None, text);
