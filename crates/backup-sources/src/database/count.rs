@@ -1,5 +1,7 @@
 //! How many rows each table has: `tables.json`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::psql::Session;
@@ -45,23 +47,46 @@ const COUNTED: &str = "SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid
 const LOCKED: &str = "SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
     AND mode = 'AccessShareLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// One statement a table, made by the server. `{counted}` is a query for the numbers of those that are counted.
-const TABLES: &str = "SELECT format(CASE WHEN c.oid IN ({counted})
-    THEN 'SELECT json_build_object(''schema'', %L::text, ''name'', %L::text, ''kind'', %L::text, ''rows'', count(*)) \
-          FROM ONLY %I.%I'
-    ELSE 'SELECT json_build_object(''schema'', %L::text, ''name'', %L::text, ''kind'', %L::text, ''rows'', NULL)' END,
-    n.nspname, c.relname, c.relkind, n.nspname, c.relname)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
+/// Statements about each table, made by the server. `{statements}` are they, as columns, and `{counted}` is a query for the
+/// numbers of the tables that are counted.
+const TABLES: &str = "SELECT {statements}
+    FROM (SELECT n.nspname, c.relname, c.relkind, c.oid IN ({counted}) AS is_counted
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema') AS t
+    ORDER BY nspname COLLATE \"C\", relname COLLATE \"C\"";
 
-/// Counts every table of the session's database, one at a time.
+/// One that counts and says it.
+const AT_ONCE: &str =
+    "format('SELECT json_build_object(''schema'', %L::text, ''name'', %L::text, ''kind'', %L::text, ''rows'', %s)%s',
+        nspname, relname, relkind, CASE WHEN is_counted THEN 'count(*)' ELSE 'NULL' END,
+        CASE WHEN is_counted THEN format(' FROM ONLY %I.%I', nspname, relname) END)";
+
+/// One that counts, and gives up where it would wait for long: whoever makes an index anew has it locked until that is done. And
+/// one that says what came of it, by way of a setting, since the first can say nothing.
+const WITHOUT_WAITING: &str = "CASE WHEN is_counted THEN format('DO %L', format('DECLARE counted bigint; BEGIN
+            PERFORM set_config(''lock_timeout'', ''10s'', true);
+            BEGIN EXECUTE %L INTO counted; EXCEPTION WHEN lock_not_available THEN NULL; END;
+            PERFORM set_config(''backup_sources.rows'', coalesce(counted::text, ''''), true);
+        END', format('SELECT count(*) FROM ONLY %I.%I', nspname, relname))) END,
+    format('SELECT json_build_object(''schema'', %L::text, ''name'', %L::text, ''kind'', %L::text, ''rows'', %s)',
+        nspname, relname, relkind,
+        CASE WHEN is_counted THEN 'nullif(current_setting(''backup_sources.rows''), '''')::bigint' ELSE 'NULL' END)";
+
+/// One more in a transaction, behind each count: it gives back the locks that were taken since [`BEFORE`]. A count locks every
+/// index of its table. Kept until the end, they would fill the server's table of locks where there are thousands, and hold up
+/// for hours whoever makes one of them anew, and the application behind.
+const GIVE_BACK: &str = "'ROLLBACK TO SAVEPOINT counting'";
+
+/// Locks from before stay.
+const BEFORE: &str = "SAVEPOINT counting";
+
+/// Counts every table of the session's database, one at a time and each by itself: not within a transaction.
 pub(super) fn count_tables(session: &mut Session) -> Result<Tables, Error> {
-    count(session, COUNTED)
+    count(session, COUNTED, AT_ONCE)
 }
 
-/// Counts the tables while a dump holds its locks on them, and names those that could not be counted, since an application
-/// waits for the dump to change their form.
+/// Counts the tables in the session's transaction, while a dump holds its locks on them, and names those that could not be
+/// counted: an application waits for the dump to change their form, or somebody has an index of theirs locked.
 ///
 /// All are locked at once and without waiting: whoever waited behind such an application would wait for the dump's end,
 /// and then count another table than was dumped.
@@ -71,7 +96,8 @@ pub(super) fn count_beside_dump(session: &mut Session) -> Result<(Tables, Vec<St
          FROM pg_language WHERE lanname = 'plpgsql'",
     )?;
     if !can_lock {
-        return Ok((count_tables(session)?, Vec::new()));
+        session.execute(BEFORE)?;
+        return Ok((count(session, COUNTED, &format!("{AT_ONCE}, {GIVE_BACK}"))?, Vec::new()));
     }
     session.execute(&format!(
         "DO $lock$ DECLARE wanted regclass; BEGIN FOR wanted IN {COUNTED} LOOP
@@ -79,18 +105,31 @@ pub(super) fn count_beside_dump(session: &mut Session) -> Result<(Tables, Vec<St
             EXCEPTION WHEN lock_not_available THEN NULL; END;
         END LOOP; END $lock$"
     ))?;
-    let missed = session.query(&format!(
-        "SELECT to_json(format('%s.%s', n.nspname, c.relname)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.oid IN ({COUNTED} EXCEPT {LOCKED}) ORDER BY n.nspname, c.relname"
+    let wanted: Vec<(String, String)> = session.query(&format!(
+        "SELECT json_build_array(n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.oid IN ({COUNTED})"
     ))?;
-    Ok((count(session, &format!("{COUNTED} INTERSECT {LOCKED}"))?, missed))
+    session.execute(BEFORE)?;
+    let counted = format!("{COUNTED} INTERSECT {LOCKED}");
+    let tables = count(session, &counted, &format!("{WITHOUT_WAITING}, {GIVE_BACK}"))?;
+    let missed = missed(&tables, wanted);
+    Ok((tables, missed))
 }
 
-fn count(session: &mut Session, counted: &str) -> Result<Tables, Error> {
+/// Those of the `wanted` tables, given by schema and name, that were not counted.
+fn missed(tables: &Tables, wanted: Vec<(String, String)>) -> Vec<String> {
+    let wanted: BTreeSet<(String, String)> = wanted.into_iter().collect();
+    let uncounted = tables.tables.iter().filter(|table| table.rows.is_none());
+    uncounted
+        .filter(|table| wanted.contains(&(table.schema.clone(), table.name.clone())))
+        .map(Table::full_name)
+        .collect()
+}
+
+fn count(session: &mut Session, counted: &str, statements: &str) -> Result<Tables, Error> {
+    let sql = TABLES.replace("{statements}", statements).replace("{counted}", counted);
     let mut tables = Vec::new();
-    session.query_generated(&TABLES.replace("{counted}", counted), &mut |table: Table| {
-        tables.push(table);
-    })?;
+    session.query_generated(&sql, &mut |table: Table| tables.push(table))?;
     let large_objects = session.query_one("SELECT count(*) FROM pg_largeobject_metadata")?;
     Ok(Tables { tables, large_objects })
 }

@@ -118,17 +118,19 @@ impl DatabaseDrill {
             error => error,
         })?;
         let before = tee.finish()?;
-        let after = self.dump_again(&about, job)?;
+        let encoding = before.encoding.as_deref().unwrap_or(&about.encoding);
+        let after = self.dump_again(&about, encoding, job)?;
         self.compare(&before, &after, about.formats.as_ref())
     }
 
-    /// What is in the scratch database, dumped as the backup's was.
-    fn dump_again(&self, about: &About, job: &JobControl) -> Result<DumpSummary, Error> {
+    /// What is in the scratch database, dumped as the backup's was, and so in the same encoding.
+    fn dump_again(&self, about: &About, encoding: &str, job: &JobControl) -> Result<DumpSummary, Error> {
         let settings = self.settings();
         let mut program = settings.program("pg_dump")?;
         program
             .command
             .args(["--format=custom", "--compress=0", "--no-password"]);
+        program.command.arg(format!("--encoding={encoding}"));
         program
             .command
             .arg(format!("--dbname={}", settings.conninfo(&settings.name)));

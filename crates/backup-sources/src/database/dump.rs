@@ -230,6 +230,9 @@ impl DumpDigest {
         if !self.numbers.insert(entry.number) {
             return Err(self.scanner.damaged("two entries of the same number"));
         }
+        if let Some(encoding) = entry.encoding() {
+            self.summary.encoding = Some(encoding);
+        }
         let (bytes, has_data) = (entry.kept_bytes(), entry.has_data);
         let name = entry.name();
         if entry.inherits() {

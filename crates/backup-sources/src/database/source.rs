@@ -68,18 +68,18 @@ impl DatabaseSource {
         Hidden::found(&mut session)?.warn(job);
         append_json(sink, job, ABOUT, &about)?;
 
-        let (size_bytes, tables) = self.dump_and_count(&snapshot, session, &counting, sink, job)?;
+        let (size_bytes, tables) = self.dump_and_count(&snapshot, &about.encoding, session, &counting, sink, job)?;
         warn_of_unlogged(&about, job);
-        self.globals(sink, job)?;
+        self.globals(&about.encoding, sink, job)?;
         append_json(sink, job, TABLES, &tables)?;
         Ok(contents(size_bytes, &tables, about.server_version))
     }
 
     /// Saves roles and the like, as far as this user may read them.
-    fn globals(&self, sink: &mut dyn ArchiveSink, job: &JobControl) -> Result<(), Error> {
+    fn globals(&self, encoding: &str, sink: &mut dyn ArchiveSink, job: &JobControl) -> Result<(), Error> {
         let mut said = String::new();
         for passwords in [true, false] {
-            let (text, exit) = self.run_pg_dumpall(passwords, job)?;
+            let (text, exit) = self.run_pg_dumpall(passwords, encoding, job)?;
             if let Some(error) = self.settings.lost(&exit) {
                 return Err(error);
             }
@@ -104,9 +104,10 @@ impl DatabaseSource {
         Ok(())
     }
 
-    fn run_pg_dumpall(&self, passwords: bool, job: &JobControl) -> Result<(Vec<u8>, Exit), Error> {
+    fn run_pg_dumpall(&self, passwords: bool, encoding: &str, job: &JobControl) -> Result<(Vec<u8>, Exit), Error> {
         let mut program = self.settings.program("pg_dumpall")?;
         program.command.args(["--globals-only", "--no-password"]);
+        program.command.arg(format!("--encoding={encoding}"));
         if !passwords {
             program.command.arg("--no-role-passwords");
         }

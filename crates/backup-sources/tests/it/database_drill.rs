@@ -12,7 +12,7 @@ use backup_tests::{sample_db, unique};
 
 use crate::database::{change, copy_of, exists, restore, settings, small};
 use crate::database_scratch::reachable;
-use crate::database_staged::{fake_pg_restore, with_programs};
+use crate::database_staged::{fake_pg_restore, fake_program, with_programs};
 use crate::job;
 use crate::recorder::{Archive, back_up, warned};
 
@@ -215,6 +215,62 @@ fn amounts_of_money_are_read_as_they_were_written_and_held_against_no_backup() {
         assert!(error.to_string().contains("lc_monetary"), "{error}");
         assert!(!exists(&copy));
     }
+}
+
+#[test]
+fn a_role_that_is_set_to_another_encoding_changes_neither_dump_nor_verdict() {
+    let server = Postgres::shared();
+    let original = server.create_database("encodings");
+    let role = format!("latin_{}", unique());
+    original.psql(&format!(
+        "CREATE TABLE t AS SELECT U&'d\\00e9j\\00e0 vu' AS v; CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'latin';
+         ALTER ROLE {role} SET client_encoding = 'LATIN1'"
+    ));
+    let by_role = |database: &Database| DatabaseSettings {
+        user: Some(role.clone()),
+        password: Some("latin".to_owned().into()),
+        ..settings(database)
+    };
+    let says = |archive: &Archive<'_>, encoding: &str| {
+        let words = format!("SET client_encoding = '{encoding}'");
+        let dump = archive.content("database.dump");
+        dump.windows(words.len()).any(|part| part == words.as_bytes())
+    };
+    // As backups were made before: in the role's encoding.
+    let before = fake_program(
+        "pg_dump",
+        "99.0",
+        r#"for arg; do shift; case "$arg" in --encoding=*) ;; *) set -- "$@" "$arg";; esac; done
+           exec REAL "$@""#,
+    );
+    let mut archive = Archive::default();
+    let source = DatabaseSource::new(with_programs(by_role(&original), before.path()));
+    back_up(&source, &mut archive, &job()).unwrap();
+    assert!(says(&archive, "LATIN1"));
+    change(&mut archive, "about.json", |about| about["dumpVersion"] = "".into());
+    assert_eq!(drill(&archive, &copy_of(&original)).unwrap().warnings(), []);
+
+    // Nothing of this is in the role's.
+    original.psql("INSERT INTO t VALUES (U&'\\5099\\4efd')");
+    let bytes = server.database(&format!("bytes_{}", unique()));
+    server.psql(
+        "postgres",
+        &format!(
+            "CREATE DATABASE {} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'",
+            quoted(&bytes.name)
+        ),
+    );
+    bytes.psql("CREATE TABLE t AS SELECT chr(233) AS v");
+    for (database, encoding) in [(&original, "UTF8"), (&bytes, "SQL_ASCII")] {
+        let mut archive = Archive::default();
+        back_up(&DatabaseSource::new(by_role(database)), &mut archive, &job()).unwrap();
+        assert!(says(&archive, encoding), "{encoding}");
+        let scratch = by_role(&copy_of(database));
+        let done = drill_in(&archive, scratch, DatabaseDrillOptions::default()).unwrap();
+        assert_eq!(done.warnings(), [], "{encoding}");
+    }
+    drop((original, bytes));
+    server.psql("postgres", &format!("DROP ROLE {role}"));
 }
 
 type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);

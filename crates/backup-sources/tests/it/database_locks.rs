@@ -60,11 +60,7 @@ fn a_table_that_an_application_waits_for_is_dumped_and_not_counted() {
     let is_held = std::cell::Cell::new(false);
     let mut archive = Archive::with_hook(|when, _| {
         if when == When::Before && !is_held.replace(true) {
-            hold(
-                &database,
-                "LOCK TABLE t IN ACCESS EXCLUSIVE MODE",
-                "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 't'::regclass",
-            );
+            hold(&database, "LOCK TABLE t IN ACCESS EXCLUSIVE MODE", &held("t"));
         }
     });
     let job = job();
@@ -78,23 +74,93 @@ fn a_table_that_an_application_waits_for_is_dumped_and_not_counted() {
     assert!(begin.elapsed() < Duration::from_mins(1));
 }
 
+/// Whether somebody holds this table or index for himself alone, as [`hold`] asks it.
+fn held(relation: &str) -> String {
+    format!(
+        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = '{relation}'::regclass"
+    )
+}
+
+/// How many wait for a lock.
+const WAITS: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND wait_event_type = 'Lock'";
+
+#[test]
+fn counting_keeps_no_index_locked_and_does_not_wait_until_one_is_made_anew() {
+    let database = Arc::new(database());
+    database.psql("CREATE INDEX t_i ON t (i); CREATE TABLE u AS SELECT 1 AS x; CREATE INDEX u_x ON u (x)");
+    hold(&database, "REINDEX INDEX u_x", &held("u_x"));
+    let programs = fake_pg_dump("99.0", "printf x");
+    let watched = database.clone();
+    // While the counting waits for an index of the second table, that of the first is anybody's.
+    let thread = std::thread::spawn(move || {
+        backup_tests::poll(Duration::from_secs(30), || (watched.psql(WAITS) == "1").then_some(())).unwrap();
+        watched.try_psql("SET lock_timeout = '3s'; REINDEX INDEX t_i")
+    });
+    let job = job();
+    let begin = Instant::now();
+    let contents = back_up(
+        &with_programs(&database, programs.path()),
+        &mut Archive::default(),
+        &job,
+    );
+    let made_anew = thread.join();
+    let_go(&database);
+    made_anew.unwrap().unwrap();
+    assert_eq!(contents.unwrap().database.unwrap().row_count, 20_000);
+    let told = warned(&job, WarningCode::Other);
+    assert!(told.len() == 1 && told[0].contains("public.u"), "{told:?}");
+    assert!(begin.elapsed() < Duration::from_mins(1), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_database_without_a_language_for_locks_is_counted_all_the_same() {
+    let database = Arc::new(database());
+    database.psql(
+        "DROP EXTENSION plpgsql; CREATE INDEX t_i ON t (i); CREATE TABLE u AS SELECT 1 AS x; CREATE INDEX u_x ON u (x);
+         CREATE VIEW v AS SELECT 1 AS x",
+    );
+    hold(&database, "REINDEX INDEX u_x", &held("u_x"));
+    let programs = fake_pg_dump("99.0", "printf x");
+    let watched = database.clone();
+    let thread = std::thread::spawn(move || {
+        backup_tests::poll(Duration::from_secs(30), || (watched.psql(WAITS) == "1").then_some(())).unwrap();
+        let made_anew = watched.try_psql("SET lock_timeout = '3s'; REINDEX INDEX t_i");
+        // Only who holds the index is ended.
+        watched.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()",
+        );
+        made_anew
+    });
+    let job = job();
+    let contents = back_up(
+        &with_programs(&database, programs.path()),
+        &mut Archive::default(),
+        &job,
+    );
+    thread.join().unwrap().unwrap();
+    assert_eq!(contents.unwrap().database.unwrap().row_count, 20_001);
+    assert_eq!(job.warnings(), []);
+}
+
 #[test]
 fn a_cancelled_backup_does_not_wait_for_the_counting() {
     let database = Arc::new(database());
-    database.psql("CREATE INDEX t_i ON t (i)");
-    // Counting needs the index too, which this holds; the table itself is free.
-    hold(
-        &database,
-        "REINDEX INDEX t_i",
-        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 't_i'::regclass",
-    );
+    let of_all = |sql: &str| -> String {
+        let each = |number: u32| sql.replace('#', &number.to_string());
+        (0..10).map(each).collect()
+    };
+    database.psql(&of_all("CREATE TABLE u# (i int); CREATE INDEX u#_i ON u# (i);"));
+    // Counting needs the indexes too, which this holds; the tables themselves are free. It would give up one after the other,
+    // and be done with them later than this test allows.
+    let all = of_all("REINDEX INDEX u#_i;");
+    hold(&database, all.trim_end_matches(';'), &held("u9_i"));
     let programs = fake_pg_dump("99.0", "printf x");
     let job = JobControl::new(Duration::from_mins(5));
     let (canceller, watched) = (job.clone(), database.clone());
     let thread = std::thread::spawn(move || {
-        let waits =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let waits = backup_tests::poll(Duration::from_secs(30), || (watched.psql(waits) == "1").then_some(()));
+        let waits = backup_tests::poll(Duration::from_secs(30), || (watched.psql(WAITS) == "1").then_some(()));
         canceller.cancel();
         waits.is_some()
     });

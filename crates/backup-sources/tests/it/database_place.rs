@@ -231,6 +231,25 @@ fn a_database_that_was_empty_is_empty_again_after_every_failure() {
 }
 
 #[test]
+fn a_new_database_that_got_a_subscription_goes_when_its_restore_fails() {
+    let original = Postgres::shared().create_database("subscribed");
+    original.psql("CREATE SUBSCRIPTION elsewhere CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false)");
+    let mut archive = Archive::default();
+    back_up(&DatabaseSource::new(settings(&original)), &mut archive, &job()).unwrap();
+    change(&mut archive, "tables.json", |tables| {
+        tables["largeObjects"] = 77.into();
+    });
+    let copy = copy_of(&original);
+    let job = job();
+    let mut target = DatabaseTarget::new(settings(&copy), DatabaseTargetOptions::default());
+    let error = target.restore(&mut archive.replay(), &job).unwrap_err();
+    assert!(error.to_string().contains("large objects"), "{error}");
+    assert!(!exists(&copy));
+    assert_eq!(job.warnings(), []);
+    original.psql("ALTER SUBSCRIPTION elsewhere SET (slot_name = NONE); DROP SUBSCRIPTION elsewhere");
+}
+
+#[test]
 fn a_failed_attempt_for_one_table_does_not_make_a_database_full() {
     let (_original, archive) = small(3);
     let only = |name: &str| DatabaseTargetOptions {

@@ -10,6 +10,8 @@ use super::rows::Digest;
 /// Everything a dump holds that a restore has to bring back.
 #[derive(Debug, Default)]
 pub(in crate::database) struct DumpSummary {
+    /// The encoding that its texts are in, by its own words.
+    pub(in crate::database) encoding: Option<String>,
     /// Sorted.
     pub(in crate::database) objects: Vec<Object>,
     /// The rows of each table, by schema and name.

@@ -42,6 +42,7 @@ fn a_dump_is_the_same_in_any_pieces_and_has_the_rows_of_its_tables() {
         (50, 0, 30)
     );
     assert!(whole.large_objects.count > 0);
+    assert_eq!(whole.encoding.as_deref(), Some("UTF8"));
     assert!(whole.objects.len() > 200, "{}", whole.objects.len());
     for piece in [1, 7, 4096] {
         assert_eq!(digest(sample(), piece).unwrap().differences(&whole, false), [""; 0]);

@@ -153,6 +153,16 @@ impl Entry {
         Some((bare(schema), bare(name)))
     }
 
+    /// The encoding of all texts, where this is the entry that tells it: `SET client_encoding = 'UTF8';`.
+    pub(super) fn encoding(&self) -> Option<String> {
+        if self.kind != "ENCODING" {
+            return None;
+        }
+        let name = self.definition.split(|byte| *byte == b'\'').nth(1)?;
+        let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        (is_name && !name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned())
+    }
+
     /// About how many bytes of it stay in memory.
     pub(super) fn kept_bytes(&self) -> usize {
         // Names of tables are kept several times, beside the numbers.
@@ -217,6 +227,32 @@ mod tests {
         );
         assert_eq!(root("CREATE TABLE public.t ();"), None);
         assert_eq!(root(""), None);
+    }
+
+    #[test]
+    fn a_dump_tells_its_encoding_by_a_name_and_nothing_else() {
+        let encoding = |kind: &str, definition: &str| {
+            let entry = Entry {
+                kind: kind.to_owned(),
+                definition: definition.as_bytes().to_vec(),
+                ..Entry::default()
+            };
+            entry.encoding()
+        };
+        let of = |definition: &str| encoding("ENCODING", definition);
+        assert_eq!(
+            of("SET client_encoding = 'EUC_JIS_2004';\n").as_deref(),
+            Some("EUC_JIS_2004")
+        );
+        for none in [
+            "SET client_encoding = '';\n",
+            "SET client_encoding = 'a\0b';\n",
+            "SET client_encoding",
+            "",
+        ] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(encoding("STDSTRINGS", "SET client_encoding = 'UTF8';\n"), None);
     }
 
     #[test]

@@ -22,11 +22,12 @@ const TICK: Duration = Duration::from_millis(100);
 const MAX_SAID: usize = 1000;
 
 impl DatabaseSource {
-    /// Dumps the snapshot of `session` and counts its rows there. The counting begins with the dump's first byte: from then
-    /// on the dump has all its locks and the snapshot, and needs nothing of the session any more.
+    /// Dumps the snapshot of `session` in the database's `encoding` and counts its rows there. The counting begins with the
+    /// dump's first byte: from then on the dump has all its locks and the snapshot, and needs nothing of the session any more.
     pub(super) fn dump_and_count(
         &self,
         snapshot: &str,
+        encoding: &str,
         mut session: Session,
         counting: &JobControl,
         sink: &mut dyn ArchiveSink,
@@ -44,7 +45,7 @@ impl DatabaseSource {
                 // Whoever waits for it waits until it comes.
                 let _heard = give.send(result);
             });
-            let dumped = self.dump(snapshot, sink, job, begun, failed);
+            let dumped = self.dump(snapshot, encoding, sink, job, begun, failed);
             if dumped.is_err() {
                 counting.cancel();
             }
@@ -79,6 +80,7 @@ impl DatabaseSource {
     fn dump(
         &self,
         snapshot: &str,
+        encoding: &str,
         sink: &mut dyn ArchiveSink,
         job: &JobControl,
         begun: Sender<()>,
@@ -89,6 +91,8 @@ impl DatabaseSource {
             .command
             .args(["--format=custom", "--compress=0", "--no-password"]);
         program.command.arg(format!("--snapshot={snapshot}"));
+        // A role or the server may be set to another, which lacks some of the database's characters.
+        program.command.arg(format!("--encoding={encoding}"));
         program.command.arg(format!(
             "--lock-wait-timeout={}",
             job.stall_timeout().as_millis().max(1)
@@ -141,7 +145,8 @@ fn warn_of_said(said: &str, job: &JobControl) {
 fn warn_of_missed(missed: &[String], job: &JobControl) {
     if !missed.is_empty() {
         let text = format!(
-            "the rows of tables that an application was about to change are in the dump, and were not counted: {}",
+            "the rows of tables that an application was about to change, or of which an index was being made anew, are in the \
+             dump, and were not counted: {}",
             shown(missed)
         );
         job.warn(WarningCode::Other, None, text);

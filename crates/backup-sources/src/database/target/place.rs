@@ -92,25 +92,11 @@ impl DatabaseTarget {
             identifier(&self.settings.name),
             literal(&about.encoding)
         );
-        let provider = match (&about.locale_provider, &about.locale, version) {
-            (Some(provider), Some(locale), 150_000..) if provider == "i" => {
-                let rules = about.icu_rules.as_ref().filter(|_| version >= 160_000);
-                let rules = rules.map(|rules| format!(" ICU_RULES {}", literal(rules)));
-                format!(
-                    " LOCALE_PROVIDER icu ICU_LOCALE {}{}",
-                    literal(locale),
-                    rules.unwrap_or_default()
-                )
-            }
-            (Some(provider), Some(locale), 170_000..) if provider == "b" => {
-                format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", literal(locale))
-            }
-            _ => String::new(),
-        };
         let exact = format!(
-            "{base} LC_COLLATE {} LC_CTYPE {}{provider}",
+            "{base} LC_COLLATE {} LC_CTYPE {}{}",
             literal(&about.collate),
-            literal(&about.ctype)
+            literal(&about.ctype),
+            provider(about, version)
         );
         let Err(error) = session.execute(&exact) else {
             return Ok(());
@@ -136,9 +122,7 @@ impl DatabaseTarget {
         // The job may be cancelled; this has to happen nevertheless.
         let cleanup = JobControl::new(CLEANUP);
         let done = match place {
-            Place::Missing => self
-                .maintenance(&cleanup)
-                .and_then(|mut server| drop_database(&mut server, &self.settings.name)),
+            Place::Missing => self.drop_database(&cleanup),
             Place::Empty { kept, .. } if made.is_filled => self.empty_again(kept, &cleanup),
             // The one transaction of `pg_restore` was never committed.
             Place::Empty { .. } => self.drop_schemas(&made.schemas, &cleanup),
@@ -193,6 +177,28 @@ impl DatabaseTarget {
     }
 }
 
+/// What makes a database on a server of this version sort and compare as the backup's did, as the end of its statement. Where
+/// nothing is said, it gets the provider that the server was set up with.
+fn provider(about: &About, version: u32) -> String {
+    match (about.locale_provider.as_deref(), &about.locale, version) {
+        // Before PostgreSQL 15, where none is recorded, there was no other.
+        (None | Some("c"), _, 150_000..) => " LOCALE_PROVIDER libc".to_owned(),
+        (Some("i"), Some(locale), 150_000..) => {
+            let rules = about.icu_rules.as_ref().filter(|_| version >= 160_000);
+            let rules = rules.map(|rules| format!(" ICU_RULES {}", literal(rules)));
+            format!(
+                " LOCALE_PROVIDER icu ICU_LOCALE {}{}",
+                literal(locale),
+                rules.unwrap_or_default()
+            )
+        }
+        (Some("b"), Some(locale), 170_000..) => {
+            format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", literal(locale))
+        }
+        _ => String::new(),
+    }
+}
+
 /// Drops the database `name`, where it exists, and ends the sessions in it. On the session of another database.
 pub(in crate::database) fn drop_database(server: &mut Session, name: &str) -> Result<(), Error> {
     let version: u32 = server.query_one("SELECT current_setting('server_version_num')")?;
@@ -230,5 +236,33 @@ mod tests {
             "{end}"
         );
         assert_eq!(drop, "DROP DATABASE IF EXISTS \"it's\"");
+    }
+    #[test]
+    fn a_database_gets_the_provider_that_it_had_wherever_the_server_knows_it() {
+        let provider = |name: Option<&str>, locale: Option<&str>, version| {
+            let about = serde_json::json!({
+                "name": "d", "serverVersion": "15.18", "serverVersionNum": 150_018, "encoding": "UTF8", "collate": "C",
+                "ctype": "C", "localeProvider": name, "locale": locale, "icuRules": "&a < b", "owner": "o",
+                "connectionLimit": -1, "settings": [], "extensions": [], "roles": []
+            });
+            provider(&serde_json::from_value(about).unwrap(), version)
+        };
+        for name in [Some("c"), None] {
+            assert_eq!(provider(name, None, 140_022), "");
+            assert_eq!(provider(name, None, 150_000), " LOCALE_PROVIDER libc");
+            assert_eq!(provider(name, None, 180_000), " LOCALE_PROVIDER libc");
+        }
+        let icu = " LOCALE_PROVIDER icu ICU_LOCALE 'en'";
+        assert_eq!(provider(Some("i"), Some("en"), 140_022), "");
+        assert_eq!(provider(Some("i"), Some("en"), 150_000), icu);
+        assert_eq!(
+            provider(Some("i"), Some("en"), 160_000),
+            format!("{icu} ICU_RULES '&a < b'")
+        );
+        assert_eq!(provider(Some("b"), Some("C.UTF-8"), 160_000), "");
+        assert_eq!(
+            provider(Some("b"), Some("C.UTF-8"), 170_000),
+            " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
+        );
     }
 }
