@@ -28,6 +28,9 @@ pub(super) struct About {
     /// Rules that change ICU's order of texts; `None` before PostgreSQL 16.
     #[serde(default)]
     pub(super) icu_rules: Option<String>,
+    /// Its tablespace; `None`: `pg_default`, or an archive made before this was recorded.
+    #[serde(default)]
+    pub(super) tablespace: Option<String>,
     /// Whether others may copy it. Kept for people: a restored database is never made one, since it could not be dropped.
     #[serde(default)]
     pub(super) is_template: bool,
@@ -132,6 +135,7 @@ const ABOUT: &str = "SELECT json_build_object(
     'localeProvider', to_jsonb(d) ->> 'datlocprovider',
     'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
     'icuRules', to_jsonb(d) ->> 'daticurules',
+    'tablespace', (SELECT nullif(spcname, 'pg_default') FROM pg_tablespace WHERE oid = d.dattablespace),
     'isTemplate', d.datistemplate,
     'unlogged', (SELECT coalesce(json_agg(format('%s.%s', n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
