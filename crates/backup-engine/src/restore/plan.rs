@@ -159,16 +159,17 @@ async fn look_at_database(
         .as_ref()
         .map_or(0, |database| database.size_bytes);
     let (way, job, backup_id) = (way.clone(), job.clone(), order.backup_id.to_string());
-    let (replaces, skip_owner, tables) = (order.replaces(), order.options.skip_owner, order.options.tables.clone());
+    let replaces = order.replaces();
+    let options = DatabaseTargetOptions {
+        tables: order.options.tables.clone(),
+        skip_owner: order.options.skip_owner,
+        skip_tablespaces: order.options.skip_tablespaces,
+        ..DatabaseTargetOptions::default()
+    };
     blocking(move || {
         if replaces {
-            return way.swap().plan(&about, needed, skip_owner, &backup_id, &job);
+            return way.swap().plan(&about, needed, options, &backup_id, &job);
         }
-        let options = DatabaseTargetOptions {
-            tables,
-            skip_owner,
-            ..DatabaseTargetOptions::default()
-        };
         DatabaseTarget::new(way.settings, options).plan(&about, needed, &job)
     })
     .await

@@ -28,6 +28,9 @@ pub(super) struct About {
     /// Rules that change ICU's order of texts; `None` before PostgreSQL 16.
     #[serde(default)]
     pub(super) icu_rules: Option<String>,
+    /// Its tablespace; `None`: `pg_default`, or an archive made before this was recorded.
+    #[serde(default)]
+    pub(super) tablespace: Option<String>,
     /// Whether others may copy it. Kept for people: a restored database is never made one, since it could not be dropped.
     #[serde(default)]
     pub(super) is_template: bool,
@@ -42,7 +45,7 @@ pub(super) struct About {
     /// Grants on the database itself; `None`: the defaults.
     pub(super) grants: Option<Vec<Grant>>,
     pub(super) extensions: Vec<Extension>,
-    /// Every role that owns something in it, or that a grant or a policy names.
+    /// Every role that owns something in it, or that a grant, a policy or a mapping of users names.
     pub(super) roles: Vec<String>,
     /// Partitions and tables that inherit; `None` in archives made before this was recorded.
     #[serde(default)]
@@ -132,6 +135,7 @@ const ABOUT: &str = "SELECT json_build_object(
     'localeProvider', to_jsonb(d) ->> 'datlocprovider',
     'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
     'icuRules', to_jsonb(d) ->> 'daticurules',
+    'tablespace', (SELECT nullif(spcname, 'pg_default') FROM pg_tablespace WHERE oid = d.dattablespace),
     'isTemplate', d.datistemplate,
     'unlogged', (SELECT coalesce(json_agg(format('%s.%s', n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -149,17 +153,47 @@ const ABOUT: &str = "SELECT json_build_object(
     'extensions', (SELECT coalesce(json_agg(json_build_object('name', e.extname, 'version', e.extversion,
             'schema', n.nspname) ORDER BY e.extname), '[]')
         FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace),
-    'roles', (SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]') FROM pg_roles r WHERE r.oid IN (
-        SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND dbid = d.oid
-        UNION SELECT nspowner FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
-        UNION SELECT relowner FROM pg_class WHERE oid >= 16384
-        UNION SELECT proowner FROM pg_proc WHERE oid >= 16384
-        UNION SELECT typowner FROM pg_type WHERE oid >= 16384
-        UNION SELECT lomowner FROM pg_largeobject_metadata)),
+    'roles', (SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]') FROM pg_roles r WHERE r.oid IN ({roles})),
     'children', (SELECT coalesce(json_agg(child), '[]') FROM ({children}) AS children(child)),
     'formats', json_build_object('timeZone', current_setting('TimeZone'), 'byteaOutput', current_setting('bytea_output'),
         'lcMonetary', current_setting('lc_monetary'))
 ) FROM pg_database d WHERE d.datname = current_database()";
+
+/// The numbers of the roles without which the dump cannot be restored. The server keeps a list of them all but for its first
+/// superuser, whatever that is called: where that one owns something, or is named by a grant or a policy, only the objects
+/// themselves tell. Those that an extension brings, or another object, are not dumped by themselves.
+const ROLES: &str = "WITH made(class, object, owner, acl) AS ({made}), dumped(owner, acl) AS (SELECT owner, acl FROM made
+        WHERE (object >= 16384 OR class IN ('pg_namespace'::regclass, 'pg_largeobject_metadata'::regclass))
+        AND NOT EXISTS (SELECT FROM pg_depend b WHERE b.classid = class AND b.objid = object AND b.deptype IN ('e', 'i')))
+    SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND dbid = d.oid
+    UNION SELECT owner FROM dumped
+    UNION SELECT unnest(ARRAY[a.grantor, a.grantee]) FROM dumped, aclexplode(acl) a
+    UNION SELECT unnest(polroles) FROM pg_policy
+    UNION SELECT umuser FROM pg_user_mappings
+    UNION SELECT subowner FROM pg_subscription WHERE subdbid = d.oid";
+
+/// Whatever has an owner or grants in a database, but for subscriptions, whose numbers not everybody may read.
+const MADE: &str = "SELECT tableoid, oid, relowner, relacl FROM pg_class
+    UNION ALL SELECT 'pg_class'::regclass, attrelid, NULL, attacl FROM pg_attribute WHERE attacl IS NOT NULL
+    UNION ALL SELECT tableoid, oid, proowner, proacl FROM pg_proc
+    UNION ALL SELECT tableoid, oid, typowner, typacl FROM pg_type
+    UNION ALL SELECT tableoid, oid, nspowner, nspacl FROM pg_namespace
+        WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+    UNION ALL SELECT tableoid, oid, lomowner, lomacl FROM pg_largeobject_metadata
+    UNION ALL SELECT tableoid, oid, lanowner, lanacl FROM pg_language
+    UNION ALL SELECT tableoid, oid, fdwowner, fdwacl FROM pg_foreign_data_wrapper
+    UNION ALL SELECT tableoid, oid, srvowner, srvacl FROM pg_foreign_server
+    UNION ALL SELECT tableoid, oid, defaclrole, defaclacl FROM pg_default_acl
+    UNION ALL SELECT tableoid, oid, oprowner, NULL FROM pg_operator
+    UNION ALL SELECT tableoid, oid, opcowner, NULL FROM pg_opclass
+    UNION ALL SELECT tableoid, oid, opfowner, NULL FROM pg_opfamily
+    UNION ALL SELECT tableoid, oid, collowner, NULL FROM pg_collation
+    UNION ALL SELECT tableoid, oid, conowner, NULL FROM pg_conversion
+    UNION ALL SELECT tableoid, oid, cfgowner, NULL FROM pg_ts_config
+    UNION ALL SELECT tableoid, oid, dictowner, NULL FROM pg_ts_dict
+    UNION ALL SELECT tableoid, oid, stxowner, NULL FROM pg_statistic_ext
+    UNION ALL SELECT tableoid, oid, evtowner, NULL FROM pg_event_trigger
+    UNION ALL SELECT tableoid, oid, pubowner, NULL FROM pg_publication";
 
 /// Which tables are partitions of others or inherit from them.
 const CHILDREN: &str = "SELECT json_build_object('schema', cn.nspname, 'name', c.relname, 'parentSchema', pn.nspname,
@@ -177,7 +211,8 @@ const ESTIMATE: &str = "SELECT (coalesce(sum(pg_table_size(c.oid)), 0)
 
 /// Reads what the session's database is.
 pub(super) fn read_about(session: &mut Session) -> Result<About, Error> {
-    session.query_one(&ABOUT.replace("{children}", CHILDREN))
+    let roles = ROLES.replace("{made}", MADE);
+    session.query_one(&ABOUT.replace("{children}", CHILDREN).replace("{roles}", &roles))
 }
 
 /// Reads which tables are partitions of others or inherit from them.

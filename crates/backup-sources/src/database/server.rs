@@ -14,7 +14,7 @@ use crate::child::Child;
 
 mod work;
 
-use work::{Watch, works_for};
+use work::Watch;
 
 /// Seconds to wait for a connection where the operator's `PGCONNECT_TIMEOUT` says nothing.
 const CONNECT_TIMEOUT: &str = "5";
@@ -86,16 +86,8 @@ impl DatabaseSettings {
         })
     }
 
-    /// Starts `program`; while it is silent, the server is asked whether it works for it.
+    /// Starts `program`; while it is silent, it is looked at whether it gets on nevertheless.
     pub(super) fn spawn(&self, program: Program, job: &JobControl) -> Result<Child, Error> {
-        let mut child = Child::spawn(program.name, program.command, self.password.clone(), job)?;
-        let (settings, application, job) = (self.clone(), program.application, job.clone());
-        child.ask_before_ending(Box::new(move || works_for(&settings, &application, &job)));
-        Ok(child)
-    }
-
-    /// The same for a program that reads a file by itself, and is looked at for that as well.
-    pub(super) fn spawn_on_file(&self, program: Program, job: &JobControl) -> Result<Child, Error> {
         let mut child = Child::spawn(program.name, program.command, self.password.clone(), job)?;
         let mut watch = Watch::new(self, program.application, &child, job);
         child.ask_before_ending(Box::new(move || watch.is_at_work()));

@@ -21,6 +21,7 @@ mod roles;
 mod selection;
 mod set_up;
 mod staged;
+mod tablespace;
 
 pub(super) use empty::drop_subscriptions;
 pub(super) use pg_restore::BLOCK;
@@ -40,7 +41,8 @@ pub struct DatabaseTargetOptions {
     pub tables: Vec<String>,
     /// Restore without owners and grants, where the server does not have the roles.
     pub skip_owner: bool,
-    /// Restore everything into the database's own tablespace, where the server does not have the others.
+    /// Restore everything into one tablespace, that of the database, where the server does not have the others; a new database
+    /// goes where the server puts it.
     pub skip_tablespaces: bool,
     /// Folder in which a dump may be put down, so that several connections restore it at once: only a whole database into one
     /// that the restore creates, only with room for it there, only from [`Self::staged_from`] on, and not by a `pg_restore` of

@@ -32,7 +32,7 @@ fn drill(archive: &Archive<'_>, scratch: &Database) -> Result<backup_core::JobCo
     drill_in(archive, settings(scratch), DatabaseDrillOptions::default())
 }
 
-fn backup_of(database: &Database) -> Archive<'static> {
+pub(crate) fn backup_of(database: &Database) -> Archive<'static> {
     let mut archive = Archive::default();
     back_up(&DatabaseSource::new(settings(database)), &mut archive, &job()).unwrap();
     archive

@@ -252,6 +252,41 @@ fn a_pg_dump_whose_server_is_at_work_is_not_silent() {
     assert_eq!(archive.content("database.dump"), b"1\n");
 }
 
+/// A `pg_dump` that says nothing while a session of its does what this part of a shell script writes, and then its one line.
+fn backed_up_while_a_session_does(script: &str) -> Result<Archive<'static>, PipelineError> {
+    let database = database();
+    let programs = fake_pg_dump(
+        "99.0",
+        &format!(
+            "for arg; do case \"$arg\" in --dbname=*)
+               {{ {script}; }} | \"$(dirname \"$0\")/psql\" -XAtq \"$arg\" > /dev/null;;
+             esac; done; echo dumped"
+        ),
+    );
+    let job = JobControl::new(Duration::from_secs(4));
+    let mut archive = Archive::default();
+    back_up(&with_programs(&database, programs.path()), &mut archive, &job)?;
+    Ok(archive)
+}
+
+#[test]
+fn a_pg_dump_that_gets_on_by_small_statements_is_not_silent() {
+    // Stands for the many questions about objects on a slow line: the server hardly ever works on one.
+    let script = "for i in $(seq 36); do echo 'SELECT 1;'; sleep 0.4; done";
+    let archive = backed_up_while_a_session_does(script).unwrap();
+    assert_eq!(archive.content("database.dump"), b"dumped\n");
+}
+
+#[test]
+fn a_pg_dump_whose_session_sits_idle_is_ended() {
+    let begin = Instant::now();
+    let error = backed_up_while_a_session_does("echo 'BEGIN; SELECT 1;'; exec sleep 1000")
+        .map(|_| ())
+        .unwrap_err();
+    assert!(error.to_string().contains("pg_dump was silent"), "{error}");
+    assert!(begin.elapsed() < Duration::from_mins(1));
+}
+
 #[test]
 fn a_lock_on_a_table_is_told() {
     let database = Arc::new(database());

@@ -223,6 +223,7 @@ fn no_field_of_an_archive_made_to_do_harm_commands_psql() {
         about["unlogged"] = serde_json::json!(["public.u"]);
         about["locale"] = "und".into();
         about["icuRules"] = "".into();
+        about["tablespace"] = "pg_default".into();
     });
     restore_in(&archive, with(&new_database()), DatabaseTargetOptions::default()).unwrap();
     let about: Value = serde_json::from_slice(archive.content("about.json")).unwrap();

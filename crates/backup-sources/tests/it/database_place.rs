@@ -299,3 +299,108 @@ fn what_a_database_that_was_there_does_not_get_is_told() {
     }
     assert!(exists(&other));
 }
+
+/// Restores into a database that does not exist yet, and gives the tablespace that it is in and the warnings.
+fn tablespace_of_copy(
+    archive: &Archive<'_>,
+    original: &Database,
+    options: DatabaseTargetOptions,
+) -> (String, Vec<String>) {
+    let copy = copy_of(original);
+    let restored = restore(archive, &copy, options).unwrap();
+    let space = "SELECT spcname FROM pg_database d JOIN pg_tablespace s ON s.oid = dattablespace WHERE datname = current_database()";
+    (copy.psql(space), warned(&restored, WarningCode::Other))
+}
+
+#[test]
+fn a_database_comes_back_in_its_tablespace_where_the_server_has_it() {
+    let server = Postgres::shared();
+    let space = format!("space_{}", unique());
+    let original = server.database(&format!("spacious_{}", unique()));
+    server.psql(
+        "postgres",
+        &format!(
+            "SET allow_in_place_tablespaces = on; CREATE TABLESPACE {space} LOCATION '';
+             CREATE DATABASE {} TEMPLATE template0 TABLESPACE {space}",
+            quoted(&original.name)
+        ),
+    );
+    original.psql("CREATE TABLE t AS SELECT 1 AS x");
+    let mut archive = Archive::default();
+    back_up(&DatabaseSource::new(settings(&original)), &mut archive, &job()).unwrap();
+    let everything = DatabaseTargetOptions::default();
+    let without = DatabaseTargetOptions {
+        skip_tablespaces: true,
+        ..DatabaseTargetOptions::default()
+    };
+    let (found, told) = tablespace_of_copy(&archive, &original, everything.clone());
+    assert_eq!((found, told), (space.clone(), vec![]));
+    let (found, told) = tablespace_of_copy(&archive, &original, without.clone());
+    assert_eq!((found.as_str(), told), ("pg_default", vec![]));
+
+    // One that was there keeps its own.
+    let empty = server.create_database("empty");
+    let restored = restore(&archive, &empty, everything.clone()).unwrap();
+    let told = warned(&restored, WarningCode::Other);
+    assert!(told[0].ends_with("keeps its own tablespace"), "{told:?}");
+
+    change(&mut archive, "about.json", |about| {
+        about["tablespace"] = "no such space".into();
+    });
+    let (found, told) = tablespace_of_copy(&archive, &original, everything.clone());
+    assert_eq!(found, "pg_default");
+    assert!(told.len() == 1 && told[0].contains("no such space"), "{told:?}");
+    // The plan says the same, and neither says it where nobody asks for it.
+    let plan = |options| {
+        let target = DatabaseTarget::new(settings(&copy_of(&original)), options);
+        target.plan(archive.content("about.json"), 1, &job()).unwrap()
+    };
+    let planned = plan(everything.clone());
+    assert_eq!((planned.refusals.len(), planned.warnings), (0, told));
+    assert!(plan(without).warnings.is_empty());
+    // Archives did not always tell it.
+    change(&mut archive, "about.json", |about| {
+        about.as_object_mut().unwrap().remove("tablespace").unwrap();
+    });
+    let (found, told) = tablespace_of_copy(&archive, &original, everything);
+    assert_eq!((found.as_str(), told), ("pg_default", vec![]));
+
+    drop(original);
+    server.psql("postgres", &format!("DROP TABLESPACE {space}"));
+}
+
+#[test]
+fn who_may_not_use_a_tablespace_restores_without_it() {
+    let server = Postgres::shared();
+    let (space, role) = (format!("space_{}", unique()), format!("maker_{}", unique()));
+    server.psql(
+        "postgres",
+        &format!(
+            "SET allow_in_place_tablespaces = on; CREATE TABLESPACE {space} LOCATION '';
+             CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'maker'"
+        ),
+    );
+    let (original, mut archive) = small(3);
+    change(&mut archive, "about.json", |about| {
+        about["tablespace"] = space.as_str().into();
+    });
+    let copy = copy_of(&original);
+    let settings = DatabaseSettings {
+        user: Some(role.clone()),
+        password: Some("maker".to_owned().into()),
+        ..settings(&copy)
+    };
+    let options = DatabaseTargetOptions {
+        skip_owner: true,
+        ..DatabaseTargetOptions::default()
+    };
+    let job = job();
+    DatabaseTarget::new(settings, options)
+        .restore(&mut archive.replay(), &job)
+        .unwrap();
+    let told = warned(&job, WarningCode::Other);
+    assert!(told.len() == 1 && told[0].contains(&space), "{told:?}");
+    assert_eq!(copy.psql("SELECT count(*) FROM t"), "3");
+    drop(copy);
+    server.psql("postgres", &format!("DROP TABLESPACE {space}; DROP ROLE {role}"));
+}

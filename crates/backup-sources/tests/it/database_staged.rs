@@ -228,7 +228,7 @@ fn an_older_server_is_restored_by_one_connection() {
 
 /// Restores with a `pg_restore` that goes on with this script when all is restored, and may be silent for three seconds; `DB`
 /// in it is the connection string, `FILE` the dump, `PSQL` the program.
-fn restore_and_then(script: &str) -> Result<(), PipelineError> {
+fn restore_and_then(script: &str, is_staged: bool) -> Result<(), PipelineError> {
     let (original, archive) = small(10);
     let script = script
         .replace("DB", "\"$db\"")
@@ -238,8 +238,13 @@ fn restore_and_then(script: &str) -> Result<(), PipelineError> {
         "for last; do :; done; for arg; do case \"$arg\" in --dbname=*) db=\"$arg\";; esac; done; REAL \"$@\" || exit 1\n{script}"
     ));
     let folder = Scratch::new();
+    let options = if is_staged {
+        staged(folder.path())
+    } else {
+        DatabaseTargetOptions::default()
+    };
     let copy = copy_of(&original);
-    let mut target = DatabaseTarget::new(with_programs(settings(&copy), programs.path()), staged(folder.path()));
+    let mut target = DatabaseTarget::new(with_programs(settings(&copy), programs.path()), options);
     target.restore(&mut archive.replay(), &JobControl::new(Duration::from_secs(3)))
 }
 
@@ -247,13 +252,16 @@ fn restore_and_then(script: &str) -> Result<(), PipelineError> {
 fn sessions_that_wait_for_pg_restore_most_of_the_time_are_no_silence() {
     // Stands for a slow line: eight seconds of small statements, and hardly ever one that the server works on.
     let statements = "CREATE TEMPORARY SEQUENCE s;\nSELECT 1 / (20 - nextval('s')) \\watch 0.4";
-    restore_and_then(&format!("exec PSQL -Xq DB > /dev/null 2>&1 <<'END'\n{statements}\nEND")).unwrap();
+    let script = format!("exec PSQL -Xq DB > /dev/null 2>&1 <<'END'\n{statements}\nEND");
+    for is_staged in [true, false] {
+        restore_and_then(&script, is_staged).unwrap();
+    }
 }
 
 #[test]
 fn a_pg_restore_that_is_stuck_is_ended() {
     // In the middle of its file, and of a transaction.
     let script = "exec 3< FILE; { echo 'BEGIN; SELECT 1;'; exec sleep 1000; } | PSQL -Xq DB > /dev/null";
-    let error = restore_and_then(script).unwrap_err();
+    let error = restore_and_then(script, true).unwrap_err();
     assert!(error.to_string().contains("pg_restore was silent"), "{error}");
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use backup_core::restore::ReplacedDatabase;
 use backup_core::{PipelineError, Target};
-use backup_sources::{DatabaseSettings, DatabaseSource, DatabaseSwap, DatabaseSwapState, DatabaseTarget};
+use backup_sources::{
+    DatabaseSettings, DatabaseSource, DatabaseSwap, DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions,
+};
 use backup_tests::postgres::{Database, Postgres, quoted};
 use backup_tests::unique;
 
@@ -111,7 +113,10 @@ fn a_restored_database_takes_the_place_of_the_one_in_use_and_gives_it_back() {
     let before = case.live.dump();
 
     let about = archive.content("about.json");
-    let plan = case.swap().plan(about, 1, false, "an id", &job()).unwrap();
+    let plan = case
+        .swap()
+        .plan(about, 1, DatabaseTargetOptions::default(), "an id", &job())
+        .unwrap();
     assert_eq!(codes(&plan), []);
     let replaced = plan.part.replaces.unwrap();
     assert!(replaced.size_bytes.unwrap() > 1_000_000 && replaced.sessions == 0);
@@ -120,7 +125,10 @@ fn a_restored_database_takes_the_place_of_the_one_in_use_and_gives_it_back() {
 
     // An earlier attempt left something, which counts for nothing.
     make(&case.beside, "half");
-    let plan = case.swap().plan(about, 1, false, "an id", &job()).unwrap();
+    let plan = case
+        .swap()
+        .plan(about, 1, DatabaseTargetOptions::default(), "an id", &job())
+        .unwrap();
     assert_eq!(codes(&plan), []);
     for _ in 0..2 {
         case.swap().clear_beside(&job()).unwrap();
@@ -196,7 +204,8 @@ fn a_rollback_that_was_interrupted_goes_on_and_the_names_alone_tell_what_happene
 fn where_there_was_no_database_there_is_one_and_then_none_again() {
     let case = Case::named(&format!("swap_{}", unique()));
     let (_original, archive) = crate::database::small(3);
-    let plan = case.swap().plan(archive.content("about.json"), 1, false, "x", &job());
+    let options = DatabaseTargetOptions::default();
+    let plan = case.swap().plan(archive.content("about.json"), 1, options, "x", &job());
     assert_eq!(plan.unwrap().part.replaces, None);
     make(&case.beside, "new");
     let case = case.identified();

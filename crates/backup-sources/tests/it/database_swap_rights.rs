@@ -13,7 +13,12 @@ use crate::job;
 use crate::recorder::{Archive, back_up};
 
 fn plan(swap: &DatabaseSwap, archive: &Archive<'_>, id: &str) -> TargetPlan {
-    swap.plan(archive.content("about.json"), 1, true, id, &job()).unwrap()
+    let options = DatabaseTargetOptions {
+        skip_owner: true,
+        ..DatabaseTargetOptions::default()
+    };
+    swap.plan(archive.content("about.json"), 1, options, id, &job())
+        .unwrap()
 }
 
 /// A client with an open session, until dropped.

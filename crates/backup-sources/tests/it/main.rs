@@ -11,6 +11,7 @@ mod database_locks;
 mod database_meanwhile;
 mod database_place;
 mod database_plan;
+mod database_roles;
 mod database_scratch;
 mod database_selection;
 mod database_staged;

@@ -11,19 +11,15 @@ use crate::child::Child;
 use crate::database::DatabaseSettings;
 use crate::database::psql::{Session, literal};
 
-/// Whether the server works on a statement of the connections called `application`, and waits neither for a lock nor for
-/// its client. Where it cannot be asked, it does not.
-pub(super) fn works_for(settings: &DatabaseSettings, application: &str, job: &JobControl) -> bool {
-    sessions(settings, application, job).is_some_and(|sessions| sessions.iter().any(|(_, is_at_work)| *is_at_work))
-}
-
-/// Watches a program that reads a file by itself, so that nothing passes between it and us.
+/// Watches a program while nothing passes between it and us: `pg_dump` before its first row, `pg_restore` before its first
+/// and after its last, or one that reads a file by itself.
 ///
-/// What its sessions do at one moment does not tell whether it is at work: on a slow line they wait for it nearly always, in
-/// the middle of a `COPY` or between two calls that write a large object. But wherever it gets on, something moves from one
-/// look to the next: its place in the file while there are rows to send, which no version of the server hides, or the last
-/// change of a session while there are statements. Where neither moves and the server works on nothing, it is stuck. The
-/// first look finds that it has moved since its start, so a program that is stuck is ended after the second.
+/// What its sessions do at one moment does not tell whether it is at work: on a slow line they wait for it nearly always,
+/// between two statements, in the middle of a `COPY` or between two calls that write a large object. But wherever it gets on,
+/// something moves from one look to the next: its place in a file while there are rows to send, which no version of the
+/// server hides, or the last change of a session while there are statements. Where neither moves and the server works on
+/// nothing, it is stuck. The first look finds that it has moved since its start, so a program that is stuck is ended after
+/// the second.
 pub(super) struct Watch {
     settings: DatabaseSettings,
     application: String,

@@ -55,7 +55,7 @@ const CATALOGS: &str = "SELECT to_json(has_schema_privilege(n.oid, 'USAGE') AND 
 
 impl DatabaseSwap {
     /// What restoring beside the database in use and exchanging the two would do, and every reason against it.
-    /// `about_json` and `needed_bytes` are as for [`DatabaseTarget::plan`]; `skip_owner` as in [`DatabaseTargetOptions`].
+    /// `about_json` and `needed_bytes` are as for [`DatabaseTarget::plan`]; `options` are those of the restore.
     /// A database that holds the row `backup_id` in its table `public.backups` is this system's own catalog, and one whose
     /// table looks like it and cannot be read may be. What an earlier
     /// attempt of the same restore left beside is no reason. Changes nothing, and may be repeated.
@@ -66,14 +66,10 @@ impl DatabaseSwap {
         &self,
         about_json: &[u8],
         needed_bytes: u64,
-        skip_owner: bool,
+        options: DatabaseTargetOptions,
         backup_id: &str,
         job: &JobControl,
     ) -> Result<TargetPlan, PipelineError> {
-        let options = DatabaseTargetOptions {
-            skip_owner,
-            ..DatabaseTargetOptions::default()
-        };
         let mut plan = DatabaseTarget::new(self.beside(), options).plan(about_json, needed_bytes, job)?;
         plan.part.target = self.describe_live();
         plan.refusals

@@ -87,8 +87,9 @@ impl DatabaseTarget {
     pub(super) fn create(&self, about: &About, job: &JobControl) -> Result<(), Error> {
         let mut session = self.maintenance(job)?;
         let version: u32 = session.query_one("SELECT current_setting('server_version_num')")?;
+        let tablespace = self.tablespace_clause(about, &mut session, job)?;
         let base = format!(
-            "CREATE DATABASE {} TEMPLATE template0 ENCODING {}",
+            "CREATE DATABASE {} TEMPLATE template0 ENCODING {}{tablespace}",
             identifier(&self.settings.name),
             literal(&about.encoding)
         );

@@ -13,11 +13,6 @@ use crate::database::about::About;
 use crate::database::psql::{Session, literal};
 use crate::database::{ABOUT, DatabaseSettings, shown};
 
-/// Where the files of the database are, or will be; null where the user may not see it.
-const FOLDER: &str = "SELECT coalesce(to_json(CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN coalesce(
-    (SELECT nullif(pg_tablespace_location(dattablespace), '') FROM pg_database WHERE datname = {name}),
-    current_setting('data_directory')) END), 'null')";
-
 /// Whether the server knows a locale of the C library, as far as it can tell: spelled in whichever way.
 const KNOWS_LOCALE: &str =
     "SELECT to_json(EXISTS (SELECT FROM (SELECT collcollate FROM pg_collation WHERE collprovider = 'c'
@@ -79,14 +74,18 @@ impl DatabaseTarget {
         job: &JobControl,
     ) -> Result<(), Error> {
         plan.refusals = self.refusals(about, server, job)?;
+        let tablespace = self.tablespace(about, server)?;
         match self.find(server, job) {
-            Ok(Ok(Place::Missing)) => plan.warnings.extend(self.unknown_locale(about, server)?),
+            Ok(Ok(Place::Missing)) => {
+                plan.warnings.extend(self.unknown_locale(about, server)?);
+                plan.warnings.extend(self.other_tablespace(about, tablespace));
+            }
             Ok(Ok(Place::Empty { found, .. })) => plan.warnings.extend(self.differences(about, &found)),
             Ok(Err(refusal)) => plan.refusals.push(refusal),
             Err(error) => plan.refusals.push(unreachable(error)?),
         }
         plan.warnings.extend(self.strangers(about, server)?);
-        plan.part.free_bytes = self.free_bytes(server)?;
+        plan.part.free_bytes = self.free_bytes(tablespace, server)?;
         if let Some(free) = plan.part.free_bytes
             && free < plan.part.needed_bytes
         {
@@ -137,15 +136,30 @@ impl DatabaseTarget {
         Ok(None)
     }
 
-    /// Bytes that are free where the server keeps the database; `None` where that cannot be seen from here.
-    fn free_bytes(&self, server: &mut Session) -> Result<Option<u64>, Error> {
+    /// Bytes that are free where the server keeps the database, or will, where it is made in this tablespace; `None` where
+    /// that cannot be seen from here.
+    fn free_bytes(&self, tablespace: Option<&str>, server: &mut Session) -> Result<Option<u64>, Error> {
         if !is_here(&self.settings) {
             return Ok(None);
         }
-        let folder: Option<String> = server.query_one(&FOLDER.replace("{name}", &literal(&self.settings.name)))?;
+        let folder: Option<String> = server.query_one(&folder_of(&self.settings.name, tablespace))?;
         let seen = folder.and_then(|folder| rustix::fs::statvfs(folder).ok());
         Ok(seen.map(|seen| seen.f_bavail.saturating_mul(seen.f_frsize)))
     }
+}
+
+/// Asks where the files of the database are, or will be, where it is made in this tablespace; null where the user may not see
+/// it.
+fn folder_of(database: &str, tablespace: Option<&str>) -> String {
+    format!(
+        "SELECT coalesce(to_json(CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN coalesce(
+            (SELECT nullif(pg_tablespace_location(oid), '') FROM pg_tablespace WHERE oid = coalesce(
+                (SELECT dattablespace FROM pg_database WHERE datname = {}),
+                (SELECT oid FROM pg_tablespace WHERE spcname = {}))),
+            current_setting('data_directory')) END), 'null')",
+        literal(database),
+        tablespace.map_or_else(|| "NULL".to_owned(), literal)
+    )
 }
 
 /// Whether the server is on this machine. A forwarded port looks the same, but then its folder is hardly here too.

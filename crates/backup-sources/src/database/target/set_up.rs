@@ -176,12 +176,17 @@ impl DatabaseTarget {
             };
             let (before, after) = (sorted(about), sorted(found));
             let with_roles = !self.options.skip_owner;
+            let tablespace = self.wanted_tablespace(about);
             let missing: Vec<&str> = [
                 ("owner", with_roles && about.owner != found.owner),
                 ("grants", with_roles && before.1 != after.1),
                 ("comment", about.comment != found.comment),
                 ("settings", before.0 != after.0),
                 ("limit of connections", about.connection_limit != found.connection_limit),
+                (
+                    "tablespace",
+                    tablespace.is_some() && tablespace != found.tablespace.as_deref(),
+                ),
             ]
             .into_iter()
             .filter_map(|(what, differs)| differs.then_some(what))

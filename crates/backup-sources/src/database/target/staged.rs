@@ -85,7 +85,7 @@ impl DatabaseTarget {
         program
             .command
             .arg(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
-        let mut child = self.settings.spawn_on_file(program, job)?;
+        let mut child = self.settings.spawn(program, job)?;
         child.close_stdin();
         child.close_stdout();
         self.judge(child.finish()?, false)
