@@ -13,7 +13,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use super::MAX_DEPTH;
 use super::content::{Content, data_ranges};
 use super::links::{Identity, Links};
-use super::look::{is_pseudo, look, look_at_folder, open_in_time, open_root};
+use super::look::{is_pseudo, look, look_at_entered, look_at_folder, open_in_time, open_root};
 use super::metadata::{Xattrs, entry, xattrs_of_open, xattrs_of_path};
 use super::owners::Owners;
 use super::walk::{Found, Walk, is_gone};
@@ -22,7 +22,7 @@ use crate::Error;
 mod fate;
 mod special;
 
-use fate::{Fate, is_same};
+use fate::{Fate, is_same, why_unread};
 
 /// How many unreadable files an error shows.
 const SHOWN: usize = 20;
@@ -150,9 +150,8 @@ impl<'a> Saver<'a> {
                 continue;
             }
             match walk.enter(fd) {
-                Ok(true) => {}
-                Ok(false) => self.vanished(&path),
-                Err(error) if is_gone(error) => self.vanished(&path),
+                Ok(None) => {}
+                Ok(Some(error)) => self.missed(&path, error, || look_at_entered(&walk, &name)),
                 Err(error) => self.cannot_read(&path, error),
             }
         }
@@ -174,6 +173,7 @@ impl<'a> Saver<'a> {
         path: &EntryPath,
     ) -> Result<Option<(OwnedFd, Stat)>, Error> {
         let mut file_type = listed;
+        let mut unread = None;
         if self.carries_unchanged && listed == FileType::RegularFile && self.carry_over(walk, name, path)? {
             return Ok(None);
         }
@@ -185,8 +185,13 @@ impl<'a> Saver<'a> {
             let (fd, stat) = match looked {
                 Ok(looked) => looked,
                 Err(error) if is_gone(error) => {
-                    self.vanished(path);
-                    return Ok(None);
+                    unread = why_unread(error, || look(walk, name));
+                    if unread.is_none() {
+                        self.vanished(path);
+                        return Ok(None);
+                    }
+                    // Somebody may have made it anew.
+                    continue;
                 }
                 // A link or another kind of thing took its place.
                 Err(Errno::LOOP | Errno::NOTDIR | Errno::NXIO | Errno::MLINK) if file_type != FileType::Unknown => {
@@ -213,7 +218,10 @@ impl<'a> Saver<'a> {
                 }
             }
         }
-        self.vanished(path);
+        match unread {
+            Some(why) => self.cannot_read(path, why),
+            None => self.vanished(path),
+        }
         Ok(None)
     }
 
@@ -350,6 +358,14 @@ impl<'a> Saver<'a> {
             );
             Vec::new()
         })
+    }
+
+    /// Tells of what could not be read for `error`, after another look at its name, which is `again`.
+    fn missed(&mut self, path: &EntryPath, error: Errno, again: impl FnOnce() -> Result<Stat, Errno>) {
+        match why_unread(error, again) {
+            Some(why) => self.cannot_read(path, why),
+            None => self.vanished(path),
+        }
     }
 
     fn vanished(&self, path: &EntryPath) {
