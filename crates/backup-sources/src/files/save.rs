@@ -245,7 +245,7 @@ impl<'a> Saver<'a> {
             path.clone(),
             EntryKind::File { data: None },
             &stat,
-            Vec::new(),
+            Xattrs::default(),
             &self.owners,
         );
         // What it takes up on the disk says little: the file system may compress it.
@@ -349,15 +349,16 @@ impl<'a> Saver<'a> {
         Ok(())
     }
 
-    fn attributes(&self, read: Result<Xattrs, Errno>, path: &EntryPath) -> Xattrs {
-        read.unwrap_or_else(|error| {
+    /// The attributes as they were read, after a warning of those that could not be.
+    fn attributes(&self, read: Xattrs, path: &EntryPath) -> Xattrs {
+        if let Some(unread) = &read.unread {
             self.job.warn(
                 WarningCode::AttributesUnreadable,
                 Some(path.to_string()),
-                format!("its extended attributes cannot be read: {error}"),
+                unread.as_str(),
             );
-            Vec::new()
-        })
+        }
+        read
     }
 
     /// Tells of what could not be read for `error`, after another look at its name, which is `again`.
