@@ -12,6 +12,9 @@ use super::owners::Owners;
 /// The largest list of names and the largest value that Linux allows, in bytes.
 pub(super) const XATTR_MAX: usize = 64 * 1024;
 
+/// The attribute that holds the access list of a file or folder.
+pub(super) const ACCESS_LIST: &str = "system.posix_acl_access";
+
 /// Extended attributes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Xattrs {
@@ -85,6 +88,23 @@ pub(super) fn name_under_proc(dir: BorrowedFd<'_>, name: &CStr) -> Vec<u8> {
     path
 }
 
+/// The mode of what cannot be given its access list. With a list, the bits of the group are the list's mask: the most that
+/// anybody may have whom it names. What the group itself has stands in the list; where that does not say, it has nothing.
+pub(super) fn mode_without_list(mode: u32, list: &[u8]) -> u32 {
+    let group = rights_of_group(list).unwrap_or(0);
+    mode & (!0o070 | (group << 3))
+}
+
+/// What a list gives to the group that owns the file (acl(5)). As the kernel keeps it: a version, and entries of what each is for,
+/// its rights and its number.
+fn rights_of_group(list: &[u8]) -> Option<u32> {
+    let entries = list.strip_prefix(&2_u32.to_le_bytes())?;
+    entries.as_chunks::<8>().0.iter().find_map(|entry| match entry {
+        [4, 0, rights, ..] => Some(u32::from(*rights) & 7),
+        _ => None,
+    })
+}
+
 fn read_xattrs(
     list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
     get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
@@ -134,6 +154,35 @@ fn list_xattrs(list: impl Fn(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_its_list_a_file_gives_its_group_no_more_than_the_list_does() {
+        let list = |version: u32, entries: &[(u16, u16)]| {
+            let mut bytes = version.to_le_bytes().to_vec();
+            for (tag, rights) in entries {
+                bytes.extend_from_slice(&tag.to_le_bytes());
+                bytes.extend_from_slice(&rights.to_le_bytes());
+                bytes.extend_from_slice(&u32::MAX.to_le_bytes());
+            }
+            bytes
+        };
+        // The owner, a user, the group, the mask, others.
+        let with_group = |group: u16| list(2, &[(1, 7), (2, 7), (4, group), (16, 7), (32, 5)]);
+        assert_eq!(mode_without_list(0o675, &with_group(0)), 0o605);
+        assert_eq!(mode_without_list(0o675, &with_group(5)), 0o655);
+        assert_eq!(mode_without_list(0o2770, &with_group(7)), 0o2770);
+        // The mask may be less than what the list gives.
+        assert_eq!(mode_without_list(0o640, &with_group(7)), 0o640);
+        for broken in [
+            Vec::new(),
+            list(2, &[]),
+            list(2, &[(1, 7), (16, 7)]),
+            list(3, &[(4, 7)]),
+            list(2, &[(4, 7)])[..7].to_vec(),
+        ] {
+            assert_eq!(mode_without_list(0o1777, &broken), 0o1707, "{broken:?}");
+        }
+    }
 
     const TWO: &[u8] = b"user.b\0user.a\0";
 
