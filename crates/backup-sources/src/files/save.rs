@@ -156,10 +156,8 @@ impl<'a> Saver<'a> {
             }
         }
         // Where all of it went away, as with a server, all that is missing must not pass for files that vanished.
-        match fstat(&root_fd) {
-            Ok(stat) if stat.st_nlink > 0 => {}
-            Ok(_) => self.cannot_read(&path, Errno::NOENT),
-            Err(error) => self.cannot_read(&path, error),
+        if let Some(why) = why_lost(&root_fd, root) {
+            self.cannot_read(&path, why);
         }
         Ok(())
     }
@@ -387,6 +385,20 @@ impl<'a> Saver<'a> {
             };
             self.unreadable.push(format!("{name} ({why})"));
         }
+    }
+}
+
+/// Why what was read of the open folder `fd` is not what stands at `root` now; `None` where it is. A restore may have put another in
+/// its place meanwhile.
+fn why_lost(fd: &OwnedFd, root: &Path) -> Option<String> {
+    let number = |stat: &Stat| (stat.st_dev, stat.st_ino);
+    match (fstat(fd), rustix::fs::stat(root)) {
+        (Err(error), _) | (_, Err(error)) => Some(error.to_string()),
+        (Ok(read), _) if read.st_nlink == 0 => Some(Errno::NOENT.to_string()),
+        (Ok(read), Ok(now)) if number(&read) != number(&now) => {
+            Some("the folder was exchanged for another while it was read".to_owned())
+        }
+        _ => None,
     }
 }
 
