@@ -57,6 +57,12 @@ impl Dirs {
             .ok_or(Errno::NOENT)
     }
 
+    /// The folder above the lowest one.
+    pub(super) fn above(&self) -> Result<BorrowedFd<'_>, Errno> {
+        let above = self.chain.len().checked_sub(2).ok_or(Errno::NOENT)?;
+        self.chain[above].fd.as_ref().map(AsFd::as_fd).ok_or(Errno::NOENT)
+    }
+
     /// The root.
     pub(super) fn root(&mut self) -> Result<BorrowedFd<'_>, Errno> {
         self.chain

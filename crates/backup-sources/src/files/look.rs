@@ -99,6 +99,15 @@ pub(super) fn look(walk: &Walk, name: &CStr) -> Result<Stat, Errno> {
     statat(walk.dir()?, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
+/// Looks whether the folder that the walk has stepped into, found as `name`, is still there. A removed one has no links; on NFS
+/// the folder above knows, and not what was open.
+pub(super) fn look_at_entered(walk: &Walk, name: &CStr) -> Result<Stat, Errno> {
+    match fstat(walk.dir()?) {
+        Ok(stat) if stat.st_nlink == 0 => Err(Errno::NOENT),
+        _ => statat(walk.above()?, name, AtFlags::SYMLINK_NOFOLLOW),
+    }
+}
+
 /// Whether a file system of the kernel is mounted there.
 pub(super) fn is_pseudo(dir: BorrowedFd<'_>) -> bool {
     fstatfs(dir).is_ok_and(|file_system| PSEUDO.contains(&(file_system.f_type as u32)))

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use backup_core::{Entry, EntryKind, EntryPath, JobControl, PartReader, PipelineError, WarningCode};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ftruncate, mkdirat, openat, symlinkat, syncfs};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fsync, ftruncate, mkdirat, openat, symlinkat, syncfs};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, pwrite};
 
 use super::dirs::{Dirs, open_dir};
@@ -20,9 +20,11 @@ use crate::Error;
 mod access;
 mod finish;
 mod links;
+mod sync;
 mod withheld;
 
 use access::ClosedFolders;
+use sync::must_sync_each;
 use withheld::Withheld;
 
 /// Bytes that are written at once.
@@ -40,6 +42,7 @@ pub(crate) fn restore_tree(
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, dir, flags, Mode::empty()).map_err(|error| Error::io("open", dir, error))?;
     let inherits = access::is_inherited(root.as_fd());
+    let syncs_each = must_sync_each(root.as_fd());
     let mut restorer = Restorer {
         dirs: Dirs::new(root).map_err(|error| Error::io("open", dir, error))?,
         open: vec![Open::new(b"")],
@@ -48,6 +51,7 @@ pub(crate) fn restore_tree(
         owners: Owners::default(),
         is_root: rustix::process::geteuid().is_root(),
         inherits,
+        syncs_each,
         closed: ClosedFolders::default(),
         withheld: Withheld::default(),
         left_out: BTreeSet::new(),
@@ -96,6 +100,8 @@ struct Restorer<'a> {
     is_root: bool,
     /// Whether the target folder gives an access list to what is made in it.
     inherits: bool,
+    /// Whether each file is written to the disk before it is closed, and not all of them at the end.
+    syncs_each: bool,
     closed: ClosedFolders,
     withheld: Withheld,
     /// Devices that could not be made, so that no other name of theirs can be.
@@ -256,7 +262,11 @@ impl Restorer<'_> {
         if data.is_some() {
             ftruncate(&file, entry.size).map_err(|error| Error::io("write", entry.path.to_string(), error))?;
         }
-        self.finish_open(entry, &file)
+        self.finish_open(entry, &file)?;
+        if self.syncs_each {
+            fsync(&file).map_err(|error| Error::io("write", entry.path.to_string(), error))?;
+        }
+        Ok(())
     }
 
     fn copy(

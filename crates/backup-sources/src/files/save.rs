@@ -13,7 +13,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use super::MAX_DEPTH;
 use super::content::{Content, data_ranges};
 use super::links::{Identity, Links};
-use super::look::{is_pseudo, look, look_at_folder, open_in_time, open_root};
+use super::look::{is_pseudo, look, look_at_entered, look_at_folder, open_in_time, open_root};
 use super::metadata::{Xattrs, entry, xattrs_of_open, xattrs_of_path};
 use super::owners::Owners;
 use super::walk::{Found, Walk, is_gone};
@@ -22,7 +22,7 @@ use crate::Error;
 mod fate;
 mod special;
 
-use fate::{Fate, is_same};
+use fate::{Fate, is_same, why_unread};
 
 /// How many unreadable files an error shows.
 const SHOWN: usize = 20;
@@ -150,17 +150,14 @@ impl<'a> Saver<'a> {
                 continue;
             }
             match walk.enter(fd) {
-                Ok(true) => {}
-                Ok(false) => self.vanished(&path),
-                Err(error) if is_gone(error) => self.vanished(&path),
+                Ok(None) => {}
+                Ok(Some(error)) => self.missed(&path, error, || look_at_entered(&walk, &name)),
                 Err(error) => self.cannot_read(&path, error),
             }
         }
         // Where all of it went away, as with a server, all that is missing must not pass for files that vanished.
-        match fstat(&root_fd) {
-            Ok(stat) if stat.st_nlink > 0 => {}
-            Ok(_) => self.cannot_read(&path, Errno::NOENT),
-            Err(error) => self.cannot_read(&path, error),
+        if let Some(why) = why_lost(&root_fd, root) {
+            self.cannot_read(&path, why);
         }
         Ok(())
     }
@@ -174,6 +171,7 @@ impl<'a> Saver<'a> {
         path: &EntryPath,
     ) -> Result<Option<(OwnedFd, Stat)>, Error> {
         let mut file_type = listed;
+        let mut unread = None;
         if self.carries_unchanged && listed == FileType::RegularFile && self.carry_over(walk, name, path)? {
             return Ok(None);
         }
@@ -185,8 +183,13 @@ impl<'a> Saver<'a> {
             let (fd, stat) = match looked {
                 Ok(looked) => looked,
                 Err(error) if is_gone(error) => {
-                    self.vanished(path);
-                    return Ok(None);
+                    unread = why_unread(error, || look(walk, name));
+                    if unread.is_none() {
+                        self.vanished(path);
+                        return Ok(None);
+                    }
+                    // Somebody may have made it anew.
+                    continue;
                 }
                 // A link or another kind of thing took its place.
                 Err(Errno::LOOP | Errno::NOTDIR | Errno::NXIO | Errno::MLINK) if file_type != FileType::Unknown => {
@@ -213,7 +216,10 @@ impl<'a> Saver<'a> {
                 }
             }
         }
-        self.vanished(path);
+        match unread {
+            Some(why) => self.cannot_read(path, why),
+            None => self.vanished(path),
+        }
         Ok(None)
     }
 
@@ -237,7 +243,7 @@ impl<'a> Saver<'a> {
             path.clone(),
             EntryKind::File { data: None },
             &stat,
-            Vec::new(),
+            Xattrs::default(),
             &self.owners,
         );
         // What it takes up on the disk says little: the file system may compress it.
@@ -341,15 +347,24 @@ impl<'a> Saver<'a> {
         Ok(())
     }
 
-    fn attributes(&self, read: Result<Xattrs, Errno>, path: &EntryPath) -> Xattrs {
-        read.unwrap_or_else(|error| {
+    /// The attributes as they were read, after a warning of those that could not be.
+    fn attributes(&self, read: Xattrs, path: &EntryPath) -> Xattrs {
+        if let Some(unread) = &read.unread {
             self.job.warn(
                 WarningCode::AttributesUnreadable,
                 Some(path.to_string()),
-                format!("its extended attributes cannot be read: {error}"),
+                unread.as_str(),
             );
-            Vec::new()
-        })
+        }
+        read
+    }
+
+    /// Tells of what could not be read for `error`, after another look at its name, which is `again`.
+    fn missed(&mut self, path: &EntryPath, error: Errno, again: impl FnOnce() -> Result<Stat, Errno>) {
+        match why_unread(error, again) {
+            Some(why) => self.cannot_read(path, why),
+            None => self.vanished(path),
+        }
     }
 
     fn vanished(&self, path: &EntryPath) {
@@ -370,6 +385,20 @@ impl<'a> Saver<'a> {
             };
             self.unreadable.push(format!("{name} ({why})"));
         }
+    }
+}
+
+/// Why what was read of the open folder `fd` is not what stands at `root` now; `None` where it is. A restore may have put another in
+/// its place meanwhile.
+fn why_lost(fd: &OwnedFd, root: &Path) -> Option<String> {
+    let number = |stat: &Stat| (stat.st_dev, stat.st_ino);
+    match (fstat(fd), rustix::fs::stat(root)) {
+        (Err(error), _) | (_, Err(error)) => Some(error.to_string()),
+        (Ok(read), _) if read.st_nlink == 0 => Some(Errno::NOENT.to_string()),
+        (Ok(read), Ok(now)) if number(&read) != number(&now) => {
+            Some("the folder was exchanged for another while it was read".to_owned())
+        }
+        _ => None,
     }
 }
 

@@ -39,8 +39,8 @@ impl Walk {
     /// Begins at the open folder `root`, whose path in the archive is `path`. An error too where it goes away meanwhile.
     pub(super) fn new(root: OwnedFd, path: Vec<u8>) -> Result<Self, Errno> {
         let names = Names::list(root.as_fd())?;
-        if !names.whole {
-            return Err(Errno::NOENT);
+        if let Some(error) = names.ended {
+            return Err(error);
         }
         let level = Level {
             names,
@@ -62,6 +62,11 @@ impl Walk {
     /// The folder that holds what was found last.
     pub(super) fn dir(&self) -> Result<BorrowedFd<'_>, Errno> {
         self.dirs.last()
+    }
+
+    /// The folder above the one that [`Self::enter`] stepped into last.
+    pub(super) fn above(&self) -> Result<BorrowedFd<'_>, Errno> {
+        self.dirs.above()
     }
 
     /// The next name, or `None` at the end.
@@ -87,22 +92,23 @@ impl Walk {
         }
     }
 
-    /// Steps into the folder that was found last, opened as `fd`. `Ok(false)`: it went away while it was listed, and the
-    /// names that were listed by then come next.
-    pub(super) fn enter(&mut self, fd: OwnedFd) -> Result<bool, Errno> {
+    /// Steps into the folder that was found last, opened as `fd`. Returns what ended its listing early where that says that it
+    /// went away; the names that were listed by then come next.
+    pub(super) fn enter(&mut self, fd: OwnedFd) -> Result<Option<Errno>, Errno> {
         let names = Names::list(fd.as_fd())?;
-        let whole = names.whole;
+        let ended = names.ended;
         self.dirs.push(fd)?;
         self.levels.push(Level {
             names,
             next: 0,
             path: self.path.len(),
         });
-        Ok(whole)
+        Ok(ended)
     }
 }
 
-/// Whether an error says that what was there is there no more. On NFS, what another host has removed is stale.
+/// Whether an error may say that what was there is there no more. On NFS, what another host has removed is stale; so is all of a
+/// server that has lost it: what an error of opening, listing or reading says is only believed after another look.
 pub(super) fn is_gone(error: Errno) -> bool {
     matches!(error, Errno::NOENT | Errno::STALE)
 }
@@ -112,8 +118,8 @@ struct Names {
     /// For each name: its type, the name, NUL.
     bytes: Vec<u8>,
     starts: Vec<u32>,
-    /// `false`: the folder was gone before the end of its listing.
-    whole: bool,
+    /// Why the listing ended early, where that says that the folder went away.
+    ended: Option<Errno>,
 }
 
 impl Names {
@@ -121,7 +127,7 @@ impl Names {
         let mut names = Self {
             bytes: Vec::new(),
             starts: Vec::new(),
-            whole: true,
+            ended: None,
         };
         let mut buffer = vec![MaybeUninit::uninit(); LISTING];
         let mut listing = RawDir::new(dir, &mut buffer);
@@ -129,7 +135,7 @@ impl Names {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) if is_gone(error) => {
-                    names.whole = false;
+                    names.ended = Some(error);
                     break;
                 }
                 Err(error) => return Err(error),

@@ -59,6 +59,33 @@ fn a_tree_that_is_removed_as_a_whole_is_no_tree_whose_files_vanished() {
 }
 
 #[test]
+fn a_tree_that_is_exchanged_while_it_is_read_is_not_what_was_backed_up() {
+    for (is_exchanged, told) in [(true, "exchanged for another"), (false, "No such file")] {
+        let parent = Scratch::new();
+        let root = parent.path().join("uploads");
+        fs::create_dir(&root).unwrap();
+        fs::write(root.join("a"), "old").unwrap();
+        let mut archive = Archive::with_hook(|when, path| {
+            if when == When::After && path.is_root() {
+                fs::rename(&root, parent.path().join("before")).unwrap();
+                if is_exchanged {
+                    fs::create_dir(&root).unwrap();
+                    fs::write(root.join("a"), "new").unwrap();
+                }
+            }
+        });
+        let error = back_up(&FilesSource::new(root.clone()), &mut archive, &job()).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            matches!(error, PipelineError::Refused { .. })
+                && text.contains("cannot be read: . (")
+                && text.contains(told),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
 fn a_new_file_with_the_number_of_one_that_is_gone_is_no_link_to_it() {
     let source = Scratch::new();
     let at = |name: &str| source.path().join(name);

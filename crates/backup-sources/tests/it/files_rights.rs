@@ -90,6 +90,43 @@ fn nothing_takes_over_the_access_list_of_the_folder_it_is_restored_to() {
 }
 
 #[test]
+fn a_list_that_cannot_be_set_leaves_its_mask_to_nobody() {
+    let parent = Scratch::new();
+    let dir = parent.path().join("copy");
+    let mut list = access_list();
+    // Without its mask, which is the last but one, no file system takes it.
+    list.drain(list.len() - 16..list.len() - 8);
+    let entries = || {
+        let mut entries = vec![
+            entry("", EntryKind::Directory, 0o700),
+            entry("file", EntryKind::File { data: None }, 0o674),
+            entry("folder", EntryKind::Directory, 0o2770),
+            entry("pipe", EntryKind::Fifo, 0o660),
+            entry("without", EntryKind::File { data: None }, 0o660),
+        ];
+        for (listed, _) in &mut entries[1..4] {
+            listed.xattrs = vec![(b"system.posix_acl_access".to_vec(), list.clone())];
+        }
+        entries
+    };
+    let job = restore_entries(entries(), &dir).unwrap();
+    for (name, mode) in [("file", 0o604), ("folder", 0o2700), ("pipe", 0o600), ("without", 0o660)] {
+        let found = fs::symlink_metadata(dir.join(name)).unwrap();
+        assert_eq!(found.mode() & 0o7777, mode, "{name}");
+    }
+    let warnings = warned(&job, WarningCode::Other);
+    let told = "3 files or folders were restored with fewer rights of the group";
+    assert!(
+        warnings
+            .iter()
+            .any(|text| text.starts_with(told) && text.ends_with(": file, folder, pipe")),
+        "{warnings:?}"
+    );
+    let mut drill = FilesDrill::new(parent.path(), "lists");
+    drill.restore(&mut Replay::of(entries()), &self::job()).unwrap();
+}
+
+#[test]
 fn hard_links_through_closed_folders_come_back_to_a_plain_user() {
     as_plain_user("files_rights::plain_hard_links_through_closed_folders");
 }

@@ -12,7 +12,7 @@ use rustix::fs::{
 };
 
 use crate::Error;
-use crate::files::metadata::XATTR_MAX;
+use crate::files::metadata::{ACCESS_LIST, XATTR_MAX, mode_without_list};
 use crate::files::owners::Owners;
 
 /// An owner that is nobody's: whoever may give files to it may give them to all.
@@ -84,7 +84,7 @@ impl Possible {
             }
             sample => sample?,
         };
-        entry.xattrs = set_attributes(&sample, &entry);
+        (entry.xattrs, entry.mode) = set_attributes(&sample, &entry);
         (entry.modified_secs, entry.modified_nanos) = set_time(&sample, (entry.modified_secs, entry.modified_nanos))?;
         remove(&sample)?;
         Ok(Some(entry))
@@ -145,20 +145,21 @@ fn remove(path: &Path) -> Result<(), Error> {
     removed.map_err(|error| Error::io("remove", path, error))
 }
 
-/// Sets the attributes and the mode, and returns what became of the attributes: a mode changes an access list.
-fn set_attributes(sample: &Path, entry: &Entry) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let set = |(name, value): &&(Vec<u8>, Vec<u8>)| {
-        is_compared(name) && lsetxattr(sample, name.as_slice(), value, XattrFlags::empty()).is_ok()
-    };
-    let names: Vec<&[u8]> = entry
-        .xattrs
-        .iter()
-        .filter(set)
-        .map(|(name, _)| name.as_slice())
-        .collect();
+/// Sets the attributes and the mode, and returns what became of the attributes, since a mode changes an access list, and the mode
+/// that a restore gives with them.
+fn set_attributes(sample: &Path, entry: &Entry) -> (Vec<(Vec<u8>, Vec<u8>)>, u32) {
+    let mut mode = entry.mode;
+    let mut names: Vec<&[u8]> = Vec::new();
+    for (name, value) in entry.xattrs.iter().filter(|(name, _)| is_compared(name)) {
+        if lsetxattr(sample, name.as_slice(), value, XattrFlags::empty()).is_ok() {
+            names.push(name);
+        } else if name.as_slice() == ACCESS_LIST.as_bytes() {
+            mode = mode_without_list(mode, value);
+        }
+    }
     if !names.is_empty() && !matches!(entry.kind, EntryKind::Symlink { .. }) {
         // What of it could not be set does not matter here.
-        let _ = fs::set_permissions(sample, fs::Permissions::from_mode(entry.mode));
+        let _ = fs::set_permissions(sample, fs::Permissions::from_mode(mode));
     }
     let get = |name: &[u8]| {
         let mut value = vec![0; XATTR_MAX];
@@ -168,7 +169,7 @@ fn set_attributes(sample: &Path, entry: &Entry) -> Vec<(Vec<u8>, Vec<u8>)> {
     };
     let mut found: Vec<_> = names.into_iter().filter_map(get).collect();
     found.sort();
-    found
+    (found, mode)
 }
 
 /// Attributes that are the file's own. Others a machine gives to its files by itself, such as labels.

@@ -9,9 +9,10 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use super::{Restorer, c_name, made};
 use crate::Error;
 use crate::files::dirs::open_place;
+use crate::files::metadata::ACCESS_LIST;
 
 /// The attributes that hold access lists: of a file itself, and what a folder gives to new files in it.
-pub(super) const ACCESS_LISTS: [&str; 2] = ["system.posix_acl_access", "system.posix_acl_default"];
+pub(super) const ACCESS_LISTS: [&str; 2] = [ACCESS_LIST, "system.posix_acl_default"];
 /// The most memory that folders waiting to be closed may take, in bytes.
 const BUDGET: usize = 16 * 1024 * 1024;
 

@@ -1,7 +1,7 @@
 //! What a restored file gets at the end: owner, attributes, mode, time.
 
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use backup_core::{Entry, EntryKind, EntryPath};
 use rustix::fs::{
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::Restorer;
 use crate::Error;
-use crate::files::metadata::name_under_proc;
+use crate::files::metadata::{ACCESS_LIST, mode_without_list, name_under_proc};
 
 /// Bits that give the rights of the owner to whoever runs the file.
 const SET_ID: u32 = 0o6000;
@@ -26,11 +26,8 @@ impl Restorer<'_> {
         let failed = |error: Errno| Error::io("set the metadata of", entry.path.to_string(), error);
         let stat = fstat(file).map_err(failed)?;
         let owner = self.give_owner(entry, (stat.st_uid, stat.st_gid), |uid, gid| fchown(file, uid, gid))?;
-        for (name, value) in &entry.xattrs {
-            let result = fsetxattr(file, name.as_slice(), value, XattrFlags::empty());
-            self.check_xattr(entry, name, result);
-        }
-        let mut mode = self.mode(entry, owner);
+        let bits = self.give_attributes(entry, |name, value| fsetxattr(file, name, value, XattrFlags::empty()));
+        let mut mode = self.mode(entry, bits, owner);
         if entry.kind == EntryKind::Directory {
             mode = self.closed.keep_open(&entry.path, mode);
         }
@@ -58,14 +55,13 @@ impl Restorer<'_> {
         let owner = self.give_owner(entry, (stat.st_uid, stat.st_gid), |uid, gid| {
             chownat(&dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
         })?;
-        for (attribute, value) in &entry.xattrs {
-            let path = name_under_proc(self.dir(&entry.path)?, name);
-            let result = lsetxattr(path.as_slice(), attribute.as_slice(), value, XattrFlags::empty());
-            self.check_xattr(entry, attribute, result);
-        }
+        let path = name_under_proc(dir.as_fd(), name);
+        let bits = self.give_attributes(entry, |attribute, value| {
+            lsetxattr(path.as_slice(), attribute, value, XattrFlags::empty())
+        });
         // A link has no mode of its own.
         if !matches!(entry.kind, EntryKind::Symlink { .. }) {
-            chmodat(&dir, name, self.mode(entry, owner), AtFlags::empty()).map_err(failed)?;
+            chmodat(&dir, name, self.mode(entry, bits, owner), AtFlags::empty()).map_err(failed)?;
         }
         utimensat(&dir, name, &times(entry), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)
     }
@@ -103,11 +99,27 @@ impl Restorer<'_> {
         Ok(owner)
     }
 
-    /// The mode, without set-id bits where they would hand out the rights of another than the recorded owner.
-    fn mode(&mut self, entry: &Entry, owner: (u32, u32)) -> Mode {
+    /// Gives it its attributes as far as that is allowed, and returns the mode that goes with those that it has then.
+    fn give_attributes(&mut self, entry: &Entry, set: impl Fn(&[u8], &[u8]) -> Result<(), Errno>) -> u32 {
+        let mut mode = entry.mode;
+        for (name, value) in &entry.xattrs {
+            let Err(error) = set(name, value) else { continue };
+            if name.as_slice() == ACCESS_LIST.as_bytes() {
+                mode = mode_without_list(mode, value);
+            }
+            self.withhold_xattr(entry, name, error);
+        }
+        if mode != entry.mode {
+            self.withheld.lists.add(|| entry.path.to_string());
+        }
+        mode
+    }
+
+    /// The mode of `bits`, without set-id bits where they would hand out the rights of another than the recorded owner.
+    fn mode(&mut self, entry: &Entry, bits: u32, owner: (u32, u32)) -> Mode {
         let is_owner = self.owners.uid(entry.user.as_deref(), entry.uid) == owner.0
             && self.owners.gid(entry.group.as_deref(), entry.gid) == owner.1;
-        let bits = entry.mode & 0o7777;
+        let bits = bits & 0o7777;
         if is_owner || entry.kind == EntryKind::Directory || bits & SET_ID == 0 {
             return Mode::from_raw_mode(bits);
         }
@@ -115,8 +127,7 @@ impl Restorer<'_> {
         Mode::from_raw_mode(bits & !SET_ID)
     }
 
-    fn check_xattr(&mut self, entry: &Entry, name: &[u8], result: Result<(), Errno>) {
-        let Err(error) = result else { return };
+    fn withhold_xattr(&mut self, entry: &Entry, name: &[u8], error: Errno) {
         if name == CAPABILITIES {
             self.withheld.capabilities.add(|| format!("{} ({error})", entry.path));
         } else {

@@ -13,6 +13,7 @@ pub(super) struct Withheld {
     pub(super) rights: Items,
     pub(super) set_id: Items,
     pub(super) capabilities: Items,
+    pub(super) lists: Items,
     pub(super) attributes: Items,
 }
 
@@ -52,6 +53,12 @@ impl Withheld {
                 "file was",
                 "files were",
                 "restored without the capabilities, which only root may set",
+            ),
+            (
+                &self.lists,
+                entry,
+                entries,
+                "restored with fewer rights of the group: the recorded ones are those of an access list, which cannot be set here",
             ),
             (
                 &self.attributes,

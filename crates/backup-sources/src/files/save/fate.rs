@@ -63,7 +63,20 @@ impl Fate {
 fn is_removed(before: &Stat, again: Result<Stat, Errno>) -> bool {
     match again {
         Ok(now) => (now.st_dev, now.st_ino) != (before.st_dev, before.st_ino),
-        Err(error) => is_gone(error),
+        Err(error) => error == Errno::NOENT,
+    }
+}
+
+/// Why what could not be opened or listed for `error` is unread; `None`: it was removed. `again` looks at what stands under its
+/// name: a folder of a server that has gone away says as well that it is gone, while its name is there.
+pub(super) fn why_unread(error: Errno, again: impl FnOnce() -> Result<Stat, Errno>) -> Option<Errno> {
+    if !is_gone(error) {
+        return Some(error);
+    }
+    match again() {
+        Err(Errno::NOENT) => None,
+        Err(now) => Some(now),
+        Ok(_) => Some(error),
     }
 }
 
@@ -93,10 +106,24 @@ mod tests {
         for gone in [Errno::STALE, Errno::NOENT] {
             assert!(unread(true, Some(gone), Ok(same()), || Ok(same())), "{gone}");
             assert!(unread(true, Some(gone), Err(gone), || Err(Errno::IO)), "{gone}");
+            assert!(unread(true, Some(gone), Err(gone), || Err(Errno::STALE)), "{gone}");
             assert!(unread(false, None, Err(gone), || Ok(same())), "{gone}");
             assert!(!unread(true, Some(gone), Err(gone), || Err(Errno::NOENT)), "{gone}");
             let another: fn() -> Result<Stat, Errno> = || Ok(with(|stat| stat.st_ino += 1));
             assert!(!unread(true, Some(gone), Err(gone), another), "{gone}");
+        }
+    }
+
+    #[test]
+    fn only_a_name_that_is_not_there_any_more_was_removed() {
+        let never = || -> Result<Stat, Errno> { panic!("what is no sign of a removal needs no other look") };
+        assert_eq!(why_unread(Errno::IO, never), Some(Errno::IO));
+        for gone in [Errno::STALE, Errno::NOENT] {
+            assert_eq!(why_unread(gone, || Err(Errno::NOENT)), None, "{gone}");
+            assert_eq!(why_unread(gone, || Ok(same())), Some(gone), "{gone}");
+            for now in [Errno::STALE, Errno::IO, Errno::NOTCONN] {
+                assert_eq!(why_unread(gone, || Err(now)), Some(now), "{gone}");
+            }
         }
     }
 

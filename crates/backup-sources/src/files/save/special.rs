@@ -9,8 +9,9 @@ use rustix::io::Errno;
 use super::Saver;
 use crate::Error;
 use crate::files::links::Identity;
+use crate::files::look::look;
 use crate::files::metadata::{entry, xattrs_of_name};
-use crate::files::walk::{Walk, is_gone};
+use crate::files::walk::Walk;
 
 impl Saver<'_> {
     /// Saves what stands under `name` in the walk's folder.
@@ -40,12 +41,13 @@ impl Saver<'_> {
                 Ok(target) => EntryKind::Symlink {
                     target: target.into_bytes(),
                 },
-                Err(error) if is_gone(error) || error == Errno::INVAL => {
+                // Something else took its place.
+                Err(Errno::INVAL) => {
                     self.vanished(path);
                     return Ok(());
                 }
                 Err(error) => {
-                    self.cannot_read(path, error);
+                    self.missed(path, error, || look(walk, name));
                     return Ok(());
                 }
             },
