@@ -10,7 +10,7 @@ use actix_web::{App, HttpServer, web};
 use backup_archive::ArchiveKey;
 use backup_core::{Backup, Clock, IdGenerator, JobStatus, Random};
 use backup_db::Store;
-use backup_engine::{Away, Engine, Environment, Repository};
+use backup_engine::{Away, Engine, Environment, Repository, StorageProbe};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
@@ -109,6 +109,7 @@ pub struct Api {
     downloads: Arc<Semaphore>,
     /// When the storage was last asked whether it answers, and whether it did.
     pub(crate) storage_health: tokio::sync::Mutex<Option<(Instant, Result<(), Away>)>>,
+    pub(crate) storage_probe: StorageProbe,
     documentation: OnceLock<Documentation>,
 }
 
@@ -139,6 +140,7 @@ impl Api {
             random,
             passwords: Passwords::default(),
             storage_health: tokio::sync::Mutex::default(),
+            storage_probe: StorageProbe::default(),
             documentation: OnceLock::new(),
         })
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use backup_engine::{Engine, catalog_answers, storage_answers};
+use backup_engine::{Engine, StorageProbe, catalog_answers};
 
 use crate::metrics;
 
@@ -13,6 +13,7 @@ use crate::metrics;
 #[derive(Default)]
 pub struct Probes {
     engine: OnceLock<Engine>,
+    storage: StorageProbe,
     quota_bytes: Option<u64>,
 }
 
@@ -21,6 +22,7 @@ impl Probes {
     pub fn new(quota_bytes: Option<u64>) -> Arc<Self> {
         Arc::new(Self {
             engine: OnceLock::new(),
+            storage: StorageProbe::default(),
             quota_bytes,
         })
     }
@@ -64,7 +66,7 @@ async fn get_readiness(probes: web::Data<Probes>) -> HttpResponse {
         return HttpResponse::ServiceUnavailable()
             .body("starting: catalog and storage are not open yet, the log says why\n");
     };
-    let (catalog, storage) = tokio::join!(catalog_answers(&engine.store), storage_answers(&engine.storage));
+    let (catalog, storage) = tokio::join!(catalog_answers(&engine.store), probes.storage.answers(&engine.storage));
     let problems: Vec<String> = [catalog, storage]
         .into_iter()
         .filter_map(Result::err)

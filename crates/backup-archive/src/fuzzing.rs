@@ -373,6 +373,7 @@ fn read(file: Vec<u8>, seal: &ArchiveSeal, id: [u8; 16], key: &ArchiveKey) -> Re
         let _found = archive.find(name, &EntryPath::root());
         let _listed = archive.list(name, &EntryPath::root(), None, 10);
         let _all = archive.list_all(name, &EntryPath::root(), None, 10);
+        let _amount = archive.amount(name, &EntryPath::root(), 10);
     }
     whole
 }

@@ -24,6 +24,6 @@ mod writer;
 pub use decrypt::decrypt_to;
 pub use error::Error;
 pub use key::{ArchiveKey, Keyring};
-pub use reader::{ArchiveReader, BaseName, FileContent, PartStream};
+pub use reader::{Amount, ArchiveReader, BaseName, FileContent, PartStream};
 pub use sink::{ByteSink, ByteSource};
 pub use writer::{ArchiveWriter, Cuts, PartWriter, WriterOptions};

@@ -31,7 +31,7 @@ use crate::{ArchiveKey, Keyring};
 
 use chain::{Chain, Tables};
 
-pub use lookup::FileContent;
+pub use lookup::{Amount, FileContent};
 pub use part::PartStream;
 pub(crate) use part::Records;
 

@@ -236,6 +236,17 @@ fn a_folder_is_listed_page_by_page_and_big_ones_are_jumped_over() {
         assert_eq!(tree("d08", limit), pages("d08", limit));
     }
     assert!(tree("d08/f0001", 10).is_empty() && tree("none", 10).is_empty());
+
+    let amount = |at: &str, limit: u64| {
+        let amount = reader.amount("files", &path(at), limit).unwrap();
+        (amount.entries, amount.stored_bytes)
+    };
+    assert_eq!(amount("", 10_000), (items.len() as u64, 6000));
+    // With its own entry, where it has one; what is named alike beside it does not count.
+    assert_eq!((amount("d07", 10_000), amount("d08", 10_000)), ((300, 300), (301, 300)));
+    assert_eq!((amount("d19", 10_000), amount("d19.txt", 10_000)), ((300, 300), (1, 0)));
+    assert_eq!((amount("d08/f0001", 10_000), amount("none", 10_000)), ((1, 1), (0, 0)));
+    assert_eq!((amount("d07", 7), amount("d07", 0)), ((7, 7), (0, 0)));
 }
 
 #[derive(Debug, Clone)]

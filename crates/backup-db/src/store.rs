@@ -1,6 +1,6 @@
 //! The one way in: every call is a named transaction on a pooled connection, off the asynchronous threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backup_core::{Clock, IdGenerator, OsRandom};
@@ -180,9 +180,17 @@ impl Store {
             None
         };
         let connection = inner.turn(&inner.connections).await?;
+        let turns = Turns::new(turn, connection);
+        let taken = turns.0.clone();
         blocking(action, move || {
             // Held to the end of the transaction, even where the caller no longer waits for it.
-            let _held = (turn, connection);
+            let Some(_held) = take(&taken) else {
+                return Err(Error::Failed {
+                    action,
+                    reason: "nobody waits for it any more".to_owned(),
+                    source: None,
+                });
+            };
             let result = inner.transaction(action, kind, &mut body);
             // With the time that it waited for its turn.
             debug!(
@@ -197,6 +205,29 @@ impl Store {
 }
 
 type Turn = Option<tokio::sync::OwnedSemaphorePermit>;
+
+/// A writer's turn and that of a connection, until somebody takes them.
+type Held = Mutex<Option<(Turn, Turn)>>;
+
+/// The turns of a call. Its transaction takes them when it begins; where the caller goes before, they are free again at once:
+/// it may be long until there is a thread to begin on.
+struct Turns(Arc<Held>);
+
+impl Turns {
+    fn new(writer: Turn, connection: Turn) -> Self {
+        Self(Arc::new(Mutex::new(Some((writer, connection)))))
+    }
+}
+
+impl Drop for Turns {
+    fn drop(&mut self) {
+        drop(take(&self.0));
+    }
+}
+
+fn take(held: &Held) -> Option<(Turn, Turn)> {
+    held.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
 
 impl Inner {
     /// A place in the queue: no more threads wait than there are connections.

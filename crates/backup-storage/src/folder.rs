@@ -88,6 +88,15 @@ impl Folder {
         }
     }
 
+    /// The same, which may be silent for ever.
+    pub(crate) fn patient(&self) -> Self {
+        Self {
+            root: self.root.clone(),
+            describe: self.describe.clone(),
+            stall_timeout: Duration::MAX,
+        }
+    }
+
     /// How long the disk may be silent.
     pub(crate) fn stall_timeout(&self) -> Duration {
         self.stall_timeout

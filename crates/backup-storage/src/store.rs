@@ -143,6 +143,17 @@ impl BlobStore {
         Self { backend }
     }
 
+    /// The same store for whoever asks one thing again and again, and waits no longer than it likes: what a folder is asked
+    /// ends when its thread does, however long its disk hangs, so that another thread is asked for only then. A remote store is
+    /// the same: what it is asked holds no thread.
+    pub fn patient(&self) -> Self {
+        let backend = match &self.backend {
+            Backend::Folder(folder) => Backend::Folder(Arc::new(folder.patient())),
+            Backend::Remote(remote) => Backend::Remote(Arc::clone(remote)),
+        };
+        Self { backend }
+    }
+
     fn name(&self) -> &str {
         match &self.backend {
             Backend::Folder(folder) => folder.describe(),

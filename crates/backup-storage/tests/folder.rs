@@ -286,6 +286,23 @@ async fn a_file_that_never_answers_ends_the_stream() {
     assert!(error.to_string().contains("pipe"), "{error}");
 }
 
+#[tokio::test]
+async fn who_is_patient_is_answered_when_the_disk_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = StorageSettings {
+        stall_timeout: std::time::Duration::from_millis(50),
+        ..StorageSettings::new(dir.path().display().to_string())
+    };
+    let store = BlobStore::open(&settings).await.unwrap().patient();
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut read = std::pin::pin!(store.get("pipe", 0..10));
+    let silence = tokio::time::timeout(std::time::Duration::from_millis(300), &mut read).await;
+    drop(fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+    assert!(silence.is_err(), "{silence:?}");
+    assert!(read.await.is_err(), "a pipe has no place to read at");
+}
+
 /// A small file system of its own, which only root may have.
 struct SmallDisk(tempfile::TempDir);
 

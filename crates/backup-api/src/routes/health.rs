@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
-use backup_engine::{Engine, catalog_answers, storage_works};
+use backup_engine::{Engine, catalog_answers};
 
 use crate::app::Api;
 use crate::error::ApiResult;
@@ -60,7 +60,7 @@ async fn storage_answer(api: &Api) -> Result<(), String> {
     let answered = match &*last {
         Some((at, answered)) if at.elapsed() < FRESH => answered.clone(),
         _ => {
-            let answered = storage_works(repository.storage()).await;
+            let answered = api.storage_probe.works(repository.storage()).await;
             *last = Some((Instant::now(), answered.clone()));
             answered
         }

@@ -14,6 +14,15 @@ use crate::index::EntryRecord;
 /// The content of one file, each byte checked. A damaged archive is an I/O error that holds a [`PipelineError`].
 pub type FileContent = Box<dyn Read + Send>;
 
+/// How much stands somewhere in a part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Entries of every kind.
+    pub entries: u64,
+    /// Bytes of their content, holes not counted.
+    pub stored_bytes: u64,
+}
+
 impl ArchiveReader {
     /// The entry at `path` of a part, or `None`.
     pub fn find(&self, part: &str, path: &EntryPath) -> Result<Option<Entry>, PipelineError> {
@@ -100,6 +109,26 @@ impl ArchiveReader {
             found.push(entry);
         }
         Ok(found)
+    }
+
+    /// How much stands at `path` of a part and under it, counted through the index and no further than to `limit` entries:
+    /// where it is as many, there may be more.
+    pub fn amount(&self, part: &str, path: &EntryPath, limit: u64) -> Result<Amount, PipelineError> {
+        let part = self.part_number(part)?;
+        let mut amount = Amount::default();
+        let mut records = self.seek(part, |before| compare(before, path).is_lt())?;
+        while amount.entries < limit {
+            let Some((entry, _)) = records.next()? else { break };
+            if entry.path < *path {
+                continue;
+            }
+            if !entry.path.is_under(path) {
+                break;
+            }
+            amount.entries += 1;
+            amount.stored_bytes = amount.stored_bytes.saturating_add(entry.stored_bytes());
+        }
+        Ok(amount)
     }
 
     fn locate(&self, part: &str, path: &EntryPath) -> Result<Option<(Entry, EntryRecord)>, PipelineError> {

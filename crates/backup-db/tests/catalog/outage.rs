@@ -137,3 +137,32 @@ async fn a_file_that_another_process_holds_is_unavailable_and_then_works() {
     other.batch_execute("ROLLBACK").unwrap();
     catalog.pending().await;
 }
+
+#[test]
+fn a_call_that_is_given_up_while_it_waits_for_a_thread_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("catalog.db").display());
+    let runtime = |threads| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(threads)
+            .build()
+            .unwrap()
+    };
+    let (crowded, other) = (runtime(1), runtime(8));
+    let clock = Arc::new(ManualClock::new(start()));
+    let store = crowded.block_on(Store::open(&url, clock)).unwrap();
+    // As long as a disk hangs.
+    let (back, hangs) = std::sync::mpsc::channel::<()>();
+    drop(crowded.spawn_blocking(move || hangs.recv()));
+    crowded.block_on(async {
+        for _ in 0..20 {
+            let given_up = tokio::time::timeout(Duration::from_millis(10), store.ping()).await;
+            assert!(given_up.is_err(), "{given_up:?}");
+        }
+    });
+    let answer = other.block_on(store.ping());
+    drop(back);
+    answer.unwrap();
+    crowded.block_on(store.ping()).unwrap();
+}

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use backup_archive::{ArchiveReader, BaseName};
+use backup_archive::{Amount, ArchiveReader, BaseName};
 use backup_core::{BackupId, EntryKind, EntryPath, JobControl, PipelineError, Receipt};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Repository;
-use super::file::{ArchivedFile, find, lacking};
+use super::file::{ArchivedFile, amount, find, lacking};
 use crate::bridge::{BlobSource, blocking};
 
 /// Bases that are opened at once.
@@ -147,6 +147,13 @@ impl Chain {
         let archive = self.archive.clone();
         let (part, paths) = (part.to_owned(), paths.to_vec());
         blocking(move || lacking(&archive, &part, &paths)).await
+    }
+
+    /// How much the backup holds at these paths of a part; `None` where that is too much to be counted while somebody waits.
+    pub(crate) async fn amount(&self, part: &str, paths: &[EntryPath]) -> Result<Option<Amount>, PipelineError> {
+        let archive = self.archive.clone();
+        let (part, paths) = (part.to_owned(), paths.to_vec());
+        blocking(move || amount(&archive, &part, paths)).await
     }
 
     /// Reads every stored byte of the chain and compares it with what was written, the oldest archive first. To be called

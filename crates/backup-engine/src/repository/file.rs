@@ -1,7 +1,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use backup_archive::ArchiveReader;
+use backup_archive::{Amount, ArchiveReader};
 use backup_core::{Entry, EntryKind, EntryPath, PipelineError};
 
 use crate::bridge::blocking;
@@ -11,6 +11,9 @@ const BUFFER: usize = 256 << 10;
 
 /// How many paths a hint names.
 const SHOWN: usize = 5;
+
+/// So many entries are counted at the most: somebody waits for it, and the index of more is long.
+const MOST_COUNTED: u64 = 100_000;
 
 /// One thing in an archive, found and ready to be read.
 pub struct ArchivedFile {
@@ -98,6 +101,27 @@ pub(super) fn lacking(
         }
     }
     Ok(lacking)
+}
+
+/// How much stands at these paths of a part and under them, each entry counted once; `None` where it is more than is counted.
+pub(super) fn amount(
+    archive: &ArchiveReader,
+    part: &str,
+    mut paths: Vec<EntryPath>,
+) -> Result<Option<Amount>, PipelineError> {
+    // What lies in a folder that is there too comes directly behind it.
+    paths.sort_unstable();
+    paths.dedup_by(|path, before| path.is_under(before));
+    let mut all = Amount::default();
+    for path in paths {
+        let amount = archive.amount(part, &path, MOST_COUNTED - all.entries)?;
+        all.entries += amount.entries;
+        all.stored_bytes = all.stored_bytes.saturating_add(amount.stored_bytes);
+        if all.entries >= MOST_COUNTED {
+            return Ok(None);
+        }
+    }
+    Ok(Some(all))
 }
 
 pub(super) fn no_entry(archive: &ArchiveReader, part: &str, path: &EntryPath) -> PipelineError {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use backup_archive::Amount;
 use backup_core::restore::{PlannedArchive, PlannedPart, Refusal, RefusalCode, RestorePart, RestorePlan, TargetPlan};
 use backup_core::{EntryPath, JobControl, PipelineError, Receipt, counted};
 use backup_sources::{DatabaseTarget, DatabaseTargetOptions, FilesTarget, FilesTargetOptions};
@@ -40,11 +41,11 @@ pub(super) async fn make(
         refusals: Vec::new(),
     };
     let found = look_at_archives(place, engine, receipt, way, job).await;
-    let about = match found {
+    let (about, chosen) = match found {
         Ok(found) => {
             plan.archives.extend(found.bases.iter().map(archive));
             plan.refusals.extend(found.refusals);
-            found.about
+            (found.about, found.chosen)
         }
         Err(error @ (PipelineError::Unavailable { .. } | PipelineError::Cancelled)) => return Err(error),
         Err(error) => {
@@ -53,7 +54,7 @@ pub(super) async fn make(
                 error.to_string(),
                 "Restore another backup.",
             ));
-            None
+            (None, None)
         }
     };
     // Once to check them, once to restore them.
@@ -64,7 +65,8 @@ pub(super) async fn make(
         add(&mut plan, found, database.is_configured, order);
     }
     if let Some(files) = &way.files {
-        let found = look_at_files(engine, place, files, order, receipt, job).await?;
+        let amount = if files.is_whole() { whole(receipt) } else { chosen };
+        let found = look_at_files(engine, place, files, order, amount, job).await?;
         add(&mut plan, found, files.is_configured, order);
     }
     if let Some(config) = &way.config {
@@ -111,6 +113,8 @@ struct Found {
     bases: Vec<Receipt>,
     /// What a server must have, where the database is to be restored.
     about: Option<Vec<u8>>,
+    /// How much of the files is to be restored, where only some are; `None`: all are, or it was not counted to its end.
+    chosen: Option<Amount>,
     refusals: Vec<Refusal>,
 }
 
@@ -132,6 +136,10 @@ async fn look_at_archives(
         Some(files) => chain.lacking(FILES_PART, &files.paths).await?,
         None => Vec::new(),
     };
+    let chosen = match &way.files {
+        Some(files) if !files.is_whole() => chain.amount(FILES_PART, &files.paths).await?,
+        _ => None,
+    };
     let refusals = lacking.into_iter().map(|(path, hint)| {
         Refusal::new(
             RefusalCode::NotInBackup,
@@ -143,6 +151,15 @@ async fn look_at_archives(
         refusals: refusals.collect(),
         bases: chain.bases,
         about,
+        chosen,
+    })
+}
+
+/// How much all files of the backup are.
+fn whole(receipt: &Receipt) -> Option<Amount> {
+    receipt.contents.files.as_ref().map(|files| Amount {
+        entries: files.entry_count.max(files.file_count),
+        stored_bytes: files.size_bytes,
     })
 }
 
@@ -153,11 +170,11 @@ async fn look_at_database(
     receipt: &Receipt,
     job: &JobControl,
 ) -> Result<TargetPlan, PipelineError> {
-    let needed = receipt
-        .contents
-        .database
-        .as_ref()
-        .map_or(0, |database| database.size_bytes);
+    // How much room single tables need is not known; that of the whole database is no reason against them.
+    let needed = match &receipt.contents.database {
+        Some(database) if order.options.tables.is_empty() => database.size_bytes,
+        _ => 0,
+    };
     let (way, job, backup_id) = (way.clone(), job.clone(), order.backup_id.to_string());
     let replaces = order.replaces();
     let options = DatabaseTargetOptions {
@@ -180,12 +197,10 @@ async fn look_at_files(
     place: &Place,
     way: &FilesWay,
     order: &Order<'_>,
-    receipt: &Receipt,
+    amount: Option<Amount>,
     job: &JobControl,
 ) -> Result<TargetPlan, PipelineError> {
-    let (needed, entries) = receipt.contents.files.as_ref().map_or((0, 0), |files| {
-        (files.size_bytes, files.entry_count.max(files.file_count))
-    });
+    let Amount { entries, stored_bytes } = amount.unwrap_or_default();
     let mut keep_out = vec![engine.settings.data_dir.clone()];
     keep_out.extend(place.storage.folder().map(Path::to_owned));
     let config = place.config.as_ref();
@@ -199,11 +214,16 @@ async fn look_at_files(
     let (way, job, replaces) = (way.clone(), job.clone(), order.replaces());
     let mut found = blocking(move || {
         if replaces {
-            return way.swap().plan(needed, entries, &keep_out, &job);
+            return way.swap().plan(stored_bytes, entries, &keep_out, &job);
         }
-        FilesTarget::new(way.names.live.into(), FilesTargetOptions::default()).plan(needed, entries, &job)
+        FilesTarget::new(way.names.live.into(), FilesTargetOptions::default()).plan(stored_bytes, entries, &job)
     })
     .await?;
+    if amount.is_none() {
+        found
+            .warnings
+            .push("how much room the files need is not known".to_owned());
+    }
     let is_told = |refusal: &Refusal| refusal.code == RefusalCode::HoldsThisSystem;
     match checked {
         Err(PipelineError::Refused { message, hint, .. }) if !found.refusals.iter().any(is_told) => {

@@ -49,6 +49,11 @@ impl DatabaseWay {
 }
 
 impl FilesWay {
+    /// Whether all files are restored.
+    pub(super) fn is_whole(&self) -> bool {
+        self.paths.is_empty() || self.paths.iter().any(EntryPath::is_root)
+    }
+
     pub(super) fn swap(&self) -> FolderSwap {
         FolderSwap::new(self.names.clone())
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use backup_core::PipelineError;
 use backup_core::alert::AlertKind;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use backup_storage::BlobStore;
 
 use super::{Places, rules};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::question::Question;
 
 /// How often in a row a storage may fail to answer before it is an alert.
 const FAILURES: u32 = 2;
@@ -23,8 +23,8 @@ type Answer = Result<(), String>;
 pub(super) struct Storages {
     /// How often in a row each configuration's storage did not answer.
     silent: HashMap<String, u32>,
-    /// Questions that have not been answered: each holds a thread, so there is one for each storage at the most.
-    asked: HashMap<String, JoinHandle<Answer>>,
+    /// What each storage is asked, also one that no configuration names any more: it may still hang, and be named again.
+    asked: HashMap<String, Question<Answer>>,
 }
 
 impl Storages {
@@ -34,14 +34,7 @@ impl Storages {
         let mut unreachable = Vec::new();
         for (key, place) in places {
             let answer = match place {
-                Ok(place) => {
-                    let storage = place.storage.clone();
-                    let ask = || async move {
-                        let checked = storage.check().await;
-                        checked.map_err(|error| PipelineError::from(error).full_text())
-                    };
-                    self.ask(key, ask).await
-                }
+                Ok(place) => self.ask(&place.storage).await,
                 Err(error) => Err(error.full_text()),
             };
             let Err(error) = answer else {
@@ -66,21 +59,13 @@ impl Storages {
         Ok(settled.await?)
     }
 
-    async fn ask<F>(&mut self, key: &str, question: impl FnOnce() -> F) -> Answer
-    where
-        F: Future<Output = Answer> + Send + 'static,
-    {
-        let mut asked = match self.asked.remove(key) {
-            Some(asked) => asked,
-            None => tokio::spawn(question()),
+    async fn ask(&mut self, storage: &BlobStore) -> Answer {
+        let question = self.asked.entry(storage.describe()).or_default();
+        let storage = storage.patient();
+        let check = async move {
+            let checked = storage.check().await;
+            checked.map_err(|error| PipelineError::from(error).full_text())
         };
-        match timeout(PATIENCE, &mut asked).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => {
-                self.asked.insert(key.to_owned(), asked);
-                Err(format!("it does not answer within {} s", PATIENCE.as_secs()))
-            }
-        }
+        question.ask(PATIENCE, check).await.flatten()
     }
 }

@@ -14,6 +14,7 @@ mod interrupted;
 mod kit;
 mod mounts;
 mod places;
+mod plans;
 mod rebuild;
 mod retention;
 mod round_trip;

@@ -97,6 +97,9 @@ impl FolderSwap {
     }
 }
 
+/// The most that one file is taken to lose in its last block, in bytes: half of what disks have as a block.
+const MOST_LOST: u64 = 2 << 10;
+
 const RIGHTS: &str = "Give the user that this program runs as the rights to it.";
 
 fn begin(target: &Path, needed_bytes: u64) -> TargetPlan {
@@ -174,8 +177,7 @@ fn look_at_room(plan: &mut TargetPlan, there: &Path, entries: u64) -> Result<(),
     let found = statvfs(there).map_err(|error| Error::io("look at the free space of", there, error))?;
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     plan.part.free_bytes = Some(free);
-    // On average half of the last block of each is lost.
-    let lost = entries.saturating_mul(found.f_frsize / 2);
+    let lost = lost_bytes(entries, found.f_frsize);
     let needed = plan.part.needed_bytes.saturating_add(lost);
     let hint = "Make room on the disk, or restore to another.";
     if needed > free {
@@ -197,7 +199,26 @@ fn look_at_room(plan: &mut TargetPlan, there: &Path, entries: u64) -> Result<(),
     Ok(())
 }
 
+/// What is lost in the last blocks: on average half of each. A network's file system calls a block what it sends at once,
+/// often a mebibyte, which no file takes up.
+fn lost_bytes(entries: u64, block: u64) -> u64 {
+    entries.saturating_mul((block / 2).min(MOST_LOST))
+}
+
 /// Whether only the owner of what is in this folder may rename it.
 fn is_sticky(folder: &std::fs::Metadata) -> bool {
     folder.mode() & 0o1000 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_loses_no_more_than_half_a_block_of_a_disk() {
+        assert_eq!(lost_bytes(1_000_000, 512), 256_000_000);
+        assert_eq!(lost_bytes(1_000_000, 4 << 10), 2_048_000_000);
+        assert_eq!(lost_bytes(1_000_000, 1 << 20), 2_048_000_000);
+        assert_eq!(lost_bytes(u64::MAX, 1 << 20), u64::MAX);
+    }
 }
