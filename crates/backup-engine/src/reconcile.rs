@@ -152,15 +152,8 @@ impl Engine {
         }
         for config_key in &shelf.config_keys {
             for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
-                let mut page = Page::of(config_key, status);
-                while let Some(backups) = page.next(&self.store).await? {
-                    for backup in backups {
-                        let one = self.compare(&backup, shelf, &stored, found).await;
-                        if trouble.of_one(one)? == Some(true) {
-                            there.insert(backup.id);
-                        }
-                    }
-                }
+                let rows = Page::of(config_key, status);
+                self.compare(rows, shelf, &stored, found, there, trouble).await?;
             }
         }
         self.note_keys(shelf).await
@@ -290,8 +283,29 @@ impl Engine {
         Ok(status != Some(JobStatus::Completed) && receipt.map_err(PipelineError::from)?.is_none())
     }
 
-    /// Compares a row of a final state with the storage: whether it is a good backup that is there as it was written.
+    /// Compares the catalog's rows of one final state with the storage.
     async fn compare(
+        &self,
+        mut rows: Page,
+        shelf: &Shelf,
+        stored: &Stored,
+        found: &mut Reconciled,
+        there: &mut HashSet<BackupId>,
+        trouble: &mut Trouble,
+    ) -> Result<(), Error> {
+        while let Some(backups) = rows.next(&self.store).await? {
+            for backup in backups {
+                let one = self.compare_one(&backup, shelf, stored, found).await;
+                if trouble.of_one(one)? == Some(true) {
+                    there.insert(backup.id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares a row of a final state with the storage: whether it is a good backup that is there as it was written.
+    async fn compare_one(
         &self,
         backup: &Backup,
         shelf: &Shelf,

@@ -6,7 +6,7 @@ use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, 
 use backup_db::NewVerification;
 use futures_util::TryStreamExt;
 
-use super::{Reconciled, Shelf, Stored, blob_id};
+use super::{Page, Reconciled, Shelf, Stored, Trouble, blob_id};
 use crate::backup::remove_all;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -99,9 +99,11 @@ impl Engine {
             }
             let mut missing = Reconciled::default();
             for config_key in &shelf.config_keys {
-                let good = backup_core::JobStatus::Completed;
-                self.compare(config_key, good, &shelf, &stored, &mut missing, &mut HashSet::new())
+                let good = Page::of(config_key, backup_core::JobStatus::Completed);
+                let mut trouble = Trouble::default();
+                self.compare(good, &shelf, &stored, &mut missing, &mut HashSet::new(), &mut trouble)
                     .await?;
+                trouble.unless(())?;
             }
             for (ids, kind) in [(missing.lost, OrphanKind::Lost), (missing.damaged, OrphanKind::Damaged)] {
                 for id in ids {
