@@ -116,6 +116,7 @@ mod tests {
     }
 
     async fn break_down() -> u32 {
+        tokio::task::yield_now().await;
         panic!("on purpose")
     }
 

@@ -145,9 +145,12 @@ fn remove(path: &Path) -> Result<(), Error> {
     removed.map_err(|error| Error::io("remove", path, error))
 }
 
+/// Extended attributes, by name.
+type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Sets the attributes and the mode, and returns what became of the attributes, since a mode changes an access list, and the mode
 /// that a restore gives with them.
-fn set_attributes(sample: &Path, entry: &Entry) -> (Vec<(Vec<u8>, Vec<u8>)>, u32) {
+fn set_attributes(sample: &Path, entry: &Entry) -> (Attributes, u32) {
     let mut mode = entry.mode;
     let mut names: Vec<&[u8]> = Vec::new();
     for (name, value) in entry.xattrs.iter().filter(|(name, _)| is_compared(name)) {
