@@ -1,14 +1,17 @@
 //! Putting right what a wrong clock has left: times in the future that keep things from being done, now that the clock is
 //! right again. Nothing is done twice for it: what was fired stays recorded.
 
+use std::time::Duration;
+
 use backup_core::schedule::Schedule;
 use backup_core::{JobStatus, ScheduleId};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
 use crate::firings::next_unfired;
+use crate::jobs::add;
 use crate::schedules::ScheduleRow;
 use crate::schema::{backup_readings, backup_schedules, backups, notifications, restore_records, verifications};
 use crate::store::Tx;
@@ -17,8 +20,11 @@ use crate::{Error, Store};
 /// How far in the future the last run or change of a schedule may lie: small steps of a clock are waited for.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
 
-/// Longer than any lease and any pause between two tries can be.
+/// Longer than any pause between two tries of a message, and than any wait for a schedule's hours, can be.
 const LONGEST_HOLD: TimeDelta = TimeDelta::hours(25);
+
+/// Longer than any pause between two attempts at a job.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
 
 /// Longer than any reader says at once that it goes on.
 const LONGEST_READING: TimeDelta = TimeDelta::hours(1);
@@ -28,19 +34,19 @@ const AT_ONCE: i64 = 500;
 
 impl Store {
     /// Gives a new next instant to the enabled schedules that have run or were changed in the future, or that stood still and
-    /// can be read again, and lets leases and pauses that end in a far future end now. Returns which schedules it was.
-    pub async fn mend_times(&self) -> Result<Vec<ScheduleId>, Error> {
+    /// can be read again, and lets leases and pauses that end in a far future end now: leases in more than twice the time of
+    /// `lease`, a clock's leap ahead. Returns which schedules it was.
+    pub async fn mend_times(&self, lease: Duration) -> Result<Vec<ScheduleId>, Error> {
         // Most asks find nothing: those should not queue up with the writers.
         if self
-            .read(
-                "find_wrong_times",
-                |tx| Ok(wrong(tx)?.is_empty() && !has_far_holds(tx)?),
-            )
+            .read("find_wrong_times", move |tx| {
+                Ok(wrong(tx)?.is_empty() && !has_far_holds(tx, lease)?)
+            })
             .await?
         {
             return Ok(Vec::new());
         }
-        self.write("mend_times", |tx| {
+        self.write("mend_times", move |tx| {
             let mut mended = Vec::new();
             for schedule in wrong(tx)? {
                 let next = next_unfired(tx, &schedule, tx.now)?;
@@ -56,7 +62,7 @@ impl Store {
                 append(tx, EventKind::Schedule, &schedule.id)?;
                 mended.push(schedule.id);
             }
-            end_far_holds(tx)?;
+            end_far_holds(tx, lease)?;
             Ok(mended)
         })
         .await
@@ -90,15 +96,31 @@ fn wrong(tx: &mut Tx<'_>) -> TxResult<Vec<Schedule>> {
         .collect())
 }
 
-fn far(tx: &Tx<'_>) -> DateTime<Utc> {
-    tx.now + LONGEST_HOLD
+/// From when on a time is too far away to be meant.
+struct Far {
+    hold: NaiveDateTime,
+    lease: NaiveDateTime,
+    pause: NaiveDateTime,
+    reading: NaiveDateTime,
+}
+
+impl Far {
+    fn of(tx: &Tx<'_>, lease: Duration) -> Self {
+        let from = |time: TimeDelta| (tx.now + time).naive_utc();
+        Self {
+            hold: from(LONGEST_HOLD),
+            lease: add(tx.now, lease * 2).naive_utc(),
+            pause: from(LONGEST_PAUSE),
+            reading: from(LONGEST_READING),
+        }
+    }
 }
 
 macro_rules! leased {
     ($jobs:ident, $far:expr) => {
         $jobs::table
             .filter($jobs::status.eq(JobStatus::InProgress.as_str()))
-            .filter($jobs::lease_expires_at.gt($far))
+            .filter($jobs::lease_expires_at.gt($far.lease))
     };
 }
 
@@ -106,15 +128,20 @@ macro_rules! put_off {
     ($jobs:ident, $far:expr) => {
         $jobs::table
             .filter($jobs::status.eq(JobStatus::Pending.as_str()))
-            .filter($jobs::run_after.gt($far))
+            // What has been tried waits for the next attempt, and no longer for its hours.
+            .filter(
+                $jobs::run_after
+                    .gt($far.hold)
+                    .or($jobs::run_after.gt($far.pause).and($jobs::attempts.gt(0))),
+            )
     };
 }
 
-fn has_far_holds(tx: &mut Tx<'_>) -> TxResult<bool> {
-    let far = far(tx).naive_utc();
+fn has_far_holds(tx: &mut Tx<'_>, lease: Duration) -> TxResult<bool> {
+    let far = Far::of(tx, lease);
     let waiting: i64 = notifications::table
         .filter(notifications::status.eq("PENDING"))
-        .filter(notifications::run_after.gt(far))
+        .filter(notifications::run_after.gt(far.hold))
         .count()
         .get_result(tx.db)?;
     let backups: i64 = leased!(backups, far).count().get_result(tx.db)?;
@@ -125,20 +152,20 @@ fn has_far_holds(tx: &mut Tx<'_>) -> TxResult<bool> {
     let checks_to_come: i64 = put_off!(verifications, far).count().get_result(tx.db)?;
     let put_off = backups_to_come + restores_to_come + checks_to_come;
     let readings: i64 = backup_readings::table
-        .filter(backup_readings::expires_at.gt((tx.now + LONGEST_READING).naive_utc()))
+        .filter(backup_readings::expires_at.gt(far.reading))
         .count()
         .get_result(tx.db)?;
     Ok(waiting + backups + restores + checks + put_off + readings > 0)
 }
 
 /// A worker that is alive takes its lease anew within a second, and a reader goes on within less than a minute.
-fn end_far_holds(tx: &mut Tx<'_>) -> TxResult<()> {
-    let far = far(tx).naive_utc();
+fn end_far_holds(tx: &mut Tx<'_>, lease: Duration) -> TxResult<()> {
+    let far = Far::of(tx, lease);
     let soon = (tx.now + TimeDelta::minutes(1)).naive_utc();
     diesel::update(
         notifications::table
             .filter(notifications::status.eq("PENDING"))
-            .filter(notifications::run_after.gt(far)),
+            .filter(notifications::run_after.gt(far.hold)),
     )
     .set(notifications::run_after.eq(soon))
     .execute(tx.db)?;
@@ -162,8 +189,7 @@ fn end_far_holds(tx: &mut Tx<'_>) -> TxResult<()> {
     diesel::update(leased!(verifications, far))
         .set(verifications::lease_expires_at.eq(soon))
         .execute(tx.db)?;
-    let far_reading = (tx.now + LONGEST_READING).naive_utc();
-    diesel::update(backup_readings::table.filter(backup_readings::expires_at.gt(far_reading)))
+    diesel::update(backup_readings::table.filter(backup_readings::expires_at.gt(far.reading)))
         .set(backup_readings::expires_at.eq(soon))
         .execute(tx.db)?;
     Ok(())

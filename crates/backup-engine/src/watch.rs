@@ -91,7 +91,7 @@ impl Watch {
         if !self.engine.store.take_turn(TURN_NAME, &self.name, TURN).await? {
             return Ok(());
         }
-        for id in self.engine.store.mend_times().await? {
+        for id in self.engine.store.mend_times(self.engine.settings.lease).await? {
             tracing::warn!(
                 action = %crate::logging::Action::ScheduleFired, schedule_id = %id,
                 "a schedule had run or was changed in the future, or stood still: its next instant was reckoned anew"

@@ -5,7 +5,7 @@ use backup_core::{AlertKind, ScheduleId};
 use backup_db::{FiringOutcome, JobKind};
 use chrono::TimeDelta;
 
-use crate::fixture::{Catalog, on_both, start};
+use crate::fixture::{Catalog, LEASE, on_both, start};
 
 on_both!(
     a_backup_outside_of_its_hours_waits_until_they_begin,
@@ -138,7 +138,7 @@ async fn a_clock_that_was_wrong_puts_nothing_off_for_good(catalog: Catalog) {
     assert!(catalog.claim().await.is_none());
     catalog.advance(-30 * 86_400 - 5 * 3_600);
     assert!(catalog.claim().await.is_none());
-    catalog.store.mend_times().await.unwrap();
+    catalog.store.mend_times(LEASE).await.unwrap();
     assert_eq!(
         catalog.claim().await.unwrap().lease.id,
         fired.backup.unwrap().id.to_string()

@@ -10,7 +10,7 @@ use backup_core::{BackupId, JobStatus, ScheduleId, VerifyLevel};
 use backup_db::{Delivery, FiringOutcome, JobKind, NewRestore, NewVerification};
 use chrono::TimeDelta;
 
-use crate::fixture::{Catalog, on_both, start};
+use crate::fixture::{Catalog, LEASE, on_both, start};
 use crate::replaced::replace;
 use crate::retention::made;
 
@@ -23,6 +23,7 @@ on_both!(
     a_schedule_that_stood_still_runs_again_once_it_can_be_read,
     a_job_and_a_message_do_not_wait_for_years,
     who_read_in_the_future_keeps_nothing,
+    what_a_clock_of_another_zone_put_off_is_taken_up_once_it_is_right,
     a_schedule_does_not_look_healthy_for_years,
     backups_of_another_configuration_are_not_let_go,
     what_the_storage_has_lost_pushes_out_nothing,
@@ -93,13 +94,13 @@ async fn a_schedule_that_ran_in_the_future_runs_again_once_the_clock_is_right(ca
     catalog.fire().await.unwrap();
     catalog.end_next(None).await;
     catalog.clock.set(start() + TimeDelta::minutes(30));
-    assert_eq!(catalog.store.mend_times().await.unwrap(), [schedule.id]);
+    assert_eq!(catalog.store.mend_times(LEASE).await.unwrap(), [schedule.id]);
     catalog.clock.set(start() + TimeDelta::hours(1));
     let fired = catalog.fire().await.unwrap();
     assert_eq!(fired.firing.outcome, FiringOutcome::Started);
     assert_eq!(fired.firing.scheduled_at, start() + TimeDelta::hours(1));
     // In order: nothing more to put right.
-    assert_eq!(catalog.store.mend_times().await.unwrap(), []);
+    assert_eq!(catalog.store.mend_times(LEASE).await.unwrap(), []);
 }
 
 async fn a_schedule_that_was_made_or_enabled_in_the_future_runs_once_the_clock_is_right(catalog: Catalog) {
@@ -112,7 +113,7 @@ async fn a_schedule_that_was_made_or_enabled_in_the_future_runs_once_the_clock_i
     };
     let enabled = catalog.store.update_schedule(&disabled, enabled).await.unwrap().id;
     catalog.clock.set(start() + TimeDelta::minutes(30));
-    let mended = catalog.store.mend_times().await.unwrap();
+    let mended = catalog.store.mend_times(LEASE).await.unwrap();
     assert_eq!(mended.len(), 2);
     for id in [made, enabled] {
         assert!(mended.contains(&id));
@@ -122,7 +123,7 @@ async fn a_schedule_that_was_made_or_enabled_in_the_future_runs_once_the_clock_i
     }
     catalog.clock.set(start() + TimeDelta::hours(1));
     assert_eq!(catalog.store.fire_due_schedules(10).await.unwrap().len(), 2);
-    assert_eq!(catalog.store.mend_times().await.unwrap(), []);
+    assert_eq!(catalog.store.mend_times(LEASE).await.unwrap(), []);
 }
 
 async fn what_is_due_stays_due_where_a_schedule_was_renamed_in_the_future(catalog: Catalog) {
@@ -134,7 +135,7 @@ async fn what_is_due_stays_due_where_a_schedule_was_renamed_in_the_future(catalo
     };
     catalog.store.update_schedule(&schedule, renamed).await.unwrap();
     catalog.clock.set(start() + TimeDelta::hours(1));
-    assert_eq!(catalog.store.mend_times().await.unwrap(), [schedule.id]);
+    assert_eq!(catalog.store.mend_times(LEASE).await.unwrap(), [schedule.id]);
     let fired = catalog.fire().await.unwrap();
     assert_eq!(fired.firing.outcome, FiringOutcome::Started);
     assert_eq!(fired.firing.scheduled_at, start() + TimeDelta::hours(1));
@@ -148,11 +149,15 @@ async fn a_schedule_that_stood_still_runs_again_once_it_can_be_read(catalog: Cat
         .unwrap();
     catalog.advance(3_600);
     assert_eq!(catalog.fire().await, None);
-    assert_eq!(catalog.store.mend_times().await.unwrap(), [], "it still cannot be read");
+    assert_eq!(
+        catalog.store.mend_times(LEASE).await.unwrap(),
+        [],
+        "it still cannot be read"
+    );
     catalog
         .sql(&format!("UPDATE backup_schedules SET timezone = '{zone}'"))
         .unwrap();
-    assert_eq!(catalog.store.mend_times().await.unwrap(), [schedule.id]);
+    assert_eq!(catalog.store.mend_times(LEASE).await.unwrap(), [schedule.id]);
     catalog.advance(3_600);
     assert!(catalog.fire().await.is_some());
 }
@@ -164,9 +169,25 @@ async fn who_read_in_the_future_keeps_nothing(catalog: Catalog) {
     catalog.store.begin_reading(id, HOLD).await.unwrap();
     catalog.clock.set(start() + TimeDelta::minutes(30));
     assert!(catalog.store.begin_delete(id, false).await.is_err());
-    catalog.store.mend_times().await.unwrap();
+    catalog.store.mend_times(LEASE).await.unwrap();
     catalog.advance(600);
     catalog.store.begin_delete(id, false).await.unwrap();
+}
+
+/// A machine whose clock was set to local time, and was put right once it had a network.
+async fn what_a_clock_of_another_zone_put_off_is_taken_up_once_it_is_right(catalog: Catalog) {
+    catalog.advance(8 * 3_600);
+    let (tried, lease) = catalog.running().await;
+    catalog.store.retry_later(&lease, "away", HOLD).await.unwrap();
+    let (left, _dead) = catalog.running().await;
+    catalog.clock.set(start() + TimeDelta::minutes(1));
+    assert!(catalog.claim().await.is_none());
+    catalog.store.mend_times(LEASE).await.unwrap();
+    let claimed = catalog.claim().await.unwrap();
+    assert_eq!(claimed.lease.id, tried.to_string());
+    catalog.advance(61);
+    let claimed = catalog.claim().await.unwrap();
+    assert_eq!(claimed.lease.id, left.to_string());
 }
 
 async fn a_job_and_a_message_do_not_wait_for_years(catalog: Catalog) {
@@ -213,7 +234,7 @@ async fn a_job_and_a_message_do_not_wait_for_years(catalog: Catalog) {
     catalog.store.finish_notification(&claimed, later).await.unwrap();
     catalog.clock.set(start());
     assert!(catalog.claim().await.is_none());
-    catalog.store.mend_times().await.unwrap();
+    catalog.store.mend_times(LEASE).await.unwrap();
     catalog.advance(120);
     for (id, taken_over) in [
         (restore.id.to_string(), false),

@@ -47,6 +47,16 @@ const COUNTED: &str = "SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid
 const LOCKED: &str = "SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
     AND mode = 'AccessShareLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
+/// What was counted beside a dump.
+pub(super) struct Counted {
+    pub(super) tables: Tables,
+    /// Tables that could not be counted: an application waits for the dump to change their form, or somebody has an index of
+    /// theirs locked.
+    pub(super) missed: Vec<String>,
+    /// Tables that somebody emptied or wrote anew after the snapshot and before the dump had its locks.
+    pub(super) rewritten: Vec<String>,
+}
+
 /// Statements about each table, made by the server. `{statements}` are they, as columns, and `{counted}` is a query for the
 /// numbers of the tables that are counted.
 const TABLES: &str = "SELECT {statements}
@@ -77,6 +87,15 @@ const WITHOUT_WAITING: &str = "CASE WHEN is_counted THEN format('DO %L', format(
 /// for hours whoever makes one of them anew, and the application behind.
 const GIVE_BACK: &str = "'ROLLBACK TO SAVEPOINT counting'";
 
+/// The tables that somebody emptied or wrote anew since the transaction's snapshot: for `TRUNCATE` and the like there are no
+/// snapshots, so that a dump has neither the rows from before, which are gone, nor those from after, which are too new for it
+/// (<https://www.postgresql.org/docs/current/mvcc-caveats.html>). A query is shown the file of the snapshot's time, the function
+/// that of now.
+const REWRITTEN: &str = "SELECT to_json(format('%s.%s', n.nspname, c.relname))
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND pg_relation_filenode(c.oid) <> c.relfilenode ORDER BY n.nspname, c.relname";
+
 /// Locks from before stay.
 const BEFORE: &str = "SAVEPOINT counting";
 
@@ -85,19 +104,24 @@ pub(super) fn count_tables(session: &mut Session) -> Result<Tables, Error> {
     count(session, COUNTED, AT_ONCE)
 }
 
-/// Counts the tables in the session's transaction, while a dump holds its locks on them, and names those that could not be
-/// counted: an application waits for the dump to change their form, or somebody has an index of theirs locked.
+/// Counts the tables in the session's transaction, while a dump holds its locks on them.
 ///
 /// All are locked at once and without waiting: whoever waited behind such an application would wait for the dump's end,
 /// and then count another table than was dumped.
-pub(super) fn count_beside_dump(session: &mut Session) -> Result<(Tables, Vec<String>), Error> {
+pub(super) fn count_beside_dump(session: &mut Session) -> Result<Counted, Error> {
     let can_lock: bool = session.query_one(
         "SELECT to_json(coalesce(bool_or(has_language_privilege(oid, 'USAGE')), false))
          FROM pg_language WHERE lanname = 'plpgsql'",
     )?;
     if !can_lock {
         session.execute(BEFORE)?;
-        return Ok((count(session, COUNTED, &format!("{AT_ONCE}, {GIVE_BACK}"))?, Vec::new()));
+        let tables = count(session, COUNTED, &format!("{AT_ONCE}, {GIVE_BACK}"))?;
+        let rewritten = session.query(REWRITTEN)?;
+        return Ok(Counted {
+            tables,
+            missed: Vec::new(),
+            rewritten,
+        });
     }
     session.execute(&format!(
         "DO $lock$ DECLARE wanted regclass; BEGIN FOR wanted IN {COUNTED} LOOP
@@ -105,6 +129,8 @@ pub(super) fn count_beside_dump(session: &mut Session) -> Result<(Tables, Vec<St
             EXCEPTION WHEN lock_not_available THEN NULL; END;
         END LOOP; END $lock$"
     ))?;
+    // With a lock comes what has changed meanwhile; and where the dump has its own nobody can do it any more.
+    let rewritten = session.query(REWRITTEN)?;
     let wanted: Vec<(String, String)> = session.query(&format!(
         "SELECT json_build_array(n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.oid IN ({COUNTED})"
@@ -112,8 +138,11 @@ pub(super) fn count_beside_dump(session: &mut Session) -> Result<(Tables, Vec<St
     session.execute(BEFORE)?;
     let counted = format!("{COUNTED} INTERSECT {LOCKED}");
     let tables = count(session, &counted, &format!("{WITHOUT_WAITING}, {GIVE_BACK}"))?;
-    let missed = missed(&tables, wanted);
-    Ok((tables, missed))
+    Ok(Counted {
+        missed: missed(&tables, wanted),
+        tables,
+        rewritten,
+    })
 }
 
 /// Those of the `wanted` tables, given by schema and name, that were not counted.

@@ -36,6 +36,39 @@ fn an_application_may_change_a_table_until_the_dump_has_its_locks() {
     assert_eq!(contents.database.unwrap().row_count, 20_000);
 }
 
+/// Whoever reloads a table empties it by a statement that knows no snapshots.
+#[test]
+fn a_table_that_is_emptied_and_filled_while_the_dump_begins_is_not_lost_unnoticed() {
+    for plpgsql in [true, false] {
+        let database = database();
+        if !plpgsql {
+            database.psql("DROP EXTENSION plpgsql");
+        }
+        let script = after(
+            "BEGIN; TRUNCATE t; INSERT INTO t VALUES (1); COMMIT",
+            "exec REAL \"$@\"",
+        );
+        let programs = fake_pg_dump("99.0", &script);
+        let settings = with_programs(&database, programs.path());
+        let job = job();
+        let contents = back_up(&settings, &mut Archive::default(), &job).unwrap();
+        let told = warned(&job, WarningCode::Other);
+        assert!(
+            told.iter()
+                .any(|text| text.contains("emptied") && text.contains("public.t")),
+            "{told:?}"
+        );
+        assert_eq!(contents.database.unwrap().row_count, 0);
+        // Unless something does so, there is nothing to tell.
+        let job = crate::job();
+        let contents = back_up(&self::settings(&database), &mut Archive::default(), &job).unwrap();
+        assert_eq!(
+            (contents.database.unwrap().row_count, warned(&job, WarningCode::Other)),
+            (1, vec![])
+        );
+    }
+}
+
 /// Runs SQL that holds something until the database is dropped, and waits until `held` gives `1`.
 fn hold(database: &Arc<Database>, sql: &str, held: &str) {
     let (holder, sql) = (database.clone(), format!("BEGIN; {sql}; SELECT pg_sleep(600)"));

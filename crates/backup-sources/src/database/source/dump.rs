@@ -66,9 +66,10 @@ impl DatabaseSource {
             };
             job.check()?;
             match (dumped, counted) {
-                (Ok(size), Ok((tables, missed))) => {
-                    warn_of_missed(&missed, job);
-                    Ok((size, tables))
+                (Ok(size), Ok(counted)) => {
+                    warn_of_missed(&counted.missed, job);
+                    warn_of_rewritten(&counted.rewritten, job);
+                    Ok((size, counted.tables))
                 }
                 // The dump was ended because the counting had failed.
                 (_, Err(error)) if !matches!(error, Error::Pipeline(PipelineError::Cancelled)) => Err(error),
@@ -140,6 +141,16 @@ fn warn_of_said(said: &str, job: &JobControl) {
         text.push_str(" ...");
     }
     job.warn(WarningCode::Other, None, format!("pg_dump succeeded and said: {text}"));
+}
+
+fn warn_of_rewritten(rewritten: &[String], job: &JobControl) {
+    if !rewritten.is_empty() {
+        let text = format!(
+            "the dump may lack the rows of tables that somebody emptied or wrote anew just when it began (let them not begin              at the same time): {}",
+            shown(rewritten)
+        );
+        job.warn(WarningCode::Other, None, text);
+    }
 }
 
 fn warn_of_missed(missed: &[String], job: &JobControl) {
