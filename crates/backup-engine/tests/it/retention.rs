@@ -148,18 +148,20 @@ async fn a_backup_that_is_being_read_stays_until_it_has_been_read() {
 async fn who_stops_does_not_hand_on_the_turn_to_move_retention_s_clock() {
     let place = Place::new();
     let engine = place.engine().await;
-    let is_free = async |turn| {
-        engine
-            .store
-            .take_turn(turn, "another", std::time::Duration::ZERO)
-            .await
-            .unwrap()
-    };
+    let schedule = nightly(&engine, |_| {}).await.id;
+    let (old, _) = (fire(&place, &engine).await, fire(&place, &engine).await);
+    let seen = engine.store.get_schedule(schedule).await.unwrap().unwrap().schedule;
+    let mut fewer = seen.clone();
+    fewer.retention.max_backups = 1;
+    engine.store.update_schedule(&seen, fewer).await.unwrap();
+    place.clock.advance(chrono::TimeDelta::hours(1));
     let worker = start(&engine);
-    for turn in ["retention", "watch"] {
-        until("a turn", async || (!is_free(turn).await).then_some(())).await;
-    }
+    until("retention", async || {
+        let row = engine.store.get_backup(old.id).await.unwrap();
+        row.is_none().then_some(())
+    })
+    .await;
     worker.stop().await;
-    assert!(!is_free("retention").await);
-    assert!(is_free("watch").await, "somebody watches at once");
+    let hold = std::time::Duration::from_mins(30);
+    assert!(!engine.store.take_turn("retention", "another", hold).await.unwrap());
 }

@@ -61,7 +61,12 @@ fn a_table_that_is_emptied_and_filled_while_the_dump_begins_is_not_lost_unnotice
         assert_eq!(contents.database.unwrap().row_count, 0);
         // Unless something does so, there is nothing to tell.
         let job = crate::job();
-        let contents = back_up(&self::settings(&database), &mut Archive::default(), &job).unwrap();
+        let contents = back_up(
+            &DatabaseSource::new(self::settings(&database)),
+            &mut Archive::default(),
+            &job,
+        )
+        .unwrap();
         assert_eq!(
             (contents.database.unwrap().row_count, warned(&job, WarningCode::Other)),
             (1, vec![])
