@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use backup_core::schedule::Schedule;
-use backup_core::{JobStatus, ScheduleId};
+use backup_core::{BackupTrigger, JobStatus, ScheduleId};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
@@ -26,6 +26,9 @@ const LONGEST_HOLD: TimeDelta = TimeDelta::hours(25);
 /// Longer than any pause between two attempts at a job.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
 
+/// Further apart than the clocks of two machines are by themselves.
+const CLOCKS_APART: Duration = Duration::from_hours(1);
+
 /// Longer than any reader says at once that it goes on.
 const LONGEST_READING: TimeDelta = TimeDelta::hours(1);
 
@@ -34,8 +37,8 @@ const AT_ONCE: i64 = 500;
 
 impl Store {
     /// Gives a new next instant to the enabled schedules that have run or were changed in the future, or that stood still and
-    /// can be read again, and lets leases and pauses that end in a far future end now: leases in more than twice the time of
-    /// `lease`, a clock's leap ahead. Returns which schedules it was.
+    /// can be read again, and lets leases and pauses that end in a far future end now: leases, which take
+    /// the time of `lease`, in more than twice that and an hour. Returns which schedules it was.
     pub async fn mend_times(&self, lease: Duration) -> Result<Vec<ScheduleId>, Error> {
         // Most asks find nothing: those should not queue up with the writers.
         if self
@@ -109,7 +112,7 @@ impl Far {
         let from = |time: TimeDelta| (tx.now + time).naive_utc();
         Self {
             hold: from(LONGEST_HOLD),
-            lease: add(tx.now, lease * 2).naive_utc(),
+            lease: add(tx.now, lease * 2 + CLOCKS_APART).naive_utc(),
             pause: from(LONGEST_PAUSE),
             reading: from(LONGEST_READING),
         }
@@ -125,15 +128,24 @@ macro_rules! leased {
 }
 
 macro_rules! put_off {
-    ($jobs:ident, $far:expr) => {
+    ($jobs:ident, $far:expr, $waits_for_nothing_else:expr) => {
         $jobs::table
             .filter($jobs::status.eq(JobStatus::Pending.as_str()))
-            // What has been tried waits for the next attempt, and no longer for its hours.
+            // What has been tried waits for the next attempt.
             .filter(
                 $jobs::run_after
                     .gt($far.hold)
-                    .or($jobs::run_after.gt($far.pause).and($jobs::attempts.gt(0))),
+                    .or($jobs::run_after.gt($far.pause).and($waits_for_nothing_else)),
             )
+    };
+}
+
+/// Backups that have been tried. A schedule's may wait for its hours all the same.
+macro_rules! tried_backups {
+    () => {
+        backups::attempts
+            .gt(0)
+            .and(backups::trigger.ne(BackupTrigger::Scheduled.as_str()))
     };
 }
 
@@ -147,9 +159,13 @@ fn has_far_holds(tx: &mut Tx<'_>, lease: Duration) -> TxResult<bool> {
     let backups: i64 = leased!(backups, far).count().get_result(tx.db)?;
     let restores: i64 = leased!(restore_records, far).count().get_result(tx.db)?;
     let checks: i64 = leased!(verifications, far).count().get_result(tx.db)?;
-    let backups_to_come: i64 = put_off!(backups, far).count().get_result(tx.db)?;
-    let restores_to_come: i64 = put_off!(restore_records, far).count().get_result(tx.db)?;
-    let checks_to_come: i64 = put_off!(verifications, far).count().get_result(tx.db)?;
+    let backups_to_come: i64 = put_off!(backups, far, tried_backups!()).count().get_result(tx.db)?;
+    let restores_to_come: i64 = put_off!(restore_records, far, restore_records::attempts.gt(0))
+        .count()
+        .get_result(tx.db)?;
+    let checks_to_come: i64 = put_off!(verifications, far, verifications::attempts.gt(0))
+        .count()
+        .get_result(tx.db)?;
     let put_off = backups_to_come + restores_to_come + checks_to_come;
     let readings: i64 = backup_readings::table
         .filter(backup_readings::expires_at.gt(far.reading))
@@ -171,13 +187,13 @@ fn end_far_holds(tx: &mut Tx<'_>, lease: Duration) -> TxResult<()> {
     .execute(tx.db)?;
     // What has to wait is put off anew when it is to be taken up.
     let at_once = None::<chrono::NaiveDateTime>;
-    diesel::update(put_off!(backups, far))
+    diesel::update(put_off!(backups, far, tried_backups!()))
         .set(backups::run_after.eq(at_once))
         .execute(tx.db)?;
-    diesel::update(put_off!(restore_records, far))
+    diesel::update(put_off!(restore_records, far, restore_records::attempts.gt(0)))
         .set(restore_records::run_after.eq(at_once))
         .execute(tx.db)?;
-    diesel::update(put_off!(verifications, far))
+    diesel::update(put_off!(verifications, far, verifications::attempts.gt(0)))
         .set(verifications::run_after.eq(at_once))
         .execute(tx.db)?;
     diesel::update(leased!(backups, far))

@@ -46,7 +46,7 @@ fn judge(rebuilt: &Rebuilt, leaves_out: bool) -> Result<(), Failure> {
     let mut lacking = Vec::new();
     if rebuilt.unreadable > 0 && !leaves_out {
         lacking.push(format!(
-            "{} now, and no backup expires until all can be (HINT: Let this user read them and run it again, or leave them              out for good with --leave-out-unreadable.)",
+            "{} now, and no backup expires until all can be (HINT: Let this user read them and run it again, or leave them out for good with --leave-out-unreadable.)",
             counted(rebuilt.unreadable, "backup cannot be read", "backups cannot be read")
         ));
     }

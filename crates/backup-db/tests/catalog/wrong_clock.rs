@@ -7,7 +7,7 @@ use backup_core::config::BackupConfig;
 use backup_core::retention::Retention;
 use backup_core::schedule::Schedule;
 use backup_core::{BackupId, JobStatus, ScheduleId, VerifyLevel};
-use backup_db::{Delivery, FiringOutcome, JobKind, NewRestore, NewVerification};
+use backup_db::{BackupOutcome, Delivery, FiringOutcome, JobKind, NewRestore, NewVerification};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, LEASE, on_both, start};
@@ -185,6 +185,8 @@ async fn what_a_clock_of_another_zone_put_off_is_taken_up_once_it_is_right(catal
     catalog.store.mend_times(LEASE).await.unwrap();
     let claimed = catalog.claim().await.unwrap();
     assert_eq!(claimed.lease.id, tried.to_string());
+    let done = BackupOutcome::Completed(Box::new(catalog.results(1_000)));
+    catalog.store.finish_backup(&claimed.lease, done).await.unwrap();
     catalog.advance(61);
     let claimed = catalog.claim().await.unwrap();
     assert_eq!(claimed.lease.id, left.to_string());

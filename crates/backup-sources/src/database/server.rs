@@ -225,7 +225,8 @@ pub(super) fn hint_for(said: &str) -> &'static str {
         "Create the tablespaces that are missing, or restore without them (skipTablespaces, --skip-tablespaces)."
     } else if says(&["for type money"]) {
         "Install the locale by which the backup's database writes amounts of money (its lc_monetary) on the server, and set it there."
-    } else if says(&["lock timeout"]) {
+    // `pg_dump` takes the one for the other.
+    } else if says(&["lock timeout"]) || says(&["statement timeout"]) && says(&["LOCK TABLE"]) {
         "Something holds a table locked: back up at another time, or raise BACKUP_STALL_SECONDS."
     } else if says(&["No space left", "could not extend file"]) {
         "Make room on the server's disk."

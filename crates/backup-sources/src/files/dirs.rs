@@ -57,14 +57,13 @@ impl Dirs {
             .ok_or(Errno::NOENT)
     }
 
-    /// The folder above the lowest one.
-    pub(super) fn above(&self) -> Result<BorrowedFd<'_>, Errno> {
-        let above = self.chain.len().checked_sub(2).ok_or(Errno::NOENT)?;
-        self.chain[above].fd.as_ref().map(AsFd::as_fd).ok_or(Errno::NOENT)
+    /// Device and number of the lowest folder.
+    pub(super) fn last_id(&self) -> Option<(u64, u64)> {
+        self.chain.last().map(|dir| dir.id)
     }
 
     /// The root.
-    pub(super) fn root(&mut self) -> Result<BorrowedFd<'_>, Errno> {
+    pub(super) fn root(&self) -> Result<BorrowedFd<'_>, Errno> {
         self.chain
             .first()
             .and_then(|dir| dir.fd.as_ref())

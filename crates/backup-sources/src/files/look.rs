@@ -99,12 +99,20 @@ pub(super) fn look(walk: &Walk, name: &CStr) -> Result<Stat, Errno> {
     statat(walk.dir()?, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Looks whether the folder that the walk has stepped into, found as `name`, is still there. A removed one has no links; on NFS
-/// the folder above knows, and not what was open.
-pub(super) fn look_at_entered(walk: &Walk, name: &CStr) -> Result<Stat, Errno> {
+/// Looks once more at what could not be read: it was removed too where its folder was.
+pub(super) fn look_again(walk: &Walk, name: &CStr) -> Result<Stat, Errno> {
+    match look(walk, name) {
+        Err(Errno::STALE) if walk.is_removed() => Err(Errno::NOENT),
+        looked => looked,
+    }
+}
+
+/// Looks whether the folder that the walk has stepped into is still there: a removed one has no links.
+pub(super) fn look_at_entered(walk: &Walk) -> Result<Stat, Errno> {
     match fstat(walk.dir()?) {
         Ok(stat) if stat.st_nlink == 0 => Err(Errno::NOENT),
-        _ => statat(walk.above()?, name, AtFlags::SYMLINK_NOFOLLOW),
+        _ if walk.is_removed() => Err(Errno::NOENT),
+        looked => looked,
     }
 }
 

@@ -22,10 +22,19 @@ pub(super) struct Xattrs {
     list: Vec<(Vec<u8>, Vec<u8>)>,
     /// What could not be read of them, and why.
     pub(super) unread: Option<String>,
+    /// Whether it may be read another time: what nobody may read is no different tomorrow.
+    may_pass: bool,
 }
 
-/// The entry of what `stat` describes. Without its identity where attributes are missing, so that the next backup reads them
-/// instead of taking over that there are none.
+impl Xattrs {
+    fn miss(&mut self, error: Errno, told: String) {
+        self.unread = Some(told);
+        self.may_pass |= !matches!(error, Errno::ACCESS | Errno::PERM | Errno::NOTSUP);
+    }
+}
+
+/// The entry of what `stat` describes. Without its identity where attributes are missing that may be read another time, so that
+/// the next backup does instead of taking over that there are none.
 pub(super) fn entry(path: EntryPath, kind: EntryKind, stat: &Stat, xattrs: Xattrs, owners: &Owners) -> Entry {
     let is_file = matches!(kind, EntryKind::File { .. });
     let size = if is_file {
@@ -33,7 +42,6 @@ pub(super) fn entry(path: EntryPath, kind: EntryKind, stat: &Stat, xattrs: Xattr
     } else {
         0
     };
-    let is_whole = xattrs.unread.is_none();
     Entry {
         path,
         kind,
@@ -46,7 +54,7 @@ pub(super) fn entry(path: EntryPath, kind: EntryKind, stat: &Stat, xattrs: Xattr
         modified_secs: stat.st_mtime,
         modified_nanos: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
         xattrs: xattrs.list,
-        identity: (is_file && is_whole).then(|| FileIdentity {
+        identity: (is_file && !xattrs.may_pass).then(|| FileIdentity {
             inode: stat.st_ino,
             changed_secs: stat.st_ctime,
             changed_nanos: u32::try_from(stat.st_ctime_nsec).unwrap_or(0),
@@ -114,7 +122,7 @@ fn read_xattrs(
         Ok(names) if names.is_empty() => return xattrs,
         Ok(names) => names,
         Err(error) => {
-            xattrs.unread = Some(format!("its extended attributes cannot be read: {error}"));
+            xattrs.miss(error, format!("its extended attributes cannot be read: {error}"));
             return xattrs;
         }
     };
@@ -126,7 +134,7 @@ fn read_xattrs(
             Err(Errno::NODATA) => {}
             Err(error) => {
                 let shown = EntryPath::show(name);
-                xattrs.unread = Some(format!("its extended attribute {shown} cannot be read: {error}"));
+                xattrs.miss(error, format!("its extended attribute {shown} cannot be read: {error}"));
             }
         }
     }
@@ -214,6 +222,10 @@ mod tests {
 
         let none = entry_with(Err(Errno::IO), letter);
         assert_eq!((none.xattrs, none.identity), (Vec::new(), None));
+
+        // What may never be read is no reason to read the file each time.
+        let never = entry_with(Ok(TWO), |_, _| Err(Errno::PERM));
+        assert!(never.xattrs.is_empty() && never.identity.is_some());
 
         // The others are kept.
         let some = entry_with(Ok(TWO), |name, value| match name {

@@ -13,7 +13,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use super::MAX_DEPTH;
 use super::content::{Content, data_ranges};
 use super::links::{Identity, Links};
-use super::look::{is_pseudo, look, look_at_entered, look_at_folder, open_in_time, open_root};
+use super::look::{is_pseudo, look, look_again, look_at_entered, look_at_folder, open_in_time, open_root};
 use super::metadata::{Xattrs, entry, xattrs_of_open, xattrs_of_path};
 use super::owners::Owners;
 use super::walk::{Found, Walk, is_gone};
@@ -151,7 +151,7 @@ impl<'a> Saver<'a> {
             }
             match walk.enter(fd) {
                 Ok(None) => {}
-                Ok(Some(error)) => self.missed(&path, error, || look_at_entered(&walk, &name)),
+                Ok(Some(error)) => self.missed(&path, error, || look_at_entered(&walk)),
                 Err(error) => self.cannot_read(&path, error),
             }
         }
@@ -183,7 +183,7 @@ impl<'a> Saver<'a> {
             let (fd, stat) = match looked {
                 Ok(looked) => looked,
                 Err(error) if is_gone(error) => {
-                    unread = why_unread(error, || look(walk, name));
+                    unread = why_unread(error, || look_again(walk, name));
                     if unread.is_none() {
                         self.vanished(path);
                         return Ok(None);
@@ -205,7 +205,7 @@ impl<'a> Saver<'a> {
             match (actual, fd) {
                 (FileType::Directory, Some(fd)) => return Ok(Some((fd, stat))),
                 (FileType::RegularFile, Some(fd)) => {
-                    self.save_file(&fd, &stat, path.clone(), || look(walk, name))?;
+                    self.save_file(&fd, &stat, path.clone(), || look_again(walk, name))?;
                     return Ok(None);
                 }
                 (FileType::RegularFile | FileType::Directory, None) => file_type = actual,

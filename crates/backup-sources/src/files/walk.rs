@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, RawDir};
+use rustix::fs::{AtFlags, FileType, RawDir, statat};
 use rustix::io::Errno;
 
 use super::dirs::Dirs;
@@ -64,9 +64,22 @@ impl Walk {
         self.dirs.last()
     }
 
-    /// The folder above the one that [`Self::enter`] stepped into last.
-    pub(super) fn above(&self) -> Result<BorrowedFd<'_>, Errno> {
-        self.dirs.above()
+    /// Whether the folder that we stand in is no longer what stands at its path, looked for from the root. What another host has
+    /// removed from a server is stale, and so is every look into it: as with a server that has lost all.
+    pub(super) fn is_removed(&self) -> bool {
+        let (Some(root), Some(here)) = (self.levels.first(), self.levels.last()) else {
+            return false;
+        };
+        let path = &self.path[root.path..here.path];
+        let path = path.strip_prefix(b"/").unwrap_or(path);
+        let Ok(root) = self.dirs.root() else { return false };
+        if path.is_empty() {
+            return false;
+        }
+        match statat(root, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => self.dirs.last_id() != Some((stat.st_dev, stat.st_ino)),
+            Err(error) => error == Errno::NOENT,
+        }
     }
 
     /// The next name, or `None` at the end.
@@ -198,5 +211,38 @@ fn decode(code: u8) -> FileType {
         b'c' => FileType::CharacterDevice,
         b'b' => FileType::BlockDevice,
         _ => FileType::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::dirs::open_dir;
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_gone_or_another_one_by_now_is_known_by_its_path() {
+        let root = tempfile::tempdir().unwrap();
+        let [a, away] = ["a", "away"].map(|name| root.path().join(name));
+        fs::create_dir_all(a.join("b/c")).unwrap();
+        let fd = OwnedFd::from(fs::File::open(root.path()).unwrap());
+        let mut walk = Walk::new(fd, b"files".to_vec()).unwrap();
+        for _ in 0..2 {
+            assert!(!walk.is_removed());
+            let Some(Found::Name(name, _)) = walk.next() else {
+                panic!("a folder in each other")
+            };
+            let fd = open_dir(walk.dir().unwrap(), &name).unwrap();
+            walk.enter(fd).unwrap();
+        }
+        assert!(!walk.is_removed());
+        fs::rename(&a, &away).unwrap();
+        assert!(walk.is_removed());
+        fs::create_dir_all(a.join("b")).unwrap();
+        assert!(walk.is_removed(), "it is another one");
+        fs::remove_dir_all(&a).unwrap();
+        fs::rename(&away, &a).unwrap();
+        assert!(!walk.is_removed());
     }
 }

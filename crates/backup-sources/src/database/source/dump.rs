@@ -146,7 +146,7 @@ fn warn_of_said(said: &str, job: &JobControl) {
 fn warn_of_rewritten(rewritten: &[String], job: &JobControl) {
     if !rewritten.is_empty() {
         let text = format!(
-            "the dump may lack the rows of tables that somebody emptied or wrote anew just when it began (let them not begin              at the same time): {}",
+            "the dump may lack the rows of tables that somebody emptied or wrote anew just when it began (let them not begin at the same time): {}",
             shown(rewritten)
         );
         job.warn(WarningCode::Other, None, text);

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::Saver;
 use crate::Error;
 use crate::files::links::Identity;
-use crate::files::look::look;
+use crate::files::look::look_again;
 use crate::files::metadata::{entry, xattrs_of_name};
 use crate::files::walk::Walk;
 
@@ -47,7 +47,7 @@ impl Saver<'_> {
                     return Ok(());
                 }
                 Err(error) => {
-                    self.missed(path, error, || look(walk, name));
+                    self.missed(path, error, || look_again(walk, name));
                     return Ok(());
                 }
             },
