@@ -222,7 +222,12 @@ impl System {
 
     /// Starts the api-server without waiting for catalog and storage, and logs in.
     pub fn start_unready(&mut self) -> &mut Self {
-        let server = self.program("api-server").spawn();
+        self.start_unready_with(&[])
+    }
+
+    /// The same with these arguments.
+    pub fn start_unready_with(&mut self, args: &[&str]) -> &mut Self {
+        let server = self.program("api-server").args(args).spawn();
         server.wait_for_http(self.port, "/healthz", START);
         self.server = Some(server);
         self.api = Some(self.log_in());

@@ -1,5 +1,5 @@
 //! What a system stands on goes away in the middle of a backup: the backup completes nevertheless, or fails with the cause
-//! in its message; nothing half-made is left, and the next one is good.
+//! in its message; nothing half-made is left, and the next one is good. Or it is away when the programs start.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
@@ -9,7 +9,7 @@ use backup_tests::azurite::Azurite;
 use backup_tests::guard::children_of;
 use backup_tests::postgres::Postgres;
 use backup_tests::proxy::Proxy;
-use backup_tests::system::{Catalog, Client, Storage, System};
+use backup_tests::system::{Blobs, Catalog, Client, Storage, System, stored_paths};
 use backup_tests::{free_port, note, poll, tools};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -140,6 +140,76 @@ fn whoever_asks_is_told_soon_what_is_away() {
 }
 
 #[test]
+fn a_storage_that_is_away_when_the_programs_start() {
+    let azurite = Azurite::start();
+    azurite.kill9();
+    let postgres = Postgres::shared();
+    let mut system = System::with(postgres, Catalog::Postgres(postgres), Storage::Azurite(&azurite));
+    system.set("BACKUP_WORKERS", "2");
+    system.start_unready();
+    let own = system.folder().join("own-storage");
+    fs::create_dir(&own).unwrap();
+    let config = json!({ "storageUrl": format!("file://{}", own.display()) });
+    system
+        .api()
+        .send("PATCH", "/api/admin/backup/config?key=shop", Some(&config))
+        .expect(200);
+    for config_key in ["default", "shop"] {
+        let schedule = json!({
+            "name": config_key, "configKey": config_key, "backupType": "FULL", "backupSource": "CONFIG",
+            "cronExpression": "0 2 1 1 *", "timezone": "UTC",
+        });
+        system.api().post("/api/admin/backup/schedule", &schedule).expect(201);
+    }
+    let _stopped = system.take_server().terminate();
+    let due = "UPDATE backup_schedules SET next_run_at = now() AT TIME ZONE 'UTC' - interval '1 minute'";
+    system.catalog.as_ref().unwrap().psql(due);
+
+    system.start_unready_with(&["--with-scheduler"]);
+    let fired = |config_key: &str| {
+        let path = format!("/api/admin/backup?configKey={config_key}");
+        let listed = || {
+            system.api().get(&path).expect(200)["backups"][0]["id"]
+                .as_str()
+                .map(str::to_owned)
+        };
+        poll(STEP, listed).unwrap_or_else(|| panic!("{config_key}: {}", system.server().stderr()))
+    };
+    let (ours, shops) = (fired("default"), fired("shop"));
+    let shops = system.completed(&shops);
+    let mut expected = stored_paths(&shops);
+    expected.sort();
+    assert_eq!(Blobs::Folder(own).list(), expected);
+    let waiting = system.backup(&ours);
+    assert!(
+        waiting["status"] == "PENDING" || waiting["status"] == "IN_PROGRESS",
+        "{waiting:#}"
+    );
+
+    // Whoever asks is told as where it goes away later.
+    let away = "the storage (Azure container) refuses the connection";
+    let answer = system.api().get("/readyz");
+    assert_eq!((answer.status, &answer.json()["problems"]), (503, &json!([away])));
+    let port = free_port();
+    let scheduler = system.worker(&[("METRICS_ADDR", &format!("127.0.0.1:{port}"))]);
+    scheduler.wait_for_http(port, "/healthz", STEP);
+    scheduler.wait_until(STEP, "the storage to be told of", || {
+        (Client::new(port).get("/readyz").text().trim() == away).then_some(())
+    });
+    for program in [system.server(), &scheduler] {
+        program.wait_for_line(STEP, |line| {
+            line.contains("storage_unavailable") && line.contains("Azure container") && line.contains("refused")
+        });
+    }
+
+    azurite.restart();
+    let backup = system.completed(&ours);
+    system.assert_stored(&[&backup]);
+    system.server().wait_for_http(system.port(), "/readyz", STEP);
+    scheduler.wait_for_http(port, "/readyz", STEP);
+}
+
+#[test]
 fn a_full_disk() {
     let mut system = System::embedded();
     let disk = system.folder().join("small disk");
@@ -148,7 +218,7 @@ fn a_full_disk() {
         note("no small disk can be mounted: a full one is not tested");
         return;
     };
-    system.blobs = backup_tests::system::Blobs::Folder(disk.clone());
+    system.blobs = Blobs::Folder(disk.clone());
     system.set("BACKUP_STORAGE_URL", &format!("file://{}", disk.display()));
     system.fill_much(32);
     system.start();

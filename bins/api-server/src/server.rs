@@ -105,7 +105,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Opens the storage and runs jobs until told to stop.
+    /// Runs jobs until told to stop, from when on the storage's settings can work.
     async fn work(self, api: Arc<Api>, stop: watch::Receiver<bool>) -> Result<(), ServerError> {
         let settings = &self.environment.settings;
         let storage = tokio::select! {

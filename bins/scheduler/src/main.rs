@@ -14,7 +14,7 @@ use backup_engine::{Action, Engine, Scheduler, StartError, Worker, end_logging, 
 use clap::Parser;
 use tokio::sync::watch;
 
-/// How long a catalog or storage that does not answer is left alone before it is tried again.
+/// How long a catalog that does not answer is left alone before it is tried again.
 const START_PAUSE: Duration = Duration::from_secs(3);
 
 /// Fires schedules; runs backups, restores and verifications; lets old backups go; raises alerts and delivers messages.
@@ -101,7 +101,7 @@ async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Opens catalog and storage; while they do not answer, again and again. `None`: told to stop before they did.
+/// Opens catalog and storage; while the catalog does not answer, again and again. `None`: told to stop before it did.
 async fn open(
     args: &EngineArgs,
     clock: Arc<dyn Clock>,
@@ -112,8 +112,8 @@ async fn open(
             Ok(engine) => return Ok(Some(engine)),
             Err(StartError::Pipeline(error @ PipelineError::Unavailable { .. })) => {
                 tracing::warn!(
-                    action = %Action::StorageUnavailable, error = %error.full_text(),
-                    "catalog or storage do not answer yet"
+                    action = %Action::CatalogUnavailable, error = %error.full_text(),
+                    "the catalog does not answer yet"
                 );
             }
             Err(error) => return Err(error),

@@ -145,14 +145,14 @@ impl Api {
         })
     }
 
-    /// Gives it what the environment says, so that configurations can be seen, changed and tried before the storage that it
-    /// names could be opened: it may be the wrong one.
+    /// Gives it what the environment says, so that configurations can be seen, changed and tried while the storage that it
+    /// names refuses: it may be the wrong one.
     pub fn set_environment(&self, environment: Environment) {
         // A second one would say the same.
         let _ = self.environment.set(environment);
     }
 
-    /// Gives it the engine, once the storage could be opened. Until then what needs it is answered with 503.
+    /// Gives it the engine, once the storage's settings can work. Until then what needs it is answered with 503.
     pub fn set_engine(&self, engine: Engine) {
         self.set_environment(engine.environment.clone());
         // A second one would be the same storage again.

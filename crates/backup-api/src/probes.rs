@@ -27,7 +27,7 @@ impl Probes {
         })
     }
 
-    /// Catalog and storage have been opened.
+    /// The catalog has been opened, and the storage is open or away.
     pub fn set_engine(&self, engine: Engine) {
         // A second one would be the same catalog and storage again.
         let _ = self.engine.set(engine);

@@ -71,7 +71,7 @@ pub struct Engine(Arc<Parts>);
 pub struct Parts {
     /// The catalog.
     pub store: Store,
-    /// The environment's storage: that of every configuration which names no other.
+    /// The environment's storage: that of every configuration which names no other. It may be away.
     pub storage: BlobStore,
     /// Everything else that the environment says.
     pub environment: Environment,
@@ -112,7 +112,7 @@ impl Engine {
         Self::on(store, storage, Environment::new(keys, settings, clock, random))
     }
 
-    /// The engine of an environment whose storage is open.
+    /// The engine of an environment and its storage.
     pub fn on(store: Store, storage: BlobStore, environment: Environment) -> Self {
         let throttle = environment.settings.upload_bytes_per_second.map(Throttle::new);
         Self(Arc::new(Parts {

@@ -61,7 +61,7 @@ pub use reseal::{Resealed, reseal};
 pub use restore::{RestoreInto, restore_connections};
 pub use scheduler::Scheduler;
 pub use signals::stop_on_signal;
-pub use start::StartError;
+pub use start::{StartError, storage_at_start};
 pub use verify::DrillSettings;
 pub use watch::Watch;
 pub use worker::Worker;

@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use backup_core::{Clock, PipelineError, Random};
 use backup_db::Store;
 use backup_notify::smtp::Mailer;
-use backup_storage::BlobStore;
+use backup_storage::{BlobStore, StorageSettings};
 use secrecy::ExposeSecret;
+use tokio::time::timeout;
 
 use crate::engine::{Engine, JobSettings};
+use crate::logging::Action;
 use crate::settings::{EngineArgs, SettingsError};
+
+/// How long a start waits for the storage's word: longer than one that is away is asked again and again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a program could not start.
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +29,35 @@ pub enum StartError {
     Pipeline(#[from] PipelineError),
 }
 
+/// The environment's storage at the start of a process. One that is away, or does not answer within seconds, keeps the start
+/// waiting no longer: it is opened by its first use, and what needs it meanwhile ends as where it goes away later.
+///
+/// # Errors
+/// Where it answers that it cannot be used as it is set up.
+pub async fn storage_at_start(settings: &StorageSettings) -> Result<BlobStore, PipelineError> {
+    let storage = BlobStore::open_lazily(settings)?;
+    let why = match timeout(PATIENCE, storage.impatient().opened()).await {
+        Ok(Ok(())) => return Ok(storage),
+        Ok(Err(error)) => match PipelineError::from(error) {
+            error @ PipelineError::Unavailable { .. } => error.full_text(),
+            error => return Err(error),
+        },
+        Err(_) => format!("{} does not answer within {} s", storage.describe(), PATIENCE.as_secs()),
+    };
+    tracing::error!(
+        action = %Action::StorageUnavailable,
+        "the storage is away; what needs it fails or is tried again until it is back: {why}"
+    );
+    Ok(storage)
+}
+
 impl Engine {
-    /// Opens catalog and storage as the settings say, creating what is missing.
+    /// Opens catalog and storage as the settings say, creating what is missing. The storage may be away: see
+    /// [`storage_at_start`].
     ///
     /// # Errors
-    /// `Settings` before anything is touched; `Pipeline` where catalog or storage cannot be opened.
+    /// `Settings` before anything is touched; `Pipeline` where the catalog cannot be opened, or the storage cannot be used as
+    /// it is set up.
     pub async fn open(args: &EngineArgs, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StartError> {
         args.keys.check()?;
         let url = args.catalog.url(&args.data)?;
@@ -49,7 +79,7 @@ impl Engine {
         let store = Store::open(url.expose_secret(), clock.clone())
             .await
             .map_err(PipelineError::from)?;
-        let storage = BlobStore::open(&settings.storage).await.map_err(PipelineError::from)?;
+        let storage = storage_at_start(&settings.storage).await?;
         Ok(Self::new(store, storage, keys, settings, clock, random)
             .with_mailer(mailer)
             .with_installation(installation)

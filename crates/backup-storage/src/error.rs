@@ -3,13 +3,15 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use backup_core::{Outage, PipelineError};
 
-pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+/// Shared, since several may be told of one failure.
+pub(crate) type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// Why an operation on the storage failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no such blob.
@@ -39,7 +41,7 @@ pub enum Error {
 }
 
 /// What all errors carry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Detail {
     store: String,
     path: Option<String>,
@@ -226,7 +228,7 @@ impl<'a> At<'a> {
             _ => (Error::Failed, "Check the disk and the system's log."),
         };
         let reason = reason_of(&error);
-        make(Box::new(self.detail(reason, hint.to_owned(), Some(Box::new(error)))))
+        make(Box::new(self.detail(reason, hint.to_owned(), Some(Arc::new(error)))))
     }
 }
 

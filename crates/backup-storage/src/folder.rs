@@ -79,7 +79,8 @@ impl Folder {
         &self.root
     }
 
-    fn at_root(root: PathBuf, stall_timeout: Duration) -> Self {
+    /// The folder, which nobody has looked at yet.
+    pub(crate) fn at_root(root: PathBuf, stall_timeout: Duration) -> Self {
         let root = std::path::absolute(&root).unwrap_or(root);
         Self {
             describe: format!("folder {}", root.display()),

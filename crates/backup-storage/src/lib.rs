@@ -8,6 +8,7 @@
 mod connection_string;
 mod error;
 mod folder;
+mod opening;
 mod parts;
 mod path;
 mod remote;

@@ -58,6 +58,8 @@ pub(crate) struct Remote {
     describe: String,
     secrets: Secrets,
     limits: Limits,
+    /// How long whoever is not answered goes on asking; nothing, where somebody waits for the answer.
+    patience: Duration,
     stall_timeout: Duration,
     open_timeout: Duration,
     upload_memory: usize,
@@ -77,9 +79,24 @@ impl Remote {
         Self::look_at(settings, Missing::Tell).await
     }
 
+    /// The container or bucket, which nobody has looked at yet.
+    pub(crate) fn unopened(settings: &StorageSettings) -> Result<Self, Error> {
+        connect::connect(settings).map(|(remote, _)| remote)
+    }
+
+    /// Does what [`Self::open`] does; but where the store is away, that is told as soon as [`Self::check`] tells it.
+    pub(crate) async fn open_soon(&self, settings: &StorageSettings) -> Result<(), Error> {
+        match self.check().await {
+            Ok(()) => Ok(()),
+            Err(error @ Error::Unavailable(_)) => Err(error),
+            // A container that is missing is made; of all else, opening says best what is wrong.
+            Err(_) => Self::open(settings).await.map(drop),
+        }
+    }
+
     /// What the container or bucket is called, without asking it.
     pub(crate) fn locate(settings: &StorageSettings) -> Result<String, Error> {
-        connect::connect(settings).map(|(remote, _)| remote.describe)
+        Self::unopened(settings).map(|remote| remote.describe)
     }
 
     /// See [`crate::BlobStore::keeps_credentials`].
@@ -132,10 +149,21 @@ impl Remote {
         self.kind
     }
 
+    /// How long whoever is not answered goes on asking.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// How long the store may be silent.
+    pub(crate) fn stall_timeout(&self) -> Duration {
+        self.stall_timeout
+    }
+
     /// The same, which gives up within seconds whatever it is asked for.
     pub(crate) fn impatient(&self) -> Self {
         Self {
             store: Arc::clone(&self.impatient),
+            patience: Duration::ZERO,
             stall_timeout: self.stall_timeout.min(self.open_timeout),
             ..self.clone()
         }

@@ -10,9 +10,11 @@ use chrono::{DateTime, Utc};
 use futures_util::future;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::time::{Instant, sleep};
 
 use crate::error::{At, Error};
 use crate::folder::{Folder, FolderUpload};
+use crate::opening::Opening;
 use crate::path;
 use crate::remote::Remote;
 use crate::settings::StorageSettings;
@@ -21,6 +23,9 @@ use crate::upload::{Inner, Upload};
 
 /// Bytes of the largest receipt that is written and read: more than a database of 100,000 tables needs.
 pub const MAX_RECEIPT_BYTES: u64 = 8 << 20;
+
+/// How long a store that could not be opened is left alone by whoever goes on trying.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A blob as a listing tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +51,8 @@ impl BlobInfo {
 #[derive(Debug, Clone)]
 pub struct BlobStore {
     backend: Backend,
+    /// What comes before its first use; `None`: it was opened at once.
+    opening: Option<Arc<Opening>>,
 }
 
 #[derive(Debug, Clone)]
@@ -77,7 +84,7 @@ impl BlobStore {
         } else {
             Backend::Remote(Arc::new(Remote::open(settings).await?))
         };
-        Ok(Self { backend })
+        Ok(Self { backend, opening: None })
     }
 
     /// Opens a store that must be there, and changes nothing in it: the rights to list and to read suffice.
@@ -95,7 +102,67 @@ impl BlobStore {
         } else {
             Backend::Remote(Arc::new(Remote::open_existing(settings).await?))
         };
-        Ok(Self { backend })
+        Ok(Self { backend, opening: None })
+    }
+
+    /// The store of these settings, which nobody has asked for anything yet: its first use opens it, as [`Self::open`] does.
+    /// While it is away each use says so, as one of a store that went away later does, and the next one tries anew.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for settings that cannot work.
+    pub fn open_lazily(settings: &StorageSettings) -> Result<Self, Error> {
+        let backend = match settings.folder() {
+            Some(root) => Backend::Folder(Arc::new(Folder::at_root(root, settings.stall_timeout))),
+            None => Backend::Remote(Arc::new(Remote::unopened(settings)?)),
+        };
+        // Of a folder it lasts as long as its thread does: whoever waits has a patience of his own.
+        let opening = Opening::new(StorageSettings {
+            stall_timeout: Duration::MAX,
+            ..settings.clone()
+        });
+        Ok(Self {
+            backend,
+            opening: Some(Arc::new(opening)),
+        })
+    }
+
+    /// Opens it, where that is still to be done: see [`Self::open_lazily`]. Where it is away, a remote store goes on trying for
+    /// as long as a transfer does; an impatient one does not.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn opened(&self) -> Result<(), Error> {
+        let Some(opening) = &self.opening else {
+            return Ok(());
+        };
+        let (patience, silence) = match &self.backend {
+            Backend::Folder(folder) => (Duration::ZERO, folder.stall_timeout()),
+            Backend::Remote(remote) => (remote.patience(), remote.stall_timeout()),
+        };
+        let end = Instant::now() + patience;
+        let at = At::whole(self.name(), "open");
+        let open = || {
+            let (backend, settings) = (self.backend.clone(), opening.settings.clone());
+            async move {
+                match backend {
+                    Backend::Folder(_) => Self::open(&settings).await.map(drop),
+                    Backend::Remote(remote) => remote.open_soon(&settings).await,
+                }
+            }
+        };
+        loop {
+            let opened = within(silence, at, opening.opened(at, open)).await;
+            match opened {
+                Err(Error::Unavailable(_)) if Instant::now() + PAUSE < end => sleep(PAUSE).await,
+                opened => return opened,
+            }
+        }
+    }
+
+    /// What it is used by, once it is open.
+    async fn used(&self) -> Result<&Backend, Error> {
+        self.opened().await?;
+        Ok(&self.backend)
     }
 
     /// What [`Self::describe`] would say of the store that these settings lead to, without asking it.
@@ -140,7 +207,10 @@ impl BlobStore {
             Backend::Folder(folder) => Backend::Folder(Arc::clone(folder)),
             Backend::Remote(remote) => Backend::Remote(Arc::new(remote.impatient())),
         };
-        Self { backend }
+        Self {
+            backend,
+            opening: self.opening.clone(),
+        }
     }
 
     /// The same store for whoever asks one thing again and again, and waits no longer than it likes: what a folder is asked
@@ -151,7 +221,10 @@ impl BlobStore {
             Backend::Folder(folder) => Backend::Folder(Arc::new(folder.patient())),
             Backend::Remote(remote) => Backend::Remote(Arc::clone(remote)),
         };
-        Self { backend }
+        Self {
+            backend,
+            opening: self.opening.clone(),
+        }
     }
 
     fn name(&self) -> &str {
@@ -177,8 +250,9 @@ impl BlobStore {
         .await
     }
 
-    /// Whether the store is there and lets us look into it: its folder, container or bucket. Changes nothing.
+    /// Whether the store is there and lets us look into it: its folder, container or bucket. Changes nothing, once it is open.
     pub async fn check(&self) -> Result<(), Error> {
+        self.impatient().opened().await?;
         match &self.backend {
             Backend::Folder(folder) => self.in_folder(folder, Folder::check).await,
             Backend::Remote(remote) => remote.check().await,
@@ -191,6 +265,7 @@ impl BlobStore {
     /// # Errors
     /// [`Error::Refused`] also for a store that does replace it.
     pub async fn probe(&self) -> Result<(), Error> {
+        self.impatient().opened().await?;
         let path = path::probe(&OsRandom).map_err(|error| At::whole(self.name(), "probe").io(error))?;
         let written = Bytes::from_static(b"backup storage probe");
         match &self.backend {
@@ -221,7 +296,7 @@ impl BlobStore {
     pub async fn upload_sized(&self, path: &str, expected: Option<u64>) -> Result<Upload, Error> {
         let at = self.at("write", path);
         path::check(at, path)?;
-        Ok(Upload(match &self.backend {
+        Ok(Upload(match self.used().await? {
             Backend::Folder(folder) => Inner::Folder(FolderUpload::start(Arc::clone(folder), path).await?),
             Backend::Remote(remote) => {
                 let name = path::unique(&OsRandom).map_err(|error| at.io(error))?;
@@ -239,7 +314,7 @@ impl BlobStore {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        match &self.backend {
+        match self.used().await? {
             Backend::Folder(folder) => {
                 let path = path.to_owned();
                 self.in_folder(folder, move |folder| folder.get(&path, &range)).await
@@ -264,6 +339,7 @@ impl BlobStore {
     ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
         let at = self.at("read", &path);
         path::check(at, &path)?;
+        self.opened().await?;
         if range.end == u64::MAX {
             range.end = self
                 .size(&path)
@@ -282,7 +358,7 @@ impl BlobStore {
     /// The blob's bytes; `None` where there is no such blob.
     pub async fn size(&self, path: &str) -> Result<Option<u64>, Error> {
         path::check(self.at("look at", path), path)?;
-        match &self.backend {
+        match self.used().await? {
             Backend::Folder(folder) => {
                 let path = path.to_owned();
                 self.in_folder(folder, move |folder| folder.size(&path)).await
@@ -294,7 +370,7 @@ impl BlobStore {
     /// Deletes the blob. One that is not there is deleted already.
     pub async fn delete(&self, path: &str) -> Result<(), Error> {
         path::check(self.at("delete", path), path)?;
-        match &self.backend {
+        match self.used().await? {
             Backend::Folder(folder) => {
                 let path = path.to_owned();
                 self.in_folder(folder, move |folder| folder.delete(&path)).await
@@ -318,7 +394,7 @@ impl BlobStore {
                 "Back up fewer tables or parts at once.",
             ));
         }
-        let created = match &self.backend {
+        let created = match self.used().await? {
             Backend::Folder(folder) => {
                 let (path, json) = (path.to_owned(), json.clone());
                 // The thread sees that nobody waits any more when this one is gone.
@@ -383,10 +459,14 @@ impl BlobStore {
     }
 
     fn list(&self) -> BoxStream<'static, Result<BlobInfo, Error>> {
-        match &self.backend {
-            Backend::Folder(folder) => Arc::clone(folder).list(),
-            Backend::Remote(remote) => remote.list(),
-        }
+        let store = self.clone();
+        let listed = async move {
+            Ok::<_, Error>(match store.used().await? {
+                Backend::Folder(folder) => Arc::clone(folder).list(),
+                Backend::Remote(remote) => remote.list(),
+            })
+        };
+        stream::once(listed).try_flatten().boxed()
     }
 
     /// Where the receipt of the backup `id` is; `None` where it has none. The days after the time that is in the
@@ -415,7 +495,7 @@ impl BlobStore {
     /// uploaded again.
     pub async fn discard_partial(&self, path: &str) -> Result<(), Error> {
         path::check(self.at("clean up", path), path)?;
-        if let Backend::Folder(folder) = &self.backend {
+        if let Backend::Folder(folder) = self.used().await? {
             let path = path.to_owned();
             self.in_folder(folder, move |folder| folder.discard_partial(&path))
                 .await?;

@@ -191,9 +191,15 @@ async fn what_cannot_work_is_refused_in_time_with_its_cause() {
             ["neither AccountKey", "Copy AZURE_STORAGE_CONNECTION_STRING"],
         ),
     ] {
-        let error = BlobStore::open(&connected(text, container)).await.unwrap_err();
-        assert!(matches!(error, Error::Refused(_)), "{error}");
-        assert_names(&error, &words);
+        let settings = connected(text, container);
+        let lazily = async || BlobStore::open_lazily(&settings)?.opened().await;
+        for error in [
+            BlobStore::open(&settings).await.unwrap_err(),
+            lazily().await.unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::Refused(_)), "{error}");
+            assert_names(&error, &words);
+        }
     }
     for (url, words) in [
         ("ftp://x/y", ["ftp://", "az://CONTAINER"]),
@@ -230,6 +236,41 @@ async fn a_service_that_is_not_there_fails_within_seconds() {
         assert_eq!(error.outage(), outage);
     }
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_away_at_first_is_opened_once_it_is_there() {
+    let azurite = Azurite::start();
+    azurite.kill9();
+    let settings = StorageSettings {
+        stall_timeout: Duration::from_mins(1),
+        open_timeout: Duration::from_secs(4),
+        ..azure(&azurite, "late")
+    };
+    let store = BlobStore::open_lazily(&settings).unwrap();
+    let begun = Instant::now();
+    let quick = store.impatient();
+    let (first, second) = tokio::join!(quick.opened(), quick.size(PATH));
+    for error in [
+        first.unwrap_err(),
+        second.unwrap_err(),
+        store.check().await.unwrap_err(),
+        store.probe().await.unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Unavailable(_)), "{error}");
+        assert_names(&error, &["Azure container late at http", "refused"]);
+        assert_eq!(error.outage(), Outage::Refused, "{error}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    // A job goes on until it is there, and makes the container.
+    let uploading = tokio::spawn({
+        let store = store.clone();
+        async move { upload(&store, PATH, 10, 10).await }
+    });
+    azurite.restart();
+    assert_eq!(uploading.await.unwrap().unwrap(), 10);
+    store.probe().await.unwrap();
+    assert_eq!(everything(&quick).await, [PATH]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,35 @@ async fn a_folder_that_is_gone_is_noticed_though_it_holds_nothing() {
 }
 
 #[tokio::test]
+async fn a_folder_is_opened_by_its_first_use_and_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, root) = (dir.path().join("disk"), dir.path().join("disk/storage"));
+    let store = BlobStore::open_lazily(&StorageSettings::new(root.display().to_string())).unwrap();
+    assert_eq!(store.describe(), format!("folder {}", root.display()));
+    assert!(!disk.exists(), "nothing was asked for yet");
+    fs::write(&disk, "in the way").unwrap();
+    let errors = [
+        store.opened().await.unwrap_err(),
+        store.check().await.unwrap_err(),
+        store.size(PATH).await.unwrap_err(),
+        store.receipts().try_next().await.unwrap_err(),
+        store.stream(PATH, 0..1).try_next().await.unwrap_err(),
+        upload(&store, PATH, 10, 10).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, Error::Refused(_)), "{error}");
+    }
+    fs::remove_file(&disk).unwrap();
+    upload(&store, PATH, 10, 10).await.unwrap();
+    assert_eq!(read_and_check(&store.impatient(), PATH, 0..u64::MAX).await, 10);
+    // A disk that is no longer mounted: no use makes the folder anew.
+    fs::remove_dir_all(&root).unwrap();
+    store.check().await.unwrap_err();
+    upload(&store, PATH, 10, 10).await.unwrap_err();
+    assert!(!root.exists());
+}
+
+#[tokio::test]
 async fn plain_and_relative_paths_are_folders_too() {
     let dir = tempfile::tempdir().unwrap();
     let plain = BlobStore::open(&StorageSettings::new(dir.path().display().to_string()))

@@ -13,7 +13,7 @@ use backup_core::{
     OsRandom, SystemClock,
 };
 use backup_db::Store;
-use backup_engine::{Engine, JobSettings, Worker};
+use backup_engine::{Engine, JobSettings, Worker, storage_at_start};
 use backup_sources::{ConnectionOptions, DatabaseSettings, NamedBy};
 use backup_storage::{BlobStore, StorageSettings};
 use backup_tests::postgres::{Database, Postgres};
@@ -106,9 +106,19 @@ impl Place {
         self.engine_with(Arc::new(SystemClock)).await
     }
 
+    /// An engine whose storage may be away when it starts.
+    pub(crate) async fn engine_at_start(&self) -> Engine {
+        let storage = storage_at_start(&self.storage).await.unwrap();
+        self.engine_on(storage, self.clock.clone()).await
+    }
+
     async fn engine_with(&self, clock: Arc<dyn Clock>) -> Engine {
-        let store = Store::open(&self.catalog, clock.clone()).await.unwrap();
         let storage = BlobStore::open(&self.storage).await.unwrap();
+        self.engine_on(storage, clock).await
+    }
+
+    async fn engine_on(&self, storage: BlobStore, clock: Arc<dyn Clock>) -> Engine {
+        let store = Store::open(&self.catalog, clock.clone()).await.unwrap();
         let key = |passphrase: &'static str| ArchiveKey::from_passphrase(&passphrase.into()).unwrap();
         let previous = self.previous.iter().map(|&passphrase| key(passphrase)).collect();
         let keys = Keyring::new(key(self.passphrase), previous);

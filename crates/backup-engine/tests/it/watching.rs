@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use crate::deliveries::{configure, hook, mailing};
-use crate::kit::{Place, backup, fire, nightly, row};
+use crate::kit::{Place, ask_for, backup, ended, fire, nightly, row, start};
 use backup_core::alert::{AlertKind, AlertSeverity, NewAlert};
+use backup_core::config::BackupConfig;
 use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
 use backup_core::{BackupSource, JobStatus, NewBackup};
 use backup_db::{BackupOutcome, CompletedBackup};
 use backup_engine::{Engine, MissingKeys, Watch};
+use backup_storage::StorageSettings;
+use backup_tests::azurite::Azurite;
 use backup_tests::http_sink::HttpSink;
 use backup_tests::smtp::{SmtpServer, Tls};
 use chrono::TimeDelta;
@@ -59,6 +62,42 @@ async fn a_storage_that_does_not_answer_twice_is_an_alert_until_it_answers() {
     );
     std::fs::remove_file(&here).unwrap();
     std::fs::rename(&away, &here).unwrap();
+    watch.look().await.unwrap();
+    assert_eq!(open(&engine, AlertKind::StorageUnreachable).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_is_away_at_the_start_is_an_alert_and_holds_up_no_other() {
+    let azurite = Azurite::start();
+    azurite.kill9();
+    let mut place = Place::new();
+    place.storage = StorageSettings {
+        connection_string: Some(azurite.connection_string().into()),
+        container: azurite.new_container(),
+        open_timeout: Duration::from_secs(4),
+        ..StorageSettings::new("")
+    };
+    let engine = place.engine_at_start().await;
+    let mut watch = Watch::new(engine.clone(), "this process");
+    for _ in 0..2 {
+        watch.look().await.unwrap();
+    }
+    let alerts = engine.store.open_alerts(AlertKind::StorageUnreachable).await.unwrap();
+    let subjects: Vec<&str> = alerts.iter().map(|alert| alert.subject.as_str()).collect();
+    assert_eq!(subjects, ["default"]);
+    assert!(alerts[0].message.contains("refused"), "{}", alerts[0].message);
+    let own = place.path("shop-storage");
+    std::fs::create_dir(&own).unwrap();
+    let mut shop = BackupConfig::defaults("shop", engine.clock.now());
+    shop.storage_url = Some(format!("file://{}", own.display()));
+    engine.store.put_config(&shop).await.unwrap();
+    let made = ask_for(&engine, "shop", BackupSource::Files).await;
+    let worker = start(&engine);
+    assert_eq!(ended(&engine, made).await.status, JobStatus::Completed);
+    worker.stop().await;
+
+    azurite.restart();
+    backup(&engine, BackupSource::Files).await;
     watch.look().await.unwrap();
     assert_eq!(open(&engine, AlertKind::StorageUnreachable).await, []);
 }

@@ -62,6 +62,11 @@ fn retry(limit: Duration, longest_pause: Duration) -> RetryConfig {
     }
 }
 
+/// How long a job goes on asking.
+fn patience(settings: &StorageSettings) -> Duration {
+    RETRY_LIMIT.min(settings.stall_timeout)
+}
+
 struct Patience {
     retry: RetryConfig,
     client: ClientOptions,
@@ -71,7 +76,7 @@ struct Patience {
 // longer than the stall timeout, and knows what moves.
 fn patient(settings: &StorageSettings) -> Patience {
     Patience {
-        retry: retry(RETRY_LIMIT.min(settings.stall_timeout), Duration::from_secs(15)),
+        retry: retry(patience(settings), Duration::from_secs(15)),
         client: ClientOptions::new()
             .with_timeout_disabled()
             .with_connect_timeout(Duration::from_secs(10).min(settings.stall_timeout))
@@ -109,6 +114,7 @@ fn remote(settings: &StorageSettings, place: &Place, parts: Parts) -> Remote {
         describe: parts.describe,
         secrets: parts.secrets,
         limits: parts.limits,
+        patience: patience(settings),
         stall_timeout: settings.stall_timeout,
         open_timeout: settings.open_timeout,
         upload_memory: settings.upload_memory,
