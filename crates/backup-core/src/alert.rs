@@ -17,7 +17,7 @@ text_enum! {
         /// The storage no longer has a good backup. Subject: the backup.
         BackupLost => "BACKUP_LOST",
         /// A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the
-        /// configuration. Over with its next good backup of the same source.
+        /// configuration and the source. Over with its next good backup of the same source.
         ChainBroken => "CHAIN_BROKEN",
         /// No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration
         /// where none asked. Over with its next good FULL backup.

@@ -971,7 +971,7 @@ export interface components {
          * @description What is wrong.
          *     - `BACKUP_FAILED`: A backup failed, or one that a schedule had asked for was cancelled. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
          *     - `BACKUP_LOST`: The storage no longer has a good backup. Subject: the backup.
-         *     - `CHAIN_BROKEN`: A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the configuration. Over with its next good backup of the same source.
+         *     - `CHAIN_BROKEN`: A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the configuration and the source. Over with its next good backup of the same source.
          *     - `CONSOLIDATION_FAILED`: No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration where none asked. Over with its next good FULL backup.
          *     - `STORAGE_USAGE`: The backups take up more of the quota than a step. Subject: the configuration.
          *     - `SCHEDULE_MISSED`: A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.
