@@ -51,6 +51,9 @@ pub struct Reconciled {
     pub lost: Vec<BackupId>,
     /// Completed backups whose archive is missing or has another length than its receipt says: they cannot be restored.
     pub damaged: Vec<BackupId>,
+    /// Where the receipt of one that is lost, or the archive of one that is damaged, stands in the storage instead of where it
+    /// belongs, and what to do, for people.
+    pub astray: HashMap<BackupId, String>,
     /// How many receipts of backups that the catalog does not know are in the storage of a configuration, of those where there
     /// are any. A storage that several share counts for the first of them.
     pub unknown: Vec<(String, u64)>,
@@ -61,16 +64,49 @@ pub struct Reconciled {
     pub empty: Vec<(String, String)>,
 }
 
+impl Reconciled {
+    /// What [`Self::astray`] has of a backup, as the end of a sentence.
+    fn said_of(&self, id: BackupId) -> String {
+        let astray = self.astray.get(&id);
+        astray.map_or_else(String::new, |text| format!("; {text}"))
+    }
+}
+
 /// What stands in a storage.
 #[derive(Default)]
 struct Stored {
     /// When it was looked through: what ended later is not judged by it.
     at: DateTime<Utc>,
-    receipts: HashSet<BackupId>,
-    /// Bytes of each archive.
-    archives: HashMap<BackupId, u64>,
+    /// Where each receipt stands; of several of one backup, one of them.
+    receipts: HashMap<BackupId, String>,
+    /// Where each archive stands, and its bytes; of several of one backup, one of them.
+    archives: HashMap<BackupId, (String, u64)>,
     /// Blobs old enough to be nobody's current work, that belong to no receipt.
     suspects: Vec<BlobInfo>,
+}
+
+impl Stored {
+    /// Whether receipt and archive of a completed backup stand where they belong, the archive in its full length. Elsewhere
+    /// nobody finds them who restores it.
+    fn holds(&self, backup: &Backup) -> bool {
+        let archive = self.archives.get(&backup.id).map(|(path, size)| (path, *size));
+        archive.is_some()
+            && archive == backup.storage_path.as_ref().zip(backup.size_bytes)
+            && self.receipts.get(&backup.id) == Some(&own_receipt(backup))
+    }
+
+    /// [`Reconciled::astray`] of a receipt that is not at its `own` path.
+    fn receipt_astray(&self, id: BackupId, own: &str) -> Option<String> {
+        let path = self.receipts.get(&id)?;
+        (path != own).then(|| astray(path, own))
+    }
+
+    /// [`Reconciled::astray`] of an archive that is not at its own path.
+    fn archive_astray(&self, backup: &Backup) -> Option<String> {
+        let own = backup.storage_path.as_ref()?;
+        let (path, size) = self.archives.get(&backup.id)?;
+        (path != own && Some(*size) == backup.size_bytes).then(|| astray(path, own))
+    }
 }
 
 impl Engine {
@@ -165,9 +201,10 @@ impl Engine {
             Ok(found) => {
                 for (ids, what) in [(&found.lost, "receipt"), (&found.damaged, "archive")] {
                     for id in ids {
+                        let astray = found.said_of(*id);
                         tracing::error!(
                             action = %Action::ReceiptMissing, backup_id = %id,
-                            "backup {id} is completed in the catalog, and the storage no longer has its {what}"
+                            "backup {id} is completed in the catalog, and the storage no longer has its {what}{astray}"
                         );
                     }
                 }
@@ -205,16 +242,16 @@ impl Engine {
         };
         let mut paths = storage.receipts();
         while let Some(path) = paths.try_next().await? {
-            stored.receipts.extend(receipts::id_of(&path));
+            stored.receipts.extend(receipts::id_of(&path).map(|id| (id, path)));
         }
         drop(paths);
         let grace = TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::MAX) * GRACE_LEASES;
         let mut blobs = storage.blobs();
         while let Some(blob) = blobs.try_next().await? {
             let id = blob_id(&blob);
-            let listed = id.is_some_and(|id| stored.receipts.contains(&id));
+            let listed = id.is_some_and(|id| stored.receipts.contains_key(&id));
             if let Some(id) = id.filter(|_| !blob.partial) {
-                stored.archives.insert(id, blob.size);
+                stored.archives.insert(id, (blob.path.clone(), blob.size));
             }
             if now - blob.modified > grace && (blob.partial || (id.is_some() && !listed)) {
                 stored.suspects.push(blob);
@@ -225,7 +262,7 @@ impl Engine {
 
     /// How many receipts are there of backups that the catalog does not know.
     async fn count_unknown(&self, stored: &Stored) -> Result<u64, Error> {
-        let ids: Vec<BackupId> = stored.receipts.iter().copied().collect();
+        let ids: Vec<BackupId> = stored.receipts.keys().copied().collect();
         let mut unknown = 0;
         for ids in ids.chunks(500) {
             unknown += self.store.unknown_backups(ids).await?.len() as u64;
@@ -316,14 +353,14 @@ impl Engine {
             return Ok(backup.completed_at.is_some_and(|at| at < stored.at)
                 && self.check_completed(backup, shelf, stored, found).await?);
         }
-        if stored.receipts.contains(&backup.id) {
+        if stored.receipts.contains_key(&backup.id) {
             self.settle_leftover(backup, shelf, found).await?;
         }
         Ok(false)
     }
 
-    /// Whether a completed backup is in the storage, receipt and archive. What seems to be missing is asked for again: the backup
-    /// may have been deleted, or written, since the storage was listed.
+    /// Whether a completed backup is in the storage, receipt and archive, each at its own path. What seems to be missing is asked
+    /// for again: the backup may have been deleted, or written, since the storage was listed.
     async fn check_completed(
         &self,
         backup: &Backup,
@@ -332,17 +369,19 @@ impl Engine {
         found: &mut Reconciled,
     ) -> Result<bool, Error> {
         let storage = &shelf.place.storage;
-        let listed = stored.receipts.contains(&backup.id);
-        if listed && stored.archives.get(&backup.id).copied() == backup.size_bytes {
+        if stored.holds(backup) {
             return Ok(true);
         }
         let now = self.store.get_backup(backup.id).await?;
         if now.is_none_or(|summary| summary.backup.deleting) {
             return Ok(false);
         }
-        let receipt = storage.get_receipt(&own_receipt(backup)).await;
+        let own = own_receipt(backup);
+        let receipt = storage.get_receipt(&own).await;
         if receipt.map_err(PipelineError::from)?.is_none() {
             found.lost.push(backup.id);
+            let astray = stored.receipt_astray(backup.id, &own);
+            found.astray.extend(astray.map(|text| (backup.id, text)));
             return Ok(false);
         }
         let size = match &backup.storage_path {
@@ -352,6 +391,8 @@ impl Engine {
         let is_there = size.is_some() && size == backup.size_bytes;
         if !is_there {
             found.damaged.push(backup.id);
+            let astray = stored.archive_astray(backup);
+            found.astray.extend(astray.map(|text| (backup.id, text)));
         }
         Ok(is_there)
     }
@@ -387,6 +428,10 @@ impl Engine {
         found.leftovers.push(backup.id);
         Ok(())
     }
+}
+
+fn astray(path: &str, own: &str) -> String {
+    format!("it stands at '{path}' (HINT: Move it back to '{own}'.)")
 }
 
 fn own_receipt(backup: &Backup) -> String {

@@ -39,8 +39,10 @@ pub(super) async fn tell(
     for (ids, what) in [(&found.lost, "receipt"), (&found.damaged, "archive")] {
         for id in ids {
             let backup = find(engine, *id).await?;
-            let message =
-                format!("backup {id} cannot be restored: its {what} is no longer in the storage as it was written");
+            let astray = found.said_of(*id);
+            let message = format!(
+                "backup {id} cannot be restored: its {what} is no longer in the storage as it was written{astray}"
+            );
             // Neither it nor what builds on it may look as if it could.
             if let Some(backup) = &backup
                 && looks_good(engine, backup).await?
