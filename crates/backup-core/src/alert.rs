@@ -35,7 +35,8 @@ text_enum! {
         /// No backup of a schedule has been found good for longer than its policy of verifications lets one expect. Subject:
         /// the schedule.
         DrillOverdue => "DRILL_OVERDUE",
-        /// A storage does not answer, or is empty though it should not be. Subject: the configuration.
+        /// A storage does not answer, or is empty though it should not be. Subject: the configuration. Or single files in it can
+        /// be neither judged nor removed. Subject: the configuration and `files`.
         StorageUnreachable => "STORAGE_UNREACHABLE",
         /// The catalog did not answer for a while; known afterwards only. Subject: empty.
         CatalogUnreachable => "CATALOG_UNREACHABLE",

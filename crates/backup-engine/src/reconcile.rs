@@ -28,6 +28,7 @@ use crate::receipts;
 use page::Page;
 use shelf::Shelf;
 use trouble::Trouble;
+pub(crate) use trouble::Unsettled;
 
 /// A blob younger than this many leases may belong to a job that is just finishing.
 const GRACE_LEASES: i32 = 4;
@@ -126,8 +127,10 @@ impl Engine {
                 needed.extend(backup.base_id);
                 continue;
             }
-            match self.remove_marked(&backup).await {
-                Ok(()) => found.deletions.push(backup.id),
+            let removed = self.remove_marked(&backup).await;
+            match trouble.of_one(&backup.config_key, &backup.name, removed) {
+                Ok(Some(())) => found.deletions.push(backup.id),
+                Ok(None) => needed.extend(backup.base_id),
                 Err(error) => {
                     needed.extend(backup.base_id);
                     trouble.keep(error);
@@ -135,7 +138,8 @@ impl Engine {
             }
         }
         let (shelves, unreachable) = self.shelves().await?;
-        if let Some((_, error)) = unreachable.into_iter().next() {
+        for (config_key, error) in unreachable {
+            trouble.leave_out(&config_key);
             trouble.keep(error);
         }
         let mut judged = Vec::new();
@@ -143,12 +147,24 @@ impl Engine {
             let done = self.reconcile_shelf(&shelf, &mut found, &mut there, &mut trouble).await;
             match done {
                 Ok(()) => judged.extend(shelf.config_keys),
-                Err(error) => trouble.keep(error),
+                Err(error) => self.keep_unjudged(&shelf, error, &mut trouble).await,
             }
         }
-        alert::tell(self, &judged, &found, &there).await?;
+        alert::tell(self, &judged, &found, &there, trouble.unsettled()).await?;
         found.found_again = self.store.found_again(&judged, there).await?;
         trouble.unless(found)
+    }
+
+    /// Keeps why a shelf was not judged. Where it answers all the same, such as one with a folder that cannot be listed, nobody
+    /// else tells of it.
+    async fn keep_unjudged(&self, shelf: &Shelf, error: Error, trouble: &mut Trouble) {
+        match error {
+            Error::Pipeline(error) => match shelf.place.repository(self).of_one_file(error).await {
+                Ok(error) => trouble.keep_of(shelf.first_key(), &shelf.place.storage.describe(), error),
+                Err(error) => trouble.keep(error),
+            },
+            Error::Catalog(error) => trouble.keep(error),
+        }
     }
 
     /// Every storage that can be opened, with its configurations; and the configurations whose storage cannot, and why.
@@ -180,8 +196,7 @@ impl Engine {
             found.empty.extend(told);
             return Err(error.into());
         }
-        self.remove_orphans(&shelf.place.storage, &stored, found, trouble)
-            .await?;
+        self.remove_orphans(shelf, &stored, found, trouble).await?;
         if let Some(first) = shelf.config_keys.first() {
             let unknown = self.count_unknown(&stored).await?;
             found.unknown.extend((unknown > 0).then(|| (first.clone(), unknown)));
@@ -192,7 +207,7 @@ impl Engine {
                 self.compare(rows, shelf, &stored, found, there, trouble).await?;
             }
         }
-        self.note_keys(shelf).await
+        self.note_keys(shelf, trouble).await
     }
 
     /// [`Self::reconcile`], with its outcome in the log.
@@ -273,14 +288,14 @@ impl Engine {
     /// Removes blobs that nobody lists and nobody is working on, and what killed uploads left.
     async fn remove_orphans(
         &self,
-        storage: &BlobStore,
+        shelf: &Shelf,
         stored: &Stored,
         found: &mut Reconciled,
         trouble: &mut Trouble,
     ) -> Result<(), Error> {
         for blob in &stored.suspects {
-            let removed = self.remove_if_orphan(storage, blob).await;
-            if trouble.of_one(removed)? == Some(true) {
+            let removed = self.remove_if_orphan(&shelf.place.storage, blob).await;
+            if trouble.of_one(shelf.first_key(), &blob.path, removed)? == Some(true) {
                 found.orphans.push(blob.path.clone());
             }
         }
@@ -333,7 +348,7 @@ impl Engine {
         while let Some(backups) = rows.next(&self.store).await? {
             for backup in backups {
                 let one = self.compare_one(&backup, shelf, stored, found).await;
-                if trouble.of_one(one)? == Some(true) {
+                if trouble.of_one(&backup.config_key, &backup.name, one)? == Some(true) {
                     there.insert(backup.id);
                 }
             }

@@ -979,7 +979,7 @@ export interface components {
          *     - `VERIFICATION_FAILED`: A verification found something wrong. Subject: the backup.
          *     - `VERIFICATION_OVERDUE`: No backup has been verified for longer than the configuration says. Subject: the configuration.
          *     - `DRILL_OVERDUE`: No backup of a schedule has been found good for longer than its policy of verifications lets one expect. Subject: the schedule.
-         *     - `STORAGE_UNREACHABLE`: A storage does not answer, or is empty though it should not be. Subject: the configuration.
+         *     - `STORAGE_UNREACHABLE`: A storage does not answer, or is empty though it should not be. Subject: the configuration. Or single files in it can be neither judged nor removed. Subject: the configuration and `files`.
          *     - `CATALOG_UNREACHABLE`: The catalog did not answer for a while; known afterwards only. Subject: empty.
          *     - `ORPHANS_FOUND`: A storage holds what the catalog does not know, or the other way round. Subject: the configuration.
          *     - `KEY_MISSING`: Kept backups need a key that is not at hand. Subject: the key's fingerprint.
