@@ -7,35 +7,27 @@ mod keys;
 mod orphans;
 mod page;
 mod shelf;
+mod stored;
 mod trouble;
+mod unowned;
 
 pub use orphans::{Orphan, OrphanKind, Orphans};
 
 use std::collections::{HashMap, HashSet};
 
-use backup_core::receipt::receipt_path;
 use backup_core::{Backup, BackupId, JobControl, JobStatus, PipelineError};
 use backup_db::Error as CatalogError;
-use backup_storage::{BlobInfo, BlobStore};
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::TryStreamExt;
 
 use crate::backup::{attempt_key, remove_all, whole};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::logging::Action;
-use crate::receipts;
 use page::Page;
 use shelf::Shelf;
+pub(crate) use stored::blob_id;
+use stored::{Stored, own_receipt};
 use trouble::Trouble;
 pub(crate) use trouble::Unsettled;
-
-/// A blob younger than this many leases may belong to a job that is just finishing.
-const GRACE_LEASES: i32 = 4;
-
-/// A whole archive of which the catalog knows nothing may belong to a program that asks no catalog, and stands still before it
-/// writes the receipt.
-const GRACE_UNKNOWN: TimeDelta = TimeDelta::days(1);
 
 /// What a reconciliation found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,43 +62,6 @@ impl Reconciled {
     fn said_of(&self, id: BackupId) -> String {
         let astray = self.astray.get(&id);
         astray.map_or_else(String::new, |text| format!("; {text}"))
-    }
-}
-
-/// What stands in a storage.
-#[derive(Default)]
-struct Stored {
-    /// When it was looked through: what ended later is not judged by it.
-    at: DateTime<Utc>,
-    /// Where each receipt stands; of several of one backup, one of them.
-    receipts: HashMap<BackupId, String>,
-    /// Where each archive stands, and its bytes; of several of one backup, one of them.
-    archives: HashMap<BackupId, (String, u64)>,
-    /// Blobs old enough to be nobody's current work, that belong to no receipt.
-    suspects: Vec<BlobInfo>,
-}
-
-impl Stored {
-    /// Whether receipt and archive of a completed backup stand where they belong, the archive in its full length. Elsewhere
-    /// nobody finds them who restores it.
-    fn holds(&self, backup: &Backup) -> bool {
-        let archive = self.archives.get(&backup.id).map(|(path, size)| (path, *size));
-        archive.is_some()
-            && archive == backup.storage_path.as_ref().zip(backup.size_bytes)
-            && self.receipts.get(&backup.id) == Some(&own_receipt(backup))
-    }
-
-    /// [`Reconciled::astray`] of a receipt that is not at its `own` path.
-    fn receipt_astray(&self, id: BackupId, own: &str) -> Option<String> {
-        let path = self.receipts.get(&id)?;
-        (path != own).then(|| astray(path, own))
-    }
-
-    /// [`Reconciled::astray`] of an archive that is not at its own path.
-    fn archive_astray(&self, backup: &Backup) -> Option<String> {
-        let own = backup.storage_path.as_ref()?;
-        let (path, size) = self.archives.get(&backup.id)?;
-        (path != own && Some(*size) == backup.size_bytes).then(|| astray(path, own))
     }
 }
 
@@ -250,91 +205,6 @@ impl Engine {
         }
     }
 
-    async fn look_around(&self, storage: &BlobStore, now: DateTime<Utc>) -> Result<Stored, PipelineError> {
-        let mut stored = Stored {
-            at: now,
-            ..Stored::default()
-        };
-        let mut paths = storage.receipts();
-        while let Some(path) = paths.try_next().await? {
-            stored.receipts.extend(receipts::id_of(&path).map(|id| (id, path)));
-        }
-        drop(paths);
-        let grace = TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::MAX) * GRACE_LEASES;
-        let mut blobs = storage.blobs();
-        while let Some(blob) = blobs.try_next().await? {
-            let id = blob_id(&blob);
-            let listed = id.is_some_and(|id| stored.receipts.contains_key(&id));
-            if let Some(id) = id.filter(|_| !blob.partial) {
-                stored.archives.insert(id, (blob.path.clone(), blob.size));
-            }
-            if now - blob.modified > grace && (blob.partial || (id.is_some() && !listed)) {
-                stored.suspects.push(blob);
-            }
-        }
-        Ok(stored)
-    }
-
-    /// How many receipts are there of backups that the catalog does not know.
-    async fn count_unknown(&self, stored: &Stored) -> Result<u64, Error> {
-        let ids: Vec<BackupId> = stored.receipts.keys().copied().collect();
-        let mut unknown = 0;
-        for ids in ids.chunks(500) {
-            unknown += self.store.unknown_backups(ids).await?.len() as u64;
-        }
-        Ok(unknown)
-    }
-
-    /// Removes blobs that nobody lists and nobody is working on, and what killed uploads left.
-    async fn remove_orphans(
-        &self,
-        shelf: &Shelf,
-        stored: &Stored,
-        found: &mut Reconciled,
-        trouble: &mut Trouble,
-    ) -> Result<(), Error> {
-        for blob in &stored.suspects {
-            let removed = self.remove_if_orphan(&shelf.place.storage, blob).await;
-            if trouble.of_one(shelf.first_key(), &blob.path, removed)? == Some(true) {
-                found.orphans.push(blob.path.clone());
-            }
-        }
-        Ok(())
-    }
-
-    async fn remove_if_orphan(&self, storage: &BlobStore, blob: &BlobInfo) -> Result<bool, Error> {
-        if !self.is_orphan(storage, blob).await? {
-            return Ok(false);
-        }
-        storage.delete(&blob.path).await.map_err(PipelineError::from)?;
-        tracing::info!(
-            action = %Action::OrphanRemoved, size_bytes = blob.size,
-            "'{}' belonged to no backup and was removed", blob.path
-        );
-        Ok(true)
-    }
-
-    /// Asks the catalog, and the storage once more.
-    async fn is_orphan(&self, storage: &BlobStore, blob: &BlobInfo) -> Result<bool, Error> {
-        let Some(id) = blob_id(blob) else {
-            // What a probe left. Finished files of other names are not ours to judge.
-            return Ok(blob.partial);
-        };
-        let status = self.store.get_backup(id).await?.map(|summary| summary.backup.status);
-        if status.is_some_and(JobStatus::is_active) {
-            return Ok(false);
-        }
-        if blob.partial {
-            return Ok(true);
-        }
-        if status.is_none() && self.clock.now() - blob.modified < GRACE_UNKNOWN {
-            return Ok(false);
-        }
-        // A completed row whose receipt is lost keeps its blob: somebody may want to look at it.
-        let receipt = storage.get_receipt(&beside(&blob.path, id)).await;
-        Ok(status != Some(JobStatus::Completed) && receipt.map_err(PipelineError::from)?.is_none())
-    }
-
     /// Compares the catalog's rows of one final state with the storage.
     async fn compare(
         &self,
@@ -442,37 +312,5 @@ impl Engine {
         remove_all(&shelf.place.storage, path, &receipt_path).await?;
         found.leftovers.push(backup.id);
         Ok(())
-    }
-}
-
-fn astray(path: &str, own: &str) -> String {
-    format!("it stands at '{path}' (HINT: Move it back to '{own}'.)")
-}
-
-fn own_receipt(backup: &Backup) -> String {
-    receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at))
-}
-
-/// The identifier in an archive's name, `ID.tar.gz.enc` and the like, or in that of a partial file, `.ID.tar.gz.enc.x.partial`.
-/// A copy that somebody keeps elsewhere than where archives are has none: it is his own.
-pub(crate) fn blob_id(blob: &BlobInfo) -> Option<BackupId> {
-    if !blob.is_in_place() {
-        return None;
-    }
-    let name = blob.path.rsplit('/').next()?;
-    let name = if blob.partial { name.strip_prefix('.')? } else { name };
-    let (id, extension) = name.split_once('.')?;
-    if blob.partial || extension.starts_with("tar.") {
-        id.parse().ok()
-    } else {
-        None
-    }
-}
-
-/// The path of the receipt that would stand beside this blob.
-fn beside(path: &str, id: BackupId) -> String {
-    match path.rsplit_once('/') {
-        Some((folder, _)) => format!("{folder}/{id}.json"),
-        None => format!("{id}.json"),
     }
 }

@@ -2,7 +2,8 @@
 
 use backup_core::{BackupId, PipelineError};
 
-use super::{Shelf, Trouble, beside};
+use super::stored::beside;
+use super::{Shelf, Trouble};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::receipts;

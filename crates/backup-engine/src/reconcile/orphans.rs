@@ -6,7 +6,8 @@ use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, 
 use backup_db::NewVerification;
 use futures_util::TryStreamExt;
 
-use super::{Page, Reconciled, Shelf, Stored, Trouble, blob_id};
+use super::stored::{beside, blob_id};
+use super::{Page, Reconciled, Shelf, Stored, Trouble};
 use crate::backup::remove_all;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -235,7 +236,7 @@ impl Engine {
                 (None, None) => continue,
             };
             self.check_that_nothing_builds_on(&repository, id).await?;
-            let receipt = receipt.unwrap_or_else(|| super::beside(&archive, id));
+            let receipt = receipt.unwrap_or_else(|| beside(&archive, id));
             return Ok(remove_all(storage, &archive, &receipt).await?);
         }
         Err(not_found(id, unreachable).into())
