@@ -17,7 +17,7 @@ text_enum! {
         /// The storage no longer has a good backup. Subject: the backup.
         BackupLost => "BACKUP_LOST",
         /// A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the
-        /// configuration. Over with its next good backup of the same source.
+        /// configuration and the source. Over with its next good backup of the same source.
         ChainBroken => "CHAIN_BROKEN",
         /// No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration
         /// where none asked. Over with its next good FULL backup.
@@ -35,7 +35,8 @@ text_enum! {
         /// No backup of a schedule has been found good for longer than its policy of verifications lets one expect. Subject:
         /// the schedule.
         DrillOverdue => "DRILL_OVERDUE",
-        /// A storage does not answer, or is empty though it should not be. Subject: the configuration.
+        /// A storage does not answer, or is empty though it should not be. Subject: the configuration. Or single files in it can
+        /// be neither judged nor removed. Subject: the configuration and `files`.
         StorageUnreachable => "STORAGE_UNREACHABLE",
         /// The catalog did not answer for a while; known afterwards only. Subject: empty.
         CatalogUnreachable => "CATALOG_UNREACHABLE",

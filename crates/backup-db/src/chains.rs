@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
+use backup_core::alert::{Alert, AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::chain::Link;
 use backup_core::{Backup, BackupId, BackupSource, BackupType, JobStatus, VerifyLevel, counted};
 use diesel::prelude::*;
@@ -237,7 +237,8 @@ fn tell(tx: &mut Tx<'_>, row: &BackupRow, dependents: usize, problem: &str) -> T
         row.name,
         counted(dependents, "backup that builds on", "backups that build on")
     );
-    let alert = NewAlert::new(AlertKind::ChainBroken, &row.config_key, message)
+    let subject = subject(tx, &row.config_key, row.source.0)?;
+    let alert = NewAlert::new(AlertKind::ChainBroken, subject, message)
         .severity(AlertSeverity::Critical)
         .with(CONFIG_DETAIL, &row.config_key)
         .with(SOURCE_DETAIL, row.source.0)
@@ -246,6 +247,18 @@ fn tell(tx: &mut Tx<'_>, row: &BackupRow, dependents: usize, problem: &str) -> T
         .with("error", problem);
     crate::alerts::raise(tx, &alert)?;
     Ok(())
+}
+
+/// The subject of the alert about the chains of this source. An earlier version had one alert for all sources of a
+/// configuration: where it is still open, and of this source, it is the one that goes on and ends.
+fn subject(tx: &mut Tx<'_>, config_key: &str, source: BackupSource) -> TxResult<String> {
+    let of_all = crate::alerts::open(tx, AlertKind::ChainBroken, config_key)?;
+    let is_of_it = |alert: Alert| alert.details.get(SOURCE_DETAIL).is_some_and(|of| of == source.as_str());
+    Ok(if of_all.is_some_and(is_of_it) {
+        config_key.to_owned()
+    } else {
+        format!("{config_key} {source}")
+    })
 }
 
 /// What was found of its base while a backup was being made holds for the backup too: as long as it was not COMPLETED, nobody
@@ -267,7 +280,8 @@ pub(crate) fn inherit(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<Option<Strin
         let text = inherited(base.id.0, problem);
         note(tx, backup.id, how, &text)?;
         // Where it broke a chain before, that is told already.
-        if crate::alerts::open(tx, AlertKind::ChainBroken, &base.config_key)?.is_none() {
+        let subject = subject(tx, &base.config_key, base.source.0)?;
+        if crate::alerts::open(tx, AlertKind::ChainBroken, &subject)?.is_none() {
             tell(tx, &base, 1, problem)?;
         }
         found.get_or_insert(text);
@@ -280,28 +294,27 @@ fn inherited(base: BackupId, problem: &str) -> String {
     format!("it builds on backup {base}, which cannot be read: {problem}")
 }
 
-/// A good backup has come to be: from here on the configuration has one again, whatever was broken before.
+/// A good backup has come to be: from here on the configuration has one of this source again, whatever was broken before.
 pub(crate) fn mended(
     tx: &mut Tx<'_>,
     config_key: &str,
     source: BackupSource,
     ended: chrono::DateTime<chrono::Utc>,
 ) -> TxResult<()> {
-    let broken = crate::alerts::open(tx, AlertKind::ChainBroken, config_key)?;
-    let is_over = broken.is_some_and(|alert| {
-        alert.raised_at <= ended && alert.details.get(SOURCE_DETAIL).is_some_and(|of| of == source.as_str())
-    });
-    if is_over {
-        crate::alerts::resolve(tx, AlertKind::ChainBroken, config_key)?;
+    let subject = subject(tx, config_key, source)?;
+    let broken = crate::alerts::open(tx, AlertKind::ChainBroken, &subject)?;
+    if broken.is_some_and(|alert| alert.raised_at <= ended) {
+        crate::alerts::resolve(tx, AlertKind::ChainBroken, &subject)?;
     }
     Ok(())
 }
 
 /// What was not there is there again: where it is what broke the chain, the chain is whole.
 pub(crate) fn found_again(tx: &mut Tx<'_>, row: &BackupRow) -> TxResult<()> {
-    let broken = crate::alerts::open(tx, AlertKind::ChainBroken, &row.config_key)?;
+    let subject = subject(tx, &row.config_key, row.source.0)?;
+    let broken = crate::alerts::open(tx, AlertKind::ChainBroken, &subject)?;
     if broken.is_some_and(|alert| alert.details.get(BACKUP_DETAIL) == Some(&row.name)) {
-        crate::alerts::resolve(tx, AlertKind::ChainBroken, &row.config_key)?;
+        crate::alerts::resolve(tx, AlertKind::ChainBroken, &subject)?;
     }
     // A verification that had found nothing but this said no more than that.
     if row.verify_error.is_none() {

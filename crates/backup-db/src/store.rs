@@ -1,6 +1,8 @@
 //! The one way in: every call is a named transaction on a pooled connection, off the asynchronous threads.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod turns;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backup_core::{Clock, IdGenerator, OsRandom};
@@ -15,6 +17,7 @@ use crate::migrate::{Failure, migrate};
 use crate::opening::Opening;
 use crate::pool::{self, Db, Link, Manager, unavailable};
 use crate::url::Target;
+use turns::{Turns, take};
 
 /// How often a transaction is tried that another one got in the way of.
 const TRIES: u32 = 5;
@@ -204,41 +207,7 @@ impl Store {
     }
 }
 
-type Turn = Option<tokio::sync::OwnedSemaphorePermit>;
-
-/// A writer's turn and that of a connection, until somebody takes them.
-type Held = Mutex<Option<(Turn, Turn)>>;
-
-/// The turns of a call. Its transaction takes them when it begins; where the caller goes before, they are free again at once:
-/// it may be long until there is a thread to begin on.
-struct Turns(Arc<Held>);
-
-impl Turns {
-    fn new(writer: Turn, connection: Turn) -> Self {
-        Self(Arc::new(Mutex::new(Some((writer, connection)))))
-    }
-}
-
-impl Drop for Turns {
-    fn drop(&mut self) {
-        drop(take(&self.0));
-    }
-}
-
-fn take(held: &Held) -> Option<(Turn, Turn)> {
-    held.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
 impl Inner {
-    /// A place in the queue: no more threads wait than there are connections.
-    async fn turn(&self, queue: &Arc<Semaphore>) -> Result<Turn, Error> {
-        let patience = pool::WAIT * 3;
-        match tokio::time::timeout(patience, queue.clone().acquire_owned()).await {
-            Ok(turn) => Ok(turn.ok()),
-            Err(_) => Err(unavailable(&self.target, "too many calls wait for it")),
-        }
-    }
-
     fn connection(&self) -> Result<diesel::r2d2::PooledConnection<Manager>, Error> {
         self.pool
             .get()

@@ -7,34 +7,27 @@ mod keys;
 mod orphans;
 mod page;
 mod shelf;
+mod stored;
 mod trouble;
+mod unowned;
 
 pub use orphans::{Orphan, OrphanKind, Orphans};
 
 use std::collections::{HashMap, HashSet};
 
-use backup_core::receipt::receipt_path;
 use backup_core::{Backup, BackupId, JobControl, JobStatus, PipelineError};
 use backup_db::Error as CatalogError;
-use backup_storage::{BlobInfo, BlobStore};
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::TryStreamExt;
 
 use crate::backup::{attempt_key, remove_all, whole};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::logging::Action;
-use crate::receipts;
 use page::Page;
 use shelf::Shelf;
+pub(crate) use stored::blob_id;
+use stored::{Stored, own_receipt};
 use trouble::Trouble;
-
-/// A blob younger than this many leases may belong to a job that is just finishing.
-const GRACE_LEASES: i32 = 4;
-
-/// A whole archive of which the catalog knows nothing may belong to a program that asks no catalog, and stands still before it
-/// writes the receipt.
-const GRACE_UNKNOWN: TimeDelta = TimeDelta::days(1);
+pub(crate) use trouble::Unsettled;
 
 /// What a reconciliation found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +44,9 @@ pub struct Reconciled {
     pub lost: Vec<BackupId>,
     /// Completed backups whose archive is missing or has another length than its receipt says: they cannot be restored.
     pub damaged: Vec<BackupId>,
+    /// Where the receipt of one that is lost, or the archive of one that is damaged, stands in the storage instead of where it
+    /// belongs, and what to do, for people.
+    pub astray: HashMap<BackupId, String>,
     /// How many receipts of backups that the catalog does not know are in the storage of a configuration, of those where there
     /// are any. A storage that several share counts for the first of them.
     pub unknown: Vec<(String, u64)>,
@@ -61,16 +57,12 @@ pub struct Reconciled {
     pub empty: Vec<(String, String)>,
 }
 
-/// What stands in a storage.
-#[derive(Default)]
-struct Stored {
-    /// When it was looked through: what ended later is not judged by it.
-    at: DateTime<Utc>,
-    receipts: HashSet<BackupId>,
-    /// Bytes of each archive.
-    archives: HashMap<BackupId, u64>,
-    /// Blobs old enough to be nobody's current work, that belong to no receipt.
-    suspects: Vec<BlobInfo>,
+impl Reconciled {
+    /// What [`Self::astray`] has of a backup, as the end of a sentence.
+    fn said_of(&self, id: BackupId) -> String {
+        let astray = self.astray.get(&id);
+        astray.map_or_else(String::new, |text| format!("; {text}"))
+    }
 }
 
 impl Engine {
@@ -90,8 +82,10 @@ impl Engine {
                 needed.extend(backup.base_id);
                 continue;
             }
-            match self.remove_marked(&backup).await {
-                Ok(()) => found.deletions.push(backup.id),
+            let removed = self.remove_marked(&backup).await;
+            match trouble.of_one(&backup.config_key, &backup.name, removed) {
+                Ok(Some(())) => found.deletions.push(backup.id),
+                Ok(None) => needed.extend(backup.base_id),
                 Err(error) => {
                     needed.extend(backup.base_id);
                     trouble.keep(error);
@@ -99,7 +93,8 @@ impl Engine {
             }
         }
         let (shelves, unreachable) = self.shelves().await?;
-        if let Some((_, error)) = unreachable.into_iter().next() {
+        for (config_key, error) in unreachable {
+            trouble.leave_out(&config_key);
             trouble.keep(error);
         }
         let mut judged = Vec::new();
@@ -107,12 +102,24 @@ impl Engine {
             let done = self.reconcile_shelf(&shelf, &mut found, &mut there, &mut trouble).await;
             match done {
                 Ok(()) => judged.extend(shelf.config_keys),
-                Err(error) => trouble.keep(error),
+                Err(error) => self.keep_unjudged(&shelf, error, &mut trouble).await,
             }
         }
-        alert::tell(self, &judged, &found, &there).await?;
+        alert::tell(self, &judged, &found, &there, trouble.unsettled()).await?;
         found.found_again = self.store.found_again(&judged, there).await?;
         trouble.unless(found)
+    }
+
+    /// Keeps why a shelf was not judged. Where it answers all the same, such as one with a folder that cannot be listed, nobody
+    /// else tells of it.
+    async fn keep_unjudged(&self, shelf: &Shelf, error: Error, trouble: &mut Trouble) {
+        match error {
+            Error::Pipeline(error) => match shelf.place.repository(self).of_one_file(error).await {
+                Ok(error) => trouble.keep_of(shelf.first_key(), &shelf.place.storage.describe(), error),
+                Err(error) => trouble.keep(error),
+            },
+            Error::Catalog(error) => trouble.keep(error),
+        }
     }
 
     /// Every storage that can be opened, with its configurations; and the configurations whose storage cannot, and why.
@@ -144,8 +151,7 @@ impl Engine {
             found.empty.extend(told);
             return Err(error.into());
         }
-        self.remove_orphans(&shelf.place.storage, &stored, found, trouble)
-            .await?;
+        self.remove_orphans(shelf, &stored, found, trouble).await?;
         if let Some(first) = shelf.config_keys.first() {
             let unknown = self.count_unknown(&stored).await?;
             found.unknown.extend((unknown > 0).then(|| (first.clone(), unknown)));
@@ -156,7 +162,7 @@ impl Engine {
                 self.compare(rows, shelf, &stored, found, there, trouble).await?;
             }
         }
-        self.note_keys(shelf).await
+        self.note_keys(shelf, trouble).await
     }
 
     /// [`Self::reconcile`], with its outcome in the log.
@@ -165,9 +171,10 @@ impl Engine {
             Ok(found) => {
                 for (ids, what) in [(&found.lost, "receipt"), (&found.damaged, "archive")] {
                     for id in ids {
+                        let astray = found.said_of(*id);
                         tracing::error!(
                             action = %Action::ReceiptMissing, backup_id = %id,
-                            "backup {id} is completed in the catalog, and the storage no longer has its {what}"
+                            "backup {id} is completed in the catalog, and the storage no longer has its {what}{astray}"
                         );
                     }
                 }
@@ -198,91 +205,6 @@ impl Engine {
         }
     }
 
-    async fn look_around(&self, storage: &BlobStore, now: DateTime<Utc>) -> Result<Stored, PipelineError> {
-        let mut stored = Stored {
-            at: now,
-            ..Stored::default()
-        };
-        let mut paths = storage.receipts();
-        while let Some(path) = paths.try_next().await? {
-            stored.receipts.extend(receipts::id_of(&path));
-        }
-        drop(paths);
-        let grace = TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::MAX) * GRACE_LEASES;
-        let mut blobs = storage.blobs();
-        while let Some(blob) = blobs.try_next().await? {
-            let id = blob_id(&blob);
-            let listed = id.is_some_and(|id| stored.receipts.contains(&id));
-            if let Some(id) = id.filter(|_| !blob.partial) {
-                stored.archives.insert(id, blob.size);
-            }
-            if now - blob.modified > grace && (blob.partial || (id.is_some() && !listed)) {
-                stored.suspects.push(blob);
-            }
-        }
-        Ok(stored)
-    }
-
-    /// How many receipts are there of backups that the catalog does not know.
-    async fn count_unknown(&self, stored: &Stored) -> Result<u64, Error> {
-        let ids: Vec<BackupId> = stored.receipts.iter().copied().collect();
-        let mut unknown = 0;
-        for ids in ids.chunks(500) {
-            unknown += self.store.unknown_backups(ids).await?.len() as u64;
-        }
-        Ok(unknown)
-    }
-
-    /// Removes blobs that nobody lists and nobody is working on, and what killed uploads left.
-    async fn remove_orphans(
-        &self,
-        storage: &BlobStore,
-        stored: &Stored,
-        found: &mut Reconciled,
-        trouble: &mut Trouble,
-    ) -> Result<(), Error> {
-        for blob in &stored.suspects {
-            let removed = self.remove_if_orphan(storage, blob).await;
-            if trouble.of_one(removed)? == Some(true) {
-                found.orphans.push(blob.path.clone());
-            }
-        }
-        Ok(())
-    }
-
-    async fn remove_if_orphan(&self, storage: &BlobStore, blob: &BlobInfo) -> Result<bool, Error> {
-        if !self.is_orphan(storage, blob).await? {
-            return Ok(false);
-        }
-        storage.delete(&blob.path).await.map_err(PipelineError::from)?;
-        tracing::info!(
-            action = %Action::OrphanRemoved, size_bytes = blob.size,
-            "'{}' belonged to no backup and was removed", blob.path
-        );
-        Ok(true)
-    }
-
-    /// Asks the catalog, and the storage once more.
-    async fn is_orphan(&self, storage: &BlobStore, blob: &BlobInfo) -> Result<bool, Error> {
-        let Some(id) = blob_id(blob) else {
-            // What a probe left. Finished files of other names are not ours to judge.
-            return Ok(blob.partial);
-        };
-        let status = self.store.get_backup(id).await?.map(|summary| summary.backup.status);
-        if status.is_some_and(JobStatus::is_active) {
-            return Ok(false);
-        }
-        if blob.partial {
-            return Ok(true);
-        }
-        if status.is_none() && self.clock.now() - blob.modified < GRACE_UNKNOWN {
-            return Ok(false);
-        }
-        // A completed row whose receipt is lost keeps its blob: somebody may want to look at it.
-        let receipt = storage.get_receipt(&beside(&blob.path, id)).await;
-        Ok(status != Some(JobStatus::Completed) && receipt.map_err(PipelineError::from)?.is_none())
-    }
-
     /// Compares the catalog's rows of one final state with the storage.
     async fn compare(
         &self,
@@ -296,7 +218,7 @@ impl Engine {
         while let Some(backups) = rows.next(&self.store).await? {
             for backup in backups {
                 let one = self.compare_one(&backup, shelf, stored, found).await;
-                if trouble.of_one(one)? == Some(true) {
+                if trouble.of_one(&backup.config_key, &backup.name, one)? == Some(true) {
                     there.insert(backup.id);
                 }
             }
@@ -316,14 +238,14 @@ impl Engine {
             return Ok(backup.completed_at.is_some_and(|at| at < stored.at)
                 && self.check_completed(backup, shelf, stored, found).await?);
         }
-        if stored.receipts.contains(&backup.id) {
+        if stored.receipts.contains_key(&backup.id) {
             self.settle_leftover(backup, shelf, found).await?;
         }
         Ok(false)
     }
 
-    /// Whether a completed backup is in the storage, receipt and archive. What seems to be missing is asked for again: the backup
-    /// may have been deleted, or written, since the storage was listed.
+    /// Whether a completed backup is in the storage, receipt and archive, each at its own path. What seems to be missing is asked
+    /// for again: the backup may have been deleted, or written, since the storage was listed.
     async fn check_completed(
         &self,
         backup: &Backup,
@@ -332,17 +254,19 @@ impl Engine {
         found: &mut Reconciled,
     ) -> Result<bool, Error> {
         let storage = &shelf.place.storage;
-        let listed = stored.receipts.contains(&backup.id);
-        if listed && stored.archives.get(&backup.id).copied() == backup.size_bytes {
+        if stored.holds(backup) {
             return Ok(true);
         }
         let now = self.store.get_backup(backup.id).await?;
         if now.is_none_or(|summary| summary.backup.deleting) {
             return Ok(false);
         }
-        let receipt = storage.get_receipt(&own_receipt(backup)).await;
+        let own = own_receipt(backup);
+        let receipt = storage.get_receipt(&own).await;
         if receipt.map_err(PipelineError::from)?.is_none() {
             found.lost.push(backup.id);
+            let astray = stored.receipt_astray(backup.id, &own);
+            found.astray.extend(astray.map(|text| (backup.id, text)));
             return Ok(false);
         }
         let size = match &backup.storage_path {
@@ -352,6 +276,8 @@ impl Engine {
         let is_there = size.is_some() && size == backup.size_bytes;
         if !is_there {
             found.damaged.push(backup.id);
+            let astray = stored.archive_astray(backup);
+            found.astray.extend(astray.map(|text| (backup.id, text)));
         }
         Ok(is_there)
     }
@@ -386,33 +312,5 @@ impl Engine {
         remove_all(&shelf.place.storage, path, &receipt_path).await?;
         found.leftovers.push(backup.id);
         Ok(())
-    }
-}
-
-fn own_receipt(backup: &Backup) -> String {
-    receipt_path(backup.id, backup.started_at.unwrap_or(backup.created_at))
-}
-
-/// The identifier in an archive's name, `ID.tar.gz.enc` and the like, or in that of a partial file, `.ID.tar.gz.enc.x.partial`.
-/// A copy that somebody keeps elsewhere than where archives are has none: it is his own.
-pub(crate) fn blob_id(blob: &BlobInfo) -> Option<BackupId> {
-    if !blob.is_in_place() {
-        return None;
-    }
-    let name = blob.path.rsplit('/').next()?;
-    let name = if blob.partial { name.strip_prefix('.')? } else { name };
-    let (id, extension) = name.split_once('.')?;
-    if blob.partial || extension.starts_with("tar.") {
-        id.parse().ok()
-    } else {
-        None
-    }
-}
-
-/// The path of the receipt that would stand beside this blob.
-fn beside(path: &str, id: BackupId) -> String {
-    match path.rsplit_once('/') {
-        Some((folder, _)) => format!("{folder}/{id}.json"),
-        None => format!("{id}.json"),
     }
 }

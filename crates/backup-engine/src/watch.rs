@@ -8,7 +8,7 @@ mod messages;
 mod rules;
 mod storages;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use backup_core::alert::{AlertKind, CONFIG_DETAIL, NewAlert};
@@ -21,6 +21,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::places::{Place, config_keys};
+use crate::reconcile::Unsettled;
 pub(crate) use rules::clock_leapt;
 use storages::Storages;
 
@@ -234,6 +235,23 @@ pub(crate) async fn tell_of_empty(engine: &Engine, judged: &[String], empty: &[(
         .store
         .settle_alerts(AlertKind::StorageUnreachable, alerts, move |alert| {
             rules::tells_of_empty(alert) && judged.contains(&alert.subject)
+        });
+    Ok(settled.await?)
+}
+
+/// Tells of storages that answer, with files or backups in them that a reconciliation could not settle. It is over for those
+/// configurations that were `judged`.
+pub(crate) async fn tell_of_unsettled(
+    engine: &Engine,
+    judged: &[String],
+    unsettled: &BTreeMap<String, Unsettled>,
+) -> Result<(), Error> {
+    let alerts = unsettled.iter().map(|(key, files)| rules::unsettled(key, files));
+    let judged = judged.to_vec();
+    let settled = engine
+        .store
+        .settle_alerts(AlertKind::StorageUnreachable, alerts.collect(), move |alert| {
+            rules::tells_of_unsettled(alert) && judged.contains(rules::config_of(alert))
         });
     Ok(settled.await?)
 }

@@ -1,10 +1,15 @@
 //! The store as the rest of the system sees it.
 
+mod patience;
+mod receipts;
+
+pub(crate) use patience::blocking;
+pub use receipts::MAX_RECEIPT_BYTES;
+
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use backup_core::{BackupId, OsRandom};
+use backup_core::OsRandom;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::future;
@@ -18,11 +23,8 @@ use crate::opening::Opening;
 use crate::path;
 use crate::remote::Remote;
 use crate::settings::StorageSettings;
-use crate::stall::within;
 use crate::upload::{Inner, Upload};
-
-/// Bytes of the largest receipt that is written and read: more than a database of 100,000 tables needs.
-pub const MAX_RECEIPT_BYTES: u64 = 8 << 20;
+use patience::USE;
 
 /// How long a store that could not be opened is left alone by whoever goes on trying.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -199,6 +201,7 @@ impl BlobStore {
         }
     }
 
+<<<<<<< HEAD
     /// The same store for whoever waits for an answer: where it is away, that is told within seconds, and no transfer tries
     /// for longer. A job, which should outlive an outage, and a long download use the store itself. A folder is the same: a
     /// disk that sleeps needs its time.
@@ -227,6 +230,8 @@ impl BlobStore {
         }
     }
 
+=======
+>>>>>>> h2-reconcile
     fn name(&self) -> &str {
         match &self.backend {
             Backend::Folder(folder) => folder.describe(),
@@ -238,6 +243,7 @@ impl BlobStore {
         At::new(self.name(), action, path)
     }
 
+<<<<<<< HEAD
     async fn in_folder<T: Send + 'static>(
         &self,
         folder: &Arc<Folder>,
@@ -251,6 +257,9 @@ impl BlobStore {
     }
 
     /// Whether the store is there and lets us look into it: its folder, container or bucket. Changes nothing, once it is open.
+=======
+    /// Whether the store is there and lets us look into it: its folder, container or bucket. Changes nothing.
+>>>>>>> h2-reconcile
     pub async fn check(&self) -> Result<(), Error> {
         self.impatient().opened().await?;
         match &self.backend {
@@ -379,6 +388,7 @@ impl BlobStore {
         }
     }
 
+<<<<<<< HEAD
     /// Writes a receipt, durably, unless there is one: with it the backup exists. Writing the very same receipt again
     /// succeeds, so that one whose answer was lost can be repeated.
     ///
@@ -450,6 +460,9 @@ impl BlobStore {
     }
 
     /// Everything else in the store: archives, what was put there by others, and what killed uploads left, which is
+=======
+    /// Everything in the store but receipts: archives, what was put there by others, and what killed uploads left, which is
+>>>>>>> h2-reconcile
     /// marked. In no promised order, page by page as the stream is read. Only what lies where ours can be: in the store
     /// itself, in `YYYY` and in `YYYY/MM-DD`; other folders are somebody else's, and may be closed.
     pub fn blobs(&self) -> BoxStream<'static, Result<BlobInfo, Error>> {
@@ -467,27 +480,6 @@ impl BlobStore {
             })
         };
         stream::once(listed).try_flatten().boxed()
-    }
-
-    /// Where the receipt of the backup `id` is; `None` where it has none. The days after the time that is in the
-    /// identifier are tried first, then all receipts are listed.
-    pub async fn find_receipt(&self, id: &str) -> Result<Option<String>, Error> {
-        let Ok(id) = id.parse::<BackupId>() else {
-            return Ok(None);
-        };
-        for path in path::likely_receipts(id) {
-            if self.size(&path).await?.is_some() {
-                return Ok(Some(path));
-            }
-        }
-        let name = format!("{id}.json");
-        let mut receipts = self.receipts();
-        while let Some(path) = receipts.try_next().await? {
-            if path::name_of(&path) == name {
-                return Ok(Some(path));
-            }
-        }
-        Ok(None)
     }
 
     /// Removes what a killed upload of this path may have left: its hidden files, and the archive itself where it was
@@ -516,22 +508,4 @@ fn same(at: At<'_>, read: &Bytes, written: &Bytes) -> Result<(), Error> {
             "Check the storage: it does not keep what it is given.",
         ))
     }
-}
-
-/// What is done with a folder where nothing says it closer.
-const USE: &str = "use the disk";
-
-/// Runs work on a thread that may block; an error where it takes longer than the store may be silent.
-pub(crate) async fn blocking<T: Send + 'static>(
-    at: At<'_>,
-    stall_timeout: Duration,
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    within(stall_timeout, at, async {
-        match tokio::task::spawn_blocking(work).await {
-            Ok(result) => result,
-            Err(error) => Err(at.failed(format_args!("the thread ended: {error}"), "")),
-        }
-    })
-    .await
 }

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use backup_core::chain::{ChainLimits, ChainPlan, WantedBackup, WhyFull, plan};
-use backup_core::{AlertKind, BackupId, BackupSource, BackupType, NewBackup, VerifyLevel};
+use backup_core::config::BackupConfig;
+use backup_core::{AlertKind, BackupId, BackupSource, BackupType, NewAlert, NewBackup, VerifyLevel};
 use backup_db::{BackupOutcome, CompletedBackup, NewVerification, VerificationOutcome};
 
 use crate::fixture::{Catalog, on_both};
@@ -13,6 +14,8 @@ on_both!(
     the_newest_good_chain_is_offered,
     a_rare_source_finds_its_base,
     a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup,
+    of_each_source_it_is_told_and_over_by_itself,
+    what_an_earlier_version_told_of_all_sources_ends_with_the_one_that_it_is_of,
     what_was_being_made_of_a_base_is_no_better_than_that,
     what_a_verification_finds_in_a_base_is_told_of_both,
     what_is_missing_is_good_again_once_all_of_it_is_there,
@@ -105,13 +108,92 @@ async fn a_broken_base_condemns_all_that_builds_on_it_until_the_next_good_backup
     let alert = catalog.open_alert(AlertKind::ChainBroken).await.unwrap();
     assert_eq!(
         (alert.subject.as_str(), alert.details["dependents"].as_str()),
-        ("default", "2")
+        ("default FULL_SYSTEM", "2")
     );
     // One that is gone is nobody's business.
     catalog.store.condemn_backup(catalog.id(), "gone").await.unwrap();
     let good = next(&catalog, Some(old)).await;
     assert_eq!(catalog.open_alert(AlertKind::ChainBroken).await, None);
     assert_eq!(base(&catalog).await, ChainPlan::On(good));
+}
+
+/// A COMPLETED backup of this source that builds on `base`.
+async fn next_of(catalog: &Catalog, source: BackupSource, base: Option<BackupId>) -> BackupId {
+    catalog.advance(1);
+    let new = NewBackup {
+        source,
+        ..catalog.new_backup()
+    };
+    let id = catalog.store.create_backup(new).await.unwrap().id;
+    let lease = catalog.claim().await.unwrap().lease;
+    let backup_type = if base.is_some() {
+        BackupType::Incremental
+    } else {
+        BackupType::Full
+    };
+    catalog.store.set_base(&lease, backup_type, base).await.unwrap();
+    let done = CompletedBackup {
+        backup_type,
+        base_id: base,
+        ..catalog.results(1_000)
+    };
+    let done = BackupOutcome::Completed(Box::new(done));
+    catalog.store.finish_backup(&lease, done).await.unwrap();
+    id
+}
+
+/// The subjects of the open alerts.
+async fn broken(catalog: &Catalog) -> Vec<String> {
+    let open = catalog.store.open_alerts(AlertKind::ChainBroken).await.unwrap();
+    open.into_iter().map(|alert| alert.subject).collect()
+}
+
+async fn of_each_source_it_is_told_and_over_by_itself(catalog: Catalog) {
+    let config = BackupConfig {
+        notification_emails: vec!["ops@example.org".to_owned()],
+        ..BackupConfig::defaults("default", catalog.clock_now())
+    };
+    catalog.store.put_config(&config).await.unwrap();
+    let (database, files) = (BackupSource::Database, BackupSource::Files);
+    let rows = next_of(&catalog, database, None).await;
+    let photos = next_of(&catalog, files, None).await;
+    for (source, base) in [(database, rows), (files, photos)] {
+        next_of(&catalog, source, Some(base)).await;
+    }
+    catalog.advance(1);
+    catalog.store.condemn_backup(rows, "bits flipped").await.unwrap();
+    catalog.advance(1);
+    catalog.store.miss_backup(photos, "its receipt is gone").await.unwrap();
+    assert_eq!(broken(&catalog).await, ["default DATABASE", "default FILES"]);
+    let told = catalog.store.list_notifications(100).await.unwrap();
+    assert_eq!(told.len(), 2, "each is told: {told:?}");
+    next_of(&catalog, database, None).await;
+    assert_eq!(broken(&catalog).await, ["default FILES"]);
+    catalog.store.condemn_backup(rows, "bits flipped").await.unwrap();
+    assert_eq!(found_again(&catalog, "default", &[photos]).await, [photos]);
+    assert_eq!(broken(&catalog).await, ["default DATABASE"]);
+    next_of(&catalog, database, None).await;
+    assert_eq!(broken(&catalog).await, Vec::<String>::new());
+}
+
+async fn what_an_earlier_version_told_of_all_sources_ends_with_the_one_that_it_is_of(catalog: Catalog) {
+    let (database, files) = (BackupSource::Database, BackupSource::Files);
+    let rows = next_of(&catalog, database, None).await;
+    let photos = next_of(&catalog, files, None).await;
+    for (source, base) in [(database, rows), (files, photos)] {
+        next_of(&catalog, source, Some(base)).await;
+    }
+    let told = NewAlert::new(AlertKind::ChainBroken, "default", "it cannot be restored").with("source", files);
+    catalog.store.raise_alert(told).await.unwrap();
+    catalog.store.condemn_backup(photos, "bits flipped").await.unwrap();
+    assert_eq!(broken(&catalog).await, ["default"], "it is told already");
+    catalog.advance(1);
+    catalog.store.condemn_backup(rows, "bits flipped").await.unwrap();
+    assert_eq!(broken(&catalog).await, ["default", "default DATABASE"]);
+    next_of(&catalog, database, None).await;
+    assert_eq!(broken(&catalog).await, ["default"]);
+    next_of(&catalog, files, None).await;
+    assert_eq!(broken(&catalog).await, Vec::<String>::new());
 }
 
 /// What was found of the base meanwhile could not be said of a backup that was not there yet.

@@ -1,13 +1,13 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use backup_core::alert::{AlertKind, AlertSeverity, CONFIG_DETAIL, NewAlert};
 use backup_core::{Backup, BackupId, JobStatus, PipelineError};
 use chrono::{DateTime, Utc};
 
-use super::{Reconciled, Shelf, Stored};
+use super::{Reconciled, Shelf, Stored, Unsettled};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::watch::{tell_of_empty, tell_of_orphans};
+use crate::watch::{tell_of_empty, tell_of_orphans, tell_of_unsettled};
 
 impl Engine {
     /// Why nothing that is not on the shelf, as it was seen at that time, may be called lost; `None`: it may.
@@ -27,20 +27,24 @@ impl Engine {
 }
 
 /// Raises an alert for each backup that is lost, once, and resolves those of backups that are back or gone for good; the
-/// same for what the storages hold and the catalog does not know. Nothing is resolved for configurations other than the
-/// `judged`, whose storage could not be looked at; and of their backups only what is `there` is back.
+/// same for what the storages hold and the catalog does not know, and for what is unsettled there. Nothing is resolved for
+/// configurations other than the `judged`, whose storage could not be looked at; and of their backups only what is `there` is
+/// back.
 pub(super) async fn tell(
     engine: &Engine,
     judged: &[String],
     found: &Reconciled,
     there: &HashSet<BackupId>,
+    unsettled: &BTreeMap<String, Unsettled>,
 ) -> Result<(), Error> {
     let mut lost = Vec::new();
     for (ids, what) in [(&found.lost, "receipt"), (&found.damaged, "archive")] {
         for id in ids {
             let backup = find(engine, *id).await?;
-            let message =
-                format!("backup {id} cannot be restored: its {what} is no longer in the storage as it was written");
+            let astray = found.said_of(*id);
+            let message = format!(
+                "backup {id} cannot be restored: its {what} is no longer in the storage as it was written{astray}"
+            );
             // Neither it nor what builds on it may look as if it could.
             if let Some(backup) = &backup
                 && looks_good(engine, backup).await?
@@ -74,6 +78,7 @@ pub(super) async fn tell(
         .settle_alerts(AlertKind::BackupLost, lost, move |alert| over.contains(&alert.subject));
     settled.await?;
     tell_of_empty(engine, judged, &found.empty).await?;
+    tell_of_unsettled(engine, judged, unsettled).await?;
     tell_of_orphans(engine, judged, &found.unknown).await
 }
 

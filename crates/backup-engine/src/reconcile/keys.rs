@@ -2,7 +2,8 @@
 
 use backup_core::{BackupId, PipelineError};
 
-use super::{Shelf, beside};
+use super::stored::beside;
+use super::{Shelf, Trouble};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::receipts;
@@ -17,7 +18,7 @@ impl Engine {
     /// Writes down the keys that receipts name, so that one that is missing is told of. A receipt that none of the keys at hand
     /// made names its key all the same, and cannot be checked: an alert about a key that never was is the worst that comes of
     /// believing it.
-    pub(super) async fn note_keys(&self, shelf: &Shelf) -> Result<(), Error> {
+    pub(super) async fn note_keys(&self, shelf: &Shelf, trouble: &mut Trouble) -> Result<(), Error> {
         for config_key in &shelf.config_keys {
             let mut after: Option<BackupId> = None;
             loop {
@@ -26,7 +27,10 @@ impl Engine {
                 after = Some(*last);
                 let mut keys = Vec::new();
                 for (id, path) in batch.into_iter().filter(|(_, path)| path.ends_with(ENCRYPTED)) {
-                    keys.extend(key_of(shelf, &beside(&path, id)).await?.map(|key| (id, key)));
+                    let receipt = beside(&path, id);
+                    let key = key_of(shelf, &receipt).await.map_err(Error::from);
+                    let key = trouble.of_one(config_key, &receipt, key)?.flatten();
+                    keys.extend(key.map(|key| (id, key)));
                 }
                 self.store.note_keys(keys).await?;
             }

@@ -6,7 +6,8 @@ use backup_core::{Backup, BackupId, IdGenerator, PipelineError, VerificationId, 
 use backup_db::NewVerification;
 use futures_util::TryStreamExt;
 
-use super::{Page, Reconciled, Shelf, Stored, Trouble, blob_id};
+use super::stored::{beside, blob_id};
+use super::{Page, Reconciled, Shelf, Stored, Trouble};
 use crate::backup::remove_all;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -107,7 +108,11 @@ impl Engine {
             }
             for (ids, kind) in [(missing.lost, OrphanKind::Lost), (missing.damaged, OrphanKind::Damaged)] {
                 for id in ids {
-                    orphans.add(limit, shelf.orphan(kind, id));
+                    let orphan = Orphan {
+                        problem: missing.astray.get(&id).cloned(),
+                        ..shelf.orphan(kind, id)
+                    };
+                    orphans.add(limit, orphan);
                 }
             }
         }
@@ -117,21 +122,24 @@ impl Engine {
     /// Receipts of which the catalog knows nothing.
     async fn unlisted(&self, shelf: &Shelf, stored: &Stored, limit: usize, orphans: &mut Orphans) -> Result<(), Error> {
         let repository = shelf.place.repository(self);
-        let mut ids = stored.receipts.iter().copied();
+        let mut ids = stored.receipts.keys().copied();
         loop {
             let batch: Vec<BackupId> = ids.by_ref().take(BATCH).collect();
             if batch.is_empty() || orphans.more {
                 return Ok(());
             }
             for id in self.store.unknown_backups(&batch).await? {
+                let archive = stored.archives.get(&id);
                 let orphan = match repository.find(id).await {
                     Ok(receipt) => Orphan {
-                        path: Some(receipt.storage_path.clone()),
-                        size_bytes: stored.archives.get(&id).copied(),
+                        size_bytes: archive
+                            .filter(|(path, _)| *path == receipt.storage_path)
+                            .map(|(_, size)| *size),
+                        path: Some(receipt.storage_path),
                         ..shelf.orphan(OrphanKind::Unlisted, id)
                     },
                     Err(error @ (PipelineError::Integrity { .. } | PipelineError::WrongKey { .. })) => Orphan {
-                        size_bytes: stored.archives.get(&id).copied(),
+                        size_bytes: archive.map(|(_, size)| *size),
                         problem: Some(error.full_text()),
                         ..shelf.orphan(OrphanKind::Unreadable, id)
                     },
@@ -228,7 +236,7 @@ impl Engine {
                 (None, None) => continue,
             };
             self.check_that_nothing_builds_on(&repository, id).await?;
-            let receipt = receipt.unwrap_or_else(|| super::beside(&archive, id));
+            let receipt = receipt.unwrap_or_else(|| beside(&archive, id));
             return Ok(remove_all(storage, &archive, &receipt).await?);
         }
         Err(not_found(id, unreachable).into())

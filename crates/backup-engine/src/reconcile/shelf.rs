@@ -35,6 +35,11 @@ impl Shelf {
         }
     }
 
+    /// The configuration that is told of what belongs to no other.
+    pub(super) fn first_key(&self) -> &str {
+        self.config_keys.first().map_or("", String::as_str)
+    }
+
     /// A configuration's [`Place::own_keys`].
     pub(super) fn own_keys(&self, config_key: &str) -> &Keyring {
         self.own_keys.get(config_key).unwrap_or(&self.place.own_keys)

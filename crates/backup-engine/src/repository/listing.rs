@@ -82,7 +82,7 @@ impl Repository {
                 "the archive of backup {} is gone or not as long as its receipt says",
                 receipt.id
             ),
-            "It cannot be restored; remove it.",
+            format!("Bring it back to '{}', or remove the backup.", receipt.storage_path),
         ))
     }
 

@@ -10,6 +10,8 @@ use backup_core::usage::ConfigUsage;
 use backup_db::{KeyUse, Leap, VerificationAge};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
+use crate::reconcile::Unsettled;
+
 /// The configurations whose backups take up more than a step of their quota, by the highest step.
 pub(super) fn usage(configs: &[BackupConfig], usage: &[ConfigUsage], environment: Option<u64>) -> Vec<NewAlert> {
     let mut alerts = Vec::new();
@@ -130,6 +132,35 @@ pub(super) fn emptied(config_key: &str, error: &str) -> NewAlert {
 /// Whether an alert tells of a storage that was found empty: by whoever lists it, and not by whether it answers.
 pub(super) fn tells_of_empty(alert: &Alert) -> bool {
     alert.details.contains_key(EMPTY_DETAIL)
+}
+
+/// The name of the detail of a storage that answers, and in which single files could not be settled: how many.
+const UNSETTLED_DETAIL: &str = "count";
+
+/// A storage that answers, and in which single files or backups could not be read, removed or repaired. Whether it answers is
+/// another matter, which is told by itself.
+pub(super) fn unsettled(config_key: &str, files: &Unsettled) -> NewAlert {
+    let Unsettled { count, first, error } = files;
+    let message = format!(
+        "{} in the storage of configuration {config_key} could not be read, removed or repaired, the first is {first}: \
+         {error}",
+        counted(*count, "file or backup", "files or backups")
+    );
+    NewAlert::new(AlertKind::StorageUnreachable, format!("{config_key} files"), message)
+        .with(CONFIG_DETAIL, config_key)
+        .with(UNSETTLED_DETAIL, count)
+        .with("first", first)
+        .with("error", error)
+}
+
+/// Whether an alert tells of single files.
+pub(super) fn tells_of_unsettled(alert: &Alert) -> bool {
+    alert.details.contains_key(UNSETTLED_DETAIL)
+}
+
+/// The configuration that an alert is about.
+pub(super) fn config_of(alert: &Alert) -> &String {
+    alert.details.get(CONFIG_DETAIL).unwrap_or(&alert.subject)
 }
 
 /// Retention does not believe the clock.

@@ -47,13 +47,15 @@ impl Storages {
                 unreachable.push(rules::unreachable(key, &error));
             }
         }
-        // One that has failed for the first time is neither raised nor resolved; one that was found empty answers all the same.
+        // One that has failed for the first time is neither raised nor resolved; what a reconciliation found in one that answers is
+        // its to resolve.
         let silent = self.silent.clone();
         let there: Vec<String> = places.iter().map(|(key, _)| key.clone()).collect();
         let settled = engine
             .store
             .settle_alerts(AlertKind::StorageUnreachable, unreachable, move |alert| {
-                let is_another_matter = rules::tells_of_empty(alert) && there.contains(&alert.subject);
+                let is_listed = rules::tells_of_empty(alert) || rules::tells_of_unsettled(alert);
+                let is_another_matter = is_listed && there.contains(rules::config_of(alert));
                 !is_another_matter && !silent.contains_key(&alert.subject)
             });
         Ok(settled.await?)

@@ -16,6 +16,7 @@ mod mounts;
 mod places;
 mod plans;
 mod rebuild;
+mod reconciling;
 mod retention;
 mod round_trip;
 mod storage_alone;

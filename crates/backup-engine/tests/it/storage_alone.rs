@@ -20,7 +20,7 @@ async fn listed(engine: &Engine) -> Vec<ListedReceipt> {
     engine.repository().receipts().try_collect().await.unwrap()
 }
 
-fn receipt_file(place: &Place, backup: &Backup) -> PathBuf {
+pub(crate) fn receipt_file(place: &Place, backup: &Backup) -> PathBuf {
     let blob = place.path("storage").join(backup.storage_path.as_deref().unwrap());
     blob.with_file_name(format!("{}.json", backup.id))
 }

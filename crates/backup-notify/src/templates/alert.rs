@@ -25,7 +25,7 @@ use crate::Language;
 /// | `VERIFICATION_FAILED` | `backup`, `error` |
 /// | `VERIFICATION_OVERDUE` | `config`, `days` |
 /// | `DRILL_OVERDUE` | `schedule` (its name), `since` (RFC 3339) |
-/// | `STORAGE_UNREACHABLE` | `config`, `error` |
+/// | `STORAGE_UNREACHABLE` | `config`, `error`; where it answers, `count` (how many files in it are the matter) and `first` (a name) |
 /// | `CATALOG_UNREACHABLE` | `since`, `until` (RFC 3339) |
 /// | `CLOCK_LEAPT` | `since`, `until` (RFC 3339) |
 /// | `SYSTEM_PAUSED` | `by`, `since` (RFC 3339), `reason` |
@@ -87,6 +87,7 @@ mod tests {
             ("missed", "3"),
             ("days", "30"),
             ("count", "2"),
+            ("first", "2026/11-26/x.tar.zst.enc"),
             ("fingerprint", "ab12cd"),
             ("channel", "EMAIL"),
             ("target", "ops@example.org"),

@@ -971,7 +971,7 @@ export interface components {
          * @description What is wrong.
          *     - `BACKUP_FAILED`: A backup failed, or one that a schedule had asked for was cancelled. Subject: the schedule, or the configuration where none fired. Over with its next good backup.
          *     - `BACKUP_LOST`: The storage no longer has a good backup. Subject: the backup.
-         *     - `CHAIN_BROKEN`: A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the configuration. Over with its next good backup of the same source.
+         *     - `CHAIN_BROKEN`: A backup that others build on is missing or damaged, so that none of them can be restored. Subject: the configuration and the source. Over with its next good backup of the same source.
          *     - `CONSOLIDATION_FAILED`: No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration where none asked. Over with its next good FULL backup.
          *     - `STORAGE_USAGE`: The backups take up more of the quota than a step. Subject: the configuration.
          *     - `SCHEDULE_MISSED`: A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.
@@ -979,7 +979,7 @@ export interface components {
          *     - `VERIFICATION_FAILED`: A verification found something wrong. Subject: the backup.
          *     - `VERIFICATION_OVERDUE`: No backup has been verified for longer than the configuration says. Subject: the configuration.
          *     - `DRILL_OVERDUE`: No backup of a schedule has been found good for longer than its policy of verifications lets one expect. Subject: the schedule.
-         *     - `STORAGE_UNREACHABLE`: A storage does not answer, or is empty though it should not be. Subject: the configuration.
+         *     - `STORAGE_UNREACHABLE`: A storage does not answer, or is empty though it should not be. Subject: the configuration. Or single files in it can be neither judged nor removed. Subject: the configuration and `files`.
          *     - `CATALOG_UNREACHABLE`: The catalog did not answer for a while; known afterwards only. Subject: empty.
          *     - `ORPHANS_FOUND`: A storage holds what the catalog does not know, or the other way round. Subject: the configuration.
          *     - `KEY_MISSING`: Kept backups need a key that is not at hand. Subject: the key's fingerprint.
