@@ -104,6 +104,28 @@ fn an_entry_longer_than_many_segments_is_found_and_read() {
     assert!(read_all(file.as_mut()).unwrap() == dump);
 }
 
+/// Else the table of its members, 40 bytes each, does not fit into the index.
+#[test]
+fn members_of_a_long_file_double_in_length() {
+    const HEAD: &[u8] = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x0c\0BK\x08\0";
+    let content: Vec<u8> = (0..200_000).flat_map(|line: u32| line.to_be_bytes()).collect();
+    let members = |doubling_bytes| {
+        let cuts = Cuts {
+            doubling_bytes,
+            ..SMALL
+        };
+        let (bytes, seal) = write(&options(Codec::Gzip, false), cuts, |writer| {
+            append(writer, "files", &[(file(b"long", content.len()), content.clone())])
+        });
+        let reader = open(&bytes, &seal).unwrap();
+        assert!(read_part(&reader, "files").unwrap()[0].1 == content);
+        bytes.windows(HEAD.len()).filter(|window| *window == HEAD).count()
+    };
+    let (even, doubled) = (members(u64::MAX), members(20_000));
+    assert!(even > 190, "{even} members of 4 KiB");
+    assert!(doubled < even / 3, "{doubled} members, and {even} that do not double");
+}
+
 #[test]
 fn content_that_ends_early_is_filled_up_and_reported() {
     let (bytes, seal) = write(&options(Codec::Gzip, true), SMALL, |writer| {

@@ -25,6 +25,8 @@ text_enum! {
         BeforeReceipt => "before-receipt",
         /// The blob is whole, and the worker has made sure that the job is its own.
         ReceiptConfirmed => "receipt-confirmed",
+        /// The receipt is there, and the worker does not know whether the job is still its own.
+        ReceiptPut => "receipt-put",
         /// The receipt is there, and the row does not know.
         BeforeRow => "before-row",
         /// A restore: what will stand beside is in its row, and nothing else.

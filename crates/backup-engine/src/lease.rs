@@ -1,6 +1,6 @@
 //! A job that this worker holds: the heartbeat that keeps it, and the reasons why it may have to stop.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,7 +47,6 @@ pub(crate) struct HeldLease {
     job: JobControl,
     expires_at: Mutex<DateTime<Utc>>,
     reason: AtomicU8,
-    taken_over: AtomicBool,
     /// How many lines of the job's log the catalog has.
     logged: AtomicU64,
 }
@@ -70,7 +69,6 @@ impl HeldLease {
             length,
             job,
             reason: AtomicU8::new(StopReason::None as u8),
-            taken_over: AtomicBool::new(false),
             logged: AtomicU64::new(0),
         })
     }
@@ -112,13 +110,7 @@ impl HeldLease {
         self.reason() == StopReason::Lost
     }
 
-    /// Whether the catalog has said that the job is another worker's: more than that its lease has run out.
-    pub(crate) fn is_taken_over(&self) -> bool {
-        self.taken_over.load(Ordering::SeqCst)
-    }
-
     fn lost(&self) {
-        self.taken_over.store(true, Ordering::SeqCst);
         self.stop(StopReason::Lost);
     }
 

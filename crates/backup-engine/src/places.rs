@@ -291,10 +291,15 @@ impl Place {
 /// work.
 pub async fn open_storage(settings: &StorageSettings) -> Result<BlobStore, PipelineError> {
     let opened = BlobStore::open_existing(settings).await;
-    opened.map_err(|error| match PipelineError::from(error) {
+    opened.map_err(|error| of_the_whole(error.into()))
+}
+
+/// An error of a whole storage, not of one file in it: where it is missing, that says nothing of what was in it.
+pub(crate) fn of_the_whole(error: PipelineError) -> PipelineError {
+    match error {
         PipelineError::NotFound { message, hint, .. } => PipelineError::unavailable(message, hint),
         error => error,
-    })
+    }
 }
 
 /// Whether a password of one is for the other.

@@ -61,12 +61,23 @@ impl StorageSettings {
     }
 }
 
+impl StorageSettings {
+    /// The URL without what may stand in it and should not: a login before its host, parameters.
+    fn bare_url(&self) -> String {
+        let url = self.url.split('?').next().unwrap_or_default();
+        match url.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default()),
+            None => url.to_owned(),
+        }
+    }
+}
+
 // By hand: a URL may hold what it should not, a password above all.
 impl fmt::Debug for StorageSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let options: Vec<&str> = self.options.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("StorageSettings")
-            .field("url", &self.url.split(['?', '@']).next().unwrap_or_default())
+            .field("url", &self.bare_url())
             .field("connection_string", &self.connection_string.as_ref().map(|_| "***"))
             .field("container", &self.container)
             .field("stall_timeout", &self.stall_timeout)
@@ -75,5 +86,22 @@ impl fmt::Debug for StorageSettings {
             .field("max_in_flight", &self.max_in_flight)
             .field("options", &options)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_url_should_not_hold_is_not_shown() {
+        for (url, shown) in [
+            ("az://user:pass/word@container/a", "az://container/a"),
+            ("s3://bucket/a?secret=b", "s3://bucket/a"),
+            ("/var/backups", "/var/backups"),
+        ] {
+            let debug = format!("{:?}", StorageSettings::new(url));
+            assert!(debug.contains(&format!("url: \"{shown}\"")), "{debug}");
+        }
     }
 }

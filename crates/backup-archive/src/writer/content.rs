@@ -118,7 +118,8 @@ impl ArchiveWriter {
     pub(super) fn store_file(&mut self, reading: &mut Reading<'_>, length: u64) -> Result<Stored, PipelineError> {
         let mut stored = Stored::default();
         while reading.more {
-            self.store_block(&mut stored, 0)?;
+            let done = stored.length;
+            self.store_block(&mut stored, done)?;
             self.next_block(reading)?;
         }
         self.tape.pad(length)?;

@@ -50,7 +50,7 @@ pub(super) async fn commit(
     engine.checkpoint(Checkpoint::ReceiptConfirmed).await?;
     let mut receipt = receipt(engine, backup, plan, written);
     let file = receipts::sign(&mut receipt, plan.place.keys.current())?;
-    put_receipt(&plan.place.storage, held, &plan.receipt_path, file).await?;
+    put_receipt(engine, held, &plan.place.storage, &plan.receipt_path, file).await?;
     let text = format!("its receipt stands beside it: '{}'", plan.receipt_path);
     held.job().log(LogLevel::Info, text);
     engine.checkpoint(Checkpoint::BeforeRow).await?;
@@ -95,9 +95,15 @@ fn receipt(engine: &Engine, backup: &Backup, plan: &Plan, written: Written) -> R
 }
 
 /// Puts the receipt, create-only. Another one that stands there is that of a worker which took the job over, or which had
-/// lost it: it is left as it is. Where this worker lost the job in the very moment, its receipt must not stand beside the
-/// new owner's archive.
-async fn put_receipt(storage: &BlobStore, held: &HeldLease, path: &str, file: Bytes) -> Result<(), JobError> {
+/// lost it: it is left as it is. So is ours where this worker lost the job in the very moment: the new owner may have found
+/// it beside our archive and adopted both. Where it has not, it finds the receipt in its own one's way, and removes it.
+async fn put_receipt(
+    engine: &Engine,
+    held: &HeldLease,
+    storage: &BlobStore,
+    path: &str,
+    file: Bytes,
+) -> Result<(), JobError> {
     let mut put = storage.put_receipt(path, file.clone()).await;
     if put
         .as_ref()
@@ -111,14 +117,8 @@ async fn put_receipt(storage: &BlobStore, held: &HeldLease, path: &str, file: By
         Err(taken @ StorageError::AlreadyExists(_)) => return Err(JobError::Again(taken.into())),
         Err(error) => return Err(JobError::storage(error.into())),
     }
-    let owned = held.owned().await;
-    if held.is_taken_over() && storage.get_receipt(path).await.is_ok_and(|there| there == Some(file)) {
-        storage
-            .delete(path)
-            .await
-            .map_err(|error| JobError::storage(error.into()))?;
-    }
-    Ok(owned?)
+    engine.checkpoint(Checkpoint::ReceiptPut).await?;
+    Ok(held.owned().await?)
 }
 
 /// Removes whatever a backup has in the storage. The receipt goes first: a blob without a receipt is not listed, a receipt

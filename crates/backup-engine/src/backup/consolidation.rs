@@ -52,7 +52,7 @@ pub(super) async fn write(
     );
     let (copied, copying) = (origin.clone(), job.clone());
     let size = origin.receipt.contents.size_bytes();
-    let written = into_upload(engine, job, plan, size, move |sink| {
+    let written = into_upload(engine, job, plan, Some(size), move |sink| {
         let receipt = &copied.receipt;
         let sink = Watched {
             sink,
@@ -77,6 +77,8 @@ pub(super) async fn write(
             let level = VerifyLevel::Content;
             Err(base::examine(engine, held, &repository, &origin.receipt, level, error).await)
         }
+        // All that it reads is in the storage.
+        Err(JobError::Failed(error)) => Err(JobError::storage(error)),
         written => written,
     }
 }

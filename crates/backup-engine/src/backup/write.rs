@@ -52,11 +52,13 @@ pub(super) async fn write(
     plan: &Plan,
     parts: Vec<Part>,
 ) -> Result<(Upload, Written), JobError> {
-    let expected = parts.iter().map(|part| part.expected).sum();
+    // How much of it changed nobody knows.
+    let all = || parts.iter().map(|part| part.expected).sum();
+    let expected = plan.base.is_none().then(all);
     let options = options(engine, backup, plan, plan.started_at);
     let base = plan.base.as_ref().map(|base| base.chain.archive.clone());
     let (writing, writer, keys) = (job.clone(), engine.clone(), plan.place.keys.clone());
-    into_upload(engine, job, plan, expected, move |sink| {
+    let written = into_upload(engine, job, plan, expected, move |sink| {
         let (engine, sink, key) = (writer, Box::new(sink), keys.current());
         let random = &*engine.random;
         let mut archive = match &base {
@@ -75,8 +77,22 @@ pub(super) async fn write(
             warnings: writing.warnings(),
             source_bytes: writing.bytes_read(),
         })
-    })
-    .await
+    });
+    match written.await {
+        Err(JobError::Failed(error @ PipelineError::Unavailable { .. })) if plan.base.is_some() => {
+            Err(of_whom(plan, error).await)
+        }
+        written => written,
+    }
+}
+
+/// An outage that came up while sources were read and the chain was: it is the storage's where that is still away. The upload
+/// has noticed nothing of it while its first part was not full.
+async fn of_whom(plan: &Plan, error: PipelineError) -> JobError {
+    match plan.place.storage.check().await {
+        Ok(()) => JobError::Failed(error),
+        Err(away) => JobError::storage(away.into()),
+    }
 }
 
 /// How the archive is written; `of`: the point in time that it holds.
@@ -91,17 +107,17 @@ pub(super) fn options(engine: &Engine, backup: &Backup, plan: &Plan, of: DateTim
 }
 
 /// Lets `write` write an archive into an upload, which is complete then and not yet committed. The archive is not expected to
-/// be larger than `expected` bytes.
+/// be larger than `expected` bytes, nor to be much smaller.
 pub(super) async fn into_upload(
     engine: &Engine,
     job: &JobControl,
     plan: &Plan,
-    expected: u64,
+    expected: Option<u64>,
     write: impl FnOnce(UploadSink) -> Result<Written, PipelineError> + Send + 'static,
 ) -> Result<(Upload, Written), JobError> {
     // Compressed it is less, so parts of this size are never too many.
     let upload = tokio::select! {
-        upload = plan.place.storage.upload_sized(&plan.path, Some(expected)) => upload,
+        upload = plan.place.storage.upload_sized(&plan.path, expected) => upload,
         () = cancelled(job) => return Err(JobError::Stopped),
     };
     let upload = upload.map_err(|error| JobError::storage(error.into()))?;

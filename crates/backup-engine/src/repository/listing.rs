@@ -5,6 +5,7 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::{Repository, unknown};
+use crate::places::of_the_whole;
 use crate::receipts;
 
 /// Receipts that are fetched at once while listing.
@@ -129,7 +130,8 @@ impl Repository {
     /// `NotFound`, `Integrity` where it is damaged or exchanged, `Unavailable`.
     pub async fn find(&self, id: BackupId) -> Result<Receipt, PipelineError> {
         let text = id.to_string();
-        let Some(path) = self.storage().find_receipt(&text).await? else {
+        let found = self.storage().find_receipt(&text).await;
+        let Some(path) = found.map_err(|error| of_the_whole(error.into()))? else {
             return Err(unknown(self.storage(), &text));
         };
         self.receipt_at(&path)

@@ -68,7 +68,7 @@ fn the_next_worker_finishes(at: Checkpoint) {
         let engine = place.engine().await;
         let listed = stored(&engine).await.0;
         assert_eq!(row(&engine, id).await.status, JobStatus::InProgress);
-        if at != Checkpoint::BeforeRow {
+        if !matches!(at, Checkpoint::ReceiptPut | Checkpoint::BeforeRow) {
             assert!(listed.is_empty(), "killed {at}, and listed already: {listed:?}");
             return None;
         }
@@ -110,6 +110,7 @@ at_each_checkpoint! {
     killed_before_the_commit: BeforeCommit,
     killed_between_commit_and_receipt: BeforeReceipt,
     killed_just_before_the_receipt: ReceiptConfirmed,
+    killed_just_after_the_receipt: ReceiptPut,
     killed_between_receipt_and_row: BeforeRow,
 }
 
@@ -185,6 +186,7 @@ fn a_worker_that_wakes_up_too_late_touches_nothing() {
         Checkpoint::BeforeCommit,
         Checkpoint::BeforeReceipt,
         Checkpoint::ReceiptConfirmed,
+        Checkpoint::ReceiptPut,
         Checkpoint::BeforeRow,
     ] {
         wakes_up_too_late(at, false);

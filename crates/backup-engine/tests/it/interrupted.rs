@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::kit::{Place, ask, ended, pseudo_random, row, start, stored, until};
+use crate::kit::{Place, ask, ask_as, backup, ended, pseudo_random, row, start, stored, until};
+use backup_core::receipt::receipt_path;
 use backup_core::{
     ArchiveSink, BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, Entry, EntryPath, JobControl,
     JobStatus, NewBackup, PipelineError, Source, Step, WarningCode,
 };
-use backup_engine::Engine;
+use backup_engine::{Checkpoint, Checkpoints, Engine};
 use backup_storage::StorageSettings;
 use backup_tests::azurite::Azurite;
 use backup_tests::postgres::Postgres;
@@ -160,6 +161,48 @@ async fn a_storage_that_dies_and_comes_back_costs_an_attempt_and_no_backup() {
     let job = JobControl::new(Duration::from_secs(20));
     let content = backup_core::VerifyLevel::Content;
     engine.repository().verify(&receipt, content, &job).await.unwrap();
+}
+
+/// The upload of a small backup notices nothing of it: its first part is not full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_dies_while_the_base_is_read_costs_an_attempt_and_no_backup() {
+    let azurite = Arc::new(Azurite::start());
+    let mut place = Place::new();
+    place.storage = StorageSettings {
+        connection_string: Some(azurite.connection_string().into()),
+        container: azurite.new_container(),
+        stall_timeout: Duration::from_secs(4),
+        ..StorageSettings::new("")
+    };
+    let engine = place.live_engine().await;
+    let full = backup(&engine, BackupSource::Files).await;
+    azurite.wait_until_saved(&receipt_path(full.id, full.started_at.unwrap()));
+    let file = place.uploads().join("photos/one.bin");
+    let mut content = std::fs::read(&file).unwrap();
+    content[1 << 20] ^= 1;
+    std::fs::write(&file, content).unwrap();
+
+    let (server, killed) = (azurite.clone(), AtomicBool::new(false));
+    let checkpoints: Checkpoints = Arc::new(move |at| {
+        if at == Checkpoint::InFiles && !killed.swap(true, Ordering::SeqCst) {
+            server.kill9();
+        }
+        Ok(())
+    });
+    let engine = engine.with_checkpoints(checkpoints);
+    let id = ask_as(&engine, "default", BackupType::Incremental, BackupSource::Files).await;
+    let worker = start(&engine);
+    let failed = until("the first attempt to fail", async || {
+        let row = row(&engine, id).await;
+        (row.attempts > 0 && row.status != JobStatus::InProgress).then_some(row)
+    })
+    .await;
+    assert_eq!(failed.status, JobStatus::Pending, "{:?}", failed.error_message);
+    azurite.restart();
+    let done = ended(&engine, id).await;
+    worker.stop().await;
+    assert_eq!(done.status, JobStatus::Completed, "{:?}", done.error_message);
+    assert_eq!(done.backup_type, BackupType::Incremental);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,9 @@ pub(crate) fn error(at: At<'_>, error: &StoreError, secrets: &Secrets) -> Error 
             format_args!("it is in an archive tier, out of which nothing is read ({reason})"),
             "Bring it back into a tier that is online, which takes hours; and let no rule of the storage move it again.",
         ),
-        StoreError::NotFound { .. } if code(error).as_deref() == Some("ContainerNotFound") => missing_container(at),
+        StoreError::NotFound { .. } if matches!(code(error).as_deref(), Some("ContainerNotFound" | "NoSuchBucket")) => {
+            missing_container(at)
+        }
         StoreError::NotFound { .. } if code(error).as_deref() == Some("NoSuchUpload") => lost(at, &reason),
         StoreError::NotFound { .. } => at.not_found("there is no such blob", ""),
         StoreError::AlreadyExists { .. } if code(error).as_deref() == Some("ContainerBeingDeleted") => at.unavailable(
@@ -107,8 +109,8 @@ pub(crate) fn refused_rights(at: At<'_>, code: &str, reason: &str) -> Error {
 
 fn missing_container(at: At<'_>) -> Error {
     at.refused(
-        "the container does not exist",
-        "Create the container, or correct BACKUP_CONTAINER_NAME.",
+        "the container or bucket does not exist",
+        "Create it, or correct its name: BACKUP_CONTAINER_NAME for Azure, else the storage's URL.",
     )
     .away(Outage::NotFound)
 }
@@ -329,6 +331,20 @@ mod tests {
             error.to_string().contains("InternalError: Please try again."),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_bucket_that_is_gone_is_no_blob_that_is_missing() {
+        let answered = |code: &str| StoreError::NotFound {
+            path: "a".to_owned(),
+            source: format!("Server returned non-2xx status code: 404 Not Found: <Error><Code>{code}</Code></Error>")
+                .into(),
+        };
+        let told = |code| error(At::new("store", "read", "a"), &answered(code), &Secrets::default());
+        for code in ["NoSuchBucket", "ContainerNotFound"] {
+            assert!(matches!(told(code), Error::Refused(_)), "{code}: {:?}", told(code));
+        }
+        assert!(matches!(told("NoSuchKey"), Error::NotFound(_)));
     }
 
     #[test]
