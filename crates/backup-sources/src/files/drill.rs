@@ -66,7 +66,8 @@ impl FilesDrill {
             left_out: BTreeSet::new(),
         };
         // All of the scratch folder goes.
-        restore_tree(&tree, &[], &mut passing, &mut Made::default(), job)?;
+        // A copy in the place of a further name would be another tree than the backup's.
+        restore_tree(&tree, &[], false, &mut passing, &mut Made::default(), job)?;
         let mut blocks = passing.blocks;
         blocks.extend(passing.digest.finish());
         let mut found = Comparison {

@@ -20,6 +20,7 @@ mod database_swap_faults;
 mod database_swap_rights;
 mod files;
 mod files_drill;
+mod files_links;
 mod files_moving;
 mod files_plan;
 mod files_rights;
