@@ -66,6 +66,9 @@ pub(super) struct Formats {
     /// By which locale amounts of money are written; `None` in archives made before this was recorded.
     #[serde(default)]
     pub(super) lc_monetary: Option<String>,
+    /// How it writes some amount; `None` where nothing in the database has money, or as above.
+    #[serde(default)]
+    pub(super) money: Option<String>,
 }
 
 /// A table that is a partition of another or inherits from it. One that inherits from several comes several times.
@@ -156,8 +159,15 @@ const ABOUT: &str = "SELECT json_build_object(
     'roles', (SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]') FROM pg_roles r WHERE r.oid IN ({roles})),
     'children', (SELECT coalesce(json_agg(child), '[]') FROM ({children}) AS children(child)),
     'formats', json_build_object('timeZone', current_setting('TimeZone'), 'byteaOutput', current_setting('bytea_output'),
-        'lcMonetary', current_setting('lc_monetary'))
+        'lcMonetary', current_setting('lc_monetary'),
+        'money', CASE WHEN EXISTS ({money}) THEN (-1234567.89)::numeric::money::text END)
 ) FROM pg_database d WHERE d.datname = current_database()";
+
+/// What has amounts of money.
+const MONEY: &str = "SELECT 1 FROM pg_attribute
+        WHERE atttypid IN ('money'::regtype, 'money[]'::regtype) AND attrelid >= 16384 AND NOT attisdropped
+    UNION ALL SELECT 1 FROM pg_type WHERE typbasetype IN ('money'::regtype, 'money[]'::regtype)
+    UNION ALL SELECT 1 FROM pg_range WHERE rngsubtype = 'money'::regtype";
 
 /// The numbers of the roles without which the dump cannot be restored. The server keeps a list of them all but for its first
 /// superuser, whatever that is called: where that one owns something, or is named by a grant or a policy, only the objects
@@ -212,7 +222,8 @@ const ESTIMATE: &str = "SELECT (coalesce(sum(pg_table_size(c.oid)), 0)
 /// Reads what the session's database is.
 pub(super) fn read_about(session: &mut Session) -> Result<About, Error> {
     let roles = ROLES.replace("{made}", MADE);
-    session.query_one(&ABOUT.replace("{children}", CHILDREN).replace("{roles}", &roles))
+    let about = ABOUT.replace("{children}", CHILDREN).replace("{money}", MONEY);
+    session.query_one(&about.replace("{roles}", &roles))
 }
 
 /// Reads which tables are partitions of others or inherit from them.

@@ -13,6 +13,7 @@ use crate::Error;
 mod compare;
 mod empty;
 mod lock;
+mod money;
 mod pg_restore;
 mod place;
 mod plan;
@@ -121,11 +122,11 @@ impl DatabaseTarget {
             job.warn(WarningCode::Other, None, ALONE);
         }
         let size = expect_entry(part, DUMP)?;
-        let passes_over_timeout = self.must_pass_over_timeout(job)?;
-        if self.is_staged(size, place, selection, passes_over_timeout, job) {
-            self.restore_staged(part, job)?;
+        let restorer = self.restorer(about, job)?;
+        if self.is_staged(size, place, selection, restorer.passes_over_timeout, job) {
+            self.restore_staged(restorer.program, part, job)?;
         } else {
-            self.restore_on_the_way(place, selection, part, made, passes_over_timeout, job)?;
+            self.restore_on_the_way(place, selection, restorer, part, made, job)?;
         }
         made.is_filled = true;
         let recorded: Tables = loop {

@@ -9,6 +9,7 @@ mod database_faults;
 mod database_hostile;
 mod database_locks;
 mod database_meanwhile;
+mod database_money;
 mod database_place;
 mod database_plan;
 mod database_roles;

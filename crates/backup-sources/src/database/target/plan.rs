@@ -85,6 +85,9 @@ impl DatabaseTarget {
             Err(error) => plan.refusals.push(unreachable(error)?),
         }
         plan.warnings.extend(self.strangers(about, server)?);
+        if !self.options.tables.is_empty() {
+            plan.warnings.extend(self.unread_money(about, job)?);
+        }
         plan.part.free_bytes = self.free_bytes(tablespace, server)?;
         if let Some(free) = plan.part.free_bytes
             && free < plan.part.needed_bytes
