@@ -33,7 +33,7 @@ impl DatabaseTarget {
 
     fn look_at_all(&self, about_json: &[u8], needed_bytes: u64, job: &JobControl) -> Result<TargetPlan, Error> {
         let about: About = super::parse_bytes(about_json, ABOUT)?;
-        let selection = Selection::of(&self.options.tables, about.children.as_deref())?;
+        let selection = Selection::of(&self.options.tables, Some(&about))?;
         let mut plan = TargetPlan {
             part: PlannedPart {
                 part: RestorePart::Database,
