@@ -39,7 +39,7 @@ fn an_application_may_change_a_table_until_the_dump_has_its_locks() {
 /// Whoever reloads a table empties it by a statement that knows no snapshots.
 const RELOAD: &str = "BEGIN; TRUNCATE t; INSERT INTO t VALUES (1, 'reloaded'); COMMIT";
 
-/// A database that is to be locked with the language for it, and one that is not.
+/// A database whose tables are locked to be counted, and one that lacks the language for that.
 fn with_and_without_plpgsql() -> [Database; 2] {
     let [with, without] = [database(), database()];
     without.psql("DROP EXTENSION plpgsql");
