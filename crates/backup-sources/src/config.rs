@@ -200,7 +200,7 @@ impl Target for ConfigTarget {
 
     fn restore(&mut self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), PipelineError> {
         Ok(into_folder(&self.dir, |dir, made| {
-            restore_tree(dir, &[], part, made, job)
+            restore_tree(dir, &[], true, part, made, job)
         })?)
     }
 }

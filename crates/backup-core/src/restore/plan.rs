@@ -36,6 +36,8 @@ text_enum! {
         ExtensionsMissing => "EXTENSIONS_MISSING",
         /// The server lacks roles.
         RolesMissing => "ROLES_MISSING",
+        /// The server lacks a locale by which values are read.
+        LocaleMissing => "LOCALE_MISSING",
         /// There is not enough room.
         NoSpace => "NO_SPACE",
         /// The place cannot be exchanged as a whole.

@@ -50,6 +50,10 @@ pub(super) struct About {
     /// Partitions and tables that inherit; `None` in archives made before this was recorded.
     #[serde(default)]
     pub(super) children: Option<Vec<Child>>,
+    /// Tables, as schema and name, with columns of types that no server has by itself; none in archives made before this was
+    /// recorded.
+    #[serde(default)]
+    pub(super) own_types: Vec<(String, String)>,
     /// How values were written as text; `None` in archives made before this was recorded.
     #[serde(default)]
     pub(super) formats: Option<Formats>,
@@ -66,6 +70,9 @@ pub(super) struct Formats {
     /// By which locale amounts of money are written; `None` in archives made before this was recorded.
     #[serde(default)]
     pub(super) lc_monetary: Option<String>,
+    /// How it writes some amount; `None` where nothing in the database has money, or as above.
+    #[serde(default)]
+    pub(super) money: Option<String>,
 }
 
 /// A table that is a partition of another or inherits from it. One that inherits from several comes several times.
@@ -155,9 +162,24 @@ const ABOUT: &str = "SELECT json_build_object(
         FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace),
     'roles', (SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]') FROM pg_roles r WHERE r.oid IN ({roles})),
     'children', (SELECT coalesce(json_agg(child), '[]') FROM ({children}) AS children(child)),
+    'ownTypes', (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname) ORDER BY n.nspname, c.relname), '[]')
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN ({own_types})),
     'formats', json_build_object('timeZone', current_setting('TimeZone'), 'byteaOutput', current_setting('bytea_output'),
-        'lcMonetary', current_setting('lc_monetary'))
+        'lcMonetary', current_setting('lc_monetary'),
+        'money', CASE WHEN EXISTS ({money}) THEN (-1234567.89)::numeric::money::text END)
 ) FROM pg_database d WHERE d.datname = current_database()";
+
+/// The numbers of the tables with columns of types that come with no server, and with no other table as its row's type does.
+const OWN_TYPES: &str = "SELECT a.attrelid FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid
+        JOIN pg_type y ON y.oid = a.atttypid LEFT JOIN pg_type item ON item.oid = y.typelem AND y.typelem <> 0
+    WHERE t.relkind IN ('r', 'p', 'f') AND a.atttypid >= 16384 AND NOT a.attisdropped
+    AND NOT EXISTS (SELECT FROM pg_class r WHERE r.oid = coalesce(item.typrelid, y.typrelid) AND r.relkind <> 'c')";
+
+/// What has amounts of money.
+const MONEY: &str = "SELECT 1 FROM pg_attribute
+        WHERE atttypid IN ('money'::regtype, 'money[]'::regtype) AND attrelid >= 16384 AND NOT attisdropped
+    UNION ALL SELECT 1 FROM pg_type WHERE typbasetype IN ('money'::regtype, 'money[]'::regtype)
+    UNION ALL SELECT 1 FROM pg_range WHERE rngsubtype = 'money'::regtype";
 
 /// The numbers of the roles without which the dump cannot be restored. The server keeps a list of them all but for its first
 /// superuser, whatever that is called: where that one owns something, or is named by a grant or a policy, only the objects
@@ -212,7 +234,16 @@ const ESTIMATE: &str = "SELECT (coalesce(sum(pg_table_size(c.oid)), 0)
 /// Reads what the session's database is.
 pub(super) fn read_about(session: &mut Session) -> Result<About, Error> {
     let roles = ROLES.replace("{made}", MADE);
-    session.query_one(&ABOUT.replace("{children}", CHILDREN).replace("{roles}", &roles))
+    let parts = [
+        ("{children}", CHILDREN),
+        ("{own_types}", OWN_TYPES),
+        ("{money}", MONEY),
+        ("{roles}", roles.as_str()),
+    ];
+    let about = parts
+        .into_iter()
+        .fold(ABOUT.to_owned(), |sql, (place, part)| sql.replace(place, part));
+    session.query_one(&about)
 }
 
 /// Reads which tables are partitions of others or inherit from them.

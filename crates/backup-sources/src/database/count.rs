@@ -53,8 +53,6 @@ pub(super) struct Counted {
     /// Tables that could not be counted: an application waits for the dump to change their form, or somebody has an index of
     /// theirs locked.
     pub(super) missed: Vec<String>,
-    /// Tables that somebody emptied or wrote anew after the snapshot and before the dump had its locks.
-    pub(super) rewritten: Vec<String>,
 }
 
 /// Statements about each table, made by the server. `{statements}` are they, as columns, and `{counted}` is a query for the
@@ -99,6 +97,16 @@ const REWRITTEN: &str = "SELECT to_json(format('%s.%s', n.nspname, c.relname))
 /// Locks from before stay.
 const BEFORE: &str = "SAVEPOINT counting";
 
+/// A session hears of what has changed meanwhile with a lock that is new to its transaction. Nothing else locks this table.
+const NEWS: &str = "LOCK TABLE pg_catalog.pg_am IN ACCESS SHARE MODE";
+
+/// The tables that somebody emptied or wrote anew since the transaction's snapshot, as of now. To be asked once in a
+/// transaction: where a dump has its locks nobody can do it any more.
+pub(super) fn rewritten(session: &mut Session) -> Result<Vec<String>, Error> {
+    session.execute(NEWS)?;
+    session.query(REWRITTEN)
+}
+
 /// Counts every table of the session's database, one at a time and each by itself: not within a transaction.
 pub(super) fn count_tables(session: &mut Session) -> Result<Tables, Error> {
     count(session, COUNTED, AT_ONCE)
@@ -116,11 +124,9 @@ pub(super) fn count_beside_dump(session: &mut Session) -> Result<Counted, Error>
     if !can_lock {
         session.execute(BEFORE)?;
         let tables = count(session, COUNTED, &format!("{AT_ONCE}, {GIVE_BACK}"))?;
-        let rewritten = session.query(REWRITTEN)?;
         return Ok(Counted {
             tables,
             missed: Vec::new(),
-            rewritten,
         });
     }
     session.execute(&format!(
@@ -129,8 +135,6 @@ pub(super) fn count_beside_dump(session: &mut Session) -> Result<Counted, Error>
             EXCEPTION WHEN lock_not_available THEN NULL; END;
         END LOOP; END $lock$"
     ))?;
-    // With a lock comes what has changed meanwhile; and where the dump has its own nobody can do it any more.
-    let rewritten = session.query(REWRITTEN)?;
     let wanted: Vec<(String, String)> = session.query(&format!(
         "SELECT json_build_array(n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.oid IN ({COUNTED})"
@@ -141,7 +145,6 @@ pub(super) fn count_beside_dump(session: &mut Session) -> Result<Counted, Error>
     Ok(Counted {
         missed: missed(&tables, wanted),
         tables,
-        rewritten,
     })
 }
 

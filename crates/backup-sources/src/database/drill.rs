@@ -136,7 +136,7 @@ impl DatabaseDrill {
             .arg(format!("--dbname={}", settings.conninfo(&settings.name)));
         if let Some(formats) = &about.formats {
             program.command.env("PGTZ", &formats.time_zone);
-            program.set(&format!("-c bytea_output={}", escaped(&formats.bytea_output)));
+            program.set_to("bytea_output", &formats.bytea_output);
         }
         let mut child = settings.spawn(program, job)?;
         child.close_stdin();
@@ -216,28 +216,5 @@ impl Target for DatabaseDrill {
         let result = self.prove(part, job);
         self.drop_scratch(job);
         Ok(result?)
-    }
-}
-
-/// A value in `PGOPTIONS`, which the server takes apart at white space.
-fn escaped(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for character in value.chars() {
-        if character == '\\' || character.is_whitespace() {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_in_the_options_stays_one() {
-        assert_eq!(escaped("hex"), "hex");
-        assert_eq!(escaped("hex -c\tx=\ny\u{b}\\"), "hex\\ -c\\\tx=\\\ny\\\u{b}\\\\");
     }
 }

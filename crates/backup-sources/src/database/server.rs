@@ -62,6 +62,11 @@ impl Program {
         all.push(settings);
         self.command.env("PGOPTIONS", all);
     }
+
+    /// Gives its connections one setting, whatever stands in its value.
+    pub(super) fn set_to(&mut self, name: &str, value: &str) {
+        self.set(&format!("-c {name}={}", escaped(value)));
+    }
 }
 
 impl DatabaseSettings {
@@ -249,6 +254,18 @@ fn newest_of_debian(name: &str) -> Option<PathBuf> {
         .map(|(_, path)| path)
 }
 
+/// A value in `PGOPTIONS`, which the server takes apart at white space.
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
+        if character == '\\' || character.is_whitespace() {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
+}
+
 /// A value of a connection string.
 fn quote(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
@@ -315,12 +332,18 @@ mod tests {
         let mut program = with_psql_in(folder.path()).program("psql").unwrap();
         program.command.env("PGOPTIONS", "-c work_mem=1MB");
         program.set("-c default_transaction_read_only=off");
-        program.set("-c synchronous_commit=off");
+        program.set_to("application_name", "a b");
         let options = program.command.get_envs().find(|(name, _)| *name == "PGOPTIONS");
         assert_eq!(
             options.unwrap().1.unwrap(),
-            "-c work_mem=1MB -c default_transaction_read_only=off -c synchronous_commit=off"
+            "-c work_mem=1MB -c default_transaction_read_only=off -c application_name=a\\ b"
         );
+    }
+
+    #[test]
+    fn a_value_in_the_options_stays_one() {
+        assert_eq!(escaped("hex"), "hex");
+        assert_eq!(escaped("hex -c\tx=\ny\u{b}\\"), "hex\\ -c\\\tx=\\\ny\\\u{b}\\\\");
     }
 
     #[test]

@@ -5,17 +5,18 @@ use std::io::Read;
 use backup_core::contents::{BackupContents, DatabaseContents};
 use backup_core::{ArchiveSink, Entry, EntryPath, JobControl, LogLevel, PipelineError, Source, Step, WarningCode};
 
-use super::about::{About, estimate, read_about};
+use super::about::{About, estimate};
 use super::count::{Table, Tables};
 use super::psql::Session;
 use super::{ABOUT, DatabaseSettings, GLOBALS, PART, TABLES, shown};
 use crate::Error;
 use crate::child::Exit;
 
+mod begin;
 mod dump;
 mod hidden;
 
-use hidden::Hidden;
+use begin::Begun;
 
 /// The most that is read of the globals, in bytes. They are kept in memory for a moment.
 const MAX_GLOBALS: u64 = 64 * 1024 * 1024;
@@ -60,15 +61,9 @@ impl DatabaseSource {
     fn save(&self, sink: &mut dyn ArchiveSink, job: &JobControl) -> Result<DatabaseContents, Error> {
         // Cancelled by us when the dump fails, so that nobody waits for the counting.
         let counting = JobControl::new(job.stall_timeout());
-        let mut session = Session::open_for_long(&self.settings, &self.settings.name, &counting)?;
-        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-        let snapshot: String = session.query_one("SELECT to_json(pg_export_snapshot())")?;
-        let mut about = read_about(&mut session)?;
-        about.dump_version = self.settings.program_version("pg_dump", job)?.0;
-        Hidden::found(&mut session)?.warn(job);
+        let Begun { about, session, dump } = self.begin(&counting, job)?;
         append_json(sink, job, ABOUT, &about)?;
-
-        let (size_bytes, tables) = self.dump_and_count(&snapshot, &about.encoding, session, &counting, sink, job)?;
+        let (size_bytes, tables) = self.dump_and_count(dump, session, &counting, sink, job)?;
         warn_of_unlogged(&about, job);
         self.globals(&about.encoding, sink, job)?;
         append_json(sink, job, TABLES, &tables)?;

@@ -13,6 +13,7 @@ use crate::Error;
 mod compare;
 mod empty;
 mod lock;
+mod money;
 mod pg_restore;
 mod place;
 mod plan;
@@ -36,8 +37,8 @@ const MAX_JSON: u64 = 512 * 1024 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct DatabaseTargetOptions {
     /// Only these tables, as `schema.name` or `name` (then in `public`), with their rows, and with all their partitions and
-    /// the tables that inherit from them; without indexes and constraints. Types that they need must be there. All in one
-    /// schema. Empty: everything.
+    /// the tables that inherit from them; without indexes and constraints. None with types that the database has made
+    /// itself, or an extension. All in one schema. Empty: everything.
     pub tables: Vec<String>,
     /// Restore without owners and grants, where the server does not have the roles.
     pub skip_owner: bool,
@@ -85,7 +86,7 @@ impl DatabaseTarget {
     /// Restores the part, and says what the database was.
     pub(super) fn run(&self, part: &mut dyn PartReader, job: &JobControl) -> Result<About, Error> {
         let about: About = read_json(part, ABOUT)?;
-        let selection = Selection::of(&self.options.tables, about.children.as_deref())?;
+        let selection = Selection::of(&self.options.tables, Some(&about))?;
         if self.makes_roles {
             self.make_roles(&about, job)?;
         }
@@ -121,11 +122,11 @@ impl DatabaseTarget {
             job.warn(WarningCode::Other, None, ALONE);
         }
         let size = expect_entry(part, DUMP)?;
-        let passes_over_timeout = self.must_pass_over_timeout(job)?;
-        if self.is_staged(size, place, selection, passes_over_timeout, job) {
-            self.restore_staged(part, job)?;
+        let restorer = self.restorer(about, job)?;
+        if self.is_staged(size, place, selection, restorer.passes_over_timeout, job) {
+            self.restore_staged(restorer.program, part, job)?;
         } else {
-            self.restore_on_the_way(place, selection, part, made, passes_over_timeout, job)?;
+            self.restore_on_the_way(place, selection, restorer, part, made, job)?;
         }
         made.is_filled = true;
         let recorded: Tables = loop {

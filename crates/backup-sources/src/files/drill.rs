@@ -65,8 +65,8 @@ impl FilesDrill {
             blocks: Vec::new(),
             left_out: BTreeSet::new(),
         };
-        // All of the scratch folder goes.
-        restore_tree(&tree, &[], &mut passing, &mut Made::default(), job)?;
+        // All of the scratch folder goes, whatever was made. A copy in the place of a further name would be no tree of the backup's.
+        restore_tree(&tree, &[], false, &mut passing, &mut Made::default(), job)?;
         let mut blocks = passing.blocks;
         blocks.extend(passing.digest.finish());
         let mut found = Comparison {

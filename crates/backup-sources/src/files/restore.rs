@@ -2,14 +2,14 @@
 //!
 //! Paths must come in ascending order, so each is made once and never through anything but folders that were made here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use backup_core::{Entry, EntryKind, EntryPath, JobControl, PartReader, PipelineError, WarningCode};
-use rustix::fs::{CWD, FileType, Mode, OFlags, fsync, ftruncate, mkdirat, openat, symlinkat, syncfs};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fsync, ftruncate, mkdirat, openat, syncfs};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, pwrite};
 
 use super::dirs::{Dirs, open_dir};
@@ -18,6 +18,7 @@ use super::{MAX_DEPTH, Made};
 use crate::Error;
 
 mod access;
+mod again;
 mod finish;
 mod links;
 mod sync;
@@ -31,32 +32,17 @@ use withheld::Withheld;
 const BLOCK: usize = 256 * 1024;
 
 /// Restores the entries of `part` that `wanted` names (empty: all) into the empty folder `dir`, and notes in `made` what comes
-/// to stand there. On an error that is there still; the caller removes it.
+/// to stand there. On an error that is there still; the caller removes it. Where the file system takes no further name of a
+/// file, `may_copy` says whether a copy of it is put there, which is told, or the restore fails.
 pub(crate) fn restore_tree(
     dir: &Path,
     wanted: &[EntryPath],
+    may_copy: bool,
     part: &mut dyn PartReader,
     made: &mut Made,
     job: &JobControl,
 ) -> Result<(), Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = openat(CWD, dir, flags, Mode::empty()).map_err(|error| Error::io("open", dir, error))?;
-    let inherits = access::is_inherited(root.as_fd());
-    let syncs_each = must_sync_each(root.as_fd());
-    let mut restorer = Restorer {
-        dirs: Dirs::new(root).map_err(|error| Error::io("open", dir, error))?,
-        open: vec![Open::new(b"")],
-        job,
-        made,
-        owners: Owners::default(),
-        is_root: rustix::process::geteuid().is_root(),
-        inherits,
-        syncs_each,
-        closed: ClosedFolders::default(),
-        withheld: Withheld::default(),
-        left_out: BTreeSet::new(),
-        buffer: vec![0; BLOCK],
-    };
+    let mut restorer = Restorer::new(dir, may_copy, made, job)?;
     let mut last: Option<EntryPath> = None;
     let mut found = vec![false; wanted.len()];
     while let Some(entry) = part.next_entry()? {
@@ -106,6 +92,9 @@ struct Restorer<'a> {
     withheld: Withheld,
     /// Devices that could not be made, so that no other name of theirs can be.
     left_out: BTreeSet<EntryPath>,
+    may_copy: bool,
+    /// Names that can have no further ones, and the copies of theirs that have them instead.
+    copies: BTreeMap<EntryPath, EntryPath>,
     buffer: Vec<u8>,
 }
 
@@ -126,6 +115,31 @@ impl Open {
     fn keep(&mut self, mut entry: Entry) {
         entry.path = EntryPath::root();
         self.entry = Some(Box::new(entry));
+    }
+}
+
+impl<'a> Restorer<'a> {
+    fn new(dir: &Path, may_copy: bool, made: &'a mut Made, job: &'a JobControl) -> Result<Self, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(CWD, dir, flags, Mode::empty()).map_err(|error| Error::io("open", dir, error))?;
+        let inherits = access::is_inherited(root.as_fd());
+        let syncs_each = must_sync_each(root.as_fd());
+        Ok(Self {
+            dirs: Dirs::new(root).map_err(|error| Error::io("open", dir, error))?,
+            open: vec![Open::new(b"")],
+            job,
+            made,
+            owners: Owners::default(),
+            is_root: rustix::process::geteuid().is_root(),
+            inherits,
+            syncs_each,
+            closed: ClosedFolders::default(),
+            withheld: Withheld::default(),
+            left_out: BTreeSet::new(),
+            may_copy,
+            copies: BTreeMap::new(),
+            buffer: vec![0; BLOCK],
+        })
     }
 }
 
@@ -153,13 +167,7 @@ impl Restorer<'_> {
                 }
             }
             EntryKind::File { data } => self.file(&entry, &name, data.as_deref(), part)?,
-            EntryKind::Symlink { target } => {
-                let link = CString::new(target.as_slice()).map_err(|_| hostile(&entry.path, "its target holds NUL"))?;
-                symlinkat(link.as_c_str(), self.dir(&entry.path)?, &name)
-                    .map_err(|error| self.cannot_make(&entry.path, &name, error))?;
-                self.note(&name);
-                self.finish_name(&entry, &name)?;
-            }
+            EntryKind::Symlink { target } => self.symlink(&entry, &name, target)?,
             EntryKind::HardLink { target } => self.hard_link(&entry, &name, target, wanted)?,
             EntryKind::Fifo => self.special(&entry, &name, FileType::Fifo, (0, 0))?,
             EntryKind::CharDevice { major, minor } => {
@@ -243,13 +251,7 @@ impl Restorer<'_> {
         data: Option<&[(u64, u64)]>,
         part: &mut dyn PartReader,
     ) -> Result<(), Error> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(self.dir(&entry.path)?, name, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|error| self.cannot_make(&entry.path, name, error))?;
-        self.note(name);
-        if self.inherits {
-            access::take_away(file.as_fd());
-        }
+        let file = self.create_file(&entry.path, name)?;
         let whole = [(0, entry.size)];
         let mut end = 0;
         for (start, length) in data.unwrap_or(&whole) {
@@ -259,12 +261,29 @@ impl Restorer<'_> {
             end = stop.ok_or_else(|| hostile(&entry.path, "its ranges of data overlap or lie outside of it"))?;
             self.copy(entry, &file, *start, *length, part)?;
         }
-        if data.is_some() {
-            ftruncate(&file, entry.size).map_err(|error| Error::io("write", entry.path.to_string(), error))?;
+        self.end_file(entry, &file, data.is_some())
+    }
+
+    /// Makes an empty file that only we can open.
+    fn create_file(&mut self, path: &EntryPath, name: &CStr) -> Result<OwnedFd, Error> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(self.dir(path)?, name, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|error| self.cannot_make(path, name, error))?;
+        self.note(name);
+        if self.inherits {
+            access::take_away(file.as_fd());
         }
-        self.finish_open(entry, &file)?;
+        Ok(file)
+    }
+
+    /// Gives a file that has its data its size and its metadata.
+    fn end_file(&mut self, entry: &Entry, file: &OwnedFd, has_holes: bool) -> Result<(), Error> {
+        if has_holes {
+            ftruncate(file, entry.size).map_err(|error| Error::io("write", entry.path.to_string(), error))?;
+        }
+        self.finish_open(entry, file)?;
         if self.syncs_each {
-            fsync(&file).map_err(|error| Error::io("write", entry.path.to_string(), error))?;
+            fsync(file).map_err(|error| Error::io("write", entry.path.to_string(), error))?;
         }
         Ok(())
     }
@@ -286,17 +305,9 @@ impl Restorer<'_> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Error::content(entry.path.to_string(), error)),
             };
-            let mut bytes = &self.buffer[..length];
-            while !bytes.is_empty() {
-                match pwrite(file, bytes, offset) {
-                    Ok(written) => {
-                        bytes = &bytes[written..];
-                        offset += written as u64;
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(error) => return Err(Error::io("write", entry.path.to_string(), error)),
-                }
-            }
+            write_at(file, &self.buffer[..length], offset)
+                .map_err(|error| Error::io("write", entry.path.to_string(), error))?;
+            offset += length as u64;
             left -= length as u64;
             self.job.advance(length as u64);
         }
@@ -330,6 +341,20 @@ impl Restorer<'_> {
             .last()
             .map_err(|error| Error::io("open the folder of", path.to_string(), error))
     }
+}
+
+fn write_at(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match pwrite(file, bytes, offset) {
+            Ok(written) => {
+                bytes = &bytes[written..];
+                offset += written as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn c_name(bytes: &[u8], path: &EntryPath) -> Result<CString, Error> {

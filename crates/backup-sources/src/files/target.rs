@@ -54,7 +54,7 @@ impl Target for FilesTarget {
 
     fn restore(&mut self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), PipelineError> {
         Ok(into_folder(&self.dir, |dir, made| {
-            restore_tree(dir, &self.options.paths, part, made, job)
+            restore_tree(dir, &self.options.paths, true, part, made, job)
         })?)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use backup_core::contents::BackupContents;
 use backup_core::{JobControl, OsRandom, PipelineError, Source};
 use backup_sources::{ConnectionOptions, DatabaseSettings, DatabaseSource, NamedBy};
 use backup_tests::guard::children_of;
@@ -291,23 +292,15 @@ fn a_pg_dump_whose_session_sits_idle_is_ended() {
 fn a_lock_on_a_table_is_told() {
     let database = Arc::new(database());
     let job = JobControl::new(Duration::from_secs(6));
+    let source = DatabaseSource::new(settings(&database));
+    source.prepare(&job).unwrap();
     let holder = database.clone();
-    let locked = Archive::with_hook({
-        let mut thread = None;
-        move |when, path| {
-            if when == When::Before && path.to_string() == "about.json" && thread.is_none() {
-                let holder = holder.clone();
-                let database = holder.clone();
-                thread = Some(std::thread::spawn(move || {
-                    holder.try_psql("BEGIN; LOCK TABLE t; SELECT pg_sleep(60)")
-                }));
-                let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 't'::regclass";
-                backup_tests::poll(Duration::from_secs(30), || (database.psql(held) == "1").then_some(())).unwrap();
-            }
-        }
-    });
-    let mut archive = locked;
-    let error = back_up(&DatabaseSource::new(settings(&database)), &mut archive, &job)
+    let _holds = std::thread::spawn(move || holder.try_psql("BEGIN; LOCK TABLE t; SELECT pg_sleep(60)"));
+    let held =
+        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 't'::regclass";
+    backup_tests::poll(Duration::from_secs(30), || (database.psql(held) == "1").then_some(())).unwrap();
+    let error = source
+        .backup(&mut Archive::default(), &job, &mut BackupContents::default())
         .unwrap_err()
         .full_text();
     Postgres::shared().psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()");

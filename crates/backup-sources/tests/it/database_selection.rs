@@ -110,6 +110,47 @@ fn a_partitioned_table_of_an_archive_that_does_not_tell_its_partitions_is_refuse
 }
 
 #[test]
+fn a_table_with_types_of_the_database_is_refused_alone_before_anything_is_made() {
+    let original = Postgres::shared().create_database("typed");
+    original.psql(
+        "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN percent AS int CHECK (VALUE BETWEEN 0 AND 100);
+         CREATE TABLE t (m mood, n int) PARTITION BY HASH (m);
+         CREATE TABLE t_0 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+         CREATE TABLE t_1 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+         INSERT INTO t SELECT 'sad', n FROM generate_series(1, 10) n; INSERT INTO t VALUES ('happy', 1);
+         CREATE TABLE many (m mood[]); CREATE TABLE shares (p percent);
+         CREATE TABLE plain (n int, was text); ALTER TABLE plain ADD COLUMN gone mood; ALTER TABLE plain DROP COLUMN gone;
+         INSERT INTO plain VALUES (1, 'x')",
+    );
+    let mut archive = Archive::default();
+    back_up(&DatabaseSource::new(settings(&original)), &mut archive, &job()).unwrap();
+    let copy = copy_of(&original);
+    for (asked, told) in [
+        ("t", "public.t, public.t_0, public.t_1"),
+        ("t_1", "alone: public.t_1"),
+        ("many", "public.many"),
+        ("shares", "public.shares"),
+    ] {
+        let error = restore(&archive, &copy, only(&["plain", asked]))
+            .map(|_| ())
+            .unwrap_err();
+        assert!(
+            matches!(error, PipelineError::Refused { .. }) && error.to_string().contains(told),
+            "{asked}: {error:?}"
+        );
+        assert!(!exists(&copy), "{asked}");
+    }
+    restore(&archive, &copy, only(&["plain"])).unwrap();
+    assert_eq!(copy.psql("TABLE plain"), "1|x");
+    let copy = copy_of(&original);
+    restore(&archive, &copy, DatabaseTargetOptions::default()).unwrap();
+    assert_eq!(
+        copy.psql("SELECT m, count(*) FROM t GROUP BY m ORDER BY m"),
+        "sad|10\nhappy|1"
+    );
+}
+
+#[test]
 fn what_is_newer_than_the_server_or_the_programs_is_refused_before_anything_is_made() {
     let (original, archive) = small(3);
     let copy = copy_of(&original);

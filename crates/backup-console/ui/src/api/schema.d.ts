@@ -1866,6 +1866,7 @@ export interface components {
          *     - `PROGRAM_OLDER`: A program is missing, or older than the one that made the backup.
          *     - `EXTENSIONS_MISSING`: The server lacks extensions.
          *     - `ROLES_MISSING`: The server lacks roles.
+         *     - `LOCALE_MISSING`: The server lacks a locale by which values are read.
          *     - `NO_SPACE`: There is not enough room.
          *     - `NOT_REPLACEABLE`: The place cannot be exchanged as a whole.
          *     - `HOLDS_THIS_SYSTEM`: What is to be replaced holds this system's own catalog or storage.
@@ -1873,7 +1874,7 @@ export interface components {
          *     - `ARCHIVE_UNREADABLE`: The archive or one that it needs cannot be read.
          * @enum {string}
          */
-        RefusalCode: "NOT_IN_BACKUP" | "TARGET_NOT_EMPTY" | "TARGET_UNREACHABLE" | "NOT_PERMITTED" | "SERVER_OLDER" | "PROGRAM_OLDER" | "EXTENSIONS_MISSING" | "ROLES_MISSING" | "NO_SPACE" | "NOT_REPLACEABLE" | "HOLDS_THIS_SYSTEM" | "IN_THE_WAY" | "ARCHIVE_UNREADABLE";
+        RefusalCode: "NOT_IN_BACKUP" | "TARGET_NOT_EMPTY" | "TARGET_UNREACHABLE" | "NOT_PERMITTED" | "SERVER_OLDER" | "PROGRAM_OLDER" | "EXTENSIONS_MISSING" | "ROLES_MISSING" | "LOCALE_MISSING" | "NO_SPACE" | "NOT_REPLACEABLE" | "HOLDS_THIS_SYSTEM" | "IN_THE_WAY" | "ARCHIVE_UNREADABLE";
         /** @description What gives way. */
         Replaced: {
             /**

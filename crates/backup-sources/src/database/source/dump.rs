@@ -2,15 +2,16 @@
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use backup_core::{ArchiveSink, JobControl, PipelineError, WarningCode};
 
+use super::begin::Dump;
 use super::{DatabaseSource, path};
 use crate::Error;
-use crate::child::{Child, Exit};
+use crate::child::Exit;
 use crate::database::count::{Tables, count_beside_dump};
 use crate::database::psql::Session;
 use crate::database::server::hint_for;
@@ -22,30 +23,26 @@ const TICK: Duration = Duration::from_millis(100);
 const MAX_SAID: usize = 1000;
 
 impl DatabaseSource {
-    /// Dumps the snapshot of `session` in the database's `encoding` and counts its rows there. The counting begins with the
-    /// dump's first byte: from then on the dump has all its locks and the snapshot, and needs nothing of the session any more.
+    /// Saves a dump that has begun, and counts its rows in the snapshot that `session` shares with it.
     pub(super) fn dump_and_count(
         &self,
-        snapshot: &str,
-        encoding: &str,
+        dump: Dump,
         mut session: Session,
         counting: &JobControl,
         sink: &mut dyn ArchiveSink,
         job: &JobControl,
     ) -> Result<(u64, Tables), Error> {
-        let (begun, begin) = channel();
         let (give, counted) = channel();
         let failed = AtomicBool::new(false);
         thread::scope(|scope| {
             let failed = &failed;
             scope.spawn(move || {
-                let begun = begin.recv().map_err(|_| PipelineError::Cancelled.into());
-                let result = begun.and_then(|()| count_beside_dump(&mut session));
+                let result = count_beside_dump(&mut session);
                 failed.store(result.is_err(), Ordering::SeqCst);
                 // Whoever waits for it waits until it comes.
                 let _heard = give.send(result);
             });
-            let dumped = self.dump(snapshot, encoding, sink, job, begun, failed);
+            let dumped = self.save_dump(dump, sink, job, failed);
             if dumped.is_err() {
                 counting.cancel();
             }
@@ -68,7 +65,6 @@ impl DatabaseSource {
             match (dumped, counted) {
                 (Ok(size), Ok(counted)) => {
                     warn_of_missed(&counted.missed, job);
-                    warn_of_rewritten(&counted.rewritten, job);
                     Ok((size, counted.tables))
                 }
                 // The dump was ended because the counting had failed.
@@ -78,51 +74,27 @@ impl DatabaseSource {
         })
     }
 
-    fn dump(
+    fn save_dump(
         &self,
-        snapshot: &str,
-        encoding: &str,
+        dump: Dump,
         sink: &mut dyn ArchiveSink,
         job: &JobControl,
-        begun: Sender<()>,
         ended: &AtomicBool,
     ) -> Result<u64, Error> {
-        let mut program = self.settings.program("pg_dump")?;
-        program
-            .command
-            .args(["--format=custom", "--compress=0", "--no-password"]);
-        program.command.arg(format!("--snapshot={snapshot}"));
-        // A role or the server may be set to another, which lacks some of the database's characters.
-        program.command.arg(format!("--encoding={encoding}"));
-        program.command.arg(format!(
-            "--lock-wait-timeout={}",
-            job.stall_timeout().as_millis().max(1)
-        ));
-        program
-            .command
-            .arg(format!("--dbname={}", self.settings.conninfo(&self.settings.name)));
-        let mut reader = Counted {
-            child: self.settings.spawn(program, job)?,
-            job,
-            begun: Some(begun),
-            ended,
-        };
-        reader.child.close_stdin();
+        let mut reader = Counted { dump, job, ended };
         let appended = sink.append_stream(&path(DUMP)?, &mut reader);
-        if let Some(fault) = reader.child.fault() {
+        let (_, child) = reader.dump.into_inner();
+        if let Some(fault) = child.fault() {
             return Err(fault.into());
         }
         let size = appended?;
-        let said = self.judge(reader.child.finish()?)?;
-        if size == 0 {
-            return Err(Error::failed("pg_dump wrote nothing and said nothing", ""));
-        }
+        let said = self.judge(child.finish()?)?;
         warn_of_said(&said, job);
         Ok(size)
     }
 
     /// What it said, where it said that all is well.
-    fn judge(&self, exit: Exit) -> Result<String, Error> {
+    pub(super) fn judge(&self, exit: Exit) -> Result<String, Error> {
         if let Some(error) = self.settings.lost(&exit) {
             return Err(error);
         }
@@ -143,16 +115,6 @@ fn warn_of_said(said: &str, job: &JobControl) {
     job.warn(WarningCode::Other, None, format!("pg_dump succeeded and said: {text}"));
 }
 
-fn warn_of_rewritten(rewritten: &[String], job: &JobControl) {
-    if !rewritten.is_empty() {
-        let text = format!(
-            "the dump may lack the rows of tables that somebody emptied or wrote anew just when it began (let them not begin at the same time): {}",
-            shown(rewritten)
-        );
-        job.warn(WarningCode::Other, None, text);
-    }
-}
-
 fn warn_of_missed(missed: &[String], job: &JobControl) {
     if !missed.is_empty() {
         let text = format!(
@@ -164,11 +126,10 @@ fn warn_of_missed(missed: &[String], job: &JobControl) {
     }
 }
 
-/// Says how far the dump is, and that it has begun.
+/// Says how far the dump is.
 struct Counted<'a> {
-    child: Child,
+    dump: Dump,
     job: &'a JobControl,
-    begun: Option<Sender<()>>,
     /// The dump is of no use any more.
     ended: &'a AtomicBool,
 }
@@ -178,13 +139,7 @@ impl Read for Counted<'_> {
         if self.ended.load(Ordering::SeqCst) {
             return Err(io::Error::other(PipelineError::Cancelled));
         }
-        let length = self.child.read(buffer)?;
-        if length > 0
-            && let Some(begun) = self.begun.take()
-        {
-            // Where nobody listens the counting has failed, which is seen with the next read.
-            let _heard = begun.send(());
-        }
+        let length = self.dump.read(buffer)?;
         self.job.advance(length as u64);
         Ok(length)
     }

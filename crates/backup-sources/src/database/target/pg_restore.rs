@@ -10,6 +10,7 @@ use super::selection::Selection;
 use crate::Error;
 use crate::child::Exit;
 use crate::database::DUMP;
+use crate::database::about::About;
 use crate::database::psql::{Session, identifier};
 use crate::database::server::{Program, hint_for};
 
@@ -59,9 +60,16 @@ const NOT_THE_DUMP: [&str; 30] = [
     "unrecognized configuration parameter",
 ];
 
+/// `pg_restore` into the database; where it reads from is still to be said.
+pub(super) struct Restorer {
+    pub(super) program: Program,
+    /// Whether it sets what the server does not know, which has to be let pass.
+    pub(super) passes_over_timeout: bool,
+}
+
 impl DatabaseTarget {
-    /// `pg_restore` into the database; where it reads from is still to be said.
-    pub(super) fn restorer(&self, passes_over_timeout: bool) -> Result<Program, Error> {
+    pub(super) fn restorer(&self, about: &About, job: &JobControl) -> Result<Restorer, Error> {
+        let passes_over_timeout = self.must_pass_over_timeout(job)?;
         let mut program = self.settings.program("pg_restore")?;
         program.command.arg("--no-password");
         program.set(UNHINDERED);
@@ -77,7 +85,11 @@ impl DatabaseTarget {
         if self.options.skip_tablespaces {
             program.command.arg("--no-tablespaces");
         }
-        Ok(program)
+        self.read_money(about, &mut program, job)?;
+        Ok(Restorer {
+            program,
+            passes_over_timeout,
+        })
     }
 
     /// Restores the dump while it comes out of the archive. Into a database that was there in one transaction, but for
@@ -86,12 +98,15 @@ impl DatabaseTarget {
         &self,
         place: &Place,
         selection: &Selection,
+        restorer: Restorer,
         part: &mut dyn PartReader,
         made: &mut Made,
-        passes_over_timeout: bool,
         job: &JobControl,
     ) -> Result<(), Error> {
-        let mut program = self.restorer(passes_over_timeout)?;
+        let Restorer {
+            mut program,
+            passes_over_timeout,
+        } = restorer;
         if matches!(place, Place::Empty { .. }) {
             if passes_over_timeout {
                 return Err(Error::refused(
@@ -128,7 +143,7 @@ impl DatabaseTarget {
 
     /// Whether `pg_restore` will set `transaction_timeout`, which it does since version 17 whatever the server, on a server
     /// that does not know it. Its dumps can be read by nothing older, so that has to be let pass.
-    pub(super) fn must_pass_over_timeout(&self, job: &JobControl) -> Result<bool, Error> {
+    fn must_pass_over_timeout(&self, job: &JobControl) -> Result<bool, Error> {
         let (_, major) = self.settings.program_version("pg_restore", job)?;
         let server: u32 = (self.maintenance(job)?).query_one("SELECT current_setting('server_version_num')")?;
         Ok(major >= 17 && server < 170_000)

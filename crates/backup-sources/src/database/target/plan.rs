@@ -33,7 +33,7 @@ impl DatabaseTarget {
 
     fn look_at_all(&self, about_json: &[u8], needed_bytes: u64, job: &JobControl) -> Result<TargetPlan, Error> {
         let about: About = super::parse_bytes(about_json, ABOUT)?;
-        let selection = Selection::of(&self.options.tables, about.children.as_deref())?;
+        let selection = Selection::of(&self.options.tables, Some(&about))?;
         let mut plan = TargetPlan {
             part: PlannedPart {
                 part: RestorePart::Database,
@@ -85,6 +85,9 @@ impl DatabaseTarget {
             Err(error) => plan.refusals.push(unreachable(error)?),
         }
         plan.warnings.extend(self.strangers(about, server)?);
+        if !self.options.tables.is_empty() {
+            plan.warnings.extend(self.unread_money(about, job)?);
+        }
         plan.part.free_bytes = self.free_bytes(tablespace, server)?;
         if let Some(free) = plan.part.free_bytes
             && free < plan.part.needed_bytes

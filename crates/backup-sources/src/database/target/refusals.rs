@@ -31,6 +31,7 @@ impl DatabaseTarget {
             self.program_older(about, job)?,
             self.extensions_missing(about, server)?,
             self.roles_missing(about, server)?,
+            self.locale_missing(about, job)?,
             self.read_only(server)?,
         ];
         Ok(found.into_iter().flatten().collect())

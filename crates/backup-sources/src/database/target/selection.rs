@@ -6,9 +6,10 @@ use backup_core::{JobControl, PipelineError};
 
 use super::DatabaseTarget;
 use crate::Error;
-use crate::database::about::{Child, read_children};
+use crate::database::about::{About, Child, read_children};
 use crate::database::count::{Table, Tables};
 use crate::database::psql::{Session, literal};
+use crate::database::shown;
 
 /// Schema and name.
 type Name = (String, String);
@@ -28,8 +29,10 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// The tables called `asked`, with all that `children` says to be part of them.
-    pub(super) fn of(asked: &[String], children: Option<&[Child]>) -> Result<Self, Error> {
+    /// The tables called `asked`, with all that `about` says to be part of them. Refused where it says that one cannot come
+    /// back alone.
+    pub(super) fn of(asked: &[String], about: Option<&About>) -> Result<Self, Error> {
+        let children = about.and_then(|about| about.children.as_deref());
         let asked: Vec<Name> = asked
             .iter()
             .map(|table| table.split_once('.').unwrap_or(("public", table)))
@@ -61,6 +64,8 @@ impl Selection {
                 }
             }
         }
+        let own_types = about.map(|about| about.own_types.as_slice()).unwrap_or_default();
+        refuse_own_types(own_types.iter().filter(|table| tables.contains(*table)))?;
         Ok(Self {
             asked,
             tables,
@@ -115,6 +120,24 @@ impl Selection {
         }
         Ok(())
     }
+}
+
+/// `pg_restore` brings no type along with a single table, and a database that has one is not empty. So it would fail with the
+/// table, or where that is partitioned by the hash of an enum with its rows: `pg_dump` lets them be loaded by way of the topmost
+/// table, whose partitions come to be that only afterwards.
+fn refuse_own_types<'a>(tables: impl Iterator<Item = &'a Name>) -> Result<(), Error> {
+    let names: Vec<String> = tables.map(|(schema, name)| format!("{schema}.{name}")).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!(
+            "tables with columns of types that the database has made itself, such as enums, or an extension, cannot be restored \
+             alone: {}",
+            shown(&names)
+        ),
+        "Restore the whole database into a new one, and take the tables from there.",
+    ))
 }
 
 impl DatabaseTarget {

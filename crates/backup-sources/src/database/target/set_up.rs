@@ -1,6 +1,6 @@
 //! What belongs to a database itself and so stands in no dump of its content.
 
-use backup_core::{JobControl, LogLevel, WarningCode};
+use backup_core::{JobControl, WarningCode};
 
 use super::DatabaseTarget;
 use crate::Error;
@@ -35,17 +35,18 @@ const HINDERING: [&str; 12] = [
 
 impl DatabaseTarget {
     /// Gives a new database those settings of the backup's that its content may depend on, before the first row: a check, an
-    /// index or a view may ask for one, and amounts of money are read by one.
+    /// index or a view may ask for one.
     pub(super) fn set_up_first(&self, about: &About, job: &JobControl) -> Result<(), Error> {
         self.apply(self.settings(about, false), job)?;
         self.set_money(about, job)
     }
 
-    /// Lets amounts of money be read, and written again, as the dump has them. Mostly there are none, so that a server without
-    /// that locale will do.
+    /// Lets a scratch database write amounts of money as the dump has them, since it is dumped again.
     fn set_money(&self, about: &About, job: &JobControl) -> Result<(), Error> {
-        let lc_monetary = about.formats.as_ref().and_then(|formats| formats.lc_monetary.clone());
-        let Some(value) = lc_monetary.filter(|_| self.is_scratch) else {
+        if !self.is_scratch {
+            return Ok(());
+        }
+        let Some(value) = self.money_locale(about, job)? else {
             return Ok(());
         };
         let setting = Setting {
@@ -54,14 +55,7 @@ impl DatabaseTarget {
             value,
         };
         let statement = setting_statement(&identifier(&self.settings.name), &setting);
-        match self.maintenance(job)?.execute(&statement) {
-            Err(Error::Failed { message, .. }) => {
-                let text = format!("amounts of money are read by the locale of the server: {message}");
-                job.log(LogLevel::Info, text);
-                Ok(())
-            }
-            done => done,
-        }
+        self.maintenance(job)?.execute(&statement)
     }
 
     /// Gives a new database what else the backup's had: owner, grants, comment, the settings that would have hindered the

@@ -14,6 +14,7 @@ use super::plan::is_here;
 use super::selection::Selection;
 use crate::Error;
 use crate::database::dump::Relay;
+use crate::database::server::Program;
 
 /// Bytes from which on a dump is put down, unless the options say otherwise.
 const STAGED_FROM: u64 = 256 * 1024 * 1024;
@@ -72,13 +73,17 @@ impl DatabaseTarget {
     }
 
     /// Puts the dump down and lets several connections restore it.
-    pub(super) fn restore_staged(&self, part: &mut dyn PartReader, job: &JobControl) -> Result<(), Error> {
+    pub(super) fn restore_staged(
+        &self,
+        mut program: Program,
+        part: &mut dyn PartReader,
+        job: &JobControl,
+    ) -> Result<(), Error> {
         let folder = self.options.staging.as_deref().unwrap_or(Path::new("."));
         let failed = |error| Error::io("put down the dump in", folder, error);
         // It never has a name, or none any more: whatever becomes of us, the system takes it away.
         let mut file = tempfile::tempfile_in(folder).map_err(failed)?;
         put_down(&mut file, part, job, &failed)?;
-        let mut program = self.restorer(false)?;
         program.set(LAZY);
         program.command.arg(format!("--jobs={}", self.options.jobs));
         // Each connection opens it again, which a descriptor of ours in place of a name allows.

@@ -15,6 +15,8 @@ pub(super) struct Withheld {
     pub(super) capabilities: Items,
     pub(super) lists: Items,
     pub(super) attributes: Items,
+    /// Further names of files that became copies.
+    pub(super) names: Items,
 }
 
 /// Some, of which the first ones are known.
@@ -65,6 +67,12 @@ impl Withheld {
                 "extended attribute was",
                 "extended attributes were",
                 "left out, which cannot be set here",
+            ),
+            (
+                &self.names,
+                "further name of a file was",
+                "further names of files were",
+                "restored as a copy, which takes its own room: the file system takes no more names of one file",
             ),
         ];
         for (items, one, other, what) in kinds {
