@@ -32,6 +32,7 @@ GOOD = {
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
     },
     "small": {
+        "uploads": {"claim": "uploads"},
         "server": {"replicas": 1},
         "scheduler": {"replicas": 1},
         "networkPolicy": {"enabled": False},
@@ -68,6 +69,10 @@ def check_pods(document):
     storage = mounts.get("/var/lib/backup/storage", mounts["/var/lib/backup"])
     is_kept = "persistentVolumeClaim" in volumes[storage["name"]]
     assert is_kept or storage.get("readOnly"), document
+    # kubelet gives what may be written to fsGroup, and so the files of the running application.
+    if uploads := volumes.get("uploads"):
+        mount = next(mount for mount in mounts.values() if mount["name"] == "uploads")
+        assert uploads["persistentVolumeClaim"]["readOnly"] == mount["readOnly"], document
 
 
 def main():

@@ -15,6 +15,7 @@ const DASHBOARD: &str = include_str!("../../packaging/prometheus/backup.dashboar
 const METRICS: &str = include_str!("../../crates/backup-api/src/metrics.rs");
 const DOCKERFILE: &str = include_str!("../../packaging/docker/Dockerfile");
 const COMPOSE: &str = include_str!("../../packaging/docker/compose.yaml");
+const POD: &str = include_str!("../../packaging/helm/backup/templates/_helpers.tpl");
 const README: &str = include_str!("../../README.md");
 const CONSOLE: &str = include_str!("../../crates/backup-console/ui/package.json");
 
@@ -120,6 +121,18 @@ fn compose_hands_over_the_passphrases_before_a_change_too() {
     for name in ["BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_KEY_PREVIOUS"] {
         assert!(COMPOSE.contains(&format!("\n  {name}: ${{{name}:")), "{name}");
     }
+}
+
+#[test]
+fn the_chart_gives_uploads_that_are_only_read_to_nobody() {
+    // Where the mount alone is read-only, kubelet changes group and modes of the application's files all the same.
+    let claim = "claimName: {{ . }}\n";
+    let (_, volume) = POD.split_once(claim).expect("the claim of the uploads");
+    let volume = volume.split("{{- end }}").next().unwrap();
+    assert!(
+        volume.contains("\n            readOnly: {{ $values.uploads.readOnly }}\n"),
+        "{volume}"
+    );
 }
 
 #[test]

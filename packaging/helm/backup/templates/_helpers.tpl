@@ -158,6 +158,8 @@ spec:
         - name: uploads
           persistentVolumeClaim:
             claimName: {{ . }}
+            # Of the volume too, not of the mount alone: what may be written is given to fsGroup, with all files in it.
+            readOnly: {{ $values.uploads.readOnly }}
         {{- end }}
       {{- with $values.nodeSelector }}
       nodeSelector:
