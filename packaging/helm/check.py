@@ -63,6 +63,10 @@ def check_pods(document):
     pod = document["spec"]["template"]["spec"]
     # Kubernetes' own variables of services, such as DATABASE_PORT, would be taken for ours.
     assert pod["enableServiceLinks"] is False, document
+    # Where the Secret has none, no pod starts: none falls back to a catalog in a folder that goes with it.
+    variables = {variable["name"]: variable for variable in pod["containers"][0]["env"]}
+    catalog = variables["CATALOG_URL"]["valueFrom"]["secretKeyRef"]
+    assert catalog["key"] == "CATALOG_URL" and not catalog.get("optional"), document
     # The default storage lies in the data folder. Where that goes with the pod, nothing may be taken for stored there.
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}

@@ -124,6 +124,18 @@ fn compose_hands_over_the_passphrases_before_a_change_too() {
 }
 
 #[test]
+fn no_pod_of_the_chart_makes_a_catalog_of_its_own() {
+    let (_, variable) = POD.split_once("- name: CATALOG_URL\n").expect("a variable");
+    let variable = variable.split("- name: ").next().unwrap();
+    assert!(
+        variable.contains("secretKeyRef:") && variable.contains("key: CATALOG_URL\n"),
+        "{variable}"
+    );
+    // Where it may be missing, it is: the program then falls back to a file in its own folder.
+    assert!(!variable.contains("optional"), "{variable}");
+}
+
+#[test]
 fn the_chart_gives_uploads_that_are_only_read_to_nobody() {
     // Where the mount alone is read-only, kubelet changes group and modes of the application's files all the same.
     let claim = "claimName: {{ . }}\n";
