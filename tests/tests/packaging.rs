@@ -15,6 +15,10 @@ const DASHBOARD: &str = include_str!("../../packaging/prometheus/backup.dashboar
 const METRICS: &str = include_str!("../../crates/backup-api/src/metrics.rs");
 const DOCKERFILE: &str = include_str!("../../packaging/docker/Dockerfile");
 const COMPOSE: &str = include_str!("../../packaging/docker/compose.yaml");
+const UNITS: [&str; 2] = [
+    include_str!("../../packaging/debian/backup-api-server.service"),
+    include_str!("../../packaging/debian/backup-scheduler.service"),
+];
 const POD: &str = include_str!("../../packaging/helm/backup/templates/_helpers.tpl");
 const README: &str = include_str!("../../README.md");
 const CONSOLE: &str = include_str!("../../crates/backup-console/ui/package.json");
@@ -121,6 +125,16 @@ fn compose_hands_over_the_passphrases_before_a_change_too() {
     for name in ["BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_KEY_PREVIOUS"] {
         assert!(COMPOSE.contains(&format!("\n  {name}: ${{{name}:")), "{name}");
     }
+}
+
+#[test]
+fn the_services_keep_little_of_what_they_have_freed() {
+    for unit in UNITS {
+        assert!(unit.contains("\nEnvironment=MALLOC_ARENA_MAX=2\n"), "{unit}");
+    }
+    let (_, environment) = DOCKERFILE.split_once("\nENV ").expect("the image's variables");
+    let environment = environment.split("\nEXPOSE").next().unwrap();
+    assert!(environment.contains("MALLOC_ARENA_MAX=2"), "{environment}");
 }
 
 #[test]
