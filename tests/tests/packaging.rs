@@ -14,6 +14,7 @@ const RULES: &str = include_str!("../../packaging/prometheus/backup.rules.yml");
 const DASHBOARD: &str = include_str!("../../packaging/prometheus/backup.dashboard.json");
 const METRICS: &str = include_str!("../../crates/backup-api/src/metrics.rs");
 const DOCKERFILE: &str = include_str!("../../packaging/docker/Dockerfile");
+const NOT_COPIED: &str = include_str!("../../packaging/docker/Dockerfile.dockerignore");
 const COMPOSE: &str = include_str!("../../packaging/docker/compose.yaml");
 const UNITS: [&str; 2] = [
     include_str!("../../packaging/debian/backup-api-server.service"),
@@ -118,6 +119,17 @@ fn the_image_is_built_with_what_the_build_needs() {
     assert!(major(image) > major(node), "not Node.js {node}");
     // The build calls npm, which is a link in node's image.
     assert!(DOCKERFILE.contains("/npm-cli.js /usr/local/bin/npm\n"));
+}
+
+#[test]
+fn the_image_is_built_without_the_secrets_of_whoever_builds_it() {
+    assert!(
+        DOCKERFILE.contains("\nCOPY . .\n"),
+        "all that is not excluded is copied"
+    );
+    for pattern in ["**/.env", "**/.env.*", "**/.git", "target", "data"] {
+        assert!(NOT_COPIED.lines().any(|line| line == pattern), "{pattern}");
+    }
 }
 
 #[test]
