@@ -48,6 +48,22 @@ fn the_settings_file_names_every_variable_and_no_other() {
     assert_eq!(named, known);
 }
 
+#[test]
+fn a_shell_reads_the_settings_file_as_systemd_does() {
+    let lines = SETTINGS.lines().map(|line| line.trim_start_matches('#'));
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let values: Vec<&str> = lines
+        .filter_map(|line| line.split_once('='))
+        .filter_map(|(name, value)| is_name(name).then_some(value))
+        .collect();
+    assert!(values.len() > 30, "{values:?}");
+    for value in values {
+        // Only between single quotes do both take every character as it is.
+        let inner = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+        assert!(inner.is_some_and(|inner| !inner.contains('\'')), "{value}");
+    }
+}
+
 /// What a program, or one of its commands, says of itself.
 fn help(program: &str, command: &[String]) -> String {
     let args = command.iter().map(String::as_str).chain(["--help"]);
