@@ -324,6 +324,14 @@ mod tests {
     }
 
     #[test]
+    fn the_catalog_that_is_rebuilt_is_named_first() {
+        for words in [ENGLISH, CHINESE] {
+            let (_, next) = words.template.split_once("export CATALOG_URL='…'\n").unwrap();
+            assert!(next.starts_with("backupctl catalog rebuild"), "{next}");
+        }
+    }
+
+    #[test]
     fn both_languages_say_the_same() {
         let marks = |words: &Words| {
             let text = words.template;
