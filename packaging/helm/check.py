@@ -32,6 +32,7 @@ GOOD = {
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
     },
     "small": {
+        "uploads": {"claim": "uploads"},
         "server": {"replicas": 1},
         "scheduler": {"replicas": 1},
         "networkPolicy": {"enabled": False},
@@ -62,12 +63,20 @@ def check_pods(document):
     pod = document["spec"]["template"]["spec"]
     # Kubernetes' own variables of services, such as DATABASE_PORT, would be taken for ours.
     assert pod["enableServiceLinks"] is False, document
+    # Where the Secret has none, no pod starts: none falls back to a catalog in a folder that goes with it.
+    variables = {variable["name"]: variable for variable in pod["containers"][0]["env"]}
+    catalog = variables["CATALOG_URL"]["valueFrom"]["secretKeyRef"]
+    assert catalog["key"] == "CATALOG_URL" and not catalog.get("optional"), document
     # The default storage lies in the data folder. Where that goes with the pod, nothing may be taken for stored there.
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
     storage = mounts.get("/var/lib/backup/storage", mounts["/var/lib/backup"])
     is_kept = "persistentVolumeClaim" in volumes[storage["name"]]
     assert is_kept or storage.get("readOnly"), document
+    # kubelet gives what may be written to fsGroup, and so the files of the running application.
+    if uploads := volumes.get("uploads"):
+        mount = next(mount for mount in mounts.values() if mount["name"] == "uploads")
+        assert uploads["persistentVolumeClaim"]["readOnly"] == mount["readOnly"], document
 
 
 def main():

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
@@ -299,6 +300,19 @@ fn an_unreachable_storage_or_catalog_has_an_exit_code_of_its_own() {
         .run();
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
     assert_no_secret(&system, &ended.stderr);
+}
+
+#[test]
+fn an_address_that_is_taken_is_tried_again_by_the_units() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let system = System::embedded();
+    for (program, variable) in [("api-server", "LISTEN_ADDR"), ("scheduler", "METRICS_ADDR")] {
+        // After 2 they do not: RestartPreventExitStatus=2.
+        let ended = system.program(program).env(variable, &address).run().expect(1);
+        let told = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(told.contains(variable) && told.contains(&address), "{told}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -123,6 +124,38 @@ fn a_sheet_that_lacks_the_catalog_says_so() {
         assert!(!page.contains(remark), "{page}");
         assert_eq!(told, "");
     }
+}
+
+#[test]
+fn what_works_on_a_catalog_makes_none_and_says_which_it_was() {
+    let mut system = System::embedded();
+    let catalog = Path::new(system.setting("BACKUP_DATA_DIR")).join("catalog.db");
+    let shown = catalog.display().to_string();
+    let commands = [
+        &["key", "rotate"][..],
+        &["token", "create", "a token"],
+        &["user", "add", "anna@example.org"],
+    ];
+    let run = |system: &System, args: &[&str]| {
+        let program = system.program("backupctl").args(args);
+        program.env("BACKUP_USER_PASSWORD", "a long password").run()
+    };
+    for args in commands {
+        let refused = run(&system, args).expect(3);
+        for word in [&*shown, "is not there", "HINT: ", "CATALOG_URL"] {
+            assert!(refused.stderr.contains(word), "'{word}' is not in: {}", refused.stderr);
+        }
+        assert!(!catalog.exists(), "{args:?} made it");
+    }
+    system.start();
+    for args in commands {
+        let done = run(&system, args).expect(0);
+        let told = format!("{}{}", done.stdout, done.stderr);
+        assert!(told.contains(&shown), "{args:?}: {told}");
+    }
+    let rotated = run(&system, &["key", "rotate", "--json"]).expect(0);
+    let said: Value = serde_json::from_str(&rotated.stdout).unwrap();
+    assert!(said["catalog"].as_str().unwrap().contains(&shown), "{said}");
 }
 
 #[test]

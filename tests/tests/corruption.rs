@@ -118,10 +118,18 @@ fn a_wrong_key_is_named_as_such_and_an_older_one_still_opens() {
     assert_refused(&system, &backup, 4, &["key", "passphrase"], "another passphrase");
     let checked = system.backupctl(&["key", "check"]).expect(4);
     assert!(!checked.stderr.contains("another passphrase"));
+    // A page with a passphrase that opens nothing would be found out on the worst day.
+    let sheet = |system: &System| system.backupctl(&["key", "sheet", "--language", "en"]).expect(0);
+    let printed = sheet(&system);
+    for text in [&printed.stderr, &printed.stdout] {
+        assert!(text.contains("opens the newest backup"), "{text}");
+    }
     let rotated = format!("older still,{passphrase}");
     system.set("BACKUP_ENCRYPTION_KEY_PREVIOUS", &rotated);
     system.assert_restores(backup["id"].as_str().unwrap());
     let _checked = system.backupctl(&["key", "check"]).expect(0);
+    let printed = sheet(&system);
+    assert!(!printed.stdout.contains("opens the newest backup") && printed.stderr.is_empty());
 }
 
 #[test]

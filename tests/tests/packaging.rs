@@ -14,7 +14,13 @@ const RULES: &str = include_str!("../../packaging/prometheus/backup.rules.yml");
 const DASHBOARD: &str = include_str!("../../packaging/prometheus/backup.dashboard.json");
 const METRICS: &str = include_str!("../../crates/backup-api/src/metrics.rs");
 const DOCKERFILE: &str = include_str!("../../packaging/docker/Dockerfile");
+const NOT_COPIED: &str = include_str!("../../packaging/docker/Dockerfile.dockerignore");
 const COMPOSE: &str = include_str!("../../packaging/docker/compose.yaml");
+const UNITS: [&str; 2] = [
+    include_str!("../../packaging/debian/backup-api-server.service"),
+    include_str!("../../packaging/debian/backup-scheduler.service"),
+];
+const POD: &str = include_str!("../../packaging/helm/backup/templates/_helpers.tpl");
 const README: &str = include_str!("../../README.md");
 const CONSOLE: &str = include_str!("../../crates/backup-console/ui/package.json");
 
@@ -40,6 +46,22 @@ fn the_settings_file_names_every_variable_and_no_other() {
         named.remove(name);
     }
     assert_eq!(named, known);
+}
+
+#[test]
+fn a_shell_reads_the_settings_file_as_systemd_does() {
+    let lines = SETTINGS.lines().map(|line| line.trim_start_matches('#'));
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let values: Vec<&str> = lines
+        .filter_map(|line| line.split_once('='))
+        .filter_map(|(name, value)| is_name(name).then_some(value))
+        .collect();
+    assert!(values.len() > 30, "{values:?}");
+    for value in values {
+        // Only between single quotes do both take every character as it is.
+        let inner = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+        assert!(inner.is_some_and(|inner| !inner.contains('\'')), "{value}");
+    }
 }
 
 /// What a program, or one of its commands, says of itself.
@@ -116,10 +138,55 @@ fn the_image_is_built_with_what_the_build_needs() {
 }
 
 #[test]
+fn the_image_is_built_without_the_secrets_of_whoever_builds_it() {
+    assert!(
+        DOCKERFILE.contains("\nCOPY . .\n"),
+        "all that is not excluded is copied"
+    );
+    for pattern in ["**/.env", "**/.env.*", "**/.git", "target", "data"] {
+        assert!(NOT_COPIED.lines().any(|line| line == pattern), "{pattern}");
+    }
+}
+
+#[test]
 fn compose_hands_over_the_passphrases_before_a_change_too() {
     for name in ["BACKUP_ENCRYPTION_KEY", "BACKUP_ENCRYPTION_KEY_PREVIOUS"] {
         assert!(COMPOSE.contains(&format!("\n  {name}: ${{{name}:")), "{name}");
     }
+}
+
+#[test]
+fn the_services_keep_little_of_what_they_have_freed() {
+    for unit in UNITS {
+        assert!(unit.contains("\nEnvironment=MALLOC_ARENA_MAX=2\n"), "{unit}");
+    }
+    let (_, environment) = DOCKERFILE.split_once("\nENV ").expect("the image's variables");
+    let environment = environment.split("\nEXPOSE").next().unwrap();
+    assert!(environment.contains("MALLOC_ARENA_MAX=2"), "{environment}");
+}
+
+#[test]
+fn no_pod_of_the_chart_makes_a_catalog_of_its_own() {
+    let (_, variable) = POD.split_once("- name: CATALOG_URL\n").expect("a variable");
+    let variable = variable.split("- name: ").next().unwrap();
+    assert!(
+        variable.contains("secretKeyRef:") && variable.contains("key: CATALOG_URL\n"),
+        "{variable}"
+    );
+    // Where it may be missing, it is: the program then falls back to a file in its own folder.
+    assert!(!variable.contains("optional"), "{variable}");
+}
+
+#[test]
+fn the_chart_gives_uploads_that_are_only_read_to_nobody() {
+    // Where the mount alone is read-only, kubelet changes group and modes of the application's files all the same.
+    let claim = "claimName: {{ . }}\n";
+    let (_, volume) = POD.split_once(claim).expect("the claim of the uploads");
+    let volume = volume.split("{{- end }}").next().unwrap();
+    assert!(
+        volume.contains("\n            readOnly: {{ $values.uploads.readOnly }}\n"),
+        "{volume}"
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) async fn repository(settings: &Settings) -> Result<Repository, Failur
     Ok(Repository::new(storage, keys, settings.database.programs()))
 }
 
-/// Opens the catalog.
+/// Opens the catalog; an embedded one is made where it is missing.
 pub(crate) async fn catalog(settings: &Settings) -> Result<Store, Failure> {
     let url = settings.catalog.url(&settings.data)?;
     Ok(Store::open(url.expose_secret(), Arc::new(SystemClock)).await?)
@@ -35,10 +35,24 @@ pub(crate) async fn catalog(settings: &Settings) -> Result<Store, Failure> {
 pub(crate) async fn catalog_if_there(settings: &Settings) -> Result<Option<Store>, Failure> {
     let url = settings.catalog.url(&settings.data)?;
     let file = url.expose_secret().strip_prefix("sqlite://").map(ToOwned::to_owned);
-    if file.is_some_and(|file| !Path::new(&file).exists()) {
+    // Where it cannot be seen, opening it says why.
+    if file.is_some_and(|file| matches!(Path::new(&file).try_exists(), Ok(false))) {
         return Ok(None);
     }
     catalog(settings).await.map(Some)
+}
+
+/// Opens the catalog, which must be there: what is done to one that was just made would be done to nobody's.
+pub(crate) async fn existing_catalog(settings: &Settings) -> Result<Store, Failure> {
+    if let Some(store) = catalog_if_there(settings).await? {
+        return Ok(store);
+    }
+    let url = settings.catalog.url(&settings.data)?;
+    Err(PipelineError::not_found(
+        format!("the catalog {} is not there", url.expose_secret()),
+        "Name the services' catalog by CATALOG_URL or BACKUP_DATA_DIR. A new one is made by api-server when it first starts.",
+    )
+    .into())
 }
 
 /// Where the backups are, by the settings.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use backup_api::Probes;
 use backup_core::{Clock, OsRandom, PipelineError, SystemClock};
-use backup_engine::settings::{EngineArgs, LogArgs, SettingsError};
+use backup_engine::settings::{EngineArgs, LogArgs};
 use backup_engine::{Action, Engine, Scheduler, StartError, Worker, end_logging, init_logging, stop_on_signal};
 use clap::Parser;
 use tokio::sync::watch;
@@ -68,8 +68,9 @@ fn main() -> ExitCode {
 async fn run(cli: Cli, clock: Arc<dyn Clock>) -> Result<(), StartError> {
     let mut stop = stop_on_signal()
         .map_err(|error| PipelineError::failed("the signals cannot be listened to", "").because(error))?;
+    // No wrong setting, after which the unit does not try again: what has the port now may soon be gone.
     let listener = TcpListener::bind(cli.metrics_addr).map_err(|error| {
-        SettingsError::new(
+        PipelineError::failed(
             format!("METRICS_ADDR {} cannot be listened on: {error}", cli.metrics_addr),
             "Choose an address of this machine and a free port.",
         )

@@ -1,6 +1,7 @@
 //! A local folder as a store: durable and atomic by itself, since object_store's is not made for archives.
 
 mod list;
+mod owner;
 mod upload;
 mod write;
 
@@ -274,13 +275,16 @@ impl Folder {
                     format!("the folder {} is gone: is its disk mounted?", self.root.display()),
                 ));
             }
-            let result = create_folder(folder).and_then(|()| {
-                tempfile::Builder::new()
+            let create = || -> io::Result<NamedTempFile> {
+                owner::create_folders(&self.root, folder)?;
+                let partial = tempfile::Builder::new()
                     .prefix(&prefix)
                     .suffix(PARTIAL_SUFFIX)
-                    .tempfile_in(folder)
-            });
-            match result {
+                    .tempfile_in(folder)?;
+                owner::hand_over_file(&self.root, partial.as_file())?;
+                Ok(partial)
+            };
+            match create() {
                 // Somebody tidied the folder away in between.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < 10 => attempt += 1,
                 result => return result,

@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -33,6 +33,29 @@ async fn only_the_owner_may_look() {
     }
     for file in [PATH, receipt] {
         assert_eq!(mode(&root.join(file)), 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn what_root_makes_belongs_to_whoever_has_the_folder() {
+    const NOBODY: u32 = 65_534;
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("storage");
+    fs::create_dir(&root).unwrap();
+    if let Err(error) = chown(&root, Some(NOBODY), Some(NOBODY)) {
+        backup_tests::note(format_args!("only root makes files for others: not tested ({error})"));
+        return;
+    }
+    let store = folder(&root).await;
+    upload(&store, PATH, 10, 10).await.unwrap();
+    let receipt = "2026/11-23/019ab000-0000-7000-8000-000000000001.json";
+    store.put_receipt(receipt, Bytes::from_static(b"{}")).await.unwrap();
+    // In folders that are there already, too.
+    let later = "2026/11-24/b.tar.gz.enc";
+    upload(&store, later, 10, 10).await.unwrap();
+    for made in ["2026", "2026/11-23", "2026/11-24", PATH, receipt, later] {
+        let found = fs::symlink_metadata(root.join(made)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (NOBODY, NOBODY), "{made}");
     }
 }
 

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::cli::Settings;
-use crate::context::catalog;
+use crate::context::existing_catalog;
 use crate::exit::Failure;
 use crate::{output, password};
 
@@ -38,16 +38,22 @@ pub(crate) async fn add_user(
         password_hash: Some(hash),
         oidc_subject: None,
     };
-    let store = catalog(settings).await?;
+    let store = existing_catalog(settings).await?;
     let user = store.create_or_revive_user(new).await?;
     let act = act("USER_CREATE", "User", &user.id, &format!("創建使用者: {}", user.email));
     store.append_audit(act).await?;
     if settings.json {
         return output::json(&json!({
             "id": user.id, "email": user.email, "displayName": user.display_name, "role": user.role,
+            "catalog": store.describe(),
         }));
     }
-    output::line(&format!("{} may log in as {}", user.email, user.role))
+    output::line(&format!(
+        "{} may log in as {} by the catalog {}",
+        user.email,
+        user.role,
+        store.describe()
+    ))
 }
 
 /// Makes an API token; its secret is shown this once.
@@ -59,7 +65,7 @@ pub(crate) async fn create_token(
 ) -> Result<(), Failure> {
     let secret = new_token(&OsRandom).map_err(|error| no_randomness(&error))?;
     let expires_at = expires_days.map(|days| SystemClock.now() + TimeDelta::days(days.into()));
-    let store = catalog(settings).await?;
+    let store = existing_catalog(settings).await?;
     let token = store
         .create_token(name, &hash_secret(&secret), scope, None, expires_at)
         .await?;
@@ -73,9 +79,11 @@ pub(crate) async fn create_token(
     if settings.json {
         return output::json(&json!({
             "id": token.id, "name": token.name, "scope": token.scope,
-            "expiresAt": token.expires_at, "token": secret.expose_secret(),
+            "expiresAt": token.expires_at, "token": secret.expose_secret(), "catalog": store.describe(),
         }));
     }
+    // Apart from the secret, which a script takes from stdout.
+    output::message(&format!("the token is in the catalog {}", store.describe()));
     output::line(secret.expose_secret())
 }
 

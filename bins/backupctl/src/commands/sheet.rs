@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
 use backup_archive::{ArchiveKey, Keyring};
 use backup_core::config::BackupConfig;
 use backup_core::{Clock, SystemClock};
+use backup_db::Store;
 use backup_storage::BlobStore;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -20,6 +22,7 @@ struct Words {
     of_config: &'static str,
     kept_in: &'static str,
     unopened: &'static str,
+    not_opened: &'static str,
     comma: &'static str,
     no_catalog: &'static str,
     white_space: &'static str,
@@ -32,6 +35,7 @@ const ENGLISH: Words = Words {
     of_config: "configuration",
     kept_in: "stores in",
     unopened: "a secret of this configuration is sealed with another passphrase",
+    not_opened: "no passphrase of this page opens the newest backup, which needs the key with the fingerprint",
     comma: "a passphrase of this configuration has a comma, which no list can hold: to read its backups, give it as BACKUP_ENCRYPTION_KEY",
     no_catalog: "The catalog could not be looked at: configurations with a storage or a passphrase of their own are not listed.",
     white_space: "␠ is a space, ⏎ a line break, ␉ a tab, ␍ a carriage return and <U+…> other white space: it belongs to the passphrase. In bash, export BACKUP_ENCRYPTION_KEY=$'…\\n' gives one that ends with ⏎.",
@@ -44,6 +48,7 @@ const CHINESE: Words = Words {
     of_config: "配置",
     kept_in: "存放於",
     unopened: "此配置的機密是以其他密碼短語封存的",
+    not_opened: "此頁的密碼短語都無法解開最新的備份，它需要的金鑰指紋為",
     comma: "此配置有一個密碼短語含有逗號，無法寫入清單：要讀取其備份，請以 BACKUP_ENCRYPTION_KEY 提供",
     no_catalog: "無法讀取目錄資料庫：未列出具有自己的儲存空間或密碼短語的配置。",
     white_space: "␠ 是空格，⏎ 是換行，␉ 是定位字元，␍ 是歸位字元，<U+…> 是其他空白字元：它們屬於密碼短語。在 bash 中，以 export BACKUP_ENCRYPTION_KEY=$'…\\n' 提供結尾為 ⏎ 的密碼短語。",
@@ -80,6 +85,17 @@ pub(crate) async fn print(
         Ok(Some(store)) => {
             for config in store.list_configs().await? {
                 of_config(&words, &config, &keys, &mut lines, &mut remarks)?;
+            }
+            for (config, fingerprint) in not_opened(&store, &lines).await? {
+                output::message(&format!(
+                    "warning: no passphrase of the page opens the newest backup of the configuration '{config}', which needs the \
+                     key {fingerprint} (HINT: Compare the passphrase with that of the services: a shell may read an unquoted one \
+                     otherwise than systemd does.)"
+                ));
+                remarks.push(format!(
+                    "{} {config}: {} {fingerprint}",
+                    words.of_config, words.not_opened
+                ));
             }
             None
         }
@@ -172,6 +188,21 @@ fn of_config(
         ));
     }
     Ok(())
+}
+
+/// The configurations of whose newest backups no key of the page is the right one, with the key that each needs.
+async fn not_opened(store: &Store, lines: &[Line]) -> Result<Vec<(String, String)>, Failure> {
+    let uses = store.keys_in_use().await?;
+    let configs: BTreeSet<String> = uses.into_iter().map(|used| used.config_key).collect();
+    let mut found = Vec::new();
+    for config in configs {
+        if let Some(newest) = store.newest_key(&config).await?
+            && lines.iter().all(|line| line.key.fingerprint() != newest)
+        {
+            found.push((config, newest));
+        }
+    }
+    Ok(found)
 }
 
 /// The variables that lead to the storage; secrets are for people to fill in.
@@ -289,6 +320,14 @@ mod tests {
             (" \n", "<mark>␠</mark><mark>⏎</mark>"),
         ] {
             assert_eq!(shown(passphrase), expected, "{passphrase:?}");
+        }
+    }
+
+    #[test]
+    fn the_catalog_that_is_rebuilt_is_named_first() {
+        for words in [ENGLISH, CHINESE] {
+            let (_, next) = words.template.split_once("export CATALOG_URL='…'\n").unwrap();
+            assert!(next.starts_with("backupctl catalog rebuild"), "{next}");
         }
     }
 

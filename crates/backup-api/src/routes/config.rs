@@ -173,6 +173,10 @@ pub(crate) async fn test_config(
         result.ok = false;
         result.message = language.say("config_test_failed", &[]);
         result.detail = error.full_text();
+        // The server needs no right to all files, and the jobs' processes may have it.
+        if what == ConfigPart::Files && environment.settings.workers == 0 {
+            result.detail += "; tried under the server's own account, which runs no jobs: a scheduler may read more";
+        }
     }
     Ok(HttpResponse::Ok().json(result))
 }

@@ -22,6 +22,7 @@ on_both_catalogs!(
     a_connection_string_that_is_lost_is_set_anew,
     a_quota_that_refuses_says_so_at_once,
     a_test_really_connects,
+    a_folder_is_tried_under_the_server_s_account,
     a_password_goes_only_where_it_was_given_for,
     nobody_names_the_system_s_own_folders,
     what_only_the_storage_has_is_adopted_or_removed,
@@ -402,12 +403,28 @@ async fn a_test_really_connects(app: TestApp) {
     for wrong in [file.as_path(), &app.folder.path().join("there-is-none")] {
         let (ok, detail, _) = files(wrong).await;
         assert!(!ok && detail.contains("UPLOAD_DIR"), "{detail}");
+        // It runs the jobs itself.
+        assert!(!detail.contains("the server's own account"), "{detail}");
     }
     let (ok, detail, _) = test(json!({ "what": "NOTIFICATION" })).await;
     assert!(!ok && detail.contains("SMTP_URL"), "{detail}");
     assert!(app.audited().await.contains(&"CONFIG_TEST".to_owned()));
     let kept = admin.get(CONFIG).await.expect(200).json();
     assert_eq!(kept["config"]["overrides"], json!([]), "what is tried is not kept");
+}
+
+async fn a_folder_is_tried_under_the_server_s_account(app: TestApp) {
+    app.set_environment_without_jobs();
+    let admin = app.as_admin().await.english();
+    let folder = app.folder.path().join("there-is-none").display().to_string();
+    let body = json!({ "what": "FILES", "config": { "uploadDir": folder } });
+    let answer = admin.post("/api/admin/backup/config/test", body).await.expect(200);
+    let answer = answer.json();
+    let detail = answer["detail"].as_str().unwrap();
+    assert!(
+        answer["ok"] == false && detail.contains("the server's own account"),
+        "{detail}"
+    );
 }
 
 async fn what_only_the_storage_has_is_adopted_or_removed(app: TestApp) {

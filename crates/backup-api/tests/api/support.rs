@@ -139,6 +139,13 @@ impl TestApp {
         self.api.set_environment(self.environment());
     }
 
+    /// The same of a server that leaves the jobs to others.
+    pub(crate) fn set_environment_without_jobs(&self) {
+        let mut environment = self.environment();
+        environment.settings.workers = 0;
+        self.api.set_environment(environment);
+    }
+
     fn environment(&self) -> Environment {
         let keys = Keyring::new(key(), Vec::new());
         Environment::new(keys, self.jobs(), self.clock.clone(), Arc::new(OsRandom))

@@ -87,6 +87,13 @@ spec:
             - secretRef:
                 name: {{ $values.secretName }}
           env:
+            # Named beside envFrom, so that no pod starts where the Secret lacks it: each would make a catalog of its own in its
+            # data folder, and take it along when it goes.
+            - name: CATALOG_URL
+              valueFrom:
+                secretKeyRef:
+                  name: {{ $values.secretName }}
+                  key: CATALOG_URL
             - name: BACKUP_DATA_DIR
               value: /var/lib/backup
             {{- if .noJobs }}
@@ -158,6 +165,8 @@ spec:
         - name: uploads
           persistentVolumeClaim:
             claimName: {{ . }}
+            # Of the volume too, not of the mount alone: what may be written is given to fsGroup, with all files in it.
+            readOnly: {{ $values.uploads.readOnly }}
         {{- end }}
       {{- with $values.nodeSelector }}
       nodeSelector:

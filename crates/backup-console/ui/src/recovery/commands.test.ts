@@ -42,9 +42,13 @@ it('leads to the container alone where a connection string leads there', () => {
   )
 })
 
-it('says the commands that the sheet of backupctl says', () => {
+it('names the catalog before it is rebuilt', () => {
+  expect(REBUILD.split('\n')).toEqual(["export CATALOG_URL='…'", 'backupctl catalog rebuild'])
+})
+
+it.each(['en', 'zh-TW'])('says the commands that the sheet of backupctl says: %s', language => {
   const sheet = readFileSync(
-    join(import.meta.dirname, '../../../../../bins/backupctl/templates/sheet.en.html'),
+    join(import.meta.dirname, `../../../../../bins/backupctl/templates/sheet.${language}.html`),
     'utf8',
   )
   for (const commands of [CHECK, ROLES, RESTORE, REBUILD, BY_HAND]) {

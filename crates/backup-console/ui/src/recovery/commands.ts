@@ -61,7 +61,8 @@ backupctl restore ID \\
     --to-files /srv/restored/uploads \\
     --to-config /srv/restored/config`
 
-export const REBUILD = 'backupctl catalog rebuild'
+export const REBUILD = `export CATALOG_URL='${BLANK}'
+backupctl catalog rebuild`
 
 /** Without any program of ours: the archive is `F`. */
 export const BY_HAND = `KEY=$(openssl kdf -keylen 32 -kdfopt pass:"$BACKUP_ENCRYPTION_KEY" -kdfopt salt:backup-salt-v1 \\

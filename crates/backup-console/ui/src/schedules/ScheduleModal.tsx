@@ -2,6 +2,7 @@ import { zodResolver } from '@hookform/resolvers/zod'
 import { Button, Group, Modal, SimpleGrid, Stack, Switch } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { notifications } from '@mantine/notifications'
+import { useState } from 'react'
 import { Controller, FormProvider, useForm } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { $api } from '@/api/client'
@@ -21,7 +22,9 @@ interface Props {
   onClose: () => void
 }
 
-export default function ScheduleModal({ schedule, onClose }: Props) {
+export default function ScheduleModal({ schedule: shown, onClose }: Props) {
+  // As it was when the dialog opened: what somebody else changes meanwhile was not changed here.
+  const [schedule] = useState(shown)
   const { t } = useTranslation(['schedules', 'common'])
   const isPhone = useMediaQuery('(max-width: 48em)')
   const failureMessage = useFailureMessage()

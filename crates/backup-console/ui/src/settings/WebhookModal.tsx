@@ -11,12 +11,10 @@ import {
 } from '@mantine/core'
 import { Controller, useForm, useWatch } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
-import { $api } from '@/api/client'
-import type { BackupConfig, Webhook, WebhookPreset } from '@/api/schema'
+import type { BackupConfig, Webhook } from '@/api/schema'
 import { FailureNotice } from '@/ui/FailureNotice'
-import { refreshConfigs } from './useConfigForm'
-
-const PRESETS = ['SLACK', 'TEAMS', 'DISCORD', 'PING', 'GENERIC'] as const satisfies WebhookPreset[]
+import { useChangeWebhooks } from './useChangeWebhooks'
+import { PRESETS, valuesOf, type WebhookValues, withChanged, withNew } from './webhooks'
 
 interface Props {
   config: BackupConfig
@@ -27,34 +25,15 @@ interface Props {
 
 export default function WebhookModal({ config, webhook, onClose }: Props) {
   const { t } = useTranslation(['settings', 'common'])
-  const { register, control, handleSubmit } = useForm({
-    defaultValues: {
-      name: webhook?.name ?? '',
-      preset: webhook?.preset ?? PRESETS[0],
-      url: '',
-      template: webhook?.template ?? '',
-      onFailure: webhook?.onFailure ?? true,
-      onSuccess: webhook?.onSuccess ?? false,
-    },
+  const { register, control, handleSubmit, formState } = useForm<WebhookValues>({
+    defaultValues: valuesOf(webhook),
   })
+  const { dirtyFields } = formState
   const preset = useWatch({ control, name: 'preset' })
-  const save = $api.useMutation('patch', '/api/admin/backup/config', {
-    onSuccess: () => {
-      onClose()
-      return refreshConfigs()
-    },
-  })
-  const submit = handleSubmit(({ url, template, ...values }) => {
-    const changed = {
-      ...values,
-      // Without an address that of the webhook of this name stays.
-      ...(url && { url }),
-      ...(values.preset === 'GENERIC' && template && { template }),
-    }
-    const webhooks = webhook
-      ? config.webhooks.map(each => (each.name === webhook.name ? changed : each))
-      : [...config.webhooks, changed]
-    save.mutate({ params: { query: { key: config.key } }, body: { webhooks } })
+  const save = useChangeWebhooks(config, onClose)
+  const submit = handleSubmit(values => {
+    const changed = Object.keys(dirtyFields) as (keyof WebhookValues)[]
+    save.mutate(webhooks => (webhook ? withChanged(webhooks, values, changed) : withNew(webhooks, values)))
   })
   return (
     <Modal opened onClose={onClose} title={webhook ? t('webhook.edit') : t('webhook.add')}>

@@ -2,12 +2,11 @@ import { ActionIcon, Badge, Button, Group, Stack, Text } from '@mantine/core'
 import { IconPencil, IconPlus, IconTrash } from '@tabler/icons-react'
 import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { $api } from '@/api/client'
 import type { BackupConfig, Webhook } from '@/api/schema'
 import { useCan } from '@/session/me'
 import { ConfirmModal } from '@/ui/ConfirmModal'
 import { Section } from '@/ui/Section'
-import { refreshConfigs } from './useConfigForm'
+import { useChangeWebhooks } from './useChangeWebhooks'
 
 const WebhookModal = lazy(() => import('./WebhookModal'))
 
@@ -95,13 +94,7 @@ function told({ onFailure, onSuccess }: Webhook) {
 function DeleteWebhook(props: { config: BackupConfig; webhook: Webhook; onClose: () => void }) {
   const { config, webhook, onClose } = props
   const { t } = useTranslation(['settings', 'common'])
-  const save = $api.useMutation('patch', '/api/admin/backup/config', {
-    onSuccess: () => {
-      onClose()
-      return refreshConfigs()
-    },
-  })
-  const webhooks = config.webhooks.filter(({ name }) => name !== webhook.name)
+  const save = useChangeWebhooks(config, onClose)
   return (
     <ConfirmModal
       title={t('webhook.delete')}
@@ -109,7 +102,7 @@ function DeleteWebhook(props: { config: BackupConfig; webhook: Webhook; onClose:
       failed={t('saveFailed')}
       error={save.error}
       isPending={save.isPending}
-      onConfirm={() => save.mutate({ params: { query: { key: config.key } }, body: { webhooks } })}
+      onConfirm={() => save.mutate(webhooks => webhooks.filter(({ name }) => name !== webhook.name))}
       onClose={onClose}
     >
       <Text>{t('webhook.deleteQuestion', { name: webhook.name })}</Text>
