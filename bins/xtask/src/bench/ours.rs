@@ -64,6 +64,8 @@ impl Ours {
             .fold(Program::at(&programs.join("api-server")), |program, (name, value)| {
                 program.env(name, value)
             })
+            // As the units and the image have it.
+            .env("MALLOC_ARENA_MAX", "2")
             .env("BACKUP_DATA_DIR", &state)
             .env("BACKUP_ADMIN_EMAIL", EMAIL)
             .env("BACKUP_ADMIN_PASSWORD", &password)
