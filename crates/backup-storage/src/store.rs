@@ -8,6 +8,7 @@ pub use receipts::MAX_RECEIPT_BYTES;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backup_core::OsRandom;
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use crate::opening::Opening;
 use crate::path;
 use crate::remote::Remote;
 use crate::settings::StorageSettings;
+use crate::stall::within;
 use crate::upload::{Inner, Upload};
 use patience::USE;
 
@@ -201,37 +203,6 @@ impl BlobStore {
         }
     }
 
-<<<<<<< HEAD
-    /// The same store for whoever waits for an answer: where it is away, that is told within seconds, and no transfer tries
-    /// for longer. A job, which should outlive an outage, and a long download use the store itself. A folder is the same: a
-    /// disk that sleeps needs its time.
-    pub fn impatient(&self) -> Self {
-        let backend = match &self.backend {
-            Backend::Folder(folder) => Backend::Folder(Arc::clone(folder)),
-            Backend::Remote(remote) => Backend::Remote(Arc::new(remote.impatient())),
-        };
-        Self {
-            backend,
-            opening: self.opening.clone(),
-        }
-    }
-
-    /// The same store for whoever asks one thing again and again, and waits no longer than it likes: what a folder is asked
-    /// ends when its thread does, however long its disk hangs, so that another thread is asked for only then. A remote store is
-    /// the same: what it is asked holds no thread.
-    pub fn patient(&self) -> Self {
-        let backend = match &self.backend {
-            Backend::Folder(folder) => Backend::Folder(Arc::new(folder.patient())),
-            Backend::Remote(remote) => Backend::Remote(Arc::clone(remote)),
-        };
-        Self {
-            backend,
-            opening: self.opening.clone(),
-        }
-    }
-
-=======
->>>>>>> h2-reconcile
     fn name(&self) -> &str {
         match &self.backend {
             Backend::Folder(folder) => folder.describe(),
@@ -243,23 +214,7 @@ impl BlobStore {
         At::new(self.name(), action, path)
     }
 
-<<<<<<< HEAD
-    async fn in_folder<T: Send + 'static>(
-        &self,
-        folder: &Arc<Folder>,
-        work: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let folder = Arc::clone(folder);
-        blocking(At::whole(self.name(), USE), folder.stall_timeout(), move || {
-            work(&folder)
-        })
-        .await
-    }
-
     /// Whether the store is there and lets us look into it: its folder, container or bucket. Changes nothing, once it is open.
-=======
-    /// Whether the store is there and lets us look into it: its folder, container or bucket. Changes nothing.
->>>>>>> h2-reconcile
     pub async fn check(&self) -> Result<(), Error> {
         self.impatient().opened().await?;
         match &self.backend {
@@ -388,81 +343,7 @@ impl BlobStore {
         }
     }
 
-<<<<<<< HEAD
-    /// Writes a receipt, durably, unless there is one: with it the backup exists. Writing the very same receipt again
-    /// succeeds, so that one whose answer was lost can be repeated.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyExists`] where another receipt stands there; it is left as it is. [`Error::Failed`] for one of more
-    /// than [`MAX_RECEIPT_BYTES`], which nobody would read.
-    pub async fn put_receipt(&self, path: &str, json: Bytes) -> Result<(), Error> {
-        path::check(self.at("create", path), path)?;
-        let size = json.len() as u64;
-        if size > MAX_RECEIPT_BYTES {
-            return Err(self.at("create", path).failed(
-                format_args!("a receipt of {size} bytes is more than is ever read"),
-                "Back up fewer tables or parts at once.",
-            ));
-        }
-        let created = match self.used().await? {
-            Backend::Folder(folder) => {
-                let (path, json) = (path.to_owned(), json.clone());
-                // The thread sees that nobody waits any more when this one is gone.
-                let caller = Arc::new(());
-                let seen = Arc::downgrade(&caller);
-                let create = move |folder: &Folder| folder.create(&path, &json, || seen.strong_count() > 0);
-                let created = self.in_folder(folder, create).await;
-                drop(caller);
-                created
-            }
-            Backend::Remote(remote) => remote.create(path, json.clone()).await,
-        };
-        let Err(Error::AlreadyExists(detail)) = created else {
-            return created;
-        };
-        if self.get_receipt(path).await?.is_none_or(|found| found != json) {
-            return Err(Error::AlreadyExists(detail));
-        }
-        match &self.backend {
-            Backend::Folder(folder) => {
-                let path = path.to_owned();
-                self.in_folder(folder, move |folder| folder.make_durable(&path)).await
-            }
-            Backend::Remote(_) => Ok(()),
-        }
-    }
-
-    /// The receipt's bytes; `None` where there is none.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`] for one of more than [`MAX_RECEIPT_BYTES`].
-    pub async fn get_receipt(&self, path: &str) -> Result<Option<Bytes>, Error> {
-        let Some(size) = self.size(path).await? else {
-            return Ok(None);
-        };
-        if size > MAX_RECEIPT_BYTES {
-            return Err(self.at("read", path).too_large(
-                format_args!("a receipt of {size} bytes is none of ours"),
-                "Look at what wrote this file, and move it away.",
-            ));
-        }
-        match self.get(path, 0..size).await {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(Error::NotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Paths of all receipts, `YYYY/MM-DD/ID.json`, in no promised order, page by page as the stream is read.
-    pub fn receipts(&self) -> BoxStream<'static, Result<String, Error>> {
-        let receipt = |info: BlobInfo| future::ready(Ok(path::is_receipt(&info.path).then_some(info.path)));
-        self.list().try_filter_map(receipt).boxed()
-    }
-
-    /// Everything else in the store: archives, what was put there by others, and what killed uploads left, which is
-=======
     /// Everything in the store but receipts: archives, what was put there by others, and what killed uploads left, which is
->>>>>>> h2-reconcile
     /// marked. In no promised order, page by page as the stream is read. Only what lies where ours can be: in the store
     /// itself, in `YYYY` and in `YYYY/MM-DD`; other folders are somebody else's, and may be closed.
     pub fn blobs(&self) -> BoxStream<'static, Result<BlobInfo, Error>> {

@@ -17,7 +17,10 @@ impl BlobStore {
             Backend::Folder(folder) => Backend::Folder(Arc::clone(folder)),
             Backend::Remote(remote) => Backend::Remote(Arc::new(remote.impatient())),
         };
-        Self { backend }
+        Self {
+            backend,
+            opening: self.opening.clone(),
+        }
     }
 
     /// The same store for whoever asks one thing again and again, and waits no longer than it likes: what a folder is asked
@@ -28,7 +31,10 @@ impl BlobStore {
             Backend::Folder(folder) => Backend::Folder(Arc::new(folder.patient())),
             Backend::Remote(remote) => Backend::Remote(Arc::clone(remote)),
         };
-        Self { backend }
+        Self {
+            backend,
+            opening: self.opening.clone(),
+        }
     }
 
     pub(super) async fn in_folder<T: Send + 'static>(

@@ -32,7 +32,7 @@ impl BlobStore {
                 "Back up fewer tables or parts at once.",
             ));
         }
-        let created = match &self.backend {
+        let created = match self.used().await? {
             Backend::Folder(folder) => {
                 let (path, json) = (path.to_owned(), json.clone());
                 // The thread sees that nobody waits any more when this one is gone.
