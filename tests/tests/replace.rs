@@ -194,6 +194,40 @@ fn killed_anywhere_there_is_old_or_new_and_the_next_worker_finishes() {
 }
 
 #[test]
+fn an_exchange_without_a_way_to_the_server_is_tried_again_and_not_taken_back() {
+    let mut system = System::services();
+    system.set("BACKUP_WORKERS", "0");
+    system.fill_a_little();
+    system.start();
+    let worker = system.worker(&[]);
+    let backup = system.back_up("FULL_SYSTEM");
+    let _ended = worker.terminate().expect(0);
+    let new = system.state();
+    system.change();
+    let old = system.state();
+    let restore = system.restore(id(&backup), &json!({ "mode": "REPLACE", "safetyBackup": false }));
+    let died = system
+        .worker(&[("BACKUP_FAULT_AT", "restore-swapping"), SHORTEST])
+        .wait();
+    assert_eq!(died.code, None, "{}", died.stderr);
+    // The password was changed, and one host does not know it yet.
+    let worker = system.worker(&[("DATABASE_PASSWORD", "of yesterday")]);
+    let told = backup_tests::poll(Duration::from_mins(1), || {
+        let record = system.restore_record(&restore);
+        assert_ne!(record["status"], "FAILED", "{record:#}");
+        let message = record["errorMessage"].as_str()?;
+        message.contains("password authentication failed").then_some(())
+    });
+    assert!(told.is_some(), "{:#}", system.restore_record(&restore));
+    let _ended = worker.terminate().expect(0);
+    assert_eq!(system.differences(&old), Vec::<String>::new());
+    assert_eq!(system.leftovers().len(), 2, "{:?}", system.leftovers());
+    let _worker = system.worker(&[]);
+    let _record = system.restored(&restore);
+    assert_eq!(system.differences(&new), Vec::<String>::new());
+}
+
+#[test]
 fn a_new_database_and_folder_are_there_whole_or_not_at_all() {
     let mut system = System::embedded();
     system.set("BACKUP_WORKERS", "0");

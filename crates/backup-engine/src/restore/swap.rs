@@ -3,7 +3,7 @@
 use backup_core::config::BackupConfig;
 use backup_core::restore::{Replacement, ReplacementStage, RestoreMode, RestoreRecord};
 use backup_core::{JobControl, LogLevel, PipelineError};
-use backup_sources::{DatabaseSwap, FolderSwap, FolderSwapState};
+use backup_sources::{DatabaseSwap, DatabaseSwapState, FolderSwap, FolderSwapState};
 use chrono::TimeDelta;
 
 use super::Done;
@@ -25,6 +25,8 @@ pub(super) async fn finish(
     // The wish to stop comes too late.
     let job = JobControl::new(engine.settings.stall_timeout);
     let pair = Pair::of(engine, config, &replacement).map_err(JobError::Unfinished)?;
+    // Whoever cannot ask the server knows of no reason to take anything back, and could not do it.
+    pair.has_exchanged_database(&job).await.map_err(JobError::Unfinished)?;
     held.owned().await?;
     match exchange(engine, &pair, &job).await {
         Ok(()) => {}
@@ -80,6 +82,19 @@ impl Pair {
         };
         let files = replacement.files.clone().map(FolderSwap::new);
         Ok(Self { database, files })
+    }
+
+    /// Whether the restored database is in use.
+    ///
+    /// # Errors
+    /// Where its server cannot be asked.
+    async fn has_exchanged_database(&self, job: &JobControl) -> Result<bool, PipelineError> {
+        let Some(database) = self.database.clone() else {
+            return Ok(false);
+        };
+        let job = job.clone();
+        let state = blocking(move || database.state(&job)).await?;
+        Ok(matches!(state, DatabaseSwapState::Swapped { .. }))
     }
 
     /// Puts back what was there before, all of it or nothing: where the files stay those that were restored, so does the
