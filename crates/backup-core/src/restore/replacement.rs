@@ -42,6 +42,9 @@ pub struct ReplacedDatabase {
     /// The number of the one in use; known before the exchange begins.
     #[serde(default)]
     pub former: Option<u32>,
+    /// Whether the restored one is in use since an earlier attempt, so that somebody may have written to it.
+    #[serde(default)]
+    pub was_used: bool,
 }
 
 /// The longest name that PostgreSQL keeps, in bytes.
@@ -67,6 +70,7 @@ impl ReplacedDatabase {
             restored: None,
             had_live: false,
             former: None,
+            was_used: false,
         }
     }
 }

@@ -26,7 +26,9 @@ pub(super) async fn finish(
     let job = JobControl::new(engine.settings.stall_timeout);
     let pair = Pair::of(engine, config, &replacement).map_err(JobError::Unfinished)?;
     // Whoever cannot ask the server knows of no reason to take anything back, and could not do it.
-    pair.has_exchanged_database(&job).await.map_err(JobError::Unfinished)?;
+    if pair.has_exchanged_database(&job).await.map_err(JobError::Unfinished)? {
+        note_use(engine, held, &mut replacement).await?;
+    }
     held.owned().await?;
     match exchange(engine, &pair, &job).await {
         Ok(()) => {}
@@ -44,6 +46,18 @@ pub(super) async fn finish(
         replacement: keeps.then_some(replacement),
         warnings: held.job().warnings(),
     })
+}
+
+/// Writes down that the restored database is in use since an earlier attempt.
+async fn note_use(engine: &Engine, held: &HeldLease, replacement: &mut Replacement) -> Result<(), JobError> {
+    if let Some(database) = &mut replacement.database {
+        database.was_used = true;
+    }
+    let noted: &Replacement = replacement;
+    held.tell(|| engine.store.set_replacement(held.lease(), noted))
+        .await
+        .map_err(JobError::catalog)?;
+    Ok(())
 }
 
 /// Removes what an attempt that did not come to the exchange left beside.
@@ -166,7 +180,8 @@ async fn exchange(engine: &Engine, pair: &Pair, job: &JobControl) -> Result<(), 
     }
 }
 
-/// Old or new, never a mixture: what cannot be exchanged whole is not exchanged at all.
+/// Old or new, never a mixture: what cannot be exchanged whole is not exchanged at all. A database that somebody may have
+/// written to is kept for people to look at.
 async fn take_back(
     engine: &Engine,
     held: &HeldLease,
@@ -174,13 +189,24 @@ async fn take_back(
     mut replacement: Replacement,
     error: PipelineError,
 ) -> JobError {
+    // A successor may have finished it meanwhile, and its work is not ours to undo.
+    if let Err(lost) = held.owned().await {
+        return lost.into();
+    }
     let job = JobControl::new(engine.settings.stall_timeout);
     let text = format!(
         "it cannot be exchanged, so what was there before is put back: {}",
         error.full_text()
     );
     held.job().log(LogLevel::Warning, text);
-    match pair.roll_back(&job).await {
+    let used = replacement.database.as_ref().filter(|database| database.was_used);
+    let kept = used.map(|database| database.beside.clone());
+    let taken_back = match pair.put_back(&job).await {
+        Ok(()) if kept.is_some() => Pair { database: None, ..pair }.roll_back(&job).await,
+        Ok(()) => pair.roll_back(&job).await,
+        Err(second) => Err(second),
+    };
+    match taken_back {
         Ok(()) => {}
         Err(PipelineError::Unavailable { .. }) => return JobError::Unfinished(error),
         Err(second) => {
@@ -194,6 +220,17 @@ async fn take_back(
         }
     }
     replacement.stage = ReplacementStage::RolledBack;
+    let error = match kept {
+        Some(name) => PipelineError::failed(
+            format!(
+                "{error}; what was there before is in use again, and the restored database, which was in use for a while, is kept \
+                 as \"{name}\""
+            ),
+            "Take from it what was written meanwhile, then drop it by hand.",
+        )
+        .because(error),
+        None => error,
+    };
     match held
         .tell(|| engine.store.set_replacement(held.lease(), &replacement))
         .await
