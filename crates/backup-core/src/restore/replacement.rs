@@ -96,6 +96,9 @@ pub struct ReplacedFolder {
     pub restored: Option<FolderIdentity>,
     /// Whether there was one in use.
     pub had_live: bool,
+    /// The one that was in use; known before the exchange begins, but not in what an older version wrote down.
+    #[serde(default)]
+    pub former: Option<FolderIdentity>,
 }
 
 impl ReplacedFolder {
@@ -109,6 +112,7 @@ impl ReplacedFolder {
             beside: format!("{above}{slash}.{name}.restore-{id}"),
             restored: None,
             had_live: false,
+            former: None,
         }
     }
 }

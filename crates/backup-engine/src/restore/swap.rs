@@ -116,6 +116,12 @@ impl Pair {
     pub(super) async fn put_back(&self, job: &JobControl) -> Result<(), PipelineError> {
         let (Self { database, files }, job) = (self.clone(), job.clone());
         blocking(move || {
+            // Where their volume is not mounted, the database does not change either.
+            if let Some(files) = &files
+                && files.state()? == FolderSwapState::Gone
+            {
+                files.put_back()?;
+            }
             if let Some(database) = &database {
                 database.put_back(&job)?;
             }

@@ -147,7 +147,8 @@ impl FolderSwap {
             return Err(PipelineError::failed(message, ""));
         };
         self.names.restored = Some(found);
-        self.names.had_live = look_any(&self.names.live)?.is_some();
+        self.names.former = look_any(&self.names.live)?.map(|(former, _)| former);
+        self.names.had_live = self.names.former.is_some();
         Ok(found)
     }
 
@@ -183,7 +184,8 @@ impl FolderSwap {
     /// in use before, nothing is afterwards. Killed or cancelled, the state before is in use, or nothing has changed.
     ///
     /// # Errors
-    /// `Refused` where the state before was discarded, or where somebody moved one of the folders.
+    /// `Refused` where the state before was discarded, where somebody moved one of the folders, or where none of them is to be
+    /// seen, such as on a volume that is not mounted.
     pub fn roll_back(&self, job: &JobControl) -> Result<(), PipelineError> {
         self.put_back()?;
         Ok(remove_tree(&self.beside(), job)?)
@@ -209,12 +211,10 @@ impl FolderSwap {
                 self.sync()?;
             }
             FolderSwapState::Beside | FolderSwapState::NotRestored => {}
-            FolderSwapState::Gone => {
-                let is_back = look_any(live)?.is_some() || !self.names.had_live;
-                if !is_back || look_any(beside)?.is_some() {
-                    return Err(self.not_here("the restored folder is no longer in use, nor beside it"));
-                }
+            FolderSwapState::Gone if look_any(beside)?.is_some() => {
+                return Err(self.not_here("the restored folder is no longer in use, nor beside it"));
             }
+            FolderSwapState::Gone => self.check_former()?,
         }
         Ok(())
     }
@@ -222,15 +222,38 @@ impl FolderSwap {
     /// Removes the state before, which stands beside, where the restored one is in use; from then on this does nothing.
     ///
     /// # Errors
-    /// `Refused` where something else is in use: the state before may then be all there is. `Cancelled` leaves a part of
-    /// the state before.
+    /// `Refused` where something else is in use: the state before may then be all there is, or be where nobody sees it.
+    /// `Cancelled` leaves a part of the state before.
     pub fn discard_old(&self, job: &JobControl) -> Result<(), PipelineError> {
         match self.state()? {
             FolderSwapState::Swapped => Ok(remove_tree(&self.beside(), job)?),
             FolderSwapState::Alone => Ok(()),
-            _ if look_any(&self.names.beside)?.is_none() => Ok(()),
-            _ => Err(self.not_here("what is in use is not the restored folder")),
+            _ if look_any(&self.names.beside)?.is_some() => {
+                Err(self.not_here("what is in use is not the restored folder"))
+            }
+            FolderSwapState::Gone if self.names.former.is_some() => self.check_former(),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether the state before is in use, where the restored folder is at neither place. A volume that is not mounted looks
+    /// the same, but for which folder is in use.
+    fn check_former(&self) -> Result<(), PipelineError> {
+        let live = look_any(&self.names.live)?;
+        let is_back = match self.names.former {
+            Some(former) => live.is_some_and(|(found, _)| found.inode == former.inode),
+            None => live.is_some() || !self.names.had_live,
+        };
+        if is_back {
+            return Ok(());
+        }
+        Err(PipelineError::refused(
+            format!(
+                "neither the restored folder nor the one before is at {}, and nothing is at {}",
+                self.names.live, self.names.beside
+            ),
+            "Mount the volume that they are on, where it is not mounted, and try again; else look for them by hand.",
+        ))
     }
 
     /// Two workers, of which one has lost the job and does not know it yet, must not look and exchange in turns.
