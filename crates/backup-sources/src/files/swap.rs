@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use backup_core::restore::{FolderIdentity, ReplacedFolder};
 use backup_core::{JobControl, PipelineError};
-use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, fsync, renameat, renameat_with, statat};
+use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, StatxFlags, fsync, makedev, renameat, renameat_with, statx};
 use rustix::io::Errno;
 
 use super::remove::remove_tree;
@@ -241,7 +241,7 @@ impl FolderSwap {
     fn check_former(&self) -> Result<(), PipelineError> {
         let live = look_any(&self.names.live)?;
         let is_back = match self.names.former {
-            Some(former) => live.is_some_and(|(found, _)| found.inode == former.inode),
+            Some(former) => live.is_some_and(|(found, _)| found.is(&former)),
             None => live.is_some() || !self.names.had_live,
         };
         if is_back {
@@ -328,20 +328,22 @@ fn move_to(from: &str, to: &str) -> Result<(), Errno> {
 fn look(path: &str, restored: FolderIdentity) -> Result<Place, Error> {
     Ok(match look_any(path)? {
         None => Place::Nothing,
-        // A device's number may be another after the machine has started anew. Both places are on one device.
-        Some((found, FileType::Directory)) if found.inode == restored.inode => Place::Restored,
+        Some((found, FileType::Directory)) if found.is(&restored) => Place::Restored,
         Some(_) => Place::Other,
     })
 }
 
 fn look_any(path: &str) -> Result<Option<(FolderIdentity, FileType)>, Error> {
-    match statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => {
+    let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::BTIME;
+    match statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, wanted) {
+        Ok(found) => {
+            let has_born = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
             let identity = FolderIdentity {
-                device: stat.st_dev,
-                inode: stat.st_ino,
+                device: makedev(found.stx_dev_major, found.stx_dev_minor),
+                inode: found.stx_ino,
+                born: has_born.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec)),
             };
-            Ok(Some((identity, FileType::from_raw_mode(stat.st_mode))))
+            Ok(Some((identity, FileType::from_raw_mode(found.stx_mode.into()))))
         }
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         Err(error) => Err(Error::io("look at", path, error)),

@@ -155,6 +155,27 @@ fn a_volume_that_is_not_mounted_is_neither_rolled_back_nor_emptied() {
 }
 
 #[test]
+fn a_folder_that_got_the_number_of_the_restored_one_is_not_it() {
+    let parent = Scratch::new();
+    let live = parent.path().join("uploads");
+    fill(&live, "old");
+    let swap = restored_beside(&live);
+    swap.swap().unwrap();
+    // As if the one in use had been removed and made anew, which may give it the same number.
+    let mut names = swap.names().clone();
+    let restored = names.restored.as_mut().unwrap();
+    let Some((seconds, _)) = &mut restored.born else {
+        backup_tests::note("the file system does not say when a folder was made");
+        return;
+    };
+    *seconds -= 1;
+    let anew = FolderSwap::new(names);
+    assert_eq!(anew.state().unwrap(), FolderSwapState::Gone);
+    refused(anew.discard_old(&job()), "not the restored folder");
+    assert_eq!(said(&swap.beside()).unwrap(), "old");
+}
+
+#[test]
 fn where_nothing_was_in_use_nothing_is_after_it_was_taken_back() {
     let parent = Scratch::new();
     let live = parent.path().join("uploads");
