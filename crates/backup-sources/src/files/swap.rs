@@ -13,6 +13,8 @@ use rustix::io::Errno;
 use super::remove::remove_tree;
 use crate::Error;
 
+mod lock;
+
 /// What replaces the folder in use stands beside it, so that both are on one file system.
 ///
 /// The order of things: [`Self::clear_beside`], restore into [`Self::beside`] (as a [`crate::FilesTarget`] does),
@@ -156,8 +158,8 @@ impl FolderSwap {
     /// returns.
     ///
     /// # Errors
-    /// `Refused` where the file system cannot exchange folders, or where the restored one is at neither place. Nothing has
-    /// changed then.
+    /// `Refused` where the file system cannot exchange folders, or where the restored one is at neither place; `Unavailable`
+    /// where another program keeps the folder above locked. Nothing has changed then.
     pub fn swap(&self) -> Result<(), PipelineError> {
         let _lock = self.lock()?;
         match self.state()? {
@@ -258,9 +260,7 @@ impl FolderSwap {
 
     /// Two workers, of which one has lost the job and does not know it yet, must not look and exchange in turns.
     fn lock(&self) -> Result<File, PipelineError> {
-        let parent = self.parent();
-        let locked = File::open(parent).and_then(|dir| dir.lock().map(|()| dir));
-        Ok(locked.map_err(|error| Error::io("lock", parent, error))?)
+        lock::lock(self.parent(), lock::PATIENCE)
     }
 
     fn parent(&self) -> &Path {
