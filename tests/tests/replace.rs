@@ -294,6 +294,29 @@ fn a_new_database_and_folder_are_there_whole_or_not_at_all() {
 }
 
 #[test]
+fn an_empty_database_that_was_filled_by_a_killed_attempt_is_told() {
+    let mut system = System::services();
+    system.set("BACKUP_WORKERS", "0");
+    system.fill_a_little();
+    system.start();
+    let worker = system.worker(&[]);
+    let backup = system.back_up("DATABASE");
+    let _ended = worker.terminate().expect(0);
+    let empty = Postgres::shared().create_database("empty");
+    let options = json!({ "mode": "NEW", "targetDatabase": empty.name });
+    let restore = system.restore(id(&backup), &options);
+    let died = system.worker(&[("BACKUP_FAULT_AT", "restore-whole"), SHORTEST]).wait();
+    assert_eq!(died.code, None, "{}", died.stderr);
+    let _worker = system.worker(&[]);
+    let ended = system.wait_for_restore(&restore);
+    assert_eq!(ended["status"], "FAILED", "{ended:#}");
+    let message = ended["errorMessage"].as_str().unwrap();
+    for words in [empty.name.as_str(), "an attempt before", "make it empty"] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+}
+
+#[test]
 fn what_cannot_work_is_refused_with_all_reasons_before_anything_changes() {
     let mut system = System::embedded();
     system.fill_a_little();

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::restore::{ReplacedDatabase, ReplacedFolder, Replacement, ReplacementStage, RestoreOptions};
 use backup_core::{EntryPath, JobControl, PipelineError, Receipt, Target};
-use backup_sources::{DatabaseSettings, DatabaseSwap, DatabaseSwapState, FolderSwap, shown_path};
+use backup_sources::{
+    DatabaseSettings, DatabaseSwap, DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, FolderSwap, shown_path,
+};
 
 use super::{Order, RestoreInto, restore_connections};
 use crate::bridge::blocking;
@@ -217,6 +219,41 @@ impl Way {
                 Some(database) => database.swap().clear_beside(&job),
                 None => Ok(()),
             }
+        })
+        .await
+    }
+
+    /// What was to be filled where it is and is not known to be empty: nobody removes that, since it cannot be told from what
+    /// others have put there.
+    pub(super) async fn left_filled(
+        &self,
+        engine: &Engine,
+        options: &RestoreOptions,
+    ) -> Result<Vec<String>, PipelineError> {
+        let (way, job) = (self.clone(), JobControl::new(engine.settings.stall_timeout));
+        let options = DatabaseTargetOptions {
+            tables: options.tables.clone(),
+            ..DatabaseTargetOptions::default()
+        };
+        blocking(move || {
+            let mut left = Vec::new();
+            if let Some(database) = way.database.filter(|database| database.is_in_place) {
+                let name = format!("database \"{}\"", database.settings.name);
+                match DatabaseTarget::new(database.settings, options).is_filled(&job) {
+                    Ok(false) => {}
+                    Ok(true) => left.push(name),
+                    Err(error) => left.push(format!("{name} ({error})")),
+                }
+            }
+            if let Some(files) = way.files.filter(|files| files.is_in_place) {
+                let found = std::fs::read_dir(&files.names.live).map(|mut entries| entries.next().is_some());
+                match found {
+                    Ok(false) => {}
+                    Ok(true) => left.push(files.names.live),
+                    Err(error) => left.push(format!("{} ({error})", files.names.live)),
+                }
+            }
+            Ok(left)
         })
         .await
     }
