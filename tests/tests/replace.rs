@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use backup_tests::note;
-use backup_tests::postgres::quoted;
+use backup_tests::postgres::{Postgres, quoted};
 use backup_tests::system::{System, stored_paths};
 use serde_json::{Value, json};
 
@@ -194,6 +194,75 @@ fn killed_anywhere_there_is_old_or_new_and_the_next_worker_finishes() {
 }
 
 #[test]
+fn an_exchange_without_a_way_to_the_server_is_tried_again_and_not_taken_back() {
+    let mut system = System::services();
+    system.set("BACKUP_WORKERS", "0");
+    system.fill_a_little();
+    system.start();
+    let worker = system.worker(&[]);
+    let backup = system.back_up("FULL_SYSTEM");
+    let _ended = worker.terminate().expect(0);
+    let new = system.state();
+    system.change();
+    let old = system.state();
+    let restore = system.restore(id(&backup), &json!({ "mode": "REPLACE", "safetyBackup": false }));
+    let died = system
+        .worker(&[("BACKUP_FAULT_AT", "restore-swapping"), SHORTEST])
+        .wait();
+    assert_eq!(died.code, None, "{}", died.stderr);
+    // The password was changed, and one host does not know it yet.
+    let worker = system.worker(&[("DATABASE_PASSWORD", "of yesterday")]);
+    let told = backup_tests::poll(Duration::from_mins(1), || {
+        let record = system.restore_record(&restore);
+        assert_ne!(record["status"], "FAILED", "{record:#}");
+        let message = record["errorMessage"].as_str()?;
+        message.contains("password authentication failed").then_some(())
+    });
+    assert!(told.is_some(), "{:#}", system.restore_record(&restore));
+    let _ended = worker.terminate().expect(0);
+    assert_eq!(system.differences(&old), Vec::<String>::new());
+    assert_eq!(system.leftovers().len(), 2, "{:?}", system.leftovers());
+    let _worker = system.worker(&[]);
+    let _record = system.restored(&restore);
+    assert_eq!(system.differences(&new), Vec::<String>::new());
+}
+
+#[test]
+fn an_exchange_that_is_taken_back_drops_no_database_that_was_in_use() {
+    let mut system = System::services();
+    system.set("BACKUP_WORKERS", "0");
+    system.fill_a_little();
+    system.start();
+    let worker = system.worker(&[]);
+    let backup = system.back_up("FULL_SYSTEM");
+    let _ended = worker.terminate().expect(0);
+    system.change();
+    let old = system.state();
+    let restore = system.restore(id(&backup), &json!({ "mode": "REPLACE", "safetyBackup": false }));
+    let died = system
+        .worker(&[("BACKUP_FAULT_AT", "restore-database-swapped"), SHORTEST])
+        .wait();
+    assert_eq!(died.code, None, "{}", died.stderr);
+    // Applications go on with what they find, and somebody makes room on the disk.
+    system
+        .database
+        .psql("CREATE TABLE app.meanwhile AS SELECT 'an order' AS what");
+    let left = system.leftovers();
+    let beside = left.iter().find(|name| name.starts_with(".uploads")).unwrap();
+    std::fs::remove_dir_all(system.folder().join(beside)).unwrap();
+
+    let _worker = system.worker(&[]);
+    let ended = system.wait_for_restore(&restore);
+    assert_eq!(ended["status"], "FAILED", "{ended:#}");
+    assert_eq!(system.differences(&old), Vec::<String>::new());
+    let left = system.leftovers();
+    let [kept] = left.as_slice() else { panic!("{left:?}") };
+    assert!(ended["errorMessage"].as_str().unwrap().contains(kept), "{ended:#}");
+    let kept = Postgres::shared().database(kept);
+    assert_eq!(kept.psql("SELECT what FROM app.meanwhile"), "an order");
+}
+
+#[test]
 fn a_new_database_and_folder_are_there_whole_or_not_at_all() {
     let mut system = System::embedded();
     system.set("BACKUP_WORKERS", "0");
@@ -222,6 +291,29 @@ fn a_new_database_and_folder_are_there_whole_or_not_at_all() {
         backup_tests::tree::compare(&system.uploads(), &folder),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn an_empty_database_that_was_filled_by_a_killed_attempt_is_told() {
+    let mut system = System::services();
+    system.set("BACKUP_WORKERS", "0");
+    system.fill_a_little();
+    system.start();
+    let worker = system.worker(&[]);
+    let backup = system.back_up("DATABASE");
+    let _ended = worker.terminate().expect(0);
+    let empty = Postgres::shared().create_database("empty");
+    let options = json!({ "mode": "NEW", "targetDatabase": empty.name });
+    let restore = system.restore(id(&backup), &options);
+    let died = system.worker(&[("BACKUP_FAULT_AT", "restore-whole"), SHORTEST]).wait();
+    assert_eq!(died.code, None, "{}", died.stderr);
+    let _worker = system.worker(&[]);
+    let ended = system.wait_for_restore(&restore);
+    assert_eq!(ended["status"], "FAILED", "{ended:#}");
+    let message = ended["errorMessage"].as_str().unwrap();
+    for words in [empty.name.as_str(), "an attempt before", "make it empty"] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Output {
     pub(crate) fn open(&self) -> Result<Box<dyn Write + Send>, Failure> {
         match self {
             Self::Stdout => Ok(Box::new(BufWriter::with_capacity(256 << 10, Stdout))),
-            Self::File(path) => Ok(Box::new(BufWriter::with_capacity(256 << 10, create(path)?))),
+            Self::File(path) => Ok(Box::new(BufWriter::with_capacity(256 << 10, Synced(create(path)?)))),
         }
     }
 
@@ -98,6 +98,19 @@ impl Output {
     }
 }
 
+/// A new file. Once it is flushed it outlives a loss of power, and what the disk or a server refuses only then is told.
+struct Synced(File);
+
+impl Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+}
+
 fn create(path: &Path) -> Result<File, Failure> {
     OpenOptions::new()
         .write(true)
@@ -114,4 +127,18 @@ fn create(path: &Path) -> Result<File, Failure> {
                 _ => format!("'{path}' cannot be made: {error}"),
             })
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_put_on_a_disk_is_not_called_written() {
+        // A device takes everything, and can be asked for none of it to be kept.
+        let device = OpenOptions::new().write(true).open("/dev/null").unwrap();
+        let mut file = BufWriter::new(Synced(device));
+        file.write_all(b"restored").unwrap();
+        assert_eq!(file.flush().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
 }

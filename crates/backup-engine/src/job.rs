@@ -21,6 +21,8 @@ pub(crate) enum JobError {
     Again(PipelineError),
     /// A person has to act.
     Failed(PipelineError),
+    /// It was ended, by whatever, and has left what a person has to see to: so it fails, though it was told to stop.
+    Left(PipelineError),
 }
 
 impl JobError {

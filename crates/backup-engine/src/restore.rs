@@ -6,6 +6,7 @@
 //! one before it left beside; from then on every attempt goes on with the exchange, each step of which may be repeated.
 
 mod ending;
+mod left;
 mod plan;
 mod safety;
 mod swap;
@@ -202,7 +203,7 @@ pub(crate) async fn run(
     let plan = plan::make(engine, &place, &order, &receipt, &way, job)
         .await
         .map_err(JobError::storage)?;
-    plan.check()?;
+    left::check(&plan, held.lease().attempts)?;
     for warning in &plan.warnings {
         job.warn(backup_core::WarningCode::Other, None, warning);
     }
@@ -220,17 +221,17 @@ pub(crate) async fn run(
         }),
         Err(error) => {
             // What another worker holds now is not ours to remove.
-            if !matches!(error, JobError::LeaseLost)
-                && held.owned().await.is_ok()
-                && let Err(problem) = clear(engine, held, &way).await
-            {
+            if matches!(error, JobError::LeaseLost) || held.owned().await.is_err() {
+                return Err(error);
+            }
+            if let Err(problem) = clear(engine, held, &way).await {
                 // Why it failed matters more; its row names what is left, which is removed later.
                 tracing::warn!(
                     action = %crate::logging::Action::RestoreFailed, restore_id = %record.id, error = %problem.full_text(),
                     "what restore {} made beside could not be removed", record.id
                 );
             }
-            Err(error)
+            Err(left::told(error, &way.left_filled(engine, &record.options).await?))
         }
     }
 }

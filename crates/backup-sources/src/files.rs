@@ -12,6 +12,7 @@ mod look;
 mod made;
 mod measure;
 mod metadata;
+mod mode;
 mod owners;
 mod plan;
 mod remove;

@@ -42,6 +42,9 @@ pub struct ReplacedDatabase {
     /// The number of the one in use; known before the exchange begins.
     #[serde(default)]
     pub former: Option<u32>,
+    /// Whether the restored one is in use since an earlier attempt, so that somebody may have written to it.
+    #[serde(default)]
+    pub was_used: bool,
 }
 
 /// The longest name that PostgreSQL keeps, in bytes.
@@ -67,6 +70,7 @@ impl ReplacedDatabase {
             restored: None,
             had_live: false,
             former: None,
+            was_used: false,
         }
     }
 }
@@ -78,6 +82,16 @@ pub struct FolderIdentity {
     pub device: u64,
     /// Its inode.
     pub inode: u64,
+    /// When it was made, in seconds and nanoseconds, where the file system says so: an inode's number is given out again.
+    #[serde(default)]
+    pub born: Option<(i64, u32)>,
+}
+
+impl FolderIdentity {
+    /// Whether both are one folder. A device's number may be another after the machine has started anew, and does not count.
+    pub fn is(&self, other: &Self) -> bool {
+        self.inode == other.inode && self.born.zip(other.born).is_none_or(|(one, other)| one == other)
+    }
 }
 
 /// The names of a folder that is replaced.
@@ -92,6 +106,9 @@ pub struct ReplacedFolder {
     pub restored: Option<FolderIdentity>,
     /// Whether there was one in use.
     pub had_live: bool,
+    /// The one that was in use; known before the exchange begins, but not in what an older version wrote down.
+    #[serde(default)]
+    pub former: Option<FolderIdentity>,
 }
 
 impl ReplacedFolder {
@@ -105,6 +122,7 @@ impl ReplacedFolder {
             beside: format!("{above}{slash}.{name}.restore-{id}"),
             restored: None,
             had_live: false,
+            former: None,
         }
     }
 }
@@ -126,6 +144,18 @@ pub struct Replacement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_got_the_number_of_another_is_not_taken_for_it() {
+        let read = |text: &str| serde_json::from_str::<FolderIdentity>(text).unwrap();
+        let made = read(r#"{"device": 1, "inode": 7, "born": [1795000000, 5]}"#);
+        assert!(made.is(&FolderIdentity { device: 2, ..made }), "after a restart");
+        let later = Some((1_795_000_000, 6));
+        assert!(!made.is(&FolderIdentity { born: later, ..made }));
+        assert!(!made.is(&FolderIdentity { inode: 8, ..made }));
+        // What an older version wrote down.
+        assert!(made.is(&read(r#"{"device": 1, "inode": 7}"#)));
+    }
 
     #[test]
     fn names_are_short_enough_and_tell_restores_apart() {

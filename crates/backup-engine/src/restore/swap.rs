@@ -3,7 +3,7 @@
 use backup_core::config::BackupConfig;
 use backup_core::restore::{Replacement, ReplacementStage, RestoreMode, RestoreRecord};
 use backup_core::{JobControl, LogLevel, PipelineError};
-use backup_sources::{DatabaseSwap, FolderSwap, FolderSwapState};
+use backup_sources::{DatabaseSwap, DatabaseSwapState, FolderSwap, FolderSwapState};
 use chrono::TimeDelta;
 
 use super::Done;
@@ -25,6 +25,10 @@ pub(super) async fn finish(
     // The wish to stop comes too late.
     let job = JobControl::new(engine.settings.stall_timeout);
     let pair = Pair::of(engine, config, &replacement).map_err(JobError::Unfinished)?;
+    // Whoever cannot ask the server knows of no reason to take anything back, and could not do it.
+    if pair.has_exchanged_database(&job).await.map_err(JobError::Unfinished)? {
+        note_use(engine, held, &mut replacement).await?;
+    }
     held.owned().await?;
     match exchange(engine, &pair, &job).await {
         Ok(()) => {}
@@ -42,6 +46,18 @@ pub(super) async fn finish(
         replacement: keeps.then_some(replacement),
         warnings: held.job().warnings(),
     })
+}
+
+/// Writes down that the restored database is in use since an earlier attempt.
+async fn note_use(engine: &Engine, held: &HeldLease, replacement: &mut Replacement) -> Result<(), JobError> {
+    if let Some(database) = &mut replacement.database {
+        database.was_used = true;
+    }
+    let noted: &Replacement = replacement;
+    held.tell(|| engine.store.set_replacement(held.lease(), noted))
+        .await
+        .map_err(JobError::catalog)?;
+    Ok(())
 }
 
 /// Removes what an attempt that did not come to the exchange left beside.
@@ -82,11 +98,30 @@ impl Pair {
         Ok(Self { database, files })
     }
 
+    /// Whether the restored database is in use.
+    ///
+    /// # Errors
+    /// Where its server cannot be asked.
+    async fn has_exchanged_database(&self, job: &JobControl) -> Result<bool, PipelineError> {
+        let Some(database) = self.database.clone() else {
+            return Ok(false);
+        };
+        let job = job.clone();
+        let state = blocking(move || database.state(&job)).await?;
+        Ok(matches!(state, DatabaseSwapState::Swapped { .. }))
+    }
+
     /// Puts back what was there before, all of it or nothing: where the files stay those that were restored, so does the
     /// database, and both may be tried again.
     pub(super) async fn put_back(&self, job: &JobControl) -> Result<(), PipelineError> {
         let (Self { database, files }, job) = (self.clone(), job.clone());
         blocking(move || {
+            // Where their volume is not mounted, the database does not change either.
+            if let Some(files) = &files
+                && files.state()? == FolderSwapState::Gone
+            {
+                files.put_back()?;
+            }
             if let Some(database) = &database {
                 database.put_back(&job)?;
             }
@@ -151,7 +186,8 @@ async fn exchange(engine: &Engine, pair: &Pair, job: &JobControl) -> Result<(), 
     }
 }
 
-/// Old or new, never a mixture: what cannot be exchanged whole is not exchanged at all.
+/// Old or new, never a mixture: what cannot be exchanged whole is not exchanged at all. A database that somebody may have
+/// written to is kept for people to look at.
 async fn take_back(
     engine: &Engine,
     held: &HeldLease,
@@ -159,13 +195,24 @@ async fn take_back(
     mut replacement: Replacement,
     error: PipelineError,
 ) -> JobError {
+    // A successor may have finished it meanwhile, and its work is not ours to undo.
+    if let Err(lost) = held.owned().await {
+        return lost.into();
+    }
     let job = JobControl::new(engine.settings.stall_timeout);
     let text = format!(
         "it cannot be exchanged, so what was there before is put back: {}",
         error.full_text()
     );
     held.job().log(LogLevel::Warning, text);
-    match pair.roll_back(&job).await {
+    let used = replacement.database.as_ref().filter(|database| database.was_used);
+    let kept = used.map(|database| database.beside.clone());
+    let taken_back = match pair.put_back(&job).await {
+        Ok(()) if kept.is_some() => Pair { database: None, ..pair }.roll_back(&job).await,
+        Ok(()) => pair.roll_back(&job).await,
+        Err(second) => Err(second),
+    };
+    match taken_back {
         Ok(()) => {}
         Err(PipelineError::Unavailable { .. }) => return JobError::Unfinished(error),
         Err(second) => {
@@ -179,6 +226,17 @@ async fn take_back(
         }
     }
     replacement.stage = ReplacementStage::RolledBack;
+    let error = match kept {
+        Some(name) => PipelineError::failed(
+            format!(
+                "{error}; what was there before is in use again, and the restored database, which was in use for a while, is kept \
+                 as \"{name}\""
+            ),
+            "Take from it what was written meanwhile, then drop it by hand.",
+        )
+        .because(error),
+        None => error,
+    };
     match held
         .tell(|| engine.store.set_replacement(held.lease(), &replacement))
         .await

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::restore::{ReplacedDatabase, ReplacedFolder, Replacement, ReplacementStage, RestoreOptions};
 use backup_core::{EntryPath, JobControl, PipelineError, Receipt, Target};
-use backup_sources::{DatabaseSettings, DatabaseSwap, DatabaseSwapState, FolderSwap, shown_path};
+use backup_sources::{
+    DatabaseSettings, DatabaseSwap, DatabaseSwapState, DatabaseTarget, DatabaseTargetOptions, FolderSwap, shown_path,
+};
 
 use super::{Order, RestoreInto, restore_connections};
 use crate::bridge::blocking;
@@ -74,6 +77,8 @@ impl Way {
                 "Restore them in mode NEW, into a new database or folder.",
             ));
         }
+        // For `default` the environment may speak alone. What it names is no other configuration's to replace.
+        let is_known = place.config.is_some() || receipt.config_key == DEFAULT_CONFIG_KEY;
         let mut way = Self {
             database: None,
             files: None,
@@ -81,30 +86,35 @@ impl Way {
         };
         if options.restore_database && contents.database.is_some() {
             let configured = engine.database_settings(place.config.as_ref())?;
-            let name = options.target_database.clone();
-            let name = name.or_else(|| {
-                order
-                    .replaces()
-                    .then(|| configured.name.clone())
-                    .filter(|name| !name.is_empty())
-            });
+            let mut name = options.target_database.clone();
+            if name.is_none() && order.replaces() {
+                if !is_known {
+                    return Err(unknown_config(&receipt.config_key, "targetDatabase"));
+                }
+                name = Some(configured.name.clone()).filter(|name| !name.is_empty());
+            }
             let name = name.ok_or_else(|| missing("targetDatabase"))?;
             way.database = Some(DatabaseWay {
                 names: ReplacedDatabase::of(&name, order.attempt),
                 is_in_place: false,
-                is_configured: name == configured.name,
+                is_configured: is_known && name == configured.name,
                 settings: DatabaseSettings { name, ..configured },
             });
         }
         if options.restore_files && contents.files.is_some() {
             let configured = engine.upload_dir(place.config.as_ref());
-            let folder = options.target_dir.as_ref().map(PathBuf::from);
-            let folder = folder.or_else(|| order.replaces().then(|| configured.clone()));
+            let mut folder = options.target_dir.as_ref().map(PathBuf::from);
+            if folder.is_none() && order.replaces() {
+                if !is_known {
+                    return Err(unknown_config(&receipt.config_key, "targetDir"));
+                }
+                folder = Some(configured.clone());
+            }
             let live = FolderSwap::resolve(&folder.ok_or_else(|| missing("targetDir"))?)?;
             way.files = Some(FilesWay {
                 names: ReplacedFolder::of(&live, order.attempt),
                 is_in_place: false,
-                is_configured: FolderSwap::resolve(&configured).is_ok_and(|configured| configured == live),
+                is_configured: is_known && FolderSwap::resolve(&configured).is_ok_and(|configured| configured == live),
                 paths: paths(options)?,
             });
         }
@@ -213,6 +223,41 @@ impl Way {
         .await
     }
 
+    /// What was to be filled where it is and is not known to be empty: nobody removes that, since it cannot be told from what
+    /// others have put there.
+    pub(super) async fn left_filled(
+        &self,
+        engine: &Engine,
+        options: &RestoreOptions,
+    ) -> Result<Vec<String>, PipelineError> {
+        let (way, job) = (self.clone(), JobControl::new(engine.settings.stall_timeout));
+        let options = DatabaseTargetOptions {
+            tables: options.tables.clone(),
+            ..DatabaseTargetOptions::default()
+        };
+        blocking(move || {
+            let mut left = Vec::new();
+            if let Some(database) = way.database.filter(|database| database.is_in_place) {
+                let name = format!("database \"{}\"", database.settings.name);
+                match DatabaseTarget::new(database.settings, options).is_filled(&job) {
+                    Ok(false) => {}
+                    Ok(true) => left.push(name),
+                    Err(error) => left.push(format!("{name} ({error})")),
+                }
+            }
+            if let Some(files) = way.files.filter(|files| files.is_in_place) {
+                let found = std::fs::read_dir(&files.names.live).map(|mut entries| entries.next().is_some());
+                match found {
+                    Ok(false) => {}
+                    Ok(true) => left.push(files.names.live),
+                    Err(error) => left.push(format!("{} ({error})", files.names.live)),
+                }
+            }
+            Ok(left)
+        })
+        .await
+    }
+
     /// Finds out which database and which folder were restored, before they are exchanged.
     pub(super) async fn identify(&mut self, job: &JobControl) -> Result<(), PipelineError> {
         let (mut way, job) = (self.clone(), job.clone());
@@ -262,5 +307,12 @@ fn missing(name: &str) -> PipelineError {
     PipelineError::refused(
         format!("{name} is not given"),
         "Name a database and a folder that do not exist yet or are empty, or leave that part out.",
+    )
+}
+
+fn unknown_config(key: &str, name: &str) -> PipelineError {
+    PipelineError::refused(
+        format!("the catalog has no configuration '{key}', which would say what the backup replaces"),
+        format!("Make the configuration again, or name what is to be replaced ({name})."),
     )
 }

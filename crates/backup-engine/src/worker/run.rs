@@ -246,6 +246,7 @@ fn settle<T>(held: &HeldLease, result: Result<T, JobError>) -> End<T> {
         Err(JobError::LeaseLost) => End::Lost,
         Err(JobError::Waits) => End::Waits,
         Err(JobError::Unfinished(error)) => End::Again(error),
+        Err(JobError::Left(error)) => End::Failed(error),
         // A job that was told to stop may end with any error, such as that of a child which was ended.
         Err(_) if held.reason() != StopReason::None => stopped(held),
         Err(JobError::Stopped) => stopped(held),

@@ -3,10 +3,14 @@
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use crate::kit::{Place, ask, ended, process, row, start, stored, until};
+use crate::exchanged::{ask_restore, restore_ended};
+use crate::kit::{Place, ask, backup, ended, process, row, start, stored, until};
+use crate::plans::options;
 use backup_core::config::BackupConfig;
+use backup_core::restore::{RestoreMode, RestoreOptions};
 use backup_core::{BackupId, BackupSource, JobStatus, PipelineError, VerifyLevel};
 use backup_engine::{Checkpoint, Checkpoints, Engine, MAX_ATTEMPTS};
+use backup_tests::postgres::Postgres;
 use chrono::TimeDelta;
 
 /// Checkpoints that tell when `at` is reached and then stand still until the returned gate is opened.
@@ -192,6 +196,56 @@ fn a_worker_that_wakes_up_too_late_touches_nothing() {
         wakes_up_too_late(at, false);
         wakes_up_too_late(at, true);
     }
+}
+
+/// One that falls asleep between the two exchanges of a restore, and finds that its own cannot go on once its successor has
+/// finished.
+#[test]
+fn a_worker_that_wakes_up_too_late_takes_back_no_exchange_of_its_successors() {
+    let place = Place::with_database();
+    let database = place.source.as_ref().unwrap();
+    let sleeper = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let at = Checkpoint::RestoreDatabaseSwapped;
+    let (parked, reached, gate) = park_at(at);
+    let checkpoints: Checkpoints = Arc::new(move |checkpoint| {
+        parked(checkpoint)?;
+        if checkpoint == at {
+            return Err(PipelineError::failed("the disk is gone", ""));
+        }
+        Ok(())
+    });
+    let (id, running) = sleeper.block_on(async {
+        let engine = place.engine().await;
+        let made = backup(&engine, BackupSource::FullSystem).await;
+        database.psql("UPDATE notes SET text = 'lost'");
+        std::fs::remove_file(place.uploads().join("readme.txt")).unwrap();
+        let options = RestoreOptions {
+            restore_database: true,
+            restore_files: true,
+            mode: RestoreMode::Replace,
+            ..options()
+        };
+        let id = ask_restore(&engine, &made, options).await;
+        let running = start(&engine.with_checkpoints(checkpoints));
+        until("the checkpoint", async || reached.try_recv().ok()).await;
+        (id, running)
+    });
+    place.clock.advance(TimeDelta::minutes(2));
+    let record = process().block_on(async { restore_ended(&place.engine().await, id).await });
+    assert_eq!(
+        (record.status, record.attempts),
+        (JobStatus::Completed, 2),
+        "{record:?}"
+    );
+    let old = record.replacement.unwrap().database.unwrap().old;
+    let _dropped_with_the_test = Postgres::shared().database(&old);
+    drop(gate);
+    sleeper.block_on(running.stop());
+    assert_eq!(database.psql("SELECT count(*) FROM notes WHERE text = 'lost'"), "0");
+    assert!(place.uploads().join("readme.txt").exists());
 }
 
 /// What a dead worker left is about to be removed by one that falls asleep, and whose successor makes the backup meanwhile, at

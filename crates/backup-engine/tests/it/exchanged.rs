@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kit::{Place, ask_as, backup, ended, pseudo_random, row, start, until};
-use backup_core::restore::{RestoreMode, RestoreOptions};
+use backup_core::restore::{RestoreMode, RestoreOptions, RestoreRecord};
 use backup_core::{
     Backup, BackupSource, BackupTrigger, BackupType, IdGenerator, JobControl, JobStatus, NewBackup, OsRandom,
     PipelineError, RestoreId, VerificationId, VerifyLevel,
@@ -77,14 +77,19 @@ async fn verified(engine: &Engine, made: &Backup, level: VerifyLevel) -> Backup 
     row(engine, made.id).await
 }
 
-async fn restored(engine: &Engine, made: &Backup, options: RestoreOptions) -> backup_core::restore::RestoreRecord {
+/// Asks for a restore.
+pub(crate) async fn ask_restore(engine: &Engine, made: &Backup, options: RestoreOptions) -> RestoreId {
     let new = NewRestore {
         id: ids(engine).next::<RestoreId>().unwrap(),
         backup_id: made.id,
         options,
         created_by: None,
     };
-    let id = engine.store.create_restore(new).await.unwrap().id;
+    engine.store.create_restore(new).await.unwrap().id
+}
+
+/// Carries a restore out with a worker of its own, and gives its record.
+pub(crate) async fn restore_ended(engine: &Engine, id: RestoreId) -> RestoreRecord {
     let worker = start(engine);
     let record = until("the end of the restore", async || {
         let record = engine.store.get_restore(id).await.unwrap().unwrap();
@@ -93,6 +98,11 @@ async fn restored(engine: &Engine, made: &Backup, options: RestoreOptions) -> ba
     .await;
     worker.stop().await;
     record
+}
+
+async fn restored(engine: &Engine, made: &Backup, options: RestoreOptions) -> RestoreRecord {
+    let id = ask_restore(engine, made, options).await;
+    restore_ended(engine, id).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::exchanged::{ask_restore, restore_ended};
 use crate::kit::{Place, ask, ask_as, backup, ended, pseudo_random, row, start, stored, until};
+use crate::plans::options;
 use backup_core::receipt::receipt_path;
+use backup_core::restore::RestoreOptions;
 use backup_core::{
     ArchiveSink, BackupContents, BackupId, BackupSource, BackupTrigger, BackupType, Entry, EntryPath, JobControl,
     JobStatus, NewBackup, PipelineError, Source, Step, WarningCode,
@@ -91,6 +94,31 @@ async fn cancelling_takes_a_moment_and_leaves_nothing() {
     assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
     assert_eq!(stored(&engine).await, (vec![], vec![]));
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_is_stopped_behind_an_empty_database_says_that_it_is_filled() {
+    let place = Place::with_database();
+    let engine = place.engine().await;
+    let made = backup(&engine, BackupSource::Database).await;
+    let empty = Postgres::shared().create_database("empty");
+    let options = RestoreOptions {
+        restore_database: true,
+        target_database: Some(empty.name.clone()),
+        ..options()
+    };
+    let id = ask_restore(&engine, &made, options).await;
+    let cancelled: Checkpoints = Arc::new(|at| match at {
+        Checkpoint::RestoreWhole => Err(PipelineError::Cancelled),
+        _ => Ok(()),
+    });
+    let record = restore_ended(&engine.with_checkpoints(cancelled), id).await;
+    assert_eq!(record.status, JobStatus::Failed);
+    let message = record.error_message.unwrap();
+    for words in ["cancelled", empty.name.as_str(), "make it empty"] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    assert_eq!(empty.psql("SELECT count(*) FROM notes"), "100");
 }
 
 #[tokio::test(flavor = "multi_thread")]

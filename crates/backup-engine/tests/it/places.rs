@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::kit::{Place, ask_for, backup, ended, row, start, stored};
+use crate::plans::options;
 use backup_core::config::{BackupConfig, QuotaPolicy, SealedSecret};
+use backup_core::restore::{RestoreMode, RestoreOptions};
 use backup_core::{
     Backup, BackupId, BackupSource, JobControl, JobStatus, OsRandom, PipelineError, VerifyLevel, WarningCode,
 };
@@ -359,6 +361,47 @@ async fn what_only_the_storage_has_is_adopted_or_removed() {
     fs::rename(&aside, &archive).unwrap();
     fs::remove_file(archive.with_file_name(format!("{}.json", kept.id))).unwrap();
     assert_eq!(kinds(&engine.orphans(10).await.unwrap()), [(OrphanKind::Lost, kept.id)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_configuration_that_is_gone_takes_no_other_ones_place() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    put(&engine, |_| {}).await;
+    let shops = run(&engine, "shop").await;
+    // The catalog is lost, and the configuration with it.
+    let place = Place {
+        catalog: format!("sqlite://{}", place.path("new.db").display()),
+        ..place
+    };
+    let engine = place.engine().await;
+    let receipt = engine.repository().find(shops.id).await.unwrap();
+    let adopted = engine.store.adopt_orphan(&receipt).await.unwrap();
+    let mut wanted = RestoreOptions {
+        restore_files: true,
+        mode: RestoreMode::Replace,
+        safety_backup: true,
+        ..options()
+    };
+    let Err(Error::Pipeline(refused)) = engine.plan_restore(&adopted, &wanted).await else {
+        panic!("the folder of another application would be replaced")
+    };
+    let told = refused.full_text();
+    assert!(told.contains("'shop'") && told.contains("targetDir"), "{told}");
+
+    // What somebody names is theirs to answer for, and no backup of `shop` can save it.
+    wanted.target_dir = Some(place.uploads().display().to_string());
+    let plan = engine.plan_restore(&adopted, &wanted).await.unwrap();
+    assert_eq!((plan.refusals.as_slice(), plan.makes_safety_backup), (&[][..], false));
+    assert!(
+        plan.parts[0].replaces.is_some() && !plan.warnings.is_empty(),
+        "{plan:?}"
+    );
+
+    put(&engine, |_| {}).await;
+    wanted.target_dir = None;
+    let plan = engine.plan_restore(&adopted, &wanted).await.unwrap();
+    assert!(plan.makes_safety_backup, "{plan:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use backup_tests::{note, unique};
 use crate::kit::{Place, backup};
 
 /// Into new places, and nothing chosen yet.
-fn options() -> RestoreOptions {
+pub(crate) fn options() -> RestoreOptions {
     RestoreOptions {
         restore_database: false,
         restore_files: false,

@@ -294,6 +294,7 @@ pub(super) fn connection_error(settings: &DatabaseSettings, database: &str, said
         "shutting down",
         "in recovery mode",
         "too many clients",
+        "too many connections",
         "remaining connection slots",
     ]) {
         Error::unavailable(
@@ -343,24 +344,45 @@ mod tests {
     use super::*;
     use crate::database::ConnectionOptions;
 
+    fn settings(named_by: NamedBy, password: Option<&str>) -> DatabaseSettings {
+        DatabaseSettings {
+            host: "h".to_owned(),
+            port: 5432,
+            name: "d".to_owned(),
+            user: None,
+            password: password.map(Into::into),
+            options: ConnectionOptions::default(),
+            named_by,
+            programs: None,
+            random: Arc::new(OsRandom),
+        }
+    }
+
+    #[test]
+    fn a_server_that_takes_no_more_connections_is_away_and_refuses_nobody() {
+        for said in [
+            "FATAL:  too many connections for role \"backup\"",
+            "FATAL:  too many connections for database \"shop\"",
+            "FATAL:  sorry, too many clients already",
+            "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        ] {
+            let error = connection_error(&settings(NamedBy::Settings, Some("given")), "d", said);
+            let Error::Unavailable { hint, .. } = error else {
+                panic!("{said}: {error:?}")
+            };
+            assert!(hint.contains("allow it more"), "{said}: {hint}");
+        }
+    }
+
     #[test]
     fn a_refused_log_in_is_put_right_where_it_is_written() {
-        let hint = |named_by, password: Option<&str>| {
-            let settings = DatabaseSettings {
-                host: "h".to_owned(),
-                port: 5432,
-                name: "d".to_owned(),
-                user: None,
-                password: password.map(Into::into),
-                options: ConnectionOptions::default(),
-                named_by,
-                programs: None,
-                random: Arc::new(OsRandom),
-            };
-            match connection_error(&settings, "d", "fe_sendauth: no password supplied") {
-                Error::Refused { hint, .. } => hint,
-                error => panic!("{error}"),
-            }
+        let hint = |named_by, password: Option<&str>| match connection_error(
+            &settings(named_by, password),
+            "d",
+            "fe_sendauth: no password supplied",
+        ) {
+            Error::Refused { hint, .. } => hint,
+            error => panic!("{error}"),
         };
         let by_url = hint(NamedBy::Url, None);
         assert!(by_url.contains("URL") && by_url.contains("PGPASSWORD"), "{by_url}");

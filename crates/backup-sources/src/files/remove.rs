@@ -3,18 +3,19 @@
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use backup_core::{EntryPath, JobControl};
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RawDir, StatxAttributes, StatxFlags, chmod, open, openat, statat, statx,
-    unlink, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, RawDir, StatxAttributes, StatxFlags, open, openat, statat, statx, unlink,
+    unlinkat,
 };
 use rustix::io::Errno;
 
 use super::dirs::{Dirs, open_dir, open_place};
+use super::mode::set_mode;
 use crate::Error;
 
 /// Bytes of folder entries that the system hands over at once.
@@ -226,10 +227,9 @@ impl Removal<'_> {
 /// Opens the folder that `place` is, and lets its owner do everything in it: restored modes may forbid their owner to
 /// remove what is inside.
 fn enter(place: &OwnedFd) -> Result<OwnedFd, Errno> {
-    let open_up = |fd: BorrowedFd<'_>| chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), Mode::RWXU);
     let fd = match open_dir(place.as_fd(), c".") {
         Err(Errno::ACCESS) => {
-            open_up(place.as_fd())?;
+            set_mode(place.as_fd(), Mode::RWXU)?;
             return open_dir(place.as_fd(), c".");
         }
         opened => opened?,
@@ -237,7 +237,7 @@ fn enter(place: &OwnedFd) -> Result<OwnedFd, Errno> {
     let mode = Mode::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
     if !mode.contains(Mode::RWXU) {
         // Whoever is not the owner may have the rights all the same.
-        let _ = open_up(fd.as_fd());
+        let _ = set_mode(fd.as_fd(), Mode::RWXU);
     }
     Ok(fd)
 }

@@ -7,11 +7,13 @@ use std::path::{Component, Path, PathBuf};
 
 use backup_core::restore::{FolderIdentity, ReplacedFolder};
 use backup_core::{JobControl, PipelineError};
-use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, fsync, renameat, renameat_with, statat};
+use rustix::fs::{AtFlags, CWD, FileType, RenameFlags, StatxFlags, fsync, makedev, renameat, renameat_with, statx};
 use rustix::io::Errno;
 
 use super::remove::remove_tree;
 use crate::Error;
+
+mod lock;
 
 /// What replaces the folder in use stands beside it, so that both are on one file system.
 ///
@@ -147,7 +149,8 @@ impl FolderSwap {
             return Err(PipelineError::failed(message, ""));
         };
         self.names.restored = Some(found);
-        self.names.had_live = look_any(&self.names.live)?.is_some();
+        self.names.former = look_any(&self.names.live)?.map(|(former, _)| former);
+        self.names.had_live = self.names.former.is_some();
         Ok(found)
     }
 
@@ -155,8 +158,8 @@ impl FolderSwap {
     /// returns.
     ///
     /// # Errors
-    /// `Refused` where the file system cannot exchange folders, or where the restored one is at neither place. Nothing has
-    /// changed then.
+    /// `Refused` where the file system cannot exchange folders, or where the restored one is at neither place; `Unavailable`
+    /// where another program keeps the folder above locked. Nothing has changed then.
     pub fn swap(&self) -> Result<(), PipelineError> {
         let _lock = self.lock()?;
         match self.state()? {
@@ -183,7 +186,8 @@ impl FolderSwap {
     /// in use before, nothing is afterwards. Killed or cancelled, the state before is in use, or nothing has changed.
     ///
     /// # Errors
-    /// `Refused` where the state before was discarded, or where somebody moved one of the folders.
+    /// `Refused` where the state before was discarded, where somebody moved one of the folders, or where none of them is to be
+    /// seen, such as on a volume that is not mounted.
     pub fn roll_back(&self, job: &JobControl) -> Result<(), PipelineError> {
         self.put_back()?;
         Ok(remove_tree(&self.beside(), job)?)
@@ -209,12 +213,10 @@ impl FolderSwap {
                 self.sync()?;
             }
             FolderSwapState::Beside | FolderSwapState::NotRestored => {}
-            FolderSwapState::Gone => {
-                let is_back = look_any(live)?.is_some() || !self.names.had_live;
-                if !is_back || look_any(beside)?.is_some() {
-                    return Err(self.not_here("the restored folder is no longer in use, nor beside it"));
-                }
+            FolderSwapState::Gone if look_any(beside)?.is_some() => {
+                return Err(self.not_here("the restored folder is no longer in use, nor beside it"));
             }
+            FolderSwapState::Gone => self.check_former()?,
         }
         Ok(())
     }
@@ -222,22 +224,43 @@ impl FolderSwap {
     /// Removes the state before, which stands beside, where the restored one is in use; from then on this does nothing.
     ///
     /// # Errors
-    /// `Refused` where something else is in use: the state before may then be all there is. `Cancelled` leaves a part of
-    /// the state before.
+    /// `Refused` where something else is in use: the state before may then be all there is, or be where nobody sees it.
+    /// `Cancelled` leaves a part of the state before.
     pub fn discard_old(&self, job: &JobControl) -> Result<(), PipelineError> {
         match self.state()? {
             FolderSwapState::Swapped => Ok(remove_tree(&self.beside(), job)?),
             FolderSwapState::Alone => Ok(()),
-            _ if look_any(&self.names.beside)?.is_none() => Ok(()),
-            _ => Err(self.not_here("what is in use is not the restored folder")),
+            _ if look_any(&self.names.beside)?.is_some() => {
+                Err(self.not_here("what is in use is not the restored folder"))
+            }
+            FolderSwapState::Gone if self.names.former.is_some() => self.check_former(),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether the state before is in use, where the restored folder is at neither place. A volume that is not mounted looks
+    /// the same, but for which folder is in use.
+    fn check_former(&self) -> Result<(), PipelineError> {
+        let live = look_any(&self.names.live)?;
+        let is_back = match self.names.former {
+            Some(former) => live.is_some_and(|(found, _)| found.is(&former)),
+            None => live.is_some() || !self.names.had_live,
+        };
+        if is_back {
+            return Ok(());
+        }
+        Err(PipelineError::refused(
+            format!(
+                "neither the restored folder nor the one before is at {}, and nothing is at {}",
+                self.names.live, self.names.beside
+            ),
+            "Mount the volume that they are on, where it is not mounted, and try again; else look for them by hand.",
+        ))
     }
 
     /// Two workers, of which one has lost the job and does not know it yet, must not look and exchange in turns.
     fn lock(&self) -> Result<File, PipelineError> {
-        let parent = self.parent();
-        let locked = File::open(parent).and_then(|dir| dir.lock().map(|()| dir));
-        Ok(locked.map_err(|error| Error::io("lock", parent, error))?)
+        lock::lock(self.parent(), lock::PATIENCE)
     }
 
     fn parent(&self) -> &Path {
@@ -305,20 +328,22 @@ fn move_to(from: &str, to: &str) -> Result<(), Errno> {
 fn look(path: &str, restored: FolderIdentity) -> Result<Place, Error> {
     Ok(match look_any(path)? {
         None => Place::Nothing,
-        // A device's number may be another after the machine has started anew. Both places are on one device.
-        Some((found, FileType::Directory)) if found.inode == restored.inode => Place::Restored,
+        Some((found, FileType::Directory)) if found.is(&restored) => Place::Restored,
         Some(_) => Place::Other,
     })
 }
 
 fn look_any(path: &str) -> Result<Option<(FolderIdentity, FileType)>, Error> {
-    match statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => {
+    let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::BTIME;
+    match statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, wanted) {
+        Ok(found) => {
+            let has_born = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
             let identity = FolderIdentity {
-                device: stat.st_dev,
-                inode: stat.st_ino,
+                device: makedev(found.stx_dev_major, found.stx_dev_minor),
+                inode: found.stx_ino,
+                born: has_born.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec)),
             };
-            Ok(Some((identity, FileType::from_raw_mode(stat.st_mode))))
+            Ok(Some((identity, FileType::from_raw_mode(found.stx_mode.into()))))
         }
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         Err(error) => Err(Error::io("look at", path, error)),

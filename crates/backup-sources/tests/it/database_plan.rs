@@ -106,7 +106,13 @@ fn a_restore_that_would_work_has_no_reason_against_it() {
     assert_eq!(codes(&told), []);
     assert!(told.warnings[0].contains("xx_YY.UTF-8"), "{:?}", told.warnings);
 
+    let is_filled =
+        |database| DatabaseTarget::new(settings(database), DatabaseTargetOptions::default()).is_filled(&job());
     let empty = Postgres::shared().create_database("empty");
+    assert_eq!(
+        [&original, &empty, &copy].map(|database| is_filled(database).unwrap()),
+        [true, false, false]
+    );
     let told = plan(&archive, settings(&empty), DatabaseTargetOptions::default(), 1);
     assert_eq!(codes(&told), []);
     assert!(told.warnings[0].contains("was there already"), "{:?}", told.warnings);

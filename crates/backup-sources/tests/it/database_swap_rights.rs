@@ -1,13 +1,13 @@
 //! Who may replace a database, and which can be replaced at all.
 
 use backup_core::Target;
-use backup_core::restore::{RefusalCode, TargetPlan};
-use backup_sources::{DatabaseSource, DatabaseSwap, DatabaseTarget, DatabaseTargetOptions};
+use backup_core::restore::{RefusalCode, ReplacedDatabase, TargetPlan};
+use backup_sources::{DatabaseSettings, DatabaseSource, DatabaseSwap, DatabaseTarget, DatabaseTargetOptions};
 use backup_tests::postgres::{Database, Options, Postgres, quoted};
 use backup_tests::unique;
 
 use crate::database::{exists, settings, small};
-use crate::database_plan::{codes, said};
+use crate::database_plan::{codes, new_id, said};
 use crate::database_swap::{Case, READY, SWAPPED, answer, make};
 use crate::job;
 use crate::recorder::{Archive, back_up};
@@ -219,4 +219,29 @@ fn a_database_that_others_hang_on_is_not_replaced() {
         swap.state(&job()).unwrap(),
         backup_sources::DatabaseSwapState::Swapped { has_old: true }
     );
+}
+
+#[test]
+fn a_database_that_nobody_could_look_at_is_not_replaced() {
+    let server = Postgres::start();
+    let (original, archive) = small(3);
+    // Whoever replaces `postgres` asks by way of `template1`.
+    server.psql("postgres", "ALTER DATABASE template1 ALLOW_CONNECTIONS false");
+    let settings = DatabaseSettings {
+        port: server.port(),
+        password: Some(server.password().to_owned().into()),
+        ..settings(&original)
+    };
+    let swap = DatabaseSwap::new(settings.clone(), ReplacedDatabase::of("postgres", new_id()));
+    let told = plan(&swap, &archive, "x");
+    assert_eq!(codes(&told), [RefusalCode::TargetUnreachable], "{}", said(&told));
+    assert!(said(&told).contains("template1"), "{}", said(&told));
+
+    // One reason is told once, also where nothing at all can be reached.
+    let away = DatabaseSettings {
+        port: backup_tests::free_port(),
+        ..settings
+    };
+    let swap = DatabaseSwap::new(away, ReplacedDatabase::of("shop", new_id()));
+    assert_eq!(codes(&plan(&swap, &archive, "x")), [RefusalCode::TargetUnreachable]);
 }

@@ -121,6 +121,61 @@ fn the_one_before_is_discarded_only_while_the_restored_one_is_in_use() {
 }
 
 #[test]
+fn a_volume_that_is_not_mounted_is_neither_rolled_back_nor_emptied() {
+    let parent = Scratch::new();
+    let (volume, unmounted) = (parent.path().join("volume"), parent.path().join("unmounted"));
+    let live = volume.join("uploads");
+    fill(&live, "old");
+    let swap = restored_beside(&live);
+    swap.swap().unwrap();
+    fs::rename(&volume, &unmounted).unwrap();
+    fs::create_dir(&volume).unwrap();
+    // Nothing is there, or what an application has made there since.
+    for made in [None, Some(&live)] {
+        if let Some(made) = made {
+            fs::create_dir(made).unwrap();
+        }
+        refused(swap.put_back(), "neither the restored folder nor the one before");
+        refused(swap.roll_back(&job()), "neither the restored folder nor the one before");
+        refused(
+            swap.discard_old(&job()),
+            "neither the restored folder nor the one before",
+        );
+    }
+    // What an older version wrote down does not say which folder it was.
+    let mut names = swap.names().clone();
+    names.former = None;
+    FolderSwap::new(names).put_back().unwrap();
+
+    fs::remove_dir_all(&volume).unwrap();
+    fs::rename(&unmounted, &volume).unwrap();
+    swap.roll_back(&job()).unwrap();
+    assert_eq!(said(&live).unwrap(), "old");
+    assert!(!swap.beside().exists());
+}
+
+#[test]
+fn a_folder_that_got_the_number_of_the_restored_one_is_not_it() {
+    let parent = Scratch::new();
+    let live = parent.path().join("uploads");
+    fill(&live, "old");
+    let swap = restored_beside(&live);
+    swap.swap().unwrap();
+    // As if the one in use had been removed and made anew, which may give it the same number.
+    let mut names = swap.names().clone();
+    let restored = names.restored.as_mut().unwrap();
+    let Some((seconds, _)) = &mut restored.born else {
+        backup_tests::note("the file system does not say when a folder was made");
+        return;
+    };
+    *seconds -= 1;
+    let anew = FolderSwap::new(names);
+    assert_eq!(anew.state().unwrap(), FolderSwapState::Gone);
+    refused(anew.discard_old(&job()), "not the restored folder");
+    assert_eq!(said(&swap.beside()).unwrap(), "old");
+}
+
+#[test]
 fn where_nothing_was_in_use_nothing_is_after_it_was_taken_back() {
     let parent = Scratch::new();
     let live = parent.path().join("uploads");

@@ -74,10 +74,19 @@ impl DatabaseSwap {
         plan.part.target = self.describe_live();
         plan.refusals
             .retain(|refusal| refusal.code != RefusalCode::TargetNotEmpty);
-        // Where the server cannot be reached, there is nothing more to find out.
-        if let Ok(mut server) = self.server(job) {
-            self.look_at_names(&mut server, &mut plan)?;
-            self.look_at_live(&mut server, backup_id, &mut plan, job)?;
+        match self.server(job) {
+            Ok(mut server) => {
+                self.look_at_names(&mut server, &mut plan)?;
+                self.look_at_live(&mut server, backup_id, &mut plan, job)?;
+            }
+            // What nobody could look at is not free of reasons.
+            Err(error) => {
+                let refusal = unreachable(error)?;
+                let is_told = |told: &Refusal| told.code == refusal.code || told.message == refusal.message;
+                if !plan.refusals.iter().any(is_told) {
+                    plan.refusals.push(refusal);
+                }
+            }
         }
         job.check()?;
         Ok(plan)

@@ -31,6 +31,15 @@ impl DatabaseTarget {
         Ok(self.look_at_all(about_json, needed_bytes, job)?)
     }
 
+    /// Whether the database is there and not empty, so that nothing may be restored into it.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Refused` where the server cannot be asked, and `Failed` where it answers with an error of its own.
+    pub fn is_filled(&self, job: &JobControl) -> Result<bool, PipelineError> {
+        let found = self.find(&mut self.maintenance(job)?, job)?;
+        Ok(found.is_err_and(|refusal| refusal.code == RefusalCode::TargetNotEmpty))
+    }
+
     fn look_at_all(&self, about_json: &[u8], needed_bytes: u64, job: &JobControl) -> Result<TargetPlan, Error> {
         let about: About = super::parse_bytes(about_json, ABOUT)?;
         let selection = Selection::of(&self.options.tables, Some(&about))?;

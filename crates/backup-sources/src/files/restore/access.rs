@@ -3,13 +3,14 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use backup_core::EntryPath;
-use rustix::fs::{AtFlags, Mode, chmodat, fgetxattr, fremovexattr};
+use rustix::fs::{FileType, Mode, fgetxattr, fremovexattr};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::{Restorer, c_name, made};
 use crate::Error;
 use crate::files::dirs::open_place;
 use crate::files::metadata::ACCESS_LIST;
+use crate::files::mode::set_mode_of;
 
 /// The attributes that hold access lists: of a file itself, and what a folder gives to new files in it.
 pub(super) const ACCESS_LISTS: [&str; 2] = [ACCESS_LIST, "system.posix_acl_default"];
@@ -65,7 +66,8 @@ impl Restorer<'_> {
             for part in parents {
                 above = open_place(above.as_fd(), &c_name(part, &path)?).map_err(|error| made(&path, error))?;
             }
-            chmodat(&above, &c_name(last, &path)?, mode, AtFlags::empty())
+            let is_folder = |kind: FileType| kind == FileType::Directory;
+            set_mode_of(above.as_fd(), &c_name(last, &path)?, mode, is_folder)
                 .map_err(|error| Error::io("set the mode of", path.to_string(), error))?;
         }
         Ok(())

@@ -4,15 +4,14 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use backup_core::{Entry, EntryKind, EntryPath, WarningCode};
-use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, chmodat, fchmod, fstat, major, minor, openat, readlinkat, statat,
-};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fchmod, fstat, major, minor, openat, readlinkat, statat};
 use rustix::io::{Errno, pread};
 
 use super::{BLOCK, Restorer, write_at};
 use crate::Error;
 use crate::files::content::data_ranges;
 use crate::files::metadata::{Xattrs, entry, xattrs_of_name, xattrs_of_open};
+use crate::files::mode::set_mode_of;
 
 impl Restorer<'_> {
     /// Makes `name`, which is to stand at `path`, as a copy of what stands as `last` in `above`, with all that this was given.
@@ -104,7 +103,7 @@ fn open_again(above: BorrowedFd<'_>, last: &CStr) -> Result<OwnedFd, Errno> {
     }
     let stat = statat(above, last, AtFlags::SYMLINK_NOFOLLOW)?;
     let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
-    chmodat(above, last, mode | Mode::RUSR, AtFlags::empty())?;
+    set_mode_of(above, last, mode | Mode::RUSR, |kind| kind == FileType::RegularFile)?;
     let file = open()?;
     fchmod(&file, mode)?;
     Ok(file)
@@ -112,12 +111,12 @@ fn open_again(above: BorrowedFd<'_>, last: &CStr) -> Result<OwnedFd, Errno> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
-    use std::os::unix::fs::{FileExt as _, MetadataExt as _, symlink};
+    use std::fs::{self, File, Permissions};
+    use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
     use std::time::Duration;
 
     use backup_core::JobControl;
-    use rustix::fs::{CWD, Timespec, Timestamps, mknodat, utimensat};
+    use rustix::fs::{CWD, Timespec, Timestamps, chmodat, mknodat, utimensat};
 
     use super::*;
     use crate::files::Made;
@@ -170,5 +169,26 @@ mod tests {
         }
         assert_eq!(fs::read(at("file")).unwrap(), fs::read(at("file again")).unwrap());
         assert_eq!(job.warnings(), []);
+    }
+
+    #[test]
+    fn a_link_that_somebody_puts_in_the_place_of_a_pipe_opens_nothing() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (pipe, secret) = (folder.path().join("pipe"), outside.path().join("secret"));
+        fs::write(&secret, "").unwrap();
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        fs::set_permissions(&pipe, Permissions::from_mode(0o666)).unwrap();
+        let root = File::open(folder.path()).unwrap();
+        let (mut made, job) = (Made::default(), JobControl::new(Duration::from_secs(20)));
+        let mut restorer = Restorer::new(folder.path(), true, &mut made, &job).unwrap();
+        let stat = statat(&root, c"pipe", AtFlags::SYMLINK_NOFOLLOW).unwrap();
+        let path = EntryPath::new("pipe").unwrap();
+        let entry = restorer.found(&path, EntryKind::Fifo, &stat, xattrs_of_name(root.as_fd(), c"pipe"));
+        restorer.finish_name(&entry, c"pipe").unwrap();
+        fs::remove_file(&pipe).unwrap();
+        symlink(&secret, &pipe).unwrap();
+        restorer.finish_name(&entry, c"pipe").unwrap_err();
+        assert_eq!(fs::metadata(&secret).unwrap().mode() & 0o777, 0o600);
     }
 }

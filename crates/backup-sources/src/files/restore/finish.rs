@@ -5,14 +5,15 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use backup_core::{Entry, EntryKind, EntryPath};
 use rustix::fs::{
-    AtFlags, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chmodat, chownat, fchmod, fchown, fsetxattr,
-    fstat, futimens, lsetxattr, statat, utimensat,
+    AtFlags, FileType, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chownat, fchmod, fchown,
+    fsetxattr, fstat, futimens, lsetxattr, statat, utimensat,
 };
 use rustix::io::Errno;
 
 use super::Restorer;
 use crate::Error;
 use crate::files::metadata::{ACCESS_LIST, mode_without_list, name_under_proc};
+use crate::files::mode::set_mode_of;
 
 /// Bits that give the rights of the owner to whoever runs the file.
 const SET_ID: u32 = 0o6000;
@@ -61,7 +62,9 @@ impl Restorer<'_> {
         });
         // A link has no mode of its own.
         if !matches!(entry.kind, EntryKind::Symlink { .. }) {
-            chmodat(&dir, name, self.mode(entry, bits, owner), AtFlags::empty()).map_err(failed)?;
+            let mode = self.mode(entry, bits, owner);
+            let is_special = |kind: FileType| !matches!(kind, FileType::RegularFile | FileType::Directory);
+            set_mode_of(dir.as_fd(), name, mode, is_special).map_err(failed)?;
         }
         utimensat(&dir, name, &times(entry), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)
     }
