@@ -71,7 +71,7 @@ text_enum! {
 /// What an alert says in the words of any language: names and their values, such as the `schedule` and since when.
 pub type AlertDetails = BTreeMap<String, String>;
 
-/// The name in [`AlertDetails`] of the configuration whose people are told.
+/// The name in [`AlertDetails`] of the configuration whose people are told. An alert without it concerns those of all.
 pub const CONFIG_DETAIL: &str = "config";
 
 /// The name in [`AlertDetails`] of the time since when it is so (RFC 3339).
