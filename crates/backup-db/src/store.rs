@@ -278,6 +278,7 @@ impl Inner {
             if begun_so.is_err() && link.untested && dialect::is_gone(&mut link.db) {
                 continue;
             }
+            let is_open = begun_so.is_ok();
             let done = begun_so
                 .map_err(TxError::from)
                 .and_then(|()| self.attempt(&mut link.db, kind, body));
@@ -300,7 +301,12 @@ impl Inner {
                 }
                 TxError::Database(error) => error,
             };
-            match dialect::judge(&mut link.db, &error) {
+            let verdict = if is_open {
+                dialect::judge(&mut link.db, &error)
+            } else {
+                dialect::judge_begin(&mut link.db, &error)
+            };
+            match verdict {
                 Verdict::Retry if tries < TRIES && begun.elapsed() < pool::WAIT => {
                     link.broken = !undone;
                     tries += 1;
