@@ -162,6 +162,9 @@ fn next(tx: &mut Tx<'_>, storage: Option<&StorageLimit>) -> TxResult<Option<Next
     if let Some(id) = waiting_restore(tx)? {
         return Ok(Some(job(JobKind::Restore, false)(id)));
     }
+    if let Some(id) = expired_before_restore(tx)? {
+        return Ok(Some(job(JobKind::Backup, true)(id)));
+    }
     if let Some(id) = backup_before_restore(tx)? {
         return Ok(Some(job(JobKind::Backup, false)(id)));
     }
@@ -217,6 +220,18 @@ fn backup_before_restore(tx: &mut Tx<'_>) -> TxResult<Option<String>> {
                 .is_null()
                 .or(backups::run_after.le(tx.now.naive_utc())),
         )
+        .order((backups::created_at, backups::id))
+        .select(backups::id)
+        .first(tx.db)
+        .optional()?)
+}
+
+/// The same of those whose worker is gone.
+fn expired_before_restore(tx: &mut Tx<'_>) -> TxResult<Option<String>> {
+    Ok(backups::table
+        .filter(backups::status.eq(JobStatus::InProgress.as_str()))
+        .filter(backups::trigger.eq(BackupTrigger::PreRestore.as_str()))
+        .filter(backups::lease_expires_at.le(tx.now.naive_utc()))
         .order((backups::created_at, backups::id))
         .select(backups::id)
         .first(tx.db)
