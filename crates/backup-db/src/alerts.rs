@@ -4,6 +4,7 @@
 use backup_core::AlertId;
 use backup_core::alert::{Alert, AlertDetails, AlertKind, AlertSeverity, AlertState, CONFIG_DETAIL, NewAlert};
 use backup_core::notification::{AlertReport, Report};
+use chrono::{DateTime, Utc};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 
@@ -239,6 +240,12 @@ fn tell(tx: &mut Tx<'_>, alert: &Alert) -> TxResult<()> {
         return tell_others(tx, alert, config_key, &report);
     }
     enqueue(tx, config_key, &report)
+}
+
+/// Whether what ended at `ended` may put an end to an alert: where it came after it. An alert that lies in the future is from a
+/// clock that was ahead, and everything comes after it.
+pub(crate) fn is_older(tx: &Tx<'_>, alert: &Alert, ended: DateTime<Utc>) -> bool {
+    alert.raised_at <= ended || alert.raised_at > tx.now
 }
 
 /// The kinds that can be read. Kinds are no matter of migrations: a newer version that ran on this catalog may have raised
