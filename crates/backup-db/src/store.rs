@@ -25,6 +25,9 @@ const TRIES: u32 = 5;
 /// Connections of one process. Writers take turns, so more would only wait.
 const CONNECTIONS: u32 = 8;
 
+/// Connections that no writer takes: those that wait for another process's writer must not keep readers waiting too.
+const FOR_READERS: u32 = 2;
+
 /// The catalog. A clone is another handle of the same one. Every method is one transaction: it happens whole or not at
 /// all, also where the process is killed in the middle. While the database is away each method ends in
 /// [`Error::Unavailable`] within seconds, and works again as soon as the database is back.
@@ -86,7 +89,7 @@ impl Store {
         let writers = match target {
             // In turn within the process; SQLite itself lets the waiting guess when to try again.
             Target::Sqlite(_) => 1,
-            Target::Postgres(_) => CONNECTIONS as usize,
+            Target::Postgres(_) => (CONNECTIONS - FOR_READERS) as usize,
         };
         let store = Self(Arc::new(Inner {
             pool,

@@ -158,6 +158,39 @@ async fn a_writer_that_waits_in_vain_is_unavailable_whatever_the_server_says_of_
     store.create_backup(catalog.new_backup()).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_that_wait_for_another_process_keep_no_reader_waiting() {
+    let catalog = Catalog::postgres().await;
+    let mut other = PgConnection::establish(&catalog.url).unwrap();
+    other
+        .batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
+        .unwrap();
+    let writers: Vec<_> = (0..20)
+        .map(|_| {
+            let (store, new) = (catalog.store.clone(), catalog.new_backup());
+            tokio::spawn(async move { store.create_backup(new).await })
+        })
+        .collect();
+    let begun = Instant::now();
+    let several_wait = "DO $$ BEGIN IF (SELECT count(*) FROM pg_stat_activity \
+                        WHERE datname = current_database() AND wait_event = 'advisory') < 6 \
+                        THEN RAISE EXCEPTION 'not yet'; END IF; END $$";
+    while catalog.sql(several_wait).is_err() {
+        assert!(begun.elapsed() < PATIENCE, "writers do not wait");
+    }
+    let asked = Instant::now();
+    for _ in 0..50 {
+        catalog.store.overview().await.unwrap();
+    }
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    other.batch_execute("ROLLBACK").unwrap();
+    for writer in writers {
+        // On a slow machine one may have waited for too long.
+        let _ = writer.await.unwrap();
+    }
+    catalog.pending().await;
+}
+
 #[test]
 fn a_call_that_is_given_up_while_it_waits_for_a_thread_holds_up_nobody() {
     let folder = tempfile::tempdir().unwrap();
