@@ -41,11 +41,20 @@ impl Change {
     }
 }
 
+/// What every listener hears.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    /// A change.
+    Change(Change),
+    /// The catalog has lost its newest events: whoever listened has to ask anew, and is told to read everything.
+    Rewound,
+}
+
 /// Hands new events to listeners.
 #[derive(Debug)]
 pub(crate) struct EventHub {
     listeners: Listeners,
-    changes: broadcast::Sender<Change>,
+    changes: broadcast::Sender<News>,
     closed: watch::Sender<bool>,
 }
 
@@ -64,7 +73,7 @@ impl EventHub {
     }
 
     /// What comes from now on, and the word that it is over.
-    pub(crate) fn subscribe(&self) -> (broadcast::Receiver<Change>, watch::Receiver<bool>) {
+    pub(crate) fn subscribe(&self) -> (broadcast::Receiver<News>, watch::Receiver<bool>) {
         (self.changes.subscribe(), self.closed.subscribe())
     }
 
@@ -74,12 +83,7 @@ impl EventHub {
     }
 }
 
-async fn read_on(
-    store: Store,
-    interval: Duration,
-    changes: broadcast::Sender<Change>,
-    mut ended: watch::Receiver<bool>,
-) {
+async fn read_on(store: Store, interval: Duration, changes: broadcast::Sender<News>, mut ended: watch::Receiver<bool>) {
     let mut cursor = None;
     loop {
         let pause = match read_new(&store, &mut cursor, &changes).await {
@@ -100,7 +104,7 @@ async fn read_on(
 async fn read_new(
     store: &Store,
     cursor: &mut Option<i64>,
-    changes: &broadcast::Sender<Change>,
+    changes: &broadcast::Sender<News>,
 ) -> Result<(), backup_db::Error> {
     let Some(mut after) = *cursor else {
         *cursor = Some(store.last_event_seq().await?);
@@ -108,13 +112,22 @@ async fn read_new(
     };
     loop {
         let events = store.events_after(after, PAGE).await?;
-        let Some(last) = events.last() else { return Ok(()) };
+        let Some(last) = events.last() else {
+            let newest = store.last_event_seq().await?;
+            if newest < after {
+                // A server that took over from another did not have all of it yet: nothing would come until it has caught up.
+                tracing::warn!(action = %Action::CatalogUnavailable, after, newest, "the catalog has lost its newest events");
+                *cursor = Some(newest);
+                let _nobody_may_listen = changes.send(News::Rewound);
+            }
+            return Ok(());
+        };
         let (seq, more) = (last.seq, events.len() == PAGE as usize);
         // Who comes later than this begins after these events.
         if changes.receiver_count() > 0 {
             for change in record::changes(store, events).await? {
                 // Nobody listening any more is no error.
-                let _ = changes.send(change);
+                let _ = changes.send(News::Change(change));
             }
         }
         after = seq;

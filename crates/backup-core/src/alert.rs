@@ -26,7 +26,8 @@ text_enum! {
         StorageUsage => "STORAGE_USAGE",
         /// A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.
         ScheduleMissed => "SCHEDULE_MISSED",
-        /// A schedule passed over an instant, since its backup before still ran. Subject: the schedule.
+        /// A schedule passed over an instant, since its backup before still ran; or nobody took its backup up in the hours in
+        /// which it may start. Subject: the schedule. Over when it runs again.
         ScheduleSkipped => "SCHEDULE_SKIPPED",
         /// A verification found something wrong. Subject: the backup.
         VerificationFailed => "VERIFICATION_FAILED",
@@ -70,7 +71,7 @@ text_enum! {
 /// What an alert says in the words of any language: names and their values, such as the `schedule` and since when.
 pub type AlertDetails = BTreeMap<String, String>;
 
-/// The name in [`AlertDetails`] of the configuration whose people are told.
+/// The name in [`AlertDetails`] of the configuration whose people are told. An alert without it concerns those of all.
 pub const CONFIG_DETAIL: &str = "config";
 
 /// The name in [`AlertDetails`] of the time since when it is so (RFC 3339).
@@ -118,6 +119,22 @@ impl NewAlert {
             .with("schedule", name)
             .with(SINCE_DETAIL, since)
             .with("missed", instants)
+    }
+
+    /// Nobody took up the backup that a schedule asked for at `asked_at` in the hours in which it may start.
+    pub fn hours_missed(schedule: &Schedule, asked_at: DateTime<Utc>) -> Self {
+        let at = asked_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let name = &schedule.name;
+        let hours = schedule
+            .start_window
+            .map_or_else(String::new, |window| window.to_string());
+        let message =
+            format!("the backup of {at} of schedule {name} did not start in its hours, {hours}, and waits on");
+        Self::new(AlertKind::ScheduleSkipped, schedule.id, message)
+            .with(CONFIG_DETAIL, &schedule.config_key)
+            .with("schedule", name)
+            .with("at", at)
+            .with("hours", hours)
     }
 
     /// A message was given up.

@@ -3,14 +3,14 @@
 
 use backup_core::AlertId;
 use backup_core::alert::{Alert, AlertDetails, AlertKind, AlertSeverity, AlertState, CONFIG_DETAIL, NewAlert};
-use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::notification::{AlertReport, Report};
+use chrono::{DateTime, Utc};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::error::TxResult;
 use crate::events::{EventKind, append};
-use crate::notifications::{enqueue, tell_others};
+use crate::notifications::{enqueue, enqueue_for_all, tell_others};
 use crate::schema::alerts;
 use crate::store::Tx;
 use crate::types::{Json, Time, Word, big, count, json, time};
@@ -57,7 +57,7 @@ impl From<AlertRow> for Alert {
 
 impl Store {
     /// Raises an alert, or brings the open one of the same kind and subject up to date. Where it is new, the people of its
-    /// configuration are told.
+    /// configuration are told; where it has none, those of all.
     pub async fn raise_alert(&self, new: NewAlert) -> Result<Raised, Error> {
         self.write("raise_alert", move |tx| raise(tx, &new)).await
     }
@@ -224,10 +224,6 @@ fn tell(tx: &mut Tx<'_>, alert: &Alert) -> TxResult<()> {
     if alert.kind == AlertKind::BackupFailed || alert.severity == AlertSeverity::Info {
         return Ok(());
     }
-    let config_key = alert
-        .details
-        .get(CONFIG_DETAIL)
-        .map_or(DEFAULT_CONFIG_KEY, String::as_str);
     let report = Report::Alert(AlertReport {
         kind: alert.kind,
         subject: alert.subject.clone(),
@@ -237,10 +233,19 @@ fn tell(tx: &mut Tx<'_>, alert: &Alert) -> TxResult<()> {
         raised_at: alert.raised_at,
         resolved_at: alert.resolved_at,
     });
+    let Some(config_key) = alert.details.get(CONFIG_DETAIL) else {
+        return enqueue_for_all(tx, &report);
+    };
     if alert.kind == AlertKind::NotificationFailed {
         return tell_others(tx, alert, config_key, &report);
     }
     enqueue(tx, config_key, &report)
+}
+
+/// Whether what ended at `ended` may put an end to an alert: where it came after it. An alert that lies in the future is from a
+/// clock that was ahead, and everything comes after it.
+pub(crate) fn is_older(tx: &Tx<'_>, alert: &Alert, ended: DateTime<Utc>) -> bool {
+    alert.raised_at <= ended || alert.raised_at > tx.now
 }
 
 /// The kinds that can be read. Kinds are no matter of migrations: a newer version that ran on this catalog may have raised

@@ -303,7 +303,7 @@ pub(crate) fn mended(
 ) -> TxResult<()> {
     let subject = subject(tx, config_key, source)?;
     let broken = crate::alerts::open(tx, AlertKind::ChainBroken, &subject)?;
-    if broken.is_some_and(|alert| alert.raised_at <= ended) {
+    if broken.is_some_and(|alert| crate::alerts::is_older(tx, &alert, ended)) {
         crate::alerts::resolve(tx, AlertKind::ChainBroken, &subject)?;
     }
     Ok(())

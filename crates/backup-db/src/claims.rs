@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backup_core::alert::NewAlert;
 use backup_core::config::BackupConfig;
 use backup_core::schedule::Schedule;
-use backup_core::{BackupTrigger, JobStatus, ScheduleId};
+use backup_core::{BackupId, BackupTrigger, JobStatus, ScheduleId};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::backend::Backend;
 use diesel::prelude::*;
@@ -19,6 +20,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Bool, HasSqlType, Text, Timestamp};
 
+use crate::alerts::raise;
 use crate::dialect::on_db;
 use crate::error::TxResult;
 use crate::jobs::{ClaimedJob, JobKind, for_kind};
@@ -27,7 +29,7 @@ use crate::pool::Db;
 use crate::schedules::ScheduleRow;
 use crate::schema::{backup_schedules, backups, config_turns, restore_records};
 use crate::store::Tx;
-use crate::types::Time;
+use crate::types::{Time, Word, time};
 use crate::verbatim::verbatim;
 use crate::{Error, Store};
 
@@ -99,20 +101,35 @@ impl Store {
     }
 }
 
-/// Whether a schedule's backup came outside of the hours in which it may start: then it waits until they begin.
+/// Whether a schedule's backup came outside of the hours in which it may start: then it waits until they begin. That nobody
+/// took it up in the hours that it had waited for is told.
 fn put_off(tx: &mut Tx<'_>, id: &str) -> TxResult<bool> {
-    let row: Option<ScheduleRow> = backups::table
+    type Row = (ScheduleRow, Time, Option<Time>, Option<Word<BackupId>>);
+    let row: Option<Row> = backups::table
         .inner_join(backup_schedules::table.on(backup_schedules::id.nullable().eq(backups::schedule_id)))
         .filter(backups::id.eq(id))
         .filter(backups::trigger.eq(BackupTrigger::Scheduled.as_str()))
         .filter(backup_schedules::start_window.is_not_null())
-        .select(ScheduleRow::as_select())
+        .select((
+            ScheduleRow::as_select(),
+            backups::created_at,
+            backups::run_after,
+            backups::consolidated_from,
+        ))
         .first(tx.db)
         .optional()?;
-    let Some(row) = row else { return Ok(false) };
-    let opens_at = Schedule::from(row).opens_at(tx.now);
+    let Some((row, created_at, run_after, consolidated_from)) = row else {
+        return Ok(false);
+    };
+    let schedule = Schedule::from(row);
+    let opens_at = schedule.opens_at(tx.now);
     if opens_at <= tx.now {
         return Ok(false);
+    }
+    let could_start_at = schedule.opens_at(time(run_after).unwrap_or(created_at.0));
+    // What is made of another saves nothing new. What no longer fires has nothing to be worried about, nor anything to end it.
+    if could_start_at <= tx.now && consolidated_from.is_none() && schedule.is_enabled {
+        raise(tx, &NewAlert::hours_missed(&schedule, created_at.0))?;
     }
     diesel::update(backups::table.filter(backups::id.eq(id)))
         .set(backups::run_after.eq(opens_at.naive_utc()))
@@ -144,6 +161,9 @@ fn next(tx: &mut Tx<'_>, storage: Option<&StorageLimit>) -> TxResult<Option<Next
     }
     if let Some(id) = waiting_restore(tx)? {
         return Ok(Some(job(JobKind::Restore, false)(id)));
+    }
+    if let Some(id) = expired_before_restore(tx)? {
+        return Ok(Some(job(JobKind::Backup, true)(id)));
     }
     if let Some(id) = backup_before_restore(tx)? {
         return Ok(Some(job(JobKind::Backup, false)(id)));
@@ -200,6 +220,18 @@ fn backup_before_restore(tx: &mut Tx<'_>) -> TxResult<Option<String>> {
                 .is_null()
                 .or(backups::run_after.le(tx.now.naive_utc())),
         )
+        .order((backups::created_at, backups::id))
+        .select(backups::id)
+        .first(tx.db)
+        .optional()?)
+}
+
+/// The same of those whose worker is gone.
+fn expired_before_restore(tx: &mut Tx<'_>) -> TxResult<Option<String>> {
+    Ok(backups::table
+        .filter(backups::status.eq(JobStatus::InProgress.as_str()))
+        .filter(backups::trigger.eq(BackupTrigger::PreRestore.as_str()))
+        .filter(backups::lease_expires_at.le(tx.now.naive_utc()))
         .order((backups::created_at, backups::id))
         .select(backups::id)
         .first(tx.db)

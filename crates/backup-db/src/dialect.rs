@@ -102,6 +102,15 @@ pub(crate) enum Verdict {
     Fatal,
 }
 
+/// Judges `error`, by which a transaction could not begin.
+pub(crate) fn judge_begin(db: &mut Db, error: &DieselError) -> Verdict {
+    match db {
+        // Of these words only the wait for the other writers can fail, in whatever language the server says so.
+        Db::Pg(_) => Verdict::Unavailable,
+        Db::Sqlite(_) => judge(db, error),
+    }
+}
+
 /// Judges `error`, which `db` has just met.
 pub(crate) fn judge(db: &mut Db, error: &DieselError) -> Verdict {
     let DieselError::DatabaseError(kind, information) = error else {

@@ -258,9 +258,14 @@ impl Store {
                     crate::outcome::told(tx, &row.into())?;
                 }
             }
-            let others = restore_jobs::fail_waiting(tx, &message, before)?.len()
-                + verification_jobs::fail_waiting(tx, &message, before)?.len();
-            Ok((backups.len() + others) as u64)
+            let restores = restore_jobs::fail_waiting(tx, &message, before)?;
+            let verifications = verification_jobs::fail_waiting(tx, &message, before)?;
+            for id in &verifications {
+                if let Some(row) = verification_jobs::row(tx, id)? {
+                    crate::outcome::not_verified(tx, &row)?;
+                }
+            }
+            Ok((backups.len() + restores.len() + verifications.len()) as u64)
         })
         .await
     }

@@ -59,10 +59,13 @@ impl Store {
                 .unwrap_or(FORGOTTEN_AFTER)
                 .min(FORGOTTEN_AFTER);
             let since = (tx.now - window).naive_utc();
+            // What lies further ahead than this is from a clock that was wrong, and would count until then.
+            let ahead = (tx.now + window).naive_utc();
             // The failure that, once it is out of the window, leaves fewer than the limit in it.
             let latest = || {
                 login_failures::table
                     .filter(login_failures::failed_at.gt(since))
+                    .filter(login_failures::failed_at.le(ahead))
                     .order(login_failures::failed_at.desc())
                     .select(login_failures::failed_at)
             };

@@ -3,9 +3,11 @@
 
 mod failures;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use backup_core::NotificationId;
+use backup_core::config::DEFAULT_CONFIG_KEY;
 use backup_core::notification::{Channel, Notification, NotificationStatus, Report, WebhookPreset};
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -240,12 +242,29 @@ pub(crate) fn enqueue(tx: &mut Tx<'_>, config_key: &str, report: &Report) -> TxR
     enqueue_to(tx, config_key, report, |_, _| true)
 }
 
+/// The same for the targets of every configuration, for what concerns all of them. Nobody gets it twice by e-mail; of webhooks
+/// that cannot be seen, since their addresses are sealed.
+pub(crate) fn enqueue_for_all(tx: &mut Tx<'_>, report: &Report) -> TxResult<()> {
+    let configs = crate::configs::all(tx)?;
+    let (first, others): (Vec<_>, Vec<_>) = configs
+        .into_iter()
+        .map(|config| config.key)
+        .partition(|key| key == DEFAULT_CONFIG_KEY);
+    let mut told = HashSet::new();
+    for key in first.into_iter().chain(others) {
+        enqueue_to(tx, &key, report, |channel, target| {
+            channel == Channel::Webhook || told.insert(target.to_owned())
+        })?;
+    }
+    Ok(())
+}
+
 /// The same for those of them that are to be told.
 fn enqueue_to(
     tx: &mut Tx<'_>,
     config_key: &str,
     report: &Report,
-    is_told: impl Fn(Channel, &str) -> bool,
+    mut is_told: impl FnMut(Channel, &str) -> bool,
 ) -> TxResult<()> {
     // Without a configuration nobody is named who could be told.
     let Some(config) = crate::configs::find(tx, config_key)? else {

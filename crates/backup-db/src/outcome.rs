@@ -7,7 +7,7 @@ use backup_core::{Backup, BackupId, BackupType, JobStatus, VerifyLevel};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-use crate::alerts::{open, raise, resolve};
+use crate::alerts::{is_older, open, raise, resolve};
 use crate::audit::BACKUP_CANCEL;
 use crate::error::TxResult;
 use crate::notifications::enqueue;
@@ -108,7 +108,7 @@ pub(crate) fn succeeded(tx: &mut Tx<'_>, backup: &Backup) -> TxResult<Option<Str
 /// Ends the alert of a failure before `ended`: a backup that was found again may be older than it.
 fn over(tx: &mut Tx<'_>, kind: AlertKind, backup: &Backup, ended: DateTime<Utc>) -> TxResult<()> {
     let failure = open(tx, kind, &subject(backup))?;
-    if failure.is_some_and(|alert| alert.raised_at <= ended) {
+    if failure.is_some_and(|alert| is_older(tx, &alert, ended)) {
         resolve(tx, kind, &subject(backup))?;
     }
     Ok(())

@@ -9,6 +9,7 @@ use backup_core::{Clock, IdGenerator, OsRandom};
 use chrono::{DateTime, Utc};
 use diesel::r2d2::{ManageConnection, Pool, R2D2Connection};
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::dialect::{self, Verdict};
@@ -22,12 +23,20 @@ use turns::{Turns, take};
 /// How often a transaction is tried that another one got in the way of.
 const TRIES: u32 = 5;
 
+/// How long a call waits for its transaction. Statements are short, and locks are waited for in less: what takes longer hangs,
+/// though its machine may still answer for it.
+const ANSWER: Duration = Duration::from_mins(1);
+
 /// Connections of one process. Writers take turns, so more would only wait.
 const CONNECTIONS: u32 = 8;
 
+/// Connections that no writer takes: those that wait for another process's writer must not keep readers waiting too.
+const FOR_READERS: u32 = 2;
+
 /// The catalog. A clone is another handle of the same one. Every method is one transaction: it happens whole or not at
 /// all, also where the process is killed in the middle. While the database is away each method ends in
-/// [`Error::Unavailable`] within seconds, and works again as soon as the database is back.
+/// [`Error::Unavailable`] within seconds, or a minute where it takes words and answers none, and works again as soon as the
+/// database is back.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -86,7 +95,7 @@ impl Store {
         let writers = match target {
             // In turn within the process; SQLite itself lets the waiting guess when to try again.
             Target::Sqlite(_) => 1,
-            Target::Postgres(_) => CONNECTIONS as usize,
+            Target::Postgres(_) => (CONNECTIONS - FOR_READERS) as usize,
         };
         let store = Self(Arc::new(Inner {
             pool,
@@ -170,7 +179,21 @@ impl Store {
         self.run(action, Kind::Write, body).await
     }
 
-    async fn run<T, F>(&self, action: &'static str, kind: Kind, mut body: F) -> Result<T, Error>
+    async fn run<T, F>(&self, action: &'static str, kind: Kind, body: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
+    {
+        self.run_within(ANSWER, action, kind, body).await
+    }
+
+    async fn run_within<T, F>(
+        &self,
+        patience: Duration,
+        action: &'static str,
+        kind: Kind,
+        mut body: F,
+    ) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> TxResult<T> + Send + 'static,
@@ -185,7 +208,7 @@ impl Store {
         let connection = inner.turn(&inner.connections).await?;
         let turns = Turns::new(turn, connection);
         let taken = turns.0.clone();
-        blocking(action, move || {
+        let done = blocking(action, move || {
             // Held to the end of the transaction, even where the caller no longer waits for it.
             let Some(_held) = take(&taken) else {
                 return Err(Error::Failed {
@@ -202,8 +225,13 @@ impl Store {
                 "the catalog was asked"
             );
             result
+        });
+        // Its thread waits on with its connection and its turns, so that what hangs does not grow. What it was about to commit
+        // is as unknown as where a connection broke.
+        timeout(patience, done).await.unwrap_or_else(|_| {
+            let reason = format!("timed out: there was no answer within {} s", patience.as_secs());
+            Err(unavailable(&self.0.target, &reason))
         })
-        .await
     }
 }
 
@@ -278,6 +306,7 @@ impl Inner {
             if begun_so.is_err() && link.untested && dialect::is_gone(&mut link.db) {
                 continue;
             }
+            let is_open = begun_so.is_ok();
             let done = begun_so
                 .map_err(TxError::from)
                 .and_then(|()| self.attempt(&mut link.db, kind, body));
@@ -300,7 +329,12 @@ impl Inner {
                 }
                 TxError::Database(error) => error,
             };
-            match dialect::judge(&mut link.db, &error) {
+            let verdict = if is_open {
+                dialect::judge(&mut link.db, &error)
+            } else {
+                dialect::judge_begin(&mut link.db, &error)
+            };
+            match verdict {
                 Verdict::Retry if tries < TRIES && begun.elapsed() < pool::WAIT => {
                     link.broken = !undone;
                     tries += 1;

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::logging::Action;
 
 /// How long a message is somebody's to deliver: longer than any try takes.
-const HOLD: Duration = Duration::from_mins(2);
+const HOLD: Duration = Duration::from_mins(7);
 /// How long after the first failure it is tried again; twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_mins(1);
 /// The longest pause.
@@ -110,8 +110,9 @@ impl Engine {
             self.installation.as_deref(),
             &notification.report,
         );
-        let to = [notification.target.clone()];
-        mailer.send(&to, &message).await.map_err(|error| refusal(&error))
+        let (id, to) = (notification.id.to_string(), [notification.target.clone()]);
+        let sent = mailer.send_as(&id, &to, &message).await;
+        sent.map_err(|error| refusal(&error))
     }
 
     async fn send_to_webhook(

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::engine::Engine;
 use crate::housekeeping;
 use crate::logging::Action;
+use crate::signals::see_through;
 use crate::worker::Worker;
 
 /// How often the catalog is asked when the next instant is: a change takes effect within this time.
@@ -19,6 +20,8 @@ const POLL: Duration = Duration::from_millis(500);
 const BREATH: Duration = Duration::from_millis(20);
 /// How long the scheduler waits after the catalog did not answer.
 const CATALOG_PAUSE: Duration = Duration::from_secs(2);
+/// How long what is being fired has to end when the scheduler is told to stop.
+const FIRING: Duration = Duration::from_secs(5);
 /// Schedules that are fired in one transaction: others may write in between.
 const AT_ONCE: u32 = 100;
 
@@ -43,7 +46,9 @@ impl Scheduler {
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let housekeeping = (self.engine.settings.workers == 0).then(|| housekeeping::start(&self.engine, &self.name));
         while !*stop.borrow() {
-            let pause = self.turn().await;
+            let Some(pause) = see_through(self.turn(), &mut stop, FIRING).await else {
+                break;
+            };
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { break },
                 () = sleep(pause) => {}

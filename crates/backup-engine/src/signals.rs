@@ -1,7 +1,9 @@
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// A value that becomes true when the process is told to stop (SIGTERM, SIGINT). A second signal ends the process at once.
 ///
@@ -26,4 +28,42 @@ pub fn stop_on_signal() -> io::Result<watch::Receiver<bool>> {
         }
     });
     Ok(receiver)
+}
+
+/// Sees `work` to its end, where nobody says to stop meanwhile. Else it has `patience` to come to it, lest it be half done; but
+/// not longer, since a catalog may never answer: then `None`.
+pub(crate) async fn see_through<T>(
+    work: impl Future<Output = T>,
+    stop: &mut watch::Receiver<bool>,
+    patience: Duration,
+) -> Option<T> {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => Some(done),
+        _ = stop.changed() => {
+            let _ = timeout(patience, work).await;
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_never_ends_does_not_keep_a_process_from_stopping() {
+        let (sender, mut stop) = watch::channel(false);
+        let day = Duration::from_hours(24);
+        assert_eq!(see_through(ready(1), &mut stop, day).await, Some(1));
+        sender.send_replace(true);
+        let hung = see_through(pending::<()>(), &mut stop, Duration::from_millis(1));
+        assert_eq!(hung.await, None);
+        // Nobody is left to say it.
+        drop(sender);
+        let hung = see_through(pending::<()>(), &mut stop, Duration::from_millis(1));
+        assert_eq!(hung.await, None);
+    }
 }

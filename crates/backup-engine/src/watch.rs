@@ -80,9 +80,11 @@ impl Watch {
                 self.away_since.get_or_insert(now);
             }
             _ => {
-                if let Some(since) = self.away_since.take().filter(|since| now - *since >= OUTAGE) {
+                if let Some(since) = self.away_since.filter(|since| now - *since >= OUTAGE) {
                     self.tell_of_outage(since, now).await?;
                 }
+                // It may have gone again before it was told.
+                self.away_since = None;
             }
         }
         looked

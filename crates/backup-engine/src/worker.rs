@@ -15,6 +15,7 @@ use crate::engine::{Engine, MAX_ATTEMPTS};
 use crate::housekeeping;
 use crate::lease::{HeldLease, StopReason};
 use crate::logging::Action;
+use crate::signals::see_through;
 
 /// How long an idle worker waits before it asks for jobs again: those of its own process it hears of at once.
 const POLL: Duration = Duration::from_secs(1);
@@ -107,15 +108,7 @@ impl Worker {
         jobs: &mut JoinSet<()>,
         limit: usize,
     ) -> Option<Duration> {
-        let claim = self.claim(jobs, limit);
-        tokio::pin!(claim);
-        tokio::select! {
-            pause = &mut claim => Some(pause),
-            _ = stop.changed() => {
-                let _ = timeout(CLAIMING, claim).await;
-                None
-            }
-        }
+        see_through(self.claim(jobs, limit), stop, CLAIMING).await
     }
 
     /// Takes up jobs while there are free places. Returns how long to wait before the next time.

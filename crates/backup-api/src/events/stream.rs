@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::listeners::Place;
-use super::{Change, PAGE, record};
+use super::{News, PAGE, record};
 use crate::app::Api;
 use crate::auth::Caller;
 use crate::error::ApiResult;
@@ -75,7 +75,7 @@ struct Listener {
 }
 
 impl Listener {
-    async fn run(mut self, changes: broadcast::Receiver<Change>, mut ended: watch::Receiver<bool>, now: i64) {
+    async fn run(mut self, changes: broadcast::Receiver<News>, mut ended: watch::Receiver<bool>, now: i64) {
         let closed = self.sender.clone();
         tokio::select! {
             () = self.send_all(changes, now) => {}
@@ -85,7 +85,7 @@ impl Listener {
     }
 
     /// Returns when the stream is to end.
-    async fn send_all(&mut self, mut changes: broadcast::Receiver<Change>, now: i64) {
+    async fn send_all(&mut self, mut changes: broadcast::Receiver<News>, now: i64) {
         if !self.catch_up(now).await {
             return;
         }
@@ -95,12 +95,12 @@ impl Listener {
         loop {
             let sent = tokio::select! {
                 change = changes.recv() => match change {
-                    Ok(change) if change.seq > self.cursor => {
+                    Ok(News::Change(change)) if change.seq > self.cursor => {
                         self.cursor = change.seq;
                         self.send(change.frame(self.language)).await
                     }
-                    Ok(_) => true,
-                    Err(RecvError::Lagged(_) | RecvError::Closed) => false,
+                    Ok(News::Change(_)) => true,
+                    Ok(News::Rewound) | Err(RecvError::Lagged(_) | RecvError::Closed) => false,
                 },
                 _ = alive.tick() => self.may_listen().await && self.send(Bytes::from_static(b": alive\n\n")).await,
             };

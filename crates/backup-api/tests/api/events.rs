@@ -6,7 +6,7 @@ use backup_core::{BackupSource, BackupTrigger};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::support::{Event, TestApp, on_both_catalogs};
+use crate::support::{Catalog, Event, TestApp, on_both_catalogs};
 
 on_both_catalogs!(
     changes_come_as_they_happen,
@@ -88,6 +88,31 @@ async fn a_listener_that_was_away_too_long_is_told(app: TestApp) {
     let reset = events.next().await.unwrap();
     assert_eq!((reset.name.as_str(), reset.id), ("reset", None));
     let backup = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "").await;
+    assert_eq!(events.next().await.unwrap().data["id"], backup.id.to_string());
+}
+
+/// As a standby does that took over before it had everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catalog_that_has_lost_its_newest_events_ends_the_streams_and_goes_on() {
+    let app = TestApp::start(Catalog::Postgres).await;
+    let viewer = app.as_viewer().await;
+    let mut events = viewer.events(PATH).await;
+    for note in ["a", "b"] {
+        app.new_backup(BackupSource::Files, BackupTrigger::Manual, note).await;
+    }
+    let mut seen = 0;
+    while seen < 2 {
+        seen = events.next().await.unwrap().id.unwrap();
+    }
+    let database = app.database.as_ref().unwrap();
+    database.psql("DELETE FROM events WHERE seq > 1; UPDATE event_counter SET last_seq = 1");
+    let end = async { while events.next_block().await.is_some() {} };
+    timeout(Duration::from_secs(20), end)
+        .await
+        .expect("the stream waits for what was lost");
+    let mut events = viewer.with("Last-Event-ID", seen.to_string()).events(PATH).await;
+    assert_eq!(events.next().await.unwrap().name, "reset");
+    let backup = app.new_backup(BackupSource::Files, BackupTrigger::Manual, "c").await;
     assert_eq!(events.next().await.unwrap().data["id"], backup.id.to_string());
 }
 

@@ -43,3 +43,34 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use backup_core::{Outage, SystemClock};
+
+    use super::*;
+    use crate::store::{Kind, Store};
+
+    /// As a transaction does whose server is stopped, while its machine still takes what is sent.
+    #[tokio::test]
+    async fn a_call_that_hangs_is_given_up_and_keeps_its_turn_until_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("catalog.db").display());
+        let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
+        let (over, hangs) = mpsc::channel::<()>();
+        let hung = store.run_within(Duration::from_secs(1), "hang", Kind::Write, move |_| {
+            let _it_goes_on = hangs.recv();
+            Ok(())
+        });
+        let error = hung.await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{error}");
+        assert_eq!(error.outage(), Outage::Silent);
+        assert_eq!(store.0.writers.available_permits(), 0, "others would hang beside it");
+        store.ping().await.unwrap();
+        drop(over);
+        store.write("go on", |_| Ok(())).await.unwrap();
+    }
+}

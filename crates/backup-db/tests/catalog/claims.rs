@@ -19,6 +19,7 @@ on_both!(
     a_dead_workers_job_keeps_its_place_and_is_taken_over_in_it,
     workers_at_once_do_not_pass_a_storages_limit_that_configurations_share,
     the_backup_that_a_restore_waits_for_goes_first,
+    the_backup_that_a_restore_waits_for_goes_first_once_its_worker_is_gone_too,
 );
 
 impl Catalog {
@@ -253,6 +254,31 @@ async fn the_backup_that_a_restore_waits_for_goes_first(catalog: Catalog) {
     let id = catalog.store.create_backup(safety).await.unwrap().id;
     assert_eq!(catalog.claim().await.unwrap().lease.id, id.to_string());
     assert!(catalog.claim().await.is_none());
+}
+
+async fn the_backup_that_a_restore_waits_for_goes_first_once_its_worker_is_gone_too(catalog: Catalog) {
+    let good = catalog.completed(None).await;
+    // One that waits for nobody is gone with it, and had begun before.
+    let (other, _) = catalog.running().await;
+    catalog.advance(1);
+    let safety = NewBackup {
+        trigger: BackupTrigger::PreRestore,
+        ..catalog.new_backup()
+    };
+    let id = catalog.store.create_backup(safety).await.unwrap().id;
+    assert_eq!(catalog.claim().await.unwrap().lease.id, id.to_string());
+    let check = NewVerification {
+        id: catalog.id(),
+        backup_id: good,
+        level: VerifyLevel::Checksum,
+        created_by: None,
+    };
+    catalog.store.create_verification(check).await.unwrap();
+    catalog.advance(60);
+    let taken = catalog.claim().await.unwrap();
+    assert_eq!((taken.lease.id, taken.taken_over), (id.to_string(), true));
+    assert!(matches!(catalog.claim().await.unwrap().job, Job::Verification(_)));
+    assert_eq!(catalog.claim().await.unwrap().lease.id, other.to_string());
 }
 
 fn options() -> RestoreOptions {

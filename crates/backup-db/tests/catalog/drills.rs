@@ -1,5 +1,7 @@
 //! A schedule's new backups are handed over to be verified as its policy says, and what came of it is remembered.
 
+use std::time::Duration;
+
 use backup_core::VerifyLevel;
 use backup_core::alert::AlertKind;
 use backup_core::schedule::{Schedule, VerifyPolicy, VerifyWhen};
@@ -12,6 +14,7 @@ on_both!(
     each_new_backup_is_verified_where_the_schedule_says_so,
     a_weekly_drill_takes_one_backup_a_week,
     a_drill_that_could_not_run_is_made_up_for,
+    a_drill_that_nobody_could_take_up_is_made_up_for,
     a_passed_drill_is_remembered_on_the_schedule,
     what_a_drill_found_is_not_refuted_by_less,
     all_drilled_schedules_are_gone_through,
@@ -100,6 +103,16 @@ async fn a_drill_that_could_not_run_is_made_up_for(catalog: Catalog) {
     verify(&catalog, away()).await;
     made(&catalog).await;
     assert_eq!(waiting(&catalog).await, 0);
+}
+
+async fn a_drill_that_nobody_could_take_up_is_made_up_for(catalog: Catalog) {
+    schedule(&catalog, VerifyWhen::Monthly).await;
+    made(&catalog).await;
+    assert_eq!(waiting(&catalog).await, 1);
+    let failed = catalog.store.fail_waiting("no key", Duration::ZERO).await.unwrap();
+    assert_eq!((failed, waiting(&catalog).await), (1, 0));
+    made(&catalog).await;
+    assert_eq!(waiting(&catalog).await, 1, "the next one in a month");
 }
 
 async fn a_passed_drill_is_remembered_on_the_schedule(catalog: Catalog) {

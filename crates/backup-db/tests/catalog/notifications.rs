@@ -25,6 +25,7 @@ on_both!(
     a_refused_one_is_tried_again_and_keeps_no_other_waiting,
     that_one_cannot_be_told_is_told_to_the_others_and_no_further,
     what_waits_for_too_long_is_known_and_told_to_those_who_get_theirs,
+    what_concerns_the_whole_system_is_told_to_the_people_of_every_configuration,
 );
 
 const HOLD: Duration = Duration::from_mins(1);
@@ -413,4 +414,44 @@ async fn what_waits_for_too_long_is_known_and_told_to_those_who_get_theirs(catal
         assert!(end(&catalog, claimed, Delivery::Sent).await);
     }
     assert_eq!(failed_ways(&catalog).await, Vec::<String>::new());
+}
+
+async fn what_concerns_the_whole_system_is_told_to_the_people_of_every_configuration(catalog: Catalog) {
+    let configs = [
+        ("apps", ["both@example.org", "apps@example.org"], true),
+        ("default", ["ops@example.org", "both@example.org"], true),
+        ("quiet", ["quiet@example.org", "both@example.org"], false),
+    ];
+    for (key, emails, is_told) in configs {
+        let config = BackupConfig {
+            notification_emails: emails.map(text).into(),
+            notify_on_failure: is_told,
+            webhooks: vec![Webhook {
+                name: text("chat"),
+                preset: WebhookPreset::Generic,
+                url: SealedSecret(text("sealed")),
+                template: None,
+                on_success: false,
+                on_failure: is_told,
+            }],
+            ..BackupConfig::defaults(key, start())
+        };
+        catalog.store.put_config(&config).await.unwrap();
+    }
+    let everybody = [
+        "apps EMAIL apps@example.org",
+        "apps WEBHOOK chat",
+        "default EMAIL both@example.org",
+        "default EMAIL ops@example.org",
+        "default WEBHOOK chat",
+    ];
+    catalog.store.pause_system("the storage is moved", None).await.unwrap();
+    assert_eq!(end_all(&catalog, |_| Delivery::Sent).await, everybody);
+    catalog.advance(60);
+    catalog.store.resume_system().await.unwrap();
+    assert_eq!(
+        end_all(&catalog, |_| Delivery::Sent).await,
+        everybody,
+        "that it is over too"
+    );
 }

@@ -7,7 +7,7 @@ use backup_core::{JobStatus, ManualClock, Outage, Step};
 use backup_db::{BackupOutcome, Error, Finished, JobPosition, Store};
 use backup_tests::postgres::Postgres;
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
+use diesel::{Connection, PgConnection, SqliteConnection};
 
 use crate::fixture::{Catalog, LEASE, at_once, start};
 
@@ -135,6 +135,59 @@ async fn a_file_that_another_process_holds_is_unavailable_and_then_works() {
     assert!(matches!(result, Err(Error::Unavailable { .. })), "{result:?}");
     assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
     other.batch_execute("ROLLBACK").unwrap();
+    catalog.pending().await;
+}
+
+/// What writers queue for on PostgreSQL.
+const WRITER_LOCK: i64 = 0x6261_636b_7570_0001;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_waits_in_vain_is_unavailable_whatever_the_server_says_of_it() {
+    let catalog = Catalog::postgres().await;
+    // Other words than those of the lock's own time-out, as another language has them too.
+    catalog
+        .sql("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 2000', current_database()); END $$")
+        .unwrap();
+    let store = catalog.another().await;
+    let mut other = PgConnection::establish(&catalog.url).unwrap();
+    other
+        .batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
+        .unwrap();
+    away(store.create_backup(catalog.new_backup())).await;
+    other.batch_execute("ROLLBACK").unwrap();
+    store.create_backup(catalog.new_backup()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_that_wait_for_another_process_keep_no_reader_waiting() {
+    let catalog = Catalog::postgres().await;
+    let mut other = PgConnection::establish(&catalog.url).unwrap();
+    other
+        .batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
+        .unwrap();
+    let writers: Vec<_> = (0..20)
+        .map(|_| {
+            let (store, new) = (catalog.store.clone(), catalog.new_backup());
+            tokio::spawn(async move { store.create_backup(new).await })
+        })
+        .collect();
+    let begun = Instant::now();
+    let several_wait = "DO $$ BEGIN IF (SELECT count(*) FROM pg_stat_activity \
+                        WHERE datname = current_database() AND wait_event = 'advisory') < 6 \
+                        THEN RAISE EXCEPTION 'not yet'; END IF; END $$";
+    while catalog.sql(several_wait).is_err() {
+        assert!(begun.elapsed() < PATIENCE, "writers do not wait");
+    }
+    let asked = Instant::now();
+    for _ in 0..50 {
+        catalog.store.overview().await.unwrap();
+    }
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    other.batch_execute("ROLLBACK").unwrap();
+    for writer in writers {
+        // On a slow machine one may have waited for too long.
+        let _ = writer.await.unwrap();
+    }
     catalog.pending().await;
 }
 

@@ -11,6 +11,7 @@ on_both!(
     a_backup_outside_of_its_hours_waits_until_they_begin,
     an_instant_passed_over_for_a_backup_that_runs_past_its_hours_is_told,
     an_instant_passed_over_for_a_backup_that_was_not_taken_up_in_its_hours_is_told,
+    hours_in_which_no_worker_was_free_are_told_until_it_runs_again,
     before_a_worker_asks_a_backup_waits_for_its_hours_too,
     one_that_was_asked_for_in_its_hours_and_not_begun_waits_for_the_next,
     who_asks_by_hand_does_not_wait,
@@ -87,6 +88,36 @@ async fn an_instant_passed_over_for_a_backup_that_was_not_taken_up_in_its_hours_
     assert!(catalog.open_alert(AlertKind::ScheduleSkipped).await.is_some());
 }
 
+async fn hours_in_which_no_worker_was_free_are_told_until_it_runs_again(catalog: Catalog) {
+    let schedule = Schedule {
+        cron_expression: "0 20 * * *".to_owned(),
+        start_window: Some("22:00-06:00".parse().unwrap()),
+        ..catalog.new_schedule()
+    };
+    let id = catalog.store.create_schedule(schedule).await.unwrap().id;
+    let evening = start() + TimeDelta::hours(18);
+    catalog.clock.set(evening);
+    catalog.fire().await.unwrap();
+    assert!(catalog.claim().await.is_none());
+    assert_eq!(catalog.open_alert(AlertKind::ScheduleSkipped).await, None);
+    // The only worker is busy with another job until seven.
+    catalog.clock.set(evening + TimeDelta::hours(11));
+    assert!(catalog.claim().await.is_none());
+    let told = catalog.open_alert(AlertKind::ScheduleSkipped).await.unwrap();
+    assert_eq!(told.subject, id.to_string());
+    assert_eq!(told.details["at"], "2026-11-23T20:00:00Z");
+    assert_eq!(told.details["hours"], "22:00-06:00");
+    // The next instant passes over quietly, and does not end it.
+    catalog.clock.set(evening + TimeDelta::days(1));
+    assert_eq!(catalog.fire().await.unwrap().firing.outcome, FiringOutcome::Skipped);
+    assert_eq!(catalog.open_alert(AlertKind::ScheduleSkipped).await, Some(told));
+    catalog.advance(2 * 3_600);
+    catalog.end_next(None).await;
+    catalog.clock.set(evening + TimeDelta::days(2));
+    assert_eq!(catalog.fire().await.unwrap().firing.outcome, FiringOutcome::Started);
+    assert_eq!(catalog.open_alert(AlertKind::ScheduleSkipped).await, None);
+}
+
 async fn before_a_worker_asks_a_backup_waits_for_its_hours_too(catalog: Catalog) {
     nightly(&catalog).await;
     // At six, and no worker is free for an hour.
@@ -104,6 +135,7 @@ async fn one_that_was_asked_for_in_its_hours_and_not_begun_waits_for_the_next(ca
     catalog.fire().await.unwrap();
     catalog.advance(2 * 3_600);
     assert!(catalog.claim().await.is_none());
+    assert!(catalog.open_alert(AlertKind::ScheduleSkipped).await.is_some());
     catalog.advance(15 * 3_600);
     assert!(catalog.claim().await.is_some());
 }

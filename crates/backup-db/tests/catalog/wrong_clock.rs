@@ -7,7 +7,7 @@ use backup_core::config::BackupConfig;
 use backup_core::retention::Retention;
 use backup_core::schedule::Schedule;
 use backup_core::{BackupId, JobStatus, ScheduleId, VerifyLevel};
-use backup_db::{BackupOutcome, Delivery, FiringOutcome, JobKind, NewRestore, NewVerification};
+use backup_db::{BackupOutcome, Delivery, FiringOutcome, JobKind, LoginLimits, NewRestore, NewVerification};
 use chrono::TimeDelta;
 
 use crate::fixture::{Catalog, LEASE, on_both, start};
@@ -25,6 +25,8 @@ on_both!(
     who_read_in_the_future_keeps_nothing,
     what_a_clock_of_another_zone_put_off_is_taken_up_once_it_is_right,
     a_schedule_does_not_look_healthy_for_years,
+    what_failed_in_the_future_is_over_with_the_next_good_backup,
+    who_failed_to_log_in_in_the_future_is_not_kept_out_until_then,
     backups_of_another_configuration_are_not_let_go,
     what_the_storage_has_lost_pushes_out_nothing,
     one_process_at_a_time_has_its_turn,
@@ -264,6 +266,38 @@ async fn a_schedule_does_not_look_healthy_for_years(catalog: Catalog) {
     made(&catalog, Some(schedule), None).await;
     let found = catalog.store.get_schedule(schedule).await.unwrap().unwrap().schedule;
     assert_eq!(found.last_success_at, Some(start()));
+}
+
+async fn what_failed_in_the_future_is_over_with_the_next_good_backup(catalog: Catalog) {
+    catalog.advance(YEARS);
+    catalog.pending().await;
+    catalog.end_next(Some("the disk is full")).await;
+    let broken = NewAlert::new(AlertKind::ChainBroken, "default FULL_SYSTEM", "it cannot be restored");
+    catalog.store.raise_alert(broken).await.unwrap();
+    catalog.clock.set(start());
+    catalog.pending().await;
+    catalog.end_next(None).await;
+    for kind in [AlertKind::BackupFailed, AlertKind::ChainBroken] {
+        assert_eq!(catalog.open_alert(kind).await, None);
+    }
+}
+
+async fn who_failed_to_log_in_in_the_future_is_not_kept_out_until_then(catalog: Catalog) {
+    let limits = LoginLimits {
+        window: Duration::from_mins(15),
+        per_account_and_address: 1,
+        per_account: 1,
+        per_address: 1,
+    };
+    let fail_in = async |seconds| {
+        catalog.advance(seconds);
+        catalog.store.record_login_failure("ann", "10.0.0.1").await.unwrap();
+        catalog.clock.set(start());
+        catalog.store.too_many_logins("ann", "10.0.0.1", limits).await.unwrap()
+    };
+    assert_eq!(fail_in(YEARS).await, None);
+    // Clocks of two servers are never the same.
+    assert_eq!(fail_in(60).await, Some(Duration::from_mins(16)));
 }
 
 async fn backups_of_another_configuration_are_not_let_go(catalog: Catalog) {

@@ -62,6 +62,9 @@ async fn a_backup_is_told_by_mail_and_webhook_with_its_size_and_what_comes_next(
 
     let mail = server.received().pop().unwrap();
     assert_eq!(mail.recipients, ["ops@example.org"]);
+    let outbox = engine.store.list_notifications(10).await.unwrap();
+    let written = outbox.iter().find(|one| one.channel == Channel::Email).unwrap();
+    assert_eq!(mail.headers["message-id"], format!("<{}@example.org>", written.id));
     for expected in [
         &backup.name,
         "every night",

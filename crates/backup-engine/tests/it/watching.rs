@@ -13,6 +13,7 @@ use backup_engine::{Engine, MissingKeys, Watch};
 use backup_storage::StorageSettings;
 use backup_tests::azurite::Azurite;
 use backup_tests::http_sink::HttpSink;
+use backup_tests::postgres::Postgres;
 use backup_tests::smtp::{SmtpServer, Tls};
 use chrono::TimeDelta;
 
@@ -245,6 +246,42 @@ async fn a_schedule_that_nobody_fires_is_an_alert_until_it_fires_on_time() {
     assert_eq!(open(&engine, AlertKind::ScheduleMissed).await.len(), 1);
     assert_eq!(fire(&place, &engine).await.status, JobStatus::Completed);
     assert_eq!(open(&engine, AlertKind::ScheduleMissed).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_catalog_is_told_also_where_it_goes_again_at_once() {
+    let catalog = Postgres::shared().create_database("catalog");
+    let mut place = Place::new();
+    place.catalog = catalog.url();
+    let engine = place.engine().await;
+    let mut watch = Watch::new(engine.clone(), "this process");
+    // What a catalog says that cannot be written to now.
+    catalog.psql(
+        "CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql \
+         AS $$ BEGIN RAISE EXCEPTION 'No space left on device'; END $$",
+    );
+    let goes_away_for = |table: &str| {
+        catalog.psql(&format!(
+            "CREATE TRIGGER away BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION away()"
+        ));
+    };
+    let comes_back_for = |table: &str| catalog.psql(&format!("DROP TRIGGER away ON {table}"));
+    goes_away_for("turns");
+    watch.look().await.unwrap_err();
+    comes_back_for("turns");
+    place.clock.advance(TimeDelta::minutes(1));
+    goes_away_for("alerts");
+    watch.look().await.unwrap_err();
+    comes_back_for("alerts");
+    watch.look().await.unwrap();
+    watch.look().await.unwrap();
+    let told = engine.store.list_alerts(true, 10).await.unwrap();
+    let mut outages = told.iter().filter(|alert| alert.kind == AlertKind::CatalogUnreachable);
+    assert!(
+        outages.next().is_some_and(|alert| alert.resolved_at.is_some()),
+        "{told:?}"
+    );
+    assert!(outages.next().is_none(), "it is told once: {told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

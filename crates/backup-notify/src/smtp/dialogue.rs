@@ -68,14 +68,14 @@ async fn log_in(
     Ok(())
 }
 
-/// Hands the message over for those whom the server takes it for; the others are added to `refusals`.
-pub(super) async fn hand_over(
+/// Says from whom and for whom a message comes. Whom the server does not take it for is added to `refusals`. Whether it wants
+/// the message now: where it takes it for anybody.
+pub(super) async fn announce(
     settings: &SmtpSettings,
     connection: &mut AsyncSmtpConnection,
     to: &[Address],
-    mail: &[u8],
     refusals: &mut Refusals,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
     let mut parameters = Vec::new();
     if !to.iter().chain([&settings.from.email]).all(is_ascii)
@@ -96,7 +96,17 @@ pub(super) async fn hand_over(
     }
     if taken {
         connection.command(Data).await.map_err(failed(Step::Message))?;
-        connection.message(mail).await.map_err(failed(Step::Message))?;
     }
+    Ok(taken)
+}
+
+/// Hands the message over to a server that wants it now.
+pub(super) async fn hand_over(
+    settings: &SmtpSettings,
+    connection: &mut AsyncSmtpConnection,
+    mail: &[u8],
+) -> Result<(), Error> {
+    let answer = connection.message(mail).await;
+    answer.map_err(|error| reply::failed(settings, Step::Message, &error))?;
     Ok(())
 }

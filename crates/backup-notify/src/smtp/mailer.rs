@@ -55,11 +55,25 @@ impl Mailer {
     }
 
     /// Sends one message to each of `to`, which all of them see. `Ok` means that the server has taken it for all of them,
-    /// not that they have read it. Dropped in between, it may or may not have been sent.
+    /// not that they have read it. Dropped in between, it may or may not have been sent. For somebody who waits for it.
     ///
     /// # Errors
     /// See [`Error`]; where only some recipients are refused, the others are served and the error names the refused.
     pub async fn send(&self, to: &[String], message: &Message) -> Result<(), Error> {
+        let id = mime::new_id(self.random.as_ref())?;
+        self.send_within(self.timeouts.send, &id, to, message).await
+    }
+
+    /// [`Self::send`] of a message with an identifier of its own, of letters, digits and hyphens, by which a receiver can tell
+    /// one that is sent again. The server has [`Timeouts::answer`] to say that it has taken it.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_as(&self, id: &str, to: &[String], message: &Message) -> Result<(), Error> {
+        self.send_within(self.timeouts.answer, id, to, message).await
+    }
+
+    async fn send_within(&self, answer: Duration, id: &str, to: &[String], message: &Message) -> Result<(), Error> {
         if to.is_empty() {
             return Err(Error::refused(
                 "there is nobody to send the message to",
@@ -75,23 +89,34 @@ impl Mailer {
             }
         }
         if !mailboxes.is_empty() {
-            self.deliver(&mailboxes, message, &mut refusals).await?;
+            let mail = mime::encode(&self.settings.from, &mailboxes, message, self.clock.now(), id)?;
+            self.deliver(answer, &mailboxes, &mail, &mut refusals).await?;
         }
         refusals.into_result(&self.settings)
     }
 
-    async fn deliver(&self, to: &[Mailbox], message: &Message, refusals: &mut Refusals) -> Result<(), Error> {
-        let (settings, trust) = (&self.settings, self.trust.as_ref());
-        let mail = mime::encode(&settings.from, to, message, self.clock.now(), self.random.as_ref())?;
+    async fn deliver(
+        &self,
+        answer: Duration,
+        to: &[Mailbox],
+        mail: &[u8],
+        refusals: &mut Refusals,
+    ) -> Result<(), Error> {
+        let (settings, trust, timeouts) = (&self.settings, self.trust.as_ref(), self.timeouts);
         let to: Vec<_> = to.iter().map(|mailbox| mailbox.email.clone()).collect();
         let conversation = async {
-            let mut connection = dialogue::open(settings, trust, self.timeouts.connect).await?;
-            dialogue::hand_over(settings, &mut connection, &to, &mail, refusals).await?;
-            Ok(connection)
+            let mut connection = dialogue::open(settings, trust, timeouts.connect).await?;
+            let is_wanted = dialogue::announce(settings, &mut connection, &to, refusals).await?;
+            Ok::<_, Error>((connection, is_wanted))
         };
-        let mut connection = timeout(self.timeouts.send, conversation)
+        let (mut connection, is_wanted) = timeout(timeouts.send, conversation)
             .await
-            .map_err(|_| reply::timed_out(settings, self.timeouts.send.as_secs_f64()))??;
+            .map_err(|_| reply::timed_out(settings, timeouts.send.as_secs_f64()))??;
+        if is_wanted {
+            timeout(answer, dialogue::hand_over(settings, &mut connection, mail))
+                .await
+                .map_err(|_| reply::unanswered(settings, answer.as_secs_f64()))??;
+        }
         let _unheard = timeout(GOOD_BYE, connection.quit()).await;
         Ok(())
     }

@@ -7,24 +7,15 @@ use lettre::message::{Mailbox, MultiPart, SinglePart};
 
 use crate::{Error, Message};
 
-/// The message with its header, as the server is given it: ASCII alone, whatever it says.
+/// The message with its header, as the server is given it: ASCII alone, whatever it says. `id` is its own, of letters, digits
+/// and hyphens.
 pub(super) fn encode(
     from: &Mailbox,
     to: &[Mailbox],
     message: &Message,
     at: DateTime<Utc>,
-    random: &dyn Random,
+    id: &str,
 ) -> Result<Vec<u8>, Error> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::failed(
-            "the message cannot be made",
-            "This is a fault of the program or of the system.",
-        )
-        .because(error)
-    };
-    let mut id = [0; 16];
-    random.fill(&mut id).map_err(|error| failed(error.into()))?;
-    let id = hex::encode(id);
     let header = lettre::Message::builder()
         .from(from.clone())
         .subject(message.subject.clone())
@@ -40,6 +31,21 @@ pub(super) fn encode(
         .boundary(format!("part-{id}"))
         .singlepart(SinglePart::plain(message.text.clone()))
         .singlepart(SinglePart::html(message.html.clone()));
-    let mail = header.multipart(parts).map_err(|error| failed(error.into()))?;
+    let mail = header.multipart(parts).map_err(failed)?;
     Ok(mail.formatted())
+}
+
+/// An identifier for a message that has none.
+pub(super) fn new_id(random: &dyn Random) -> Result<String, Error> {
+    let mut id = [0; 16];
+    random.fill(&mut id).map_err(failed)?;
+    Ok(hex::encode(id))
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::failed(
+        "the message cannot be made",
+        "This is a fault of the program or of the system.",
+    )
+    .because(error)
 }

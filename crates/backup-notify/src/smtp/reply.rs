@@ -79,6 +79,17 @@ pub(super) fn timed_out(settings: &SmtpSettings, seconds: f64) -> Error {
     )
 }
 
+/// It has the message, and did not say in time that it keeps it.
+pub(super) fn unanswered(settings: &SmtpSettings, seconds: f64) -> Error {
+    Error::unavailable(
+        format!(
+            "{} did not say within {seconds} s that it takes the message",
+            name(settings)
+        ),
+        LATER_HINT,
+    )
+}
+
 /// There was no answer of the protocol.
 fn silent(server: &str, step: Step, error: &smtp::Error) -> Error {
     let mut cause = error.source();

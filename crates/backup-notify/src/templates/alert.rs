@@ -21,7 +21,7 @@ use crate::Language;
 /// | `CONSOLIDATION_FAILED` | `config`, `backup` (its name), `error`, `schedule` where one asked |
 /// | `STORAGE_USAGE` | `config`, `percent`, `step` |
 /// | `SCHEDULE_MISSED` | `schedule` (its name), `since` (RFC 3339), `missed` (how many runs) |
-/// | `SCHEDULE_SKIPPED` | `schedule`, `at` (RFC 3339) |
+/// | `SCHEDULE_SKIPPED` | `schedule`, `at` (RFC 3339); `hours` where nobody took its backup up in them |
 /// | `VERIFICATION_FAILED` | `backup`, `error` |
 /// | `VERIFICATION_OVERDUE` | `config`, `days` |
 /// | `DRILL_OVERDUE` | `schedule` (its name), `since` (RFC 3339) |
@@ -84,6 +84,7 @@ mod tests {
             ("since", "2026-11-26T06:07:08Z"),
             ("until", "2026-11-26T14:10:00+08:00"),
             ("at", "2026-11-26T06:07:08Z"),
+            ("hours", "22:00-06:00"),
             ("missed", "3"),
             ("days", "30"),
             ("count", "2"),

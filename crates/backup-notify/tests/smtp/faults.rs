@@ -1,14 +1,15 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backup_core::{OsRandom, SystemClock};
 use backup_notify::Error;
-use backup_notify::smtp::{Encryption, Mailer, SmtpSettings};
+use backup_notify::smtp::{Encryption, Mailer, SmtpSettings, Timeouts};
 use backup_tests::free_port;
 use backup_tests::smtp::{SmtpServer, Tls};
 
-use crate::{LOG_IN, PASSWORD, USER, error_of, impatient, mailer, settings, trusting};
+use crate::{LOG_IN, PASSWORD, USER, error_of, impatient, mailer, message, settings, to, trusting};
 
 #[tokio::test]
 async fn a_wrong_password_is_named() {
@@ -165,4 +166,45 @@ async fn what_a_server_repeats_is_not_passed_on() {
         "{error}"
     );
     assert!(error.message().contains("500"), "{error}");
+}
+
+/// The port of a server that takes one message once it has looked through it.
+fn scanner(look_through: impl FnOnce() + Send + 'static) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut line = listener.accept().unwrap().0;
+        let mut lines = BufReader::new(line.try_clone().unwrap()).lines();
+        line.write_all(b"220 here\r\n").unwrap();
+        for answer in ["250 here", "250 the sender", "250 the recipient", "354 go on"] {
+            lines.next().unwrap().unwrap();
+            line.write_all(format!("{answer}\r\n").as_bytes()).unwrap();
+        }
+        while lines.next().unwrap().unwrap() != "." {}
+        look_through();
+        let _nobody_may_listen = line.write_all(b"250 kept\r\n");
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_server_that_looks_through_a_message_has_time_for_it() {
+    let (ops, id) = (to(&["ops@example.org"]), "0198c1d2-1111-7000-8000-000000000000");
+    // Longer than it has for all before.
+    let port = scanner(|| std::thread::sleep(Duration::from_secs(1)));
+    let patient = impatient(settings("smtp://127.0.0.1:PORT", port));
+    patient.send_as(id, &ops, &message()).await.unwrap();
+
+    let (over, waits) = std::sync::mpsc::channel::<()>();
+    let port = scanner(move || {
+        let _test_is_over = waits.recv();
+    });
+    let mailer = mailer(settings("smtp://127.0.0.1:PORT", port)).with_timeouts(Timeouts {
+        answer: Duration::from_millis(500),
+        ..Timeouts::default()
+    });
+    let error = mailer.send_as(id, &ops, &message()).await.unwrap_err();
+    drop(over);
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    assert!(error.message().contains("did not say within 0.5 s"), "{error}");
 }

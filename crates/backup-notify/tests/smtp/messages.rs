@@ -40,6 +40,22 @@ async fn what_arrives_is_what_was_sent() {
 }
 
 #[tokio::test]
+async fn one_that_is_sent_again_has_the_same_identifier() {
+    let server = SmtpServer::start(Tls::None, None);
+    let mailer = mailer(settings("smtp://127.0.0.1:PORT", server.port()));
+    let id = "0198c1d2-1111-7000-8000-000000000000";
+    for _ in 0..2 {
+        mailer.send_as(id, &to(&["ops@example.org"]), &message()).await.unwrap();
+    }
+    let received = server.received();
+    assert_eq!(received.len(), 2);
+    for one in received {
+        assert_eq!(one.headers["message-id"], format!("<{id}@example.org>"));
+        assert_eq!(one.text, message().text);
+    }
+}
+
+#[tokio::test]
 async fn it_logs_in_encrypted_where_it_can() {
     for (tls, scheme) in [(Tls::StartTls, "smtp"), (Tls::Implicit, "smtps")] {
         let server = SmtpServer::start(tls, Some((USER, PASSWORD)));

@@ -975,7 +975,7 @@ export interface components {
          *     - `CONSOLIDATION_FAILED`: No FULL backup could be made of a chain, which is as good as before. Subject: the schedule, or the configuration where none asked. Over with its next good FULL backup.
          *     - `STORAGE_USAGE`: The backups take up more of the quota than a step. Subject: the configuration.
          *     - `SCHEDULE_MISSED`: A schedule did not run when it should have. Subject: the schedule. Over when it runs on time again.
-         *     - `SCHEDULE_SKIPPED`: A schedule passed over an instant, since its backup before still ran. Subject: the schedule.
+         *     - `SCHEDULE_SKIPPED`: A schedule passed over an instant, since its backup before still ran; or nobody took its backup up in the hours in which it may start. Subject: the schedule. Over when it runs again.
          *     - `VERIFICATION_FAILED`: A verification found something wrong. Subject: the backup.
          *     - `VERIFICATION_OVERDUE`: No backup has been verified for longer than the configuration says. Subject: the configuration.
          *     - `DRILL_OVERDUE`: No backup of a schedule has been found good for longer than its policy of verifications lets one expect. Subject: the schedule.
