@@ -188,10 +188,13 @@ impl Archive {
         let segment = Arc::new(self.load_segment(number)?);
         let mut kept = lock();
         kept.push((number, segment.clone()));
-        while kept.len() > 1 && kept.iter().map(|(_, segment)| segment.weight()).sum::<usize>() > CACHE {
-            kept.remove(0);
-        }
+        shorten(&mut kept, CACHE);
         Ok(segment)
+    }
+
+    /// Lets go of all segments but as many as take `most` bytes.
+    fn let_go(&self, most: usize) {
+        shorten(&mut self.segments.lock().unwrap_or_else(PoisonError::into_inner), most);
     }
 
     /// Segment `number`, read and checked.
@@ -252,6 +255,13 @@ impl Archive {
                     member.offset
                 ))
             })
+    }
+}
+
+/// Takes the oldest away, until no more than `most` bytes are kept.
+fn shorten(kept: &mut Vec<(usize, Arc<Segment>)>, most: usize) {
+    while kept.iter().map(|(_, segment)| segment.weight()).sum::<usize>() > most {
+        kept.remove(0);
     }
 }
 

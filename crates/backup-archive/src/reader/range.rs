@@ -1,7 +1,7 @@
 //! What an archive that builds on this one reads of it.
 
 use std::ops::Range;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use backup_core::{EntryPath, PipelineError};
 
@@ -11,6 +11,9 @@ use crate::error::damaged;
 use crate::index::root::{AnchorRow, Base, SignatureRow};
 use crate::index::segment::Cursor;
 use crate::index::{EntryRecord, Segment};
+
+/// Bytes of index segments that each archive of a chain keeps in memory while one is built on it.
+const KEPT: usize = 1 << 20;
 
 impl ArchiveReader {
     /// This archive, and behind it those that it builds on.
@@ -76,10 +79,9 @@ impl Archive {
             let to = (range.end - piece.tar_offset).min(piece.bytes.len() as u64);
             bytes.extend_from_slice(piece.bytes.get(from as usize..to as usize).ok_or_else(wrong)?);
         }
-        // In a long chain all that every archive would keep of its index is much.
-        let mut kept = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = kept.len().saturating_sub(1);
-        kept.drain(..old);
+        // In a long chain all that every archive would keep of its index is much: above all the record of a large dump, which
+        // names a place for each of its changes.
+        self.let_go(KEPT);
         Ok(bytes)
     }
 }
@@ -143,5 +145,85 @@ impl RecordCursor {
                 None => self.segment = None,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::sync::Mutex;
+
+    use backup_core::receipt::Codec;
+    use backup_core::{ArchiveSink, Entry, OsRandom};
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{ArchiveKey, ArchiveWriter, ByteSink, ByteSource, Cuts, Keyring, WriterOptions};
+
+    const ID: [u8; 16] = [7; 16];
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl ByteSink for Memory {
+        fn write(&mut self, bytes: Bytes) -> Result<(), PipelineError> {
+            self.0.lock().unwrap().extend_from_slice(&bytes);
+            Ok(())
+        }
+    }
+
+    impl ByteSource for Memory {
+        fn len(&self) -> Result<u64, PipelineError> {
+            Ok(self.0.lock().unwrap().len() as u64)
+        }
+
+        fn read_at(&self, offset: u64, len: usize) -> Result<Bytes, PipelineError> {
+            let bytes = self.0.lock().unwrap();
+            Ok(Bytes::copy_from_slice(&bytes[offset as usize..offset as usize + len]))
+        }
+
+        fn stream(&self, _: u64) -> Result<Box<dyn Read + Send>, PipelineError> {
+            Ok(Box::new(std::io::empty()))
+        }
+    }
+
+    /// A chain may have a hundred archives.
+    #[test]
+    fn an_archive_that_others_build_on_keeps_little_of_its_index_in_memory() {
+        let key = ArchiveKey::from_passphrase(&"a long enough passphrase".into()).unwrap();
+        let options = WriterOptions {
+            codec: Codec::Zstd,
+            encrypt: true,
+            archive_id: ID,
+            workers: 1,
+            created_at_secs: 0,
+        };
+        // One segment that is much heavier than what is kept.
+        let cuts = Cuts {
+            segment_bytes: 16 << 20,
+            ..Cuts::USUAL
+        };
+        let memory = Memory::default();
+        let mut writer = ArchiveWriter::with_cuts(Box::new(memory.clone()), &key, &options, &OsRandom, cuts).unwrap();
+        let mut part = writer.part("files").unwrap();
+        for number in 0..20_000 {
+            let path = EntryPath::new(format!(
+                "a file with a rather long name, of which there are many {number:06}"
+            ))
+            .unwrap();
+            part.append(&Entry::plain_file(path, 1, 0), &mut &b"a"[..]).unwrap();
+        }
+        part.finish().unwrap();
+        let seal = writer.finish().unwrap();
+        let reader = ArchiveReader::open(Arc::new(memory), &Keyring::new(key, Vec::new()), &seal, ID).unwrap();
+        let archive = reader.archive.clone();
+        let kept = || {
+            let kept = archive.segments.lock().unwrap();
+            kept.iter().map(|(_, segment)| segment.weight()).sum::<usize>()
+        };
+        archive.segment(0).unwrap();
+        assert!(kept() > KEPT, "it is no heavy one: {}", kept());
+        assert_eq!(archive.tar_bytes(&(0..512), 512).unwrap().len(), 512);
+        assert!(kept() <= KEPT, "{} bytes are kept", kept());
     }
 }
