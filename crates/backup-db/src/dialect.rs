@@ -83,10 +83,10 @@ pub(crate) fn checkpoint(db: &mut Db) -> QueryResult<()> {
     }
 }
 
-/// Whether the server does not answer on this connection any more.
+/// Whether the server does not answer on this connection any more. A transaction that failed takes no other word than this.
 pub(crate) fn is_gone(db: &mut Db) -> bool {
     match db {
-        Db::Pg(connection) => connection.batch_execute("SELECT 1").is_err(),
+        Db::Pg(connection) => connection.batch_execute("ROLLBACK").is_err(),
         Db::Sqlite(_) => false,
     }
 }
@@ -105,8 +105,9 @@ pub(crate) enum Verdict {
 /// Judges `error`, by which a transaction could not begin.
 pub(crate) fn judge_begin(db: &mut Db, error: &DieselError) -> Verdict {
     match db {
+        Db::Pg(_) if is_gone(db) => Verdict::Unavailable,
         // Of these words only the wait for the other writers can fail, in whatever language the server says so.
-        Db::Pg(_) => Verdict::Unavailable,
+        Db::Pg(_) => Verdict::Retry,
         Db::Sqlite(_) => judge(db, error),
     }
 }

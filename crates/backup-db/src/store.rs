@@ -27,6 +27,9 @@ const TRIES: u32 = 5;
 /// though its machine may still answer for it.
 const ANSWER: Duration = Duration::from_mins(1);
 
+/// How long a writer waits for those of other processes. They are many, and each is quick.
+const FOR_WRITERS: Duration = pool::WAIT.saturating_mul(3);
+
 /// Connections of one process. Writers take turns, so more would only wait.
 const CONNECTIONS: u32 = 8;
 
@@ -334,8 +337,9 @@ impl Inner {
             } else {
                 dialect::judge_begin(&mut link.db, &error)
             };
+            let patience = if is_open { pool::WAIT } else { FOR_WRITERS };
             match verdict {
-                Verdict::Retry if tries < TRIES && begun.elapsed() < pool::WAIT => {
+                Verdict::Retry if tries < TRIES && begun.elapsed() < patience => {
                     link.broken = !undone;
                     tries += 1;
                     warn!(action, tries, %error, "another transaction got in the way, trying again");
