@@ -104,11 +104,13 @@ pub(crate) enum Verdict {
 
 /// Judges `error`, by which a transaction could not begin.
 pub(crate) fn judge_begin(db: &mut Db, error: &DieselError) -> Verdict {
-    match db {
-        Db::Pg(_) if is_gone(db) => Verdict::Unavailable,
+    if matches!(db, Db::Sqlite(_)) {
+        judge(db, error)
+    } else if is_gone(db) {
+        Verdict::Unavailable
+    } else {
         // Of these words only the wait for the other writers can fail, in whatever language the server says so.
-        Db::Pg(_) => Verdict::Retry,
-        Db::Sqlite(_) => judge(db, error),
+        Verdict::Retry
     }
 }
 
