@@ -77,6 +77,7 @@ impl From<&Receipt> for CompletedBackup {
 
 /// How a restore ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each restore")]
 pub enum RestoreOutcome {
     /// What was asked for is done.
     Completed {

@@ -41,7 +41,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o7777;
         fs::write(at("file"), "").unwrap();
-        fs::set_permissions(at("file"), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(at("file"), Permissions::from_mode(0o000)).unwrap();
         fs::create_dir(at("folder")).unwrap();
         symlink("file", at("link")).unwrap();
         let parent = File::open(folder.path()).unwrap();
