@@ -75,17 +75,14 @@ impl Watch {
     pub async fn look(&mut self) -> Result<(), Error> {
         let now = self.engine.clock.now();
         let looked = self.look_in_turn(now).await;
-        match &looked {
-            Err(Error::Catalog(CatalogError::Unavailable { .. })) => {
-                self.away_since.get_or_insert(now);
+        if matches!(looked, Err(Error::Catalog(CatalogError::Unavailable { .. }))) {
+            self.away_since.get_or_insert(now);
+        } else {
+            if let Some(since) = self.away_since.filter(|since| now - *since >= OUTAGE) {
+                self.tell_of_outage(since, now).await?;
             }
-            _ => {
-                if let Some(since) = self.away_since.filter(|since| now - *since >= OUTAGE) {
-                    self.tell_of_outage(since, now).await?;
-                }
-                // It may have gone again before it was told.
-                self.away_since = None;
-            }
+            // It may have gone again before it was told.
+            self.away_since = None;
         }
         looked
     }
